@@ -1,0 +1,58 @@
+"""One folder holds everything a workbench knows: data sets, runs, bundles, policies, jobs, uploads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Paths below `AWARE_HOME`. Creating one touches nothing; `create` makes the folders."""
+
+    root: Path
+
+    @property
+    def database(self) -> Path:
+        return self.root / "workbench.db"
+
+    @property
+    def datasets(self) -> Path:
+        return self.root / "datasets"
+
+    @property
+    def runs(self) -> Path:
+        return self.root / "runs"
+
+    @property
+    def bundles(self) -> Path:
+        return self.root / "bundles"
+
+    @property
+    def policies(self) -> Path:
+        return self.root / "policies"
+
+    @property
+    def jobs(self) -> Path:
+        return self.root / "jobs"
+
+    @property
+    def uploads(self) -> Path:
+        return self.root / "uploads"
+
+    @property
+    def analyses(self) -> Path:
+        return self.root / "analyses"
+
+    def create(self) -> Workspace:
+        for folder in (
+            self.datasets,
+            self.runs,
+            self.bundles,
+            self.policies,
+            self.jobs,
+            self.uploads,
+            self.analyses,
+        ):
+            folder.mkdir(parents=True, exist_ok=True)
+        return self

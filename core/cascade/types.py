@@ -1,0 +1,151 @@
+"""The cascade's documents: exits, policy, trace, decision, evidence, analysis. Pure data, JSON both ways, no torch."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from core.spec import Spec
+
+Verdict = Literal["real", "fake", "uncertain", "not_applicable"]
+StageName = Literal["stage1", "stage2", "stage3"]
+
+
+class Exits(Spec):
+    """Two-sided exits of one stage on its calibrated p_fake; None = this side never exits."""
+
+    real_below: float | None = Field(None, ge=0, le=1, description="Leave as real when p_fake <= this.")
+    fake_above: float | None = Field(None, ge=0, le=1, description="Leave as fake when p_fake >= this.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Exits:
+        if self.real_below is not None and self.fake_above is not None and self.real_below >= self.fake_above:
+            raise ValueError("real_below must lie under fake_above")
+        return self
+
+    def decide(self, p_fake: float) -> Literal["real", "fake"] | None:
+        """The exit that p_fake takes, or None when it stays open."""
+        if self.real_below is not None and p_fake <= self.real_below:
+            return "real"
+        if self.fake_above is not None and p_fake >= self.fake_above:
+            return "fake"
+        return None
+
+
+class Guarantee(Spec):
+    """What a threshold promises, and from how much. Counts are groups (videos, identities), not frames."""
+
+    stage: str = Field(description="Member whose exit this is: 'stage1', an expert's name, or 'stage3'.")
+    side: Literal["real", "fake"]
+    method: str = Field(description="Policy that chose it: observed, clopper_pearson, learn_then_test, manual.")
+    target: float | None = Field(None, description="Highest error rate asked for.")
+    confidence: float | None = Field(None, description="1 - delta of the bound; None: no guarantee.")
+    bound: float | None = Field(None, description="Upper confidence bound on the error rate at the threshold.")
+    observed: float | None = Field(None, description="Observed error rate; None: nobody exited, so unknown.")
+    groups: int = Field(0, ge=0, description="Independent groups the figure rests on.")
+    feasible: bool = True
+    note: str = ""
+
+
+class ExpertExits(Spec):
+    """Exits of one expert. The order of experts in a policy is the order in which they are asked."""
+
+    name: str
+    exits: Exits = Exits()
+
+
+class CascadePolicy(Spec):
+    """An immutable set of thresholds. `policy_id` is content-derived; version history is kept by the workspace."""
+
+    policy_id: str
+    name: str
+    created_at: str
+    author: str = ""
+    reason: str = ""
+    active_exit_policy: Literal["softmax", "gate", "scrc"] = "softmax"
+    stage1: Exits
+    experts: list[ExpertExits]
+    final: Exits = Field(description="Band of the last stage; p_fake between the two is 'uncertain'.")
+    guarantees: list[Guarantee] = []
+    data_fingerprint: str = ""
+
+
+class TraceStep(Spec):
+    """One stage's part in one item's way through the cascade."""
+
+    stage: StageName
+    member: str
+    status: Literal["scored", "skipped", "missing", "failed"]
+    p_fake: float | None = None
+    log_odds: float | None = None
+    exits: Exits | None = None
+    outcome: Literal["real", "fake", "uncertain", "open"] | None = None
+    reason: str
+    seconds: float = 0.0
+
+
+class Decision(Spec):
+    """What the cascade says of one unit (a face, or the track of one face through a clip)."""
+
+    verdict: Literal["real", "fake", "uncertain"]
+    p_fake: float | None
+    decided_by: StageName | None
+    reason: str
+    trace: list[TraceStep]
+
+
+class Evidence(Spec):
+    """A picture or a number that supports a verdict, with what it cannot show."""
+
+    kind: str = Field(description="grad_cam, reconstruction, residual, ...")
+    member: str
+    face: int
+    title: str
+    caption: str
+    caveat: str
+    file: str | None = Field(None, description="PNG beside the analysis document, relative path.")
+    values: dict[str, float] = {}
+
+
+class FaceReport(Spec):
+    """One face, or one tracked face of a clip. box: x, y, width, height in pixels of the upright original."""
+
+    face: int
+    box: tuple[float, float, float, float]
+    detection_score: float
+    frames: int
+    decision: Decision
+    timeline: list[tuple[float, float]] = Field([], description="(seconds, p_fake) by the deciding member.")
+    warnings: list[str] = []
+    crop: str | None = Field(None, description="PNG of the crop, relative path.")
+
+
+class BundleReference(Spec):
+    """Which bundle and policy decided."""
+
+    name: str
+    version: str
+    sha256: str = Field(description="Of bundle.json, which holds the hash of every other file.")
+    policy_id: str
+    policy_name: str
+
+
+class Analysis(Spec):
+    """The one document that page, demo and command show. `complete` is False for a partial one."""
+
+    sha256: str
+    file_name: str
+    media: dict[str, Any]
+    faces: list[FaceReport]
+    verdict: Verdict
+    p_fake: float | None
+    decided_by: StageName | None
+    reason: str
+    rule: str = Field(description="How the media's verdict follows from its faces, in one sentence.")
+    trace: list[TraceStep] = Field(description="Of the face that decided; every face has its own.")
+    evidence: list[Evidence] = []
+    timings: dict[str, float] = Field({}, description="Seconds by step, and `total`.")
+    bundle: BundleReference
+    warnings: list[str] = []
+    complete: bool = True

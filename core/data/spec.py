@@ -1,0 +1,32 @@
+"""Input of `prepare`: from raw media or a manifest to a data set with splits."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from core.spec import Spec, choose
+
+
+class PrepareSpec(Spec):
+    """Make a data set: read a manifest, a `real/` and `fake/` folder of images or clips, or draw the demo set."""
+
+    source: str = Field(description="Manifest (CSV or Parquet), a folder with real/ and fake/, or `demo`.")
+    name: str = Field("", description="Name of the data set; empty: after the source.", pattern=r"^[a-z0-9_.-]*$")
+    seed: int = Field(0, ge=0, description="Seed of the split hash, and of the demo portraits.")
+    train_share: float = Field(0.6, gt=0, lt=1, description="Share of groups that fit weights.")
+    select_share: float = Field(0.1, ge=0, lt=1, description="Share of groups that pick the epoch.")
+    calib_share: float = Field(0.15, ge=0, lt=1, description="Share that fits calibrator and thresholds; rest: test.")
+    keep_splits: bool = Field(
+        True,
+        description="Honour a manifest's own split column: `val` is cut into val_calib and test, "
+        "val_select comes out of train. Off: every group is hashed anew.",
+    )
+    label_map: str = Field("", description="Words for labels in a foreign manifest, e.g. `real=0,fake=1`.")
+    detect_faces: bool = Field(False, description="Find and crop faces; off: the pictures are crops already.")
+    every_seconds: float = Field(0.5, gt=0, le=60, description="Clips: one frame every so many seconds.")
+    max_faces: int = Field(50, ge=1, le=1000, description="Clips: most crops kept from one clip.")
+    min_face_px: int = Field(80, ge=16, le=1024, description="Smaller faces are left out and counted.")
+    crop_scale: float = Field(1.3, ge=1.0, le=3.0, description="Face box enlargement before the square crop.")
+    demo_identities: int = Field(150, ge=8, le=5000, description="`demo` only: people drawn.")
+    demo_size: int = Field(256, ge=64, le=512, description="`demo` only: side of a portrait, pixels.")
+    detector: str = Field("mtcnn", description="Face detector.", json_schema_extra=choose("face_detector"))

@@ -1,0 +1,29 @@
+"""Input of `evaluate`."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from core.spec import Spec, choose
+
+
+class EvaluateSpec(Spec):
+    """Score a run on a held-out split and report: ranking, calibration, cascade thresholds, by source."""
+
+    run: str = Field(description="Training run: name or folder.", json_schema_extra=choose("run"))
+    dataset: str = Field("", description="Data set; empty: the run's own.", json_schema_extra=choose("dataset"))
+    split: str = Field("test", description="Split to report on.")
+    calibrator: str = Field(
+        "",
+        description="Calibrator JSON file; empty: the run's own calibration_temp.json or calibrator.json if there.",
+    )
+    cascade_thresholds: list[float] = Field(
+        [0.90, 0.95, 0.98, 0.99],
+        description="Confidences of real at which filtration and leakage are listed.",
+    )
+    save_predictions: bool = Field(True, description="Write predictions.csv.")
+    n_bootstrap: int = Field(1000, ge=0, le=100000, description="Cluster-bootstrap draws for the intervals; 0: none.")
+    n_bins: int = Field(15, ge=2, le=1000, description="Bins of ECE and reliability diagram.")
+    batch_size: int = Field(32, ge=1, le=4096, description="Items a forward.")
+    seed: int = Field(0, ge=0, description="Seed of the bootstrap.")
+    device: str = Field("auto", description="auto, cpu, cuda or cuda:N.")

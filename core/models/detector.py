@@ -1,0 +1,48 @@
+"""The detector contract: one forward gives logits, embedding and named intermediates. No loss, metric or I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from core.models.inputs import InputSpec
+
+
+@dataclass
+class DetectorOutput:
+    """What one forward gives.
+
+    logits: (B, 1), log-odds of fake (label 1), uncalibrated. embedding: (B, D), pooled, before the head.
+    aux: named intermediates, e.g. `reconstruction` (B, 3, H, W) in normalised pixels, `mu`, `logvar` (B, L).
+    """
+
+    logits: Tensor
+    embedding: Tensor
+    aux: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def log_odds(self) -> Tensor:
+        """(B,) float, log-odds of fake."""
+        return self.logits.squeeze(1)
+
+
+class Detector(nn.Module):
+    """Base of every detector. Sub-classes set `input_spec`, `embedding_size` and implement `forward`."""
+
+    input_spec: InputSpec
+    embedding_size: int
+
+    def forward(self, inputs: Tensor) -> DetectorOutput:
+        """inputs: (B, 3, size, size) float, normalised by `input_spec`."""
+        raise NotImplementedError
+
+    def cam_layer(self) -> nn.Module:
+        """The module whose (B, C, h, w) output a class-activation map reads. Never a layer after the pooling."""
+        raise NotImplementedError
+
+    @torch.inference_mode()
+    def scores(self, inputs: Tensor) -> Tensor:
+        """(B,) log-odds of fake."""
+        return self(inputs).log_odds

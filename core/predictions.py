@@ -1,0 +1,73 @@
+"""The hinge of the house: torch ends in this table, numpy begins. One row an item, one detector a table."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from core.artifacts.files import atomic_path
+
+REQUIRED = ("sample_id", "group", "dataset", "label", "log_odds")
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Scores of one detector. `frame` has the REQUIRED columns (label 1 = fake; log_odds finite, float64; group is
+    the unit that counts in every interval and guarantee) and may carry `split`, `method`, `path`."""
+
+    frame: pd.DataFrame
+
+    def __post_init__(self) -> None:
+        missing = [name for name in REQUIRED if name not in self.frame]
+        if missing:
+            raise ValueError(f"predictions lack the column(s) {', '.join(missing)}")
+        if self.frame["sample_id"].duplicated().any():
+            raise ValueError("predictions hold a sample_id twice")
+        if not set(np.unique(self.labels)) <= {0, 1}:
+            raise ValueError("predictions hold a label that is neither 0 nor 1")
+        if not np.isfinite(self.log_odds).all():
+            raise ValueError("predictions hold log_odds that are not finite")
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    @property
+    def labels(self) -> np.ndarray:
+        """(N,) int64, 1 = fake."""
+        return self.frame["label"].to_numpy(np.int64)
+
+    @property
+    def log_odds(self) -> np.ndarray:
+        """(N,) float64, uncalibrated log-odds of fake."""
+        return self.frame["log_odds"].to_numpy(np.float64)
+
+    @property
+    def groups(self) -> np.ndarray:
+        """(N,) str, the unit that must not cross a split."""
+        return self.frame["group"].astype(str).to_numpy()
+
+    def select(self, split: str) -> Predictions:
+        """Rows of one split. Raises ValueError when there are none."""
+        rows = self.frame[self.frame["split"] == split]
+        if rows.empty:
+            known = ", ".join(sorted(self.frame["split"].unique()))
+            raise ValueError(f"no predictions for split {split!r}; there are: {known}")
+        return Predictions(rows.reset_index(drop=True))
+
+    def fingerprint(self) -> str:
+        """SHA-256 over the sorted sample ids and labels: names the items, whoever scored them."""
+        rows = sorted(f"{i}\t{y}" for i, y in zip(self.frame["sample_id"], self.labels, strict=True))
+        return hashlib.sha256("\n".join(rows).encode()).hexdigest()
+
+    def save(self, path: Path) -> None:
+        """Write Parquet atomically."""
+        with atomic_path(path) as temporary:
+            self.frame.to_parquet(temporary, index=False)
+
+    @classmethod
+    def load(cls, path: Path) -> Predictions:
+        return cls(pd.read_parquet(path))

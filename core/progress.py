@@ -1,0 +1,36 @@
+"""How long work speaks to whoever watches it: a console, a job row, or nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+
+class Cancelled(Exception):
+    """Raised inside work whose caller asked it to stop. Not an error: what is finished stays."""
+
+
+class Reporter(Protocol):
+    """Everything that core ever says about work in progress. Every method is cheap and may be called often."""
+
+    def progress(self, fraction: float, message: str) -> None:
+        """Share done in [0, 1] and one line for a person. Raises Cancelled if the work should stop."""
+
+    def metric(self, step: int, values: Mapping[str, float]) -> None:
+        """One row of a curve (an epoch's losses and scores)."""
+
+    def part(self, document: Mapping[str, Any]) -> None:
+        """A partial result, a JSON document that replaces the one before (an analysis after stage 1)."""
+
+
+class Silent:
+    """A Reporter that says nothing."""
+
+    def progress(self, fraction: float, message: str) -> None:
+        pass
+
+    def metric(self, step: int, values: Mapping[str, float]) -> None:
+        pass
+
+    def part(self, document: Mapping[str, Any]) -> None:
+        pass

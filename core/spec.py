@@ -1,0 +1,36 @@
+"""The one base of every input document: frozen, closed, described. A spec is a form, a command and a JSON file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Spec(BaseModel):
+    """A frozen document with no unknown fields. Dump whole (never `exclude_defaults`, which loses union tags)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    def to_json(self) -> str:
+        """The document with sorted keys, two-space indent and a final newline: equal specs give equal bytes."""
+        return json.dumps(self.model_dump(mode="json"), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+    def fingerprint(self) -> str:
+        """SHA-256 of `to_json`, hex."""
+        return fingerprint(self.model_dump(mode="json"))
+
+
+def fingerprint(document: Any) -> str:
+    """SHA-256 (hex) of a JSON document in canonical form (sorted keys, no spaces)."""
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def choose(what: str) -> dict[str, Any]:
+    """Marks a string field as a reference that a form offers as a list.
+
+    `what` is one of dataset, run, expert_runs, bundle, policy, recipe, calibrator, exit_policy, face_detector."""
+    return {"choose": what}

@@ -1,0 +1,44 @@
+"""Every setting of the workbench in one table; each is an environment variable `AWARE_<NAME>`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import Field
+
+from core.artifacts.workspace import Workspace
+from core.spec import Spec
+
+
+class Settings(Spec):
+    """Read once per process by `Settings.read()`."""
+
+    home: Path = Field(Path("~/.aware-net"), description="Workspace folder: everything the workbench stores.")
+    database_url: str = Field("", description="SQLAlchemy URL; empty: SQLite in the workspace.")
+    host: str = Field("127.0.0.1", description="Address that the web servers listen on.")
+    port: int = Field(8501, ge=0, le=65535, description="Workbench port; taken ports are stepped over.")
+    demo_port: int = Field(7860, ge=0, le=65535, description="Gradio demo port.")
+    work_slots: int = Field(1, ge=1, le=64, description="Training-like jobs that run at once on this machine.")
+    threads: int = Field(1, ge=1, le=256, description="CPU threads of one job's math libraries.")
+    upload_mb: int = Field(200, ge=1, le=4096, description="Largest upload, MiB.")
+    device: str = Field("auto", description="auto, cpu, cuda or cuda:N.")
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Settings from the environment. Raises ValueError naming the variable that is wrong."""
+        environ = os.environ if environ is None else environ
+        given = {
+            name: environ[f"AWARE_{name.upper()}"] for name in cls.model_fields if environ.get(f"AWARE_{name.upper()}")
+        }
+        return cls(**given)  # type: ignore[arg-type]
+
+    @property
+    def workspace(self) -> Workspace:
+        return Workspace(self.home.expanduser().resolve())
+
+    @property
+    def url(self) -> str:
+        """The database URL in force."""
+        return self.database_url or f"sqlite:///{self.workspace.database}"

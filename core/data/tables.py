@@ -1,0 +1,114 @@
+"""Tables from disk as text cells with row numbers, and CSV that no spreadsheet will run."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+# What a spreadsheet would take for a formula; quotes before it are counted so that escaping can be undone exactly.
+RISKY = re.compile(r"'*[=+\-@\t\r]")
+QUOTED = re.compile(r"'+[=+\-@\t\r]")
+
+NUMBERS = ("native_px", "width", "height", "plant_x", "plant_y", "plant_w", "plant_h")
+
+
+class ManifestError(ValueError):
+    """A manifest that cannot be used. `problems` are sentences with row numbers, all of them."""
+
+    def __init__(self, name: str, problems: list[str]) -> None:
+        self.problems = problems
+        shown = "\n".join(problems[:20])
+        rest = f"\n... and {len(problems) - 20} more" if len(problems) > 20 else ""
+        count = f"{name}: {len(problems)} problems\n" if len(problems) > 1 else ""
+        super().__init__(f"{count}{shown}{rest}")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cells as str ("" = empty), headers in lower case. Row i is called `first_row + i` in messages: a CSV's header
+    is row 1, as spreadsheets number it; a Parquet file's first row is row 1."""
+
+    name: str
+    stem: str
+    frame: pd.DataFrame
+    first_row: int
+
+    def row(self, position: int) -> str:
+        """ "manifest.csv row 17"."""
+        return f"{self.name} row {self.first_row + position}"
+
+
+def guard(cell: str) -> str:
+    """Quote a cell that a spreadsheet would run."""
+    return f"'{cell}" if RISKY.match(cell) else cell
+
+
+def unguard(cell: str) -> str:
+    """Undo `guard`: the identity on guarded cells, for every text."""
+    return cell[1:] if QUOTED.match(cell) else cell
+
+
+def csv_text(frame: pd.DataFrame) -> str:
+    """CSV of a frame, every text cell guarded, missing values empty, lines ended by a newline."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(guard(str(name)) for name in frame.columns)
+    for row in frame.itertuples(index=False):
+        writer.writerow("" if pd.isna(cell) else guard(str(cell)) for cell in row)
+    return stream.getvalue()
+
+
+def read_table(path: Path) -> Table:
+    """Read CSV (UTF-8, comma) or Parquet, told apart by content. Raises ManifestError naming row and fault."""
+    with open(path, "rb") as stream:
+        parquet = stream.read(4) == b"PAR1"
+    frame = _parquet(path) if parquet else _csv(path)
+    frame.columns = [str(name).strip().lower() for name in frame.columns]
+    twice = sorted(set(frame.columns[frame.columns.duplicated()]))
+    if twice:
+        raise ManifestError(path.name, [f"{path.name}: the column {', '.join(twice)} stands twice"])
+    stem = path.stem if path.stem not in ("manifest", "labels", "index") else path.resolve().parent.name
+    return Table(path.name, stem, frame, first_row=1 if parquet else 2)
+
+
+def _csv(path: Path) -> pd.DataFrame:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        lines = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    except UnicodeDecodeError as error:
+        raise ManifestError(path.name, [f"{path.name} is not UTF-8 text (byte {error.start}); save it so"]) from error
+    except csv.Error as error:
+        raise ManifestError(path.name, [f"{path.name} is not readable CSV: {error}"]) from error
+    if not lines or not any(cell.strip() for cell in lines[0]):
+        raise ManifestError(path.name, [f"{path.name} has no header row; expected at least path,label"])
+    header, problems, rows = lines[0], [], []
+    for number, line in enumerate(lines[1:], 2):
+        if line and len(line) != len(header):
+            problems.append(f"{path.name} row {number} has {len(line)} cells, the header has {len(header)}")
+        # an empty line keeps its number and is dropped by `validate`
+        rows.append([unguard(cell) for cell in line] if line else [""] * len(header))
+    if problems:
+        raise ManifestError(path.name, problems)
+    return pd.DataFrame(rows, columns=[unguard(name) for name in header], dtype=str)
+
+
+def _parquet(path: Path) -> pd.DataFrame:
+    try:
+        frame = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise ManifestError(path.name, [f"{path.name} is not readable Parquet: {error}"]) from error
+    return pd.DataFrame({name: _as_text(frame[name]) for name in frame.columns})
+
+
+def _as_text(column: pd.Series) -> pd.Series:
+    """Cells as str; missing as ""; whole floats without their .0 (a label column with gaps is float)."""
+    if pd.api.types.is_bool_dtype(column):
+        column = column.astype("Int64")
+    if pd.api.types.is_float_dtype(column):
+        return column.map(lambda v: "" if pd.isna(v) else (str(int(v)) if float(v).is_integer() else repr(float(v))))
+    return column.map(lambda v: "" if pd.isna(v) else str(v)).astype(object)

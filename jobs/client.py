@@ -1,0 +1,206 @@
+"""The one door through which pages, the demo and the command line reach jobs, artefacts and what is in force."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+import jobs.kinds  # noqa: F401  (registers the kinds)
+from core.artifacts.files import sync_folder
+from core.artifacts.workspace import Workspace
+from core.spec import Spec
+from jobs.database import connect
+from jobs.kind import Produced, kinds
+from jobs.settings import Settings
+from jobs.store import LEASE_SECONDS, MAX_ATTEMPTS, Store
+from jobs.views import Active, ActiveChangeView, ArtifactView, JobView, WorkerView
+
+SHIPPED_BUNDLE = Path(__file__).resolve().parents[1] / "assets" / "demo_bundle"
+ANALYZE_PRIORITY = 10
+
+
+class UploadTooLarge(ValueError):
+    """More bytes than `AWARE_UPLOAD_MB` allows."""
+
+
+class Workbench:
+    """Facade over store and workspace. Safe to share between threads; loads no torch."""
+
+    def __init__(self, settings: Settings, store: Store, clock: Callable[[], float] = time.time) -> None:
+        self.settings = settings
+        self.store = store
+        self.clock = clock
+
+    @classmethod
+    def open(cls, settings: Settings | None = None) -> Workbench:
+        """Create the workspace's folders, bring the database's schema up to date, connect."""
+        settings = settings or Settings.read()
+        settings.workspace.create()
+        return cls(settings, Store(*connect(settings.url)))
+
+    def close(self) -> None:
+        self.store.dispose()
+
+    @property
+    def workspace(self) -> Workspace:
+        return self.settings.workspace
+
+    # ---- jobs --------------------------------------------------------------------------------------------------
+    def submit(self, kind: str, spec: Spec, *, key: str | None = None, max_attempts: int = MAX_ATTEMPTS) -> str:
+        """Queue a job and return its id; the same `key` is the same job. Raises LookupError, ValueError."""
+        entry = kinds.get(kind)
+        if not isinstance(spec, entry.spec):
+            raise ValueError(f"a {kind} job takes a {entry.spec.__name__}, not a {type(spec).__name__}")
+        return self.store.add(
+            job_id=f"{kind}-{secrets.token_hex(5)}",
+            kind=kind,
+            pool=entry.pool,
+            spec=spec.model_dump(mode="json"),
+            now=self.clock(),
+            key=key,
+            priority=ANALYZE_PRIORITY if entry.pool == "analyze" else 0,
+            max_attempts=max_attempts,
+        )
+
+    def job(self, job_id: str) -> JobView:
+        """Raises LookupError for an unknown id."""
+        return JobView.of(self.store.get(job_id))
+
+    def jobs(
+        self, *, kind: str | None = None, state: str | None = None, limit: int = 100, offset: int = 0
+    ) -> list[JobView]:
+        """Newest first."""
+        return [JobView.of(row) for row in self.store.jobs(kind=kind, state=state, limit=limit, offset=offset)]
+
+    def cancel(self, job_id: str) -> None:
+        """Ask a job to stop; one that has ended stays as it is."""
+        self.store.cancel(job_id, self.clock())
+
+    def retry(self, job_id: str) -> None:
+        """Queue a failed or cancelled job again. Raises ValueError for any other."""
+        self.store.retry(job_id, self.clock())
+
+    def wait(self, job_id: str, timeout: float, poll: float = 0.1) -> JobView:
+        """Return the job once it has ended. Raises TimeoutError."""
+        end = time.monotonic() + timeout
+        while not (view := self.job(job_id)).ended:
+            if time.monotonic() > end:
+                raise TimeoutError(f"job {job_id} is still {view.state} after {timeout:g} s")
+            time.sleep(poll)
+        return view
+
+    def job_folder(self, job_id: str) -> Path:
+        """The job's own folder: checkpoints, `attempt-N/log.txt`."""
+        return self.workspace.jobs / job_id
+
+    def log_tail(self, job_id: str, n_bytes: int = 16384) -> str:
+        """The end of the newest attempt's log, plain text; empty when there is none yet."""
+        logs = sorted(self.job_folder(job_id).glob("attempt-*/log.txt"), key=lambda p: int(p.parent.name[8:]))
+        return tail(logs[-1], n_bytes) if logs else ""
+
+    def metrics(self, job_id: str) -> list[dict[str, Any]]:
+        """The curve: one dict a step, `{"step": n, name: value, ...}`, in order."""
+        return [{"step": row.step, **row.row} for row in self.store.metrics(job_id)]
+
+    # ---- artefacts ---------------------------------------------------------------------------------------------
+    def artifacts(self, kind: str, limit: int = 200) -> list[ArtifactView]:
+        """Newest first."""
+        return [ArtifactView.of(row) for row in self.store.artifacts(kind, limit)]
+
+    def artifact(self, kind: str, name: str) -> ArtifactView:
+        """Raises LookupError for an unknown name."""
+        return ArtifactView.of(self.store.artifact(kind, name))
+
+    def register(self, produced: Produced) -> None:
+        """Register an artefact made outside a job (an imported bundle)."""
+        self.store.register(produced, self.clock())
+
+    # ---- what is in force --------------------------------------------------------------------------------------
+    def active(self) -> Active:
+        """The bundle and policy that analyses use; the shipped bundle until another is promoted."""
+        newest = {what: self.store.promotions(what, limit=1) for what in ("bundle", "policy")}
+        bundle = Path(newest["bundle"][0].value) if newest["bundle"] else SHIPPED_BUNDLE
+        policy = newest["policy"][0].value if newest["policy"] else ""
+        return Active(bundle=bundle, policy=Path(policy) if policy else None)
+
+    def set_active(
+        self, *, bundle: Path | str | None = None, policy: Path | str | None = None, author: str = "", reason: str = ""
+    ) -> None:
+        """Promote. A new bundle without a policy brings its own (thresholds belong to the detectors they were
+        chosen for); policy "" goes back to the bundle's own. Raises FileNotFoundError, ValueError."""
+        if bundle is None and policy is None:
+            raise ValueError("name a bundle or a policy to put in force")
+        changes: dict[str, str] = {}
+        if bundle is not None:
+            folder = Path(bundle).expanduser().resolve()
+            if not (folder / "bundle.json").is_file():
+                raise FileNotFoundError(f"{folder} is no bundle: it holds no bundle.json")
+            changes |= {"bundle": str(folder), "policy": ""}
+        if policy is not None and str(policy):
+            file = Path(policy).expanduser().resolve()
+            if not file.is_file():
+                raise FileNotFoundError(f"policy file {file} is not there")
+            changes["policy"] = str(file)
+        elif policy is not None:
+            changes["policy"] = ""
+        self.store.promote(changes, author, reason, self.clock())
+
+    def active_history(self, limit: int = 200) -> list[ActiveChangeView]:
+        """Every promotion, newest first."""
+        return [ActiveChangeView.of(row) for row in self.store.promotions(limit=limit)]
+
+    def workers(self) -> list[WorkerView]:
+        """Newest first; `alive` when seen within a lease."""
+        now = self.clock()
+        return [WorkerView.of(row, now, LEASE_SECONDS) for row in self.store.workers()]
+
+    # ---- uploads -----------------------------------------------------------------------------------------------
+    def store_upload(self, stream: IO[bytes], file_name: str) -> Path:
+        """Copy an upload to `uploads/<sha256>/<safe name>` in pieces. Raises UploadTooLarge, ValueError if empty."""
+        limit = self.settings.upload_mb << 20
+        digest, size = hashlib.sha256(), 0
+        temporary = self.workspace.uploads / f".{secrets.token_hex(8)}"
+        try:
+            with open(temporary, "xb") as out:
+                while piece := stream.read(1 << 20):
+                    size += len(piece)
+                    if size > limit:
+                        raise UploadTooLarge(f"the file is larger than {self.settings.upload_mb} MiB")
+                    digest.update(piece)
+                    out.write(piece)
+                out.flush()
+                os.fsync(out.fileno())
+            if not size:
+                raise ValueError("the file is empty")
+            folder = self.workspace.uploads / digest.hexdigest()
+            folder.mkdir(exist_ok=True)
+            target = folder / safe_name(file_name)
+            os.replace(temporary, target)
+            sync_folder(folder)
+            return target
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def tail(path: Path, n_bytes: int) -> str:
+    """The last `n_bytes` of a text file, from a line's beginning where it was cut."""
+    with open(path, "rb") as stream:
+        size = stream.seek(0, os.SEEK_END)
+        stream.seek(max(0, size - n_bytes))
+        text = stream.read().decode(errors="replace")
+    return text.split("\n", 1)[-1] if size > n_bytes and "\n" in text else text
+
+
+def safe_name(file_name: str) -> str:
+    """A visitor's file name made harmless: last part, letters, digits and `._-` only, at most 80 characters."""
+    name = re.sub(r"[^\w.-]+", "_", re.split(r"[/\\]", file_name)[-1]).lstrip(".-")
+    stem, dot, ending = name.rpartition(".")
+    if not dot:
+        stem, ending = name, ""
+    return f"{(stem or 'file')[:64]}{dot}{ending[:15]}"

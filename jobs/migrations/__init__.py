@@ -1,0 +1,1 @@
+"""Schema history, run in-process by `jobs.database.migrate`."""

@@ -1,0 +1,140 @@
+"""What pages and commands see of the tables: plain frozen values, detached from any session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from jobs import models
+
+State = Literal["queued", "running", "done", "failed", "cancelled"]
+ENDED: tuple[str, ...] = ("done", "failed", "cancelled")
+
+
+def moment(seconds: float | None) -> datetime | None:
+    """Seconds since the epoch as an aware UTC time; None stays None."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+@dataclass(frozen=True)
+class JobView:
+    """One job. fraction in [0, 1]; times are aware UTC; `part` is the newest partial result."""
+
+    id: str
+    kind: str
+    pool: str
+    state: State
+    spec: dict[str, Any]
+    fraction: float
+    message: str
+    part: dict[str, Any] | None
+    result: dict[str, Any] | None
+    error: str | None
+    attempt: int
+    max_attempts: int
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    worker: str | None
+    cancel_requested: bool
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ENDED
+
+    @classmethod
+    def of(cls, row: models.Job) -> JobView:
+        return cls(
+            id=row.id,
+            kind=row.kind,
+            pool=row.pool,
+            state=row.state,  # type: ignore[arg-type]
+            spec=row.spec,
+            fraction=row.fraction,
+            message=row.message,
+            part=row.part,
+            result=row.result,
+            error=row.error,
+            attempt=row.attempt,
+            max_attempts=row.max_attempts,
+            created_at=_moment(row.created_at),
+            started_at=moment(row.started_at),
+            ended_at=moment(row.ended_at),
+            worker=row.worker,
+            cancel_requested=row.cancel_requested,
+        )
+
+
+@dataclass(frozen=True)
+class ArtifactView:
+    """A registered data set, run, bundle, policy or analysis."""
+
+    kind: str
+    name: str
+    path: Path
+    summary: dict[str, Any]
+    created_at: datetime
+    job_id: str | None
+
+    @classmethod
+    def of(cls, row: models.Artifact) -> ArtifactView:
+        return cls(row.kind, row.name, Path(row.path), row.summary, _moment(row.created_at), row.job_id)
+
+
+@dataclass(frozen=True)
+class WorkerView:
+    """One worker. `alive` is judged by when it was last seen; `warm` by its note on the analysis process."""
+
+    id: str
+    host: str
+    pid: int
+    slots: int
+    state: str
+    note: str
+    started_at: datetime
+    seen_at: datetime
+    alive: bool
+
+    @classmethod
+    def of(cls, row: models.Worker, now: float, patience: float) -> WorkerView:
+        alive = row.state == "up" and now - row.seen_at < patience
+        return cls(
+            row.id,
+            row.host,
+            row.pid,
+            row.slots,
+            row.state,
+            row.note,
+            _moment(row.started_at),
+            _moment(row.seen_at),
+            alive,
+        )
+
+
+@dataclass(frozen=True)
+class Active:
+    """What analyses use when they name nothing. policy None: the bundle's own."""
+
+    bundle: Path
+    policy: Path | None
+
+
+@dataclass(frozen=True)
+class ActiveChangeView:
+    """One promotion of a bundle or a policy."""
+
+    what: Literal["bundle", "policy"]
+    value: str
+    author: str
+    reason: str
+    at: datetime
+
+    @classmethod
+    def of(cls, row: models.ActiveChange) -> ActiveChangeView:
+        return cls(row.what, row.value, row.author, row.reason, _moment(row.at))  # type: ignore[arg-type]

@@ -1,0 +1,73 @@
+"""From the faces of a picture or clip to one verdict, by a rule that is stated. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from core.cascade.types import Decision, FaceReport, Verdict
+
+RULE = (
+    "Fake if any face is fake; else uncertain if any face is uncertain or was left out; real only if every face is "
+    "real. The p_fake shown is that of the face that decided: the most suspicious one."
+)
+
+MIN_FACE_PX = 40
+"""A face whose shorter side has fewer pixels than this is not judged: the members were trained on larger ones."""
+SMALL_FACE_PX = 64
+"""Under this, a warning."""
+BLURRED = 4.0
+"""Mean squared Laplacian of a crop's luminance at 128 px under which nothing fine is left to judge."""
+
+
+@dataclass(frozen=True)
+class MediaVerdict:
+    """verdict of the whole file; `face` is the index in the list of the face that decided, None without faces."""
+
+    verdict: Verdict
+    face: int | None
+    reason: str
+
+
+def judge(faces: Sequence[FaceReport], left_out: int = 0) -> MediaVerdict:
+    """Apply RULE. left_out: faces that were found and not scored; they forbid `real`, never `fake`."""
+    if not faces:
+        return MediaVerdict("not_applicable", None, "No face was found, so there is nothing to judge.")
+    order = sorted(range(len(faces)), key=lambda i: (_rank(faces[i].decision), -i), reverse=True)
+    chosen = order[0]
+    verdict = faces[chosen].decision.verdict
+    reason = faces[chosen].decision.reason
+    if len(faces) > 1:
+        reason = f"Face {faces[chosen].face + 1} of {len(faces)} decides. {reason}"
+    if verdict == "real" and left_out:
+        said = f"Every scored face is real, but {left_out} more face(s) were not scored: raise max_faces."
+        return MediaVerdict("uncertain", chosen, said)
+    return MediaVerdict(verdict, chosen, reason)
+
+
+def _rank(decision: Decision) -> tuple[int, float]:
+    """fake over uncertain over real; within one verdict the highest p_fake. No number ranks below any number."""
+    order = {"real": 0, "uncertain": 1, "fake": 2}
+    return order[decision.verdict], -1.0 if decision.p_fake is None else decision.p_fake
+
+
+def abstain(decision: Decision, why: str) -> Decision:
+    """The same trace, but `uncertain`, because the input cannot carry a verdict."""
+    reason = f"{why} The cascade's own answer would have been: {decision.reason}"
+    return decision.model_copy(update={"verdict": "uncertain", "reason": reason})
+
+
+def input_problems(side_px: float, sharpness: float) -> tuple[str | None, list[str]]:
+    """(why to abstain or None, warnings) for one face.
+
+    side_px: shorter side of the face box in the original, pixels. sharpness: see BLURRED."""
+    if side_px < MIN_FACE_PX:
+        said = f"The face is {side_px:.0f} px wide; under {MIN_FACE_PX} px too little is left to judge."
+        return said, [said]
+    warnings = []
+    if side_px < SMALL_FACE_PX:
+        warnings.append(f"The face is small ({side_px:.0f} px, under {SMALL_FACE_PX}): the verdict is less sure.")
+    if sharpness < BLURRED:
+        said = "The face is too blurred to judge: hardly any fine detail is left."
+        return said, [*warnings, said]
+    return None, warnings

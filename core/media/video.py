@@ -1,0 +1,254 @@
+"""Decode a few frames of a clip with PyAV, inside the child: one reading to plan, one to decode what the plan needs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import av
+from PIL import Image
+
+from core.media.limits import Limits, Refusal
+from core.media.plan import Timeline, plan_frames
+from core.media.sniff import Format
+
+CODECS = {
+    "h264": "h264",
+    "hevc": "hevc",
+    "vp8": "vp8",
+    "vp9": "vp9",
+    "libvpx": "vp8",
+    "libvpx-vp9": "vp9",
+    "av1": "av1",
+    "libdav1d": "av1",
+    "mpeg4": "mpeg4",
+    "mjpeg": "mjpeg",
+}
+"""Decoder name of FFmpeg to codec; nothing else is opened."""
+
+
+def decode_video(
+    stream: BinaryIO, kind: Format, limits: Limits, max_frames: int, scout: bool
+) -> tuple[dict, Iterator[tuple[Image.Image, float, int]], list[str]]:
+    """Header facts (JSON), an iterator of (upright RGB picture, seconds, frame number), and its growing warnings.
+
+    The frames are spread evenly over the whole length. Only groups of pictures that hold a wanted frame are decoded;
+    `scout` takes keyframes alone. Raises Refusal (damaged, no_video, unsupported, too_many_pixels, too_long)."""
+    started = time.monotonic()
+    container, track = _open(stream, kind, limits)
+    notes: list[str] = []
+    timeline = _read_timeline(container, track, started + limits.video_wall / 3, notes)
+    container.close()
+    if timeline.duration > limits.video_seconds:
+        raise Refusal(
+            "too_long",
+            f"The clip lasts {timeline.duration:.0f} s; at most {limits.video_seconds:.0f} s are read. Cut it first.",
+        )
+    wanted = plan_frames(timeline, max_frames, scout)
+    stream.seek(0)
+    container, track = _open(stream, kind, limits)
+    frames = _wanted_frames(container, track, timeline, wanted, started + limits.video_wall * 2 / 3, notes)
+    return _facts(track, kind, timeline), _upright(frames, track, limits), notes
+
+
+def _open(stream: BinaryIO, kind: Format, limits: Limits) -> tuple:
+    """The container by its one allowed demuxer, and its first moving-picture track with an allowed codec."""
+    options = {"codec_whitelist": ",".join(CODECS), "format_whitelist": kind.readers[0]}
+    if kind.readers[0] == "mov":
+        options["enable_drefs"] = "0"
+    try:
+        container = av.open(stream, format=kind.readers[0], options=options, metadata_errors="ignore")
+    except (av.FFmpegError, ValueError, OSError) as error:
+        raise Refusal(
+            "damaged", f"The {kind.name.upper()} file is damaged or was cut off: no index to read."
+        ) from error
+    tracks = [track for track in container.streams.video if not track.disposition & track.disposition.attached_pic]
+    if not tracks:
+        raise Refusal("no_video", "The file holds no moving picture (sound only?). Upload a picture or a video.")
+    track = tracks[0]
+    context = track.codec_context
+    if context is None or context.name not in CODECS:
+        name = context.name if context is not None else "unknown"
+        raise Refusal(
+            "unsupported",
+            f"The clip is encoded as {name!r}, which is not read here. Convert it to H.264 (MP4) and upload that.",
+        )
+    if context.width * context.height > limits.video_pixels:
+        raise Refusal(
+            "too_many_pixels",
+            f"The clip has {context.width} x {context.height} pixels; "
+            f"at most {limits.video_pixels // 1_000_000} million are read.",
+        )
+    context.thread_count = limits.threads
+    context.thread_type = "AUTO"
+    context.options = {"max_pixels": str(limits.video_pixels)}
+    return container, track
+
+
+def _packets(container, track) -> Iterator:
+    """Packets of the track until the end or the first damage; the flushing packet is left out."""
+    for packet in container.demux(track):
+        if packet.size:
+            yield packet
+
+
+def _read_timeline(container, track, deadline: float, notes: list[str]) -> Timeline:
+    """Times and keyframe marks of all packets, without decoding."""
+    base = float(track.time_base or 0)
+    rate = float(track.average_rate or track.guessed_rate or 25)
+    stamps: list[float | None] = []
+    keys: list[bool] = []
+    try:
+        for packet in _packets(container, track):
+            stamp = packet.pts if packet.pts is not None else packet.dts
+            stamps.append(None if stamp is None else stamp * base)
+            keys.append(bool(packet.is_keyframe))
+            if time.monotonic() > deadline:
+                notes.append("The file was too long to read whole in time; its beginning was analysed.")
+                break
+    except (av.FFmpegError, OSError):
+        notes.append("The file is damaged; what came before the damage was analysed.")
+    if not stamps:
+        raise Refusal("damaged", "The clip holds no frame: it is damaged or was cut off.")
+    timeline = Timeline.of(stamps, keys, rate)
+    claimed = float(track.duration * base) if track.duration else 0.0
+    if claimed > 1.25 * timeline.duration + 1 and not notes:
+        notes.append(
+            f"The file ends early: it says {claimed:.1f} s but holds {timeline.duration:.1f} s; those were analysed."
+        )
+    return timeline
+
+
+def _wanted_frames(container, track, timeline: Timeline, wanted: dict, deadline: float, notes: list[str]) -> Iterator:
+    """(frame, seconds, number) of the wanted times, reading forward. `wanted`: first packet of a group -> times."""
+    context = track.codec_context
+    number, found, failed = -1, 0, 0
+    group: _Group | None = None
+    for packet in _until_damage(container, track, len(timeline.times)):
+        number += 1
+        if number in timeline.starts:
+            if group is not None:
+                yield from group.finish()
+                failed += group.failed
+            times = wanted.get(number)
+            group = _Group(context, timeline, number, times) if times else None
+        if group is not None:
+            for item in group.feed(packet):
+                found += 1
+                yield item
+            if group.done:
+                failed += group.failed
+                group = None
+        if time.monotonic() > deadline:
+            notes.append("Decoding took too long; the frames read until then were analysed.")
+            break
+    if group is not None:
+        yield from group.finish()
+        failed += group.failed
+    if failed:
+        notes.append("Parts of the clip are damaged; the frames that could be decoded were analysed.")
+
+
+def _until_damage(container, track, count: int) -> Iterator:
+    """The packets that the first reading saw."""
+    packets = _packets(container, track)
+    for _ in range(count):
+        try:
+            packet = next(packets, None)
+        except (av.FFmpegError, OSError):
+            return
+        if packet is None:
+            return
+        yield packet
+
+
+class _Group:
+    """Decodes one group of pictures as far as its last wanted time; of two neighbours the nearer frame is taken."""
+
+    def __init__(self, context, timeline: Timeline, start: int, times: list[float]) -> None:
+        self.context = context
+        self.timeline = timeline
+        self.times = list(times)
+        self.order = timeline.shown(start)
+        self.position = 0
+        self.before: tuple | None = None
+        self.failed = 0
+        context.flush_buffers()
+
+    @property
+    def done(self) -> bool:
+        return not self.times
+
+    def feed(self, packet) -> Iterator:
+        yield from self._take(packet)
+
+    def finish(self) -> Iterator:
+        """Drain the decoder; what is still wanted gets the last frame there is."""
+        if self.times:
+            yield from self._take(None)
+        if self.times and self.before is not None:
+            self.times.clear()
+            yield self.before
+            self.before = None
+
+    def _take(self, packet) -> Iterator:
+        try:
+            frames = self.context.decode(packet)
+        except av.FFmpegError:
+            self.failed += 1
+            return
+        base = float(self.context.time_base or 0) if packet is None else float(packet.time_base)
+        for frame in frames:
+            yield from self._offer(frame, base)
+
+    def _offer(self, frame, base: float) -> Iterator:
+        number, shown = self.order[min(self.position, len(self.order) - 1)]
+        self.position += 1
+        if frame.pts is not None:
+            frame_base = float(frame.time_base) if frame.time_base else base
+            shown = frame.pts * frame_base - self.timeline.origin
+        here = (frame, max(shown, 0.0), number)
+        while self.times and shown >= self.times[0] - 1e-6:
+            target = self.times.pop(0)
+            near = here
+            if self.before is not None and target - self.before[1] < shown - target:
+                near = self.before
+            self.before = None if near is self.before else self.before
+            yield near
+        self.before = here
+
+
+def _facts(track, kind: Format, timeline: Timeline) -> dict:
+    return {
+        "kind": "video",
+        "format": f"{kind.name}/{CODECS[track.codec_context.name]}",
+        "duration": timeline.duration,
+        "fps": timeline.fps,
+    }
+
+
+def _upright(frames: Iterator, track, limits: Limits) -> Iterator[tuple[Image.Image, float, int]]:
+    """Reduce each frame to `limits.video_side`, convert it to RGB, and turn it as its display matrix says."""
+    for frame, seconds, number in frames:
+        if frame.width * frame.height > limits.video_pixels:
+            raise Refusal("too_many_pixels", f"A frame of the clip has {frame.width} x {frame.height} pixels.")
+        aspect = float(track.sample_aspect_ratio or 1)
+        aspect = aspect if 0.2 <= aspect <= 5 else 1.0
+        full = (max(round(frame.width * aspect), 1), frame.height)
+        shrink = min(1.0, limits.video_side / max(full))
+        width, height = (max(round(side * shrink), 1) for side in full)
+        # Clips that do not say their colour matrix: HD is BT.709 by custom, smaller ones BT.601.
+        matrix = "ITU709" if frame.colorspace == 2 and frame.height >= 720 else None
+        small = frame.reformat(
+            width, height, "rgb24", src_colorspace=matrix, interpolation="AREA" if shrink < 1 else None
+        )
+        plane = small.planes[0]
+        picture = Image.frombuffer("RGB", (width, height), plane, "raw", "RGB", plane.line_size, 1)
+        turn = round(frame.rotation / 90) * 90 % 360
+        if turn:
+            picture = picture.transpose(
+                {90: Image.Transpose.ROTATE_90, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_270}[turn]
+            )
+        picture.info["original"] = full[::-1] if turn in (90, 270) else full
+        yield picture, seconds, number

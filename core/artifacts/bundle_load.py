@@ -20,9 +20,10 @@ from torch import Tensor
 
 from core.artifacts.bundle import Bundle, BundleError
 from core.artifacts.bundle_schema import Member
-from core.calibrate.calibrators import load_calibrator
+from core.calibrate import load_calibrator
 from core.cascade.cascade import Scores
 from core.cascade.meta import MetaModel, load_meta
+from core.data.transforms import normalise, resize_uint8
 from core.models.detector import Detector
 from core.models.inputs import InputSpec
 from core.models.registry import build_detector
@@ -45,9 +46,8 @@ class LoadedMember:
 
     def inputs(self, crops: np.ndarray) -> Tensor:
         """(N, H, W, 3) uint8 crops -> (N, 3, size, size) float32 on the device, normalised as in evaluation."""
-        from core.data.transforms import eval_batch
-
-        return eval_batch(crops, self.input).to(self.device)
+        batch = torch.from_numpy(np.ascontiguousarray(crops)).permute(0, 3, 1, 2)
+        return normalise(resize_uint8(batch, self.input.size), self.input).to(self.device)
 
     @torch.inference_mode()
     def score(self, crops: np.ndarray) -> Scores:

@@ -139,7 +139,7 @@ def load_meta(folder: Path) -> MetaModel:
     from lightgbm import Booster
     from safetensors.numpy import load
 
-    from core.calibrate.calibrators import calibrator_from_json
+    from core.calibrate import calibrators
 
     tensors = load(packed)
     projections = {}
@@ -156,7 +156,8 @@ def load_meta(folder: Path) -> MetaModel:
     booster = Booster(model_str=text.decode())
     if booster.num_feature() != len(names):
         raise ValueError(f"{folder / 'meta.txt'} reads {booster.num_feature()} features, not {len(names)}")
-    return MetaModel(list(document["members"]), projections, booster, calibrator_from_json(document["calibrator"]))
+    calibrator = calibrators.get(document["calibrator"]["method"]).from_json(document["calibrator"])
+    return MetaModel(list(document["members"]), projections, booster, calibrator)
 
 
 def _checked(path: Path, expected: str) -> bytes:

@@ -1,0 +1,249 @@
+"""From runs, a stack and a policy to a bundle: weights, calibrators and tables copied, hashed, sealed, zipped."""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import core
+from core.artifacts.bundle import MANIFEST, BundleError, open_bundle, read_policy
+from core.artifacts.bundle_schema import BundleManifest, Member
+from core.artifacts.files import atomic_folder, atomic_path, read_json, sha256_file, write_bytes, write_json, write_text
+from core.artifacts.workspace import Workspace
+from core.cascade.spec import ExportSpec
+from core.cascade.types import CascadePolicy
+from core.progress import Reporter
+
+
+def seal(
+    folder: Path, *, name: str, version: str, members: list[Member], stacked: bool, created_at: str, **more: Any
+) -> None:
+    """Hash every file below `folder` and write bundle.json: from here on nothing in it may change."""
+    files = {path.relative_to(folder).as_posix(): sha256_file(path) for path in _files(folder)}
+    manifest = BundleManifest(
+        name=name,
+        version=version,
+        created_at=created_at,
+        code_version=core.__version__,
+        members=members,
+        stacked=stacked,
+        files=files,
+        **more,
+    )
+    write_text(folder / MANIFEST, manifest.to_json())
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+
+
+def export(spec: ExportSpec, workspace: Workspace, report: Reporter) -> Path:
+    """Write the bundle, open it once as any reader would, and return its folder.
+
+    Raises FileNotFoundError (no such stack, policy or card), FileExistsError (the name is taken), ValueError."""
+    stack = find_stack(spec.stack, workspace)
+    policy_path = find_policy(spec.policy, stack, workspace)
+    policy = read_policy(policy_path)
+    about = read_json(stack / "run.json")
+    members = [Member.model_validate(row["member"]) for row in about["members"]]
+    _check_policy(policy, members, policy_path)
+    target = Path(spec.out) if spec.out else workspace.bundles / f"{spec.name}-{spec.version}"
+    text = Path(spec.card).read_text(encoding="utf-8") if spec.card else ""
+    with atomic_folder(target) as folder:
+        for step, (row, member) in enumerate(zip(about["members"], members, strict=True)):
+            report.progress(step / (len(members) + 1), f"copying {member.name}")
+            (folder / member.name).mkdir()
+            copy_weights(Path(row["weights"]), row["weights_sha256"], folder / member.name, half=spec.half)
+            shutil.copyfile(row["calibrator"], folder / member.name / "calibrator.json")
+        shutil.copytree(stack / "stack", folder / "stack")
+        shutil.copyfile(stack / "predictions.parquet", folder / "predictions.parquet")
+        write_text(folder / "policy.json", policy.to_json())
+        write_json(folder / "thresholds.json", stage1_thresholds(policy, folder / "predictions.parquet"))
+        created_at = datetime.now(UTC).isoformat(timespec="seconds")
+        card = model_card(spec, text, members, policy, read_json(stack / "stack_report.json"), folder)
+        write_text(folder / "card.md", card)
+        seal(
+            folder,
+            name=spec.name,
+            version=spec.version,
+            members=members,
+            stacked=True,
+            created_at=created_at,
+            active_exit_policy=policy.active_exit_policy,
+        )
+        report.progress(0.95, "checking every hash")
+        open_bundle(folder)
+    if spec.zip:
+        pack(target, target.parent / f"{spec.name}-{spec.version}.zip")
+    report.progress(1.0, f"bundle {spec.name} {spec.version}")
+    return target
+
+
+def find_stack(ref: str, workspace: Workspace) -> Path:
+    """Folder of a stack run, by path or by name. Raises FileNotFoundError that says what was looked for."""
+    for folder in (Path(ref), workspace.runs / ref):
+        if (folder / "stack" / "stack.json").is_file():
+            return folder
+    raise FileNotFoundError(f"{ref!r} is no stack run (neither a folder nor a name in {workspace.runs}); run `stack`")
+
+
+def find_policy(ref: str, stack: Path, workspace: Workspace) -> Path:
+    """A policy file by path, or by id in the workspace; empty: the newest one whose data are the stack's."""
+    if ref:
+        for path in (Path(ref), workspace.policies / f"{ref}.json"):
+            if path.is_file():
+                return path
+        raise FileNotFoundError(f"policy {ref!r} is neither a file nor an id in {workspace.policies}")
+    wanted = read_json(stack / "run.json")["predictions_fingerprint"]
+    fitting = []
+    for path in [*workspace.policies.glob("*.json"), *stack.glob("policy*.json")]:
+        policy = read_policy(path)
+        if policy.data_fingerprint == wanted:
+            fitting.append((policy.created_at, path.name, path))
+    if not fitting:
+        raise FileNotFoundError(f"no policy was chosen from {stack.name} yet: run `policy` with it as its source first")
+    return max(fitting)[2]
+
+
+def _check_policy(policy: CascadePolicy, members: list[Member], path: Path) -> None:
+    experts = {member.name for member in members if member.role == "expert"}
+    named = {expert.name for expert in policy.experts}
+    if experts != named:
+        raise BundleError(
+            f"{path} sets exits for {', '.join(sorted(named)) or 'no expert'}, and the stack's experts are "
+            f"{', '.join(sorted(experts))}: choose a policy made from this stack"
+        )
+
+
+def copy_weights(source: Path, expected: str, folder: Path, *, half: bool) -> None:
+    """The weights that the stack was fitted with, checked by hash; `half` stores floats as float16."""
+    if sha256_file(source) != expected:
+        raise BundleError(f"{source} has changed since the stack was fitted on it: run `stack` again")
+    target = folder / "weights.safetensors"
+    if not half:
+        shutil.copyfile(source, target)
+        return
+    import numpy as np
+    from safetensors.numpy import load_file, save
+
+    tensors = load_file(source)
+    narrow = {}
+    for key, value in tensors.items():
+        is_float = value.dtype in (np.float32, np.float64)
+        narrow[key] = value.astype(np.float16) if is_float else value
+        if is_float and not np.isfinite(narrow[key]).all():
+            raise BundleError(f"{source}: {key} does not fit into float16; export without `half`")
+    write_bytes(target, save(narrow))
+
+
+def stage1_thresholds(policy: CascadePolicy, predictions: Path) -> dict[str, Any]:
+    """thresholds.json: stage 1's exit as real, with its figures on val_calib and a sweep over confidences of real.
+
+    leakage = fakes released as real / all fakes; filtration = released as real / all; both of val_calib's items."""
+    import numpy as np
+    import pandas as pd
+
+    table = pd.read_parquet(predictions)
+    table = table[table["split"] == "val_calib"]
+    p_fake, labels = table["p_stage1"].to_numpy(), table["label"].to_numpy()
+    sweep = []
+    for confidence in (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.96, 0.97, 0.98, 0.99, 0.995):
+        sweep.append({"confidence_of_real": confidence, **_exit_figures(p_fake, labels, 1 - confidence)})
+    chosen = policy.stage1.real_below
+    guarantee = next((g for g in policy.guarantees if g.stage == "stage1" and g.side == "real"), None)
+    figures = _exit_figures(p_fake, labels, chosen) if chosen is not None else _exit_figures(p_fake, labels, -1.0)
+    return {
+        "active_exit_policy": policy.active_exit_policy,
+        "exit_threshold": chosen,
+        "fnr_on_exits": figures["fnr_on_exits"],
+        "leakage": figures["leakage"],
+        "filtration": figures["filtration"],
+        "coverage": float(1 - np.asarray(figures["filtration"])),
+        "exit_accuracy": figures["exit_accuracy"],
+        "target": guarantee.target if guarantee else None,
+        "bound": guarantee.bound if guarantee else None,
+        "n": guarantee.groups if guarantee else len(labels),
+        "sweep": sweep,
+    }
+
+
+def _exit_figures(p_fake: Any, labels: Any, threshold: float) -> dict[str, float | int | None]:
+    """Counts at one threshold; a rate over nothing is None, not 0."""
+    out = p_fake <= threshold
+    exited, fakes = int(out.sum()), int(labels.sum())
+    leaked = int(labels[out].sum())
+    return {
+        "exited": exited,
+        "filtration": exited / len(labels) if len(labels) else None,
+        "leakage": leaked / fakes if fakes else None,
+        "fnr_on_exits": leaked / exited if exited else None,
+        "exit_accuracy": 1 - leaked / exited if exited else None,
+    }
+
+
+def model_card(
+    spec: ExportSpec, text: str, members: list[Member], policy: CascadePolicy, figures: Mapping[str, Any], folder: Path
+) -> str:
+    """card.md: the author's words first, then what the project itself can vouch for: figures, exits, hashes."""
+    lines = [text.strip() or f"# {spec.name} {spec.version}", "", "## Members", ""]
+    lines += ["| member | detector | role | GFLOP an item | input |", "|---|---|---|---|---|"]
+    for m in members:
+        lines.append(
+            f"| {m.name} | {m.title} | {m.role} | {m.gflops:.3g} | {m.input.size} px, box x{m.input.crop_scale} |"
+        )
+    lines += ["", "## Figures on the test split", ""]
+    lines += _figure_table(figures)
+    lines += ["", "## Exits of the policy", "", "| stage | leaves as real at or under | leaves as fake at or over |"]
+    lines.append("|---|---|---|")
+    rows = [("stage1", policy.stage1), *((e.name, e.exits) for e in policy.experts), ("stage3", policy.final)]
+    for name, exits in rows:
+        lines.append(f"| {name} | {_number(exits.real_below)} | {_number(exits.fake_above)} |")
+    for g in policy.guarantees:
+        lines.append(f"\n- {g.stage}, {g.side}: {g.method}, {_promise(g)}{' ' + g.note if g.note else ''}")
+    lines += ["", "## Limits and leakage, stated", ""]
+    lines += [f"- {note}" for note in figures.get("notes", [])]
+    if spec.half:
+        lines.append("- Weights are stored as float16: scores differ from the training run's by about 1e-3.")
+    lines += ["", "## Weights", "", "| file | SHA-256 |", "|---|---|"]
+    for path in _files(folder):
+        if path.suffix in (".safetensors", ".txt"):
+            lines.append(f"| {path.relative_to(folder).as_posix()} | `{sha256_file(path)}` |")
+    return "\n".join(lines) + "\n"
+
+
+def _figure_table(figures: Mapping[str, Any]) -> list[str]:
+    """Markdown rows of stack_report.json's comparison: AUROC with its interval by method."""
+    lines = ["| what | AUROC | 95 % interval | items | groups |", "|---|---|---|---|---|"]
+    for row in figures["comparison"]:
+        low, high = row["interval"]
+        lines.append(
+            f"| {row['name']} | {row['auroc']:.3f} | {low:.3f} to {high:.3f} | {row['items']} | {row['groups']} |"
+        )
+    return lines
+
+
+def _number(value: float | None) -> str:
+    return "no exit" if value is None else f"{value:.4f}"
+
+
+def _promise(g: Any) -> str:
+    observed = "nobody exited, so the error rate is unknown" if g.observed is None else f"observed {g.observed:.4f}"
+    if g.confidence is None or g.bound is None:
+        return f"{observed}, no guarantee, {g.groups} groups."
+    return f"{observed}, at most {g.bound:.4f} with confidence {g.confidence:.2f}, {g.groups} groups."
+
+
+def pack(folder: Path, archive: Path) -> Path:
+    """NAME-VERSION.zip with the bundle's files at its top, the same bytes for the same bundle."""
+    with atomic_path(archive) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as packed:
+        for path in sorted([folder / MANIFEST, *_files(folder)]):
+            info = zipfile.ZipInfo(path.relative_to(folder).as_posix(), (1980, 1, 1, 0, 0, 0))
+            info.external_attr = 0o644 << 16
+            info.compress_type = zipfile.ZIP_DEFLATED
+            with open(path, "rb") as source, packed.open(info, "w") as sink:
+                shutil.copyfileobj(source, sink, 1 << 20)
+    return archive

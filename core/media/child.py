@@ -45,6 +45,9 @@ def main(request: str) -> None:
         _send({"refused": refusal.code, "sentence": refusal.sentence})
     except MemoryError:
         _send({"refused": _OUT_OF_MEMORY.code, "sentence": _OUT_OF_MEMORY.sentence})
+    except Exception as error:
+        # A decoder's surprise ends as a refusal too; the words go to the log, not to the person.
+        _send({"failed": f"{type(error).__name__}: {error}"[:500]})
     sys.stdout.buffer.flush()
     os._exit(0)  # decoder threads and atexit hooks have nothing to say any more
 
@@ -67,6 +70,7 @@ def _decode(limits: Limits, max_frames: int, scout: bool) -> None:
         return
     import av
     import av.subtitles.stream  # loaded late by PyAV itself, when no file can be opened any more
+    import PIL.ImageFile  # noqa: F401 - likewise by Pillow
 
     from core.media.video import decode_video
 

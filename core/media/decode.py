@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import selectors
 import signal
@@ -20,6 +21,7 @@ from core.media.limits import Limits, Refusal
 from core.media.sniff import HEAD_BYTES, Format, sniff
 from core.media.types import Frame, Media, MediaRejected
 
+_log = logging.getLogger(__name__)
 _HEAD_LIMIT = 1 << 16
 _BOOT = "import sys; sys.path[:] = {path!r}; from core.media.child import main; main(sys.argv[1])"
 _CRASHED = ("damaged", "The file made its decoder fail. It is damaged, or made to do harm; it is not analysed.")
@@ -103,6 +105,10 @@ def _run(
     refused = next((head for head, _ in answers if "refused" in head), None)
     if refused is not None:
         raise Refusal(str(refused["refused"]), str(refused.get("sentence", "")))
+    failed = next((head["failed"] for head, _ in answers if "failed" in head), None)
+    if failed is not None:
+        _log.warning("the decoding child failed: %s", failed)
+        raise Refusal(*_CRASHED)
     if code == -signal.SIGXCPU:
         raise Refusal("timeout", "Decoding used up its processor time and was stopped. Shorten the file.")
     if code == -signal.SIGKILL:

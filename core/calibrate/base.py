@@ -1,0 +1,128 @@
+"""What a calibrator is: log-odds in, p_fake out, parameters as JSON, and a memory of what it was fitted on."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+from pydantic import Field, ValidationError
+
+from core.artifacts.files import read_json, write_json
+from core.evaluate.sweep import checked
+from core.predictions import Predictions
+from core.registry import Registry
+from core.spec import Spec
+
+
+class Fitted(Spec):
+    """Parameters of a fitted calibrator, as written to JSON. Sub-classes add theirs and fix `method`."""
+
+    format: Literal[1] = 1
+    method: str
+    data_fingerprint: str = Field("", description="Of the predictions that it was fitted on; empty: unknown.")
+    n: int = Field(0, ge=0, description="Items that it was fitted on.")
+    n_fake: int = Field(0, ge=0, description="Of these, fakes.")
+    warnings: list[str] = []
+
+
+class Calibrator(ABC):
+    """Turns uncalibrated log-odds of fake into p_fake. `fit` returns self; a calibrator is fitted once."""
+
+    name: ClassVar[str]
+    document: ClassVar[type[Fitted]]
+    needs_both_classes: ClassVar[bool] = True
+
+    def __init__(self) -> None:
+        self._fitted: Any = None
+
+    @property
+    def fitted(self) -> Any:
+        """The parameters (a `Fitted`). Raises ValueError before `fit`."""
+        if self._fitted is None:
+            raise ValueError(f"calibrator {self.name!r} is not fitted yet; call fit first")
+        return self._fitted
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the predictions that it was fitted on."""
+        return self.fitted.data_fingerprint
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a reader of its probabilities must know, in plain sentences."""
+        return list(self.fitted.warnings)
+
+    def fit(self, log_odds: ArrayLike, labels: ArrayLike, fingerprint: str = "") -> Calibrator:
+        """Fit on (N,) log-odds and labels. Raises ValueError on one-class data, where nothing can be calibrated."""
+        z, y = checked(log_odds, labels)
+        if self.needs_both_classes and (y.all() or not y.any()):
+            only = "fakes" if y.all() else "reals"
+            raise ValueError(f"cannot fit {self.name!r}: the {z.size} items are all {only}; give items of both classes")
+        parameters, warnings = self._fit(z, y)
+        self._fitted = self.document(
+            method=self.name,
+            data_fingerprint=fingerprint,
+            n=z.size,
+            n_fake=int(y.sum()),
+            warnings=warnings,
+            **parameters,
+        )
+        return self
+
+    def transform(self, log_odds: ArrayLike) -> np.ndarray:
+        """p_fake, float64 in [0, 1], same shape as `log_odds`; non-decreasing in log_odds."""
+        z = np.asarray(log_odds, np.float64)
+        return self._transform(z.ravel()).reshape(z.shape)
+
+    def to_json(self) -> dict[str, Any]:
+        """The document that `from_json` reads."""
+        return self.fitted.model_dump(mode="json")
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Calibrator:
+        """A fitted calibrator. Raises ValueError on a field that is missing, unknown or out of range."""
+        calibrator = cls()
+        calibrator._fitted = cls.document.model_validate(document)
+        return calibrator
+
+    def save(self, path: Path) -> None:
+        """Write the JSON document atomically."""
+        write_json(path, self.to_json())
+
+    @abstractmethod
+    def _fit(self, z: np.ndarray, y: np.ndarray) -> tuple[dict[str, Any], list[str]]:
+        """(parameters, warnings) from (N,) float64 log-odds and int64 labels."""
+
+    @abstractmethod
+    def _transform(self, z: np.ndarray) -> np.ndarray:
+        """(N,) float64 log-odds -> (N,) p_fake."""
+
+
+calibrators: Registry[type[Calibrator]] = Registry("calibrator")
+
+
+def load_calibrator(path: Path) -> Calibrator:
+    """Read calibration_temp.json or calibrator.json. Raises ValueError naming the file and the fault."""
+    document = read_json(path)
+    if not isinstance(document, dict) or not isinstance(document.get("method"), str):
+        raise ValueError(f"{path} is not a calibrator: it has no field 'method'; make it with `aware calibrate`")
+    try:
+        return calibrators.get(document["method"]).from_json(document)
+    except (ValidationError, LookupError) as error:
+        raise ValueError(f"{path} is not a calibrator that this version reads: {error}") from error
+
+
+class SeenBefore(ValueError):
+    """A calibrator was about to be judged on the items that it was fitted on."""
+
+
+def check_unseen(calibrator: Calibrator, predictions: Predictions) -> None:
+    """Raises SeenBefore when `predictions` hold exactly the items that `calibrator` was fitted on."""
+    if calibrator.fingerprint and calibrator.fingerprint == predictions.fingerprint():
+        raise SeenBefore(
+            f"calibrator {calibrator.name!r} was fitted on these {len(predictions)} items and cannot be judged on "
+            "them; take another split (test), or measure by cross-fitting as `aware calibrate` does"
+        )

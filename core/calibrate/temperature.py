@@ -1,0 +1,162 @@
+"""Temperature scaling: p_fake = sigmoid(log_odds / T) (Guo et al. 2017).
+
+It keeps the order of items and the side of 1/2 on which each lies: AUROC, accuracy and F1 at 0.5 cannot change.
+NLL is convex in b = 1 / T, so Newton in b inside a bracket finds its one minimum; ECE is piecewise constant in T and
+has no gradient, so it is searched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field
+from scipy.optimize import minimize, minimize_scalar
+from scipy.special import expit
+
+from core.calibrate.base import Calibrator, Fitted, calibrators
+from core.calibrate.logistic import softplus
+from core.evaluate.reliability import ece
+
+T_MIN, T_MAX = 0.02, 50.0
+B_MIN, B_MAX = 1 / T_MAX, 1 / T_MIN
+
+Metric = Literal["nll", "ece"]
+Solver = Literal["newton", "L-BFGS-B", "bounded"]
+
+
+class TemperatureFitted(Fitted):
+    """calibration_temp.json."""
+
+    method: Literal["temperature"] = "temperature"
+    temperature: float = Field(gt=0, allow_inf_nan=False, description="p_fake = sigmoid(log_odds / temperature).")
+    optimize_metric: Metric = "nll"
+    optimize_method: str = "newton"
+    at_bound: bool = Field(False, description="The search ended on its bound: T is a limit, not an optimum.")
+
+
+def margins(z: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """(N,) log-odds of the true class."""
+    return np.where(y == 1, z, -z)
+
+
+def slope_and_curvature(b: float, m: np.ndarray, w: np.ndarray | None = None) -> tuple[float, float]:
+    """First and second derivative in b of mean softplus(-b m); w: (N,) weights."""
+    q = expit(-b * m)
+    if w is None:
+        return -float(np.dot(m, q)) / m.size, float(np.dot(m * m, q * (1 - q))) / m.size
+    total = float(w.sum())
+    return -float(np.dot(w, m * q)) / total, float(np.dot(w, m * m * q * (1 - q))) / total
+
+
+def newton(m: np.ndarray, w: np.ndarray | None = None, start: float = 1.0, tolerance: float = 1e-12) -> float:
+    """The b in [B_MIN, B_MAX] that minimises mean softplus(-b m). Every step stays inside a shrinking bracket."""
+    low, high, b = B_MIN, B_MAX, start
+    for _ in range(100):
+        slope, curvature = slope_and_curvature(b, m, w)
+        low, high = (b, high) if slope < 0 else (low, b)
+        step = b - slope / curvature if curvature > 0 else np.inf
+        fresh = step if low < step < high else (low * high) ** 0.5
+        if abs(fresh - b) <= tolerance * b:
+            return fresh
+        b = fresh
+    return b
+
+
+def histogram(m: np.ndarray, bins: int = 16384) -> tuple[np.ndarray, np.ndarray]:
+    """(mean margin, count) of the filled ones of `bins` equal bins."""
+    low, high = float(m.min()), float(m.max())
+    index = np.minimum(((m - low) * (bins / max(high - low, 1e-300))).astype(np.int64), bins - 1)
+    count = np.bincount(index, minlength=bins)
+    total = np.bincount(index, m, bins)
+    filled = count > 0
+    return total[filled] / count[filled], count[filled].astype(np.float64)
+
+
+def fit_newton(m: np.ndarray, polish: bool = True) -> float:
+    """b by Newton: on a histogram first where items are many, then (`polish`) on all of them from there."""
+    if m.size <= 50_000:
+        return newton(m)
+    b = newton(*histogram(m))
+    return newton(m, start=b, tolerance=1e-9) if polish else b
+
+
+def _fit_lbfgsb(m: np.ndarray) -> float:
+    def loss(b: np.ndarray) -> tuple[float, np.ndarray]:
+        return float(np.mean(softplus(-b[0] * m))), np.array([slope_and_curvature(float(b[0]), m)[0]])
+
+    options = {"ftol": 1e-15, "gtol": 1e-10}
+    return float(minimize(loss, [1.0], jac=True, method="L-BFGS-B", bounds=[(B_MIN, B_MAX)], options=options).x[0])
+
+
+def _fit_bounded(m: np.ndarray) -> float:
+    found = minimize_scalar(
+        lambda log_b: float(np.mean(softplus(-np.exp(log_b) * m))),
+        bounds=(np.log(B_MIN), np.log(B_MAX)),
+        method="bounded",
+        options={"xatol": 1e-9},
+    )
+    return float(np.exp(found.x))
+
+
+SOLVERS: dict[str, Callable[[np.ndarray], float]] = {
+    "newton": fit_newton,
+    "L-BFGS-B": _fit_lbfgsb,
+    "bounded": _fit_bounded,
+}
+
+
+def search_ece(z: np.ndarray, y: np.ndarray, n_bins: int) -> float:
+    """T in [T_MIN, T_MAX] of least binary equal-width ECE: a logarithmic grid of 61, refined four times around its
+    best point. ECE has many local minima; this finds the best to within the grid, not the best of all."""
+    low, high = np.log(T_MIN), np.log(T_MAX)
+    best = 0.0
+    for points in (61, 21, 21, 21, 21):
+        grid = np.linspace(low, high, points)
+        best = float(grid[int(np.argmin([ece(expit(z / np.exp(t)), y, n_bins) for t in grid]))])
+        step = (high - low) / (points - 1)
+        low, high = max(np.log(T_MIN), best - step), min(np.log(T_MAX), best + step)
+    return float(np.exp(best))
+
+
+class Temperature(Calibrator):
+    """One parameter. `optimize_metric` nll or ece; `optimize_method` (nll only) newton, L-BFGS-B or bounded."""
+
+    name = "temperature"
+    document = TemperatureFitted
+
+    def __init__(self, optimize_metric: Metric = "nll", optimize_method: Solver = "newton", n_bins: int = 15) -> None:
+        super().__init__()
+        if optimize_method not in SOLVERS:
+            raise ValueError(f"unknown optimize_method {optimize_method!r}; known: {', '.join(SOLVERS)}")
+        if optimize_metric not in ("nll", "ece"):
+            raise ValueError(f"unknown optimize_metric {optimize_metric!r}; known: nll, ece")
+        self.optimize_metric, self.optimize_method, self.n_bins = optimize_metric, optimize_method, n_bins
+
+    def _fit(self, z: np.ndarray, y: np.ndarray) -> tuple[dict[str, Any], list[str]]:
+        m, warnings = margins(z, y), []
+        if self.optimize_metric == "ece":
+            t, method = search_ece(z, y, self.n_bins), "search"
+        else:
+            t, method = 1 / SOLVERS[self.optimize_method](m), self.optimize_method
+        at_bound = t <= T_MIN * 1.0001 or t >= T_MAX / 1.0001
+        if m.min() >= 0:
+            warnings.append("every item lies on its own side of log-odds 0 (separable): NLL falls on as T -> 0")
+        if at_bound:
+            warnings.append(f"T = {t:.4g} is the bound of the search ({T_MIN} to {T_MAX}), not an optimum")
+        if t >= T_MAX / 1.0001:
+            warnings.append("scores do not tell the classes apart on these items: p_fake is near 1/2 throughout")
+        parameters = {
+            "temperature": float(t),
+            "optimize_metric": self.optimize_metric,
+            "optimize_method": method,
+            "at_bound": bool(at_bound),
+        }
+        return parameters, warnings
+
+    def _transform(self, z: np.ndarray) -> np.ndarray:
+        return expit(z / self.fitted.temperature)
+
+
+calibrators.add(Temperature.name, Temperature)

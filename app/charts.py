@@ -1,0 +1,108 @@
+"""Altair charts of the analyst's pages. Each takes plain rows and gives a chart with axes, units and tooltips."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import altair as alt
+import pandas as pd
+
+from app.theme import ACCENT, QUIET, SERIES, VERDICT_COLOURS
+from core.cascade.types import Exits
+
+
+def timeline(series: Mapping[str, Sequence[tuple[float, float]]], exits: Exits | None) -> alt.LayerChart:
+    """p_fake over a clip. series: name of a face -> [(seconds, p_fake)]; `exits` are drawn as dashed lines."""
+    rows = pd.DataFrame(
+        [(name, t, p) for name, points in series.items() for t, p in points], columns=["face", "seconds", "p_fake"]
+    )
+    base = alt.Chart(rows).encode(
+        x=alt.X("seconds:Q", title="time in the clip (s)"),
+        y=alt.Y("p_fake:Q", title="p_fake", scale=alt.Scale(domain=[0, 1])),
+        color=alt.Color("face:N", title=None, scale=alt.Scale(range=SERIES), legend=_legend(len(series))),
+        tooltip=["face:N", alt.Tooltip("seconds:Q", format=".2f"), alt.Tooltip("p_fake:Q", format=".3f")],
+    )
+    lines = (
+        [
+            (exits.real_below, "real", "real up to here"),
+            (exits.fake_above, "fake", "fake from here"),
+        ]
+        if exits
+        else []
+    )
+    rules = [_threshold(at, VERDICT_COLOURS[side], words) for at, side, words in lines if at is not None]
+    return alt.layer(base.mark_line(strokeWidth=2), base.mark_circle(size=45, opacity=1), *rules).properties(height=230)
+
+
+def _threshold(at: float, colour: str, words: str) -> alt.LayerChart:
+    data = pd.DataFrame({"p_fake": [at], "what": [f"{words}: {at:.3g}"]})
+    rule = alt.Chart(data).mark_rule(strokeDash=[5, 4], color=colour, strokeWidth=1.5)
+    return rule.encode(y="p_fake:Q", tooltip="what:N")
+
+
+def _legend(n_series: int) -> alt.Legend | None:
+    return alt.Legend(orient="top-right", fillColor="#ffffffcc", padding=4) if n_series > 1 else None
+
+
+def training_curves(rows: Iterable[Mapping[str, float]], height: int = 210) -> dict[str, alt.Chart]:
+    """One chart a family of figures ("loss", "auroc", ...): rows are {"step": n, name: value}.
+
+    `train_loss` and `val_loss` share a chart; a name without a known prefix stands alone."""
+    frame = pd.DataFrame(list(rows))
+    if frame.empty or "step" not in frame:
+        return {}
+    long = frame.melt("step", var_name="name", value_name="value").dropna()
+    long["family"] = [family(name) for name in long["name"]]
+    charts = {}
+    for key, part in long.groupby("family", sort=False):
+        names = list(dict.fromkeys(part["name"]))
+        base = alt.Chart(part).encode(
+            x=alt.X("step:Q", title="epoch", axis=alt.Axis(tickMinStep=1, format="d")),
+            y=alt.Y("value:Q", title=str(key), scale=alt.Scale(zero=False)),
+            color=alt.Color(
+                "name:N", title=None, sort=names, scale=alt.Scale(range=SERIES), legend=_legend(len(names))
+            ),
+            tooltip=["name:N", alt.Tooltip("step:Q", title="epoch"), alt.Tooltip("value:Q", format=".4g")],
+        )
+        charts[str(key)] = alt.layer(base.mark_line(strokeWidth=2), base.mark_circle(size=30)).properties(height=height)
+    return charts
+
+
+def family(name: str) -> str:
+    """What a metric measures, without who measured it: `val_select_auroc` and `train_auroc` are both `auroc`."""
+    for prefix in ("train_", "val_select_", "val_calib_", "val_", "test_"):
+        if name.startswith(prefix):
+            return name[len(prefix) :]
+    return name
+
+
+def score_bars(scores: Mapping[str, float]) -> alt.Chart:
+    """p_fake of every member as bars from 0 to 1."""
+    rows = pd.DataFrame({"member": list(scores), "p_fake": list(scores.values())})
+    return (
+        alt.Chart(rows)
+        .mark_bar(color=ACCENT, height=14)
+        .encode(
+            y=alt.Y("member:N", title=None, sort=list(scores)),
+            x=alt.X("p_fake:Q", title="p_fake", scale=alt.Scale(domain=[0, 1])),
+            tooltip=["member:N", alt.Tooltip("p_fake:Q", format=".3f")],
+        )
+    )
+
+
+def counts(rows: pd.DataFrame, category: str, colour: str, n: str = "items") -> alt.Chart:
+    """Stacked bars of counts. rows: columns `category`, `colour` and `n`."""
+    names = list(dict.fromkeys(rows[colour]))
+    known = {"real": VERDICT_COLOURS["real"], "fake": VERDICT_COLOURS["fake"]}
+    palette = [known.get(str(name), QUIET) for name in names]
+    return (
+        alt.Chart(rows)
+        .mark_bar(height=16)
+        .encode(
+            y=alt.Y(f"{category}:N", title=None, sort=None, axis=alt.Axis(labelLimit=220)),
+            x=alt.X(f"{n}:Q", title=n),
+            color=alt.Color(f"{colour}:N", title=None, scale=alt.Scale(domain=names, range=palette)),
+            tooltip=[f"{category}:N", f"{colour}:N", f"{n}:Q"],
+        )
+        .properties(height=alt.Step(26))
+    )

@@ -1,0 +1,59 @@
+"""What a reference field can point at: the lists behind every `choose(...)` of a spec."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from jobs.client import Workbench
+
+AUTOMATIC = ""
+
+
+def _artifacts(kind: str) -> Callable[[Workbench], list[str]]:
+    return lambda workbench: [item.name for item in workbench.artifacts(kind)]
+
+
+def _bundles(workbench: Workbench) -> list[str]:
+    return list(dict.fromkeys([str(workbench.active().bundle), *(str(b.path) for b in workbench.artifacts("bundle"))]))
+
+
+def _recipes(_: Workbench) -> list[str]:
+    from core.train.recipes import recipes
+
+    return recipes.names()
+
+
+def _calibrators(_: Workbench) -> list[str]:
+    from core.calibrate import calibrators
+
+    return calibrators.names()
+
+
+def _exit_policies(_: Workbench) -> list[str]:
+    from core.cascade.policy import exit_policies
+
+    return exit_policies.names()
+
+
+def _face_detectors(_: Workbench) -> list[str]:
+    return ["mtcnn"]
+
+
+SOURCES: dict[str, Callable[[Workbench], list[str]]] = {
+    "dataset": _artifacts("dataset"),
+    "run": _artifacts("run"),
+    "expert_runs": _artifacts("run"),
+    "bundle": _bundles,
+    "policy": _artifacts("policy"),
+    "recipe": _recipes,
+    "calibrator": _calibrators,
+    "exit_policy": _exit_policies,
+    "face_detector": _face_detectors,
+}
+
+
+def options(what: str, workbench: Workbench) -> list[str]:
+    """Names that a field marked `choose(what)` offers. Raises LookupError for an unknown `what`."""
+    if what not in SOURCES:
+        raise LookupError(f"no list for choose({what!r}); known: {', '.join(SOURCES)}")
+    return SOURCES[what](workbench)

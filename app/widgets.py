@@ -1,0 +1,99 @@
+"""Small parts that every page uses. No page prints text from a file as markdown: it goes through here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from app import cards, theme
+
+STATE_WORDS = {"queued": "waiting", "running": "running", "done": "done", "failed": "failed", "cancelled": "cancelled"}
+STATE_TONES = {
+    "queued": theme.QUIET,
+    "running": theme.ACCENT,
+    "done": "#3f7d4e",
+    "failed": theme.VERDICT_COLOURS["fake"],
+    "cancelled": theme.QUIET,
+}
+
+
+def page_header(title: str, lead: str) -> None:
+    """The page's title and its one-sentence purpose."""
+    st.html(f"<style>{theme.style_sheet()}</style>")
+    st.title(title, anchor=False)
+    st.caption(lead)
+
+
+def empty(title: str, next_step: str) -> None:
+    """An empty state: what is not there yet and what to do next."""
+    st.html(cards.empty(title, next_step))
+
+
+def chip(text: str, colour: str) -> str:
+    """A small outlined word, as HTML."""
+    return f'<span class="aw-chip" style="--aw-tone: {colour}">{cards.escape(text)}</span>'
+
+
+def state_chip(state: str) -> str:
+    """A job's state as a small outlined word."""
+    return chip(STATE_WORDS.get(state, state), STATE_TONES.get(state, theme.QUIET))
+
+
+def plain_markdown(text: str) -> str:
+    """Markdown of a file with everything that could fetch, link or run taken out: pictures, links, HTML, formulas,
+    and Streamlit's own `:word:` directives. Headings, lists, tables and emphasis stay."""
+    for sign in "\\[]<>!$":
+        text = text.replace(sign, f"\\{sign}") if sign != "\\" else text.replace("\\", "\\\\")
+    return text.replace("://", ":\u200b//").replace(":", "\\:").replace("\\:\u200b//", "\\:\u200b//")
+
+
+def when(moment: datetime | str | float | None) -> str:
+    """A moment as local wall-clock text, to the minute."""
+    if moment is None or moment == "":
+        return ""
+    if isinstance(moment, str):
+        moment = datetime.fromisoformat(moment)
+    if isinstance(moment, int | float):
+        moment = datetime.fromtimestamp(moment, UTC)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def span(seconds: float | None) -> str:
+    """A length of time as a person says it."""
+    if seconds is None:
+        return ""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def figure(value: Any) -> str:
+    """A figure of a summary, short."""
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "–"}[value]
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {figure(item)}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(figure(item) for item in value)
+    return str(value)
+
+
+def inside(folder: Path, name: str) -> Path | None:
+    """`folder / name` when it is a file inside that folder, else None: a document never points outside of itself."""
+    path = (folder / name).resolve()
+    return path if path.is_relative_to(folder.resolve()) and path.is_file() else None
+
+
+def notice(sentences: list[str], kind: str = "warning") -> None:
+    """Sentences as text in one coloured box."""
+    box = {"warning": st.warning, "error": st.error, "info": st.info}[kind]
+    box("\n".join(f"- {plain_markdown(s)}" for s in sentences) if len(sentences) > 1 else plain_markdown(sentences[0]))

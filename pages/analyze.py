@@ -1,0 +1,142 @@
+"""Analyze: an upload becomes an explained verdict."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from app import analysis_card, cards, session, widgets
+from app.navigation import PageInfo
+from app.samples import samples
+from core.cascade.spec import AnalyzeSpec
+from jobs.client import Workbench
+
+PAGE = PageInfo(section="Analysis", title="Analyze", url="analyze", icon=":material/frame_inspect:", order=10)
+
+TYPES = ["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff", "heic", "avif", "mp4", "mov", "webm", "mkv", "avi"]
+
+
+def render() -> None:
+    workbench = session.workbench()
+    widgets.page_header(
+        "Analyze",
+        "Upload a picture or a clip with a face. Three stages judge it; the card says which one decided and why.",
+    )
+    with st.container(key="halves"):
+        left, right = st.columns([1, 2], gap="large")
+    with left:
+        upload(workbench)
+        sample_media(workbench)
+        history(workbench)
+    with right:
+        card(workbench)
+
+
+def upload(workbench: Workbench) -> None:
+    """The uploader. Files go to disk at once; a new key empties it, so that nothing stays in memory."""
+    turn = st.session_state.setdefault("upload_turn", 0)
+    limit = workbench.settings.upload_mb
+    files = st.file_uploader(
+        f"Picture or clip, up to {limit} MB each", type=TYPES, accept_multiple_files=True, key=f"upload-{turn}",
+        max_upload_size=limit,
+    )  # fmt: skip
+    options = analysis_options()
+    if not files:
+        return
+    submitted, problems = [], []
+    for file in files:
+        try:
+            path = workbench.store_upload(file, file.name)
+            submitted.append(analysis_card.submit(AnalyzeSpec(files=[str(path)], **options), workbench))
+        except ValueError as error:
+            problems.append(f"{file.name}: {error}")
+    st.session_state["upload_turn"] = turn + 1
+    st.session_state["upload_problems"] = problems
+    if submitted:
+        st.query_params["job"] = submitted[0]
+        st.session_state["batch"] = submitted
+    st.rerun()
+
+
+def analysis_options() -> dict[str, object]:
+    """The few options a visitor may want; everything else keeps the spec's own default."""
+    fields = AnalyzeSpec.model_fields
+    with st.popover("Options", width="stretch"):
+        frames = st.slider("Frames of a clip", 4, 64, fields["frames"].default, 4, help=fields["frames"].description)
+        explain = st.checkbox("Heat maps and reconstructions", True, help=fields["explain"].description)
+        every = st.checkbox("Ask every expert", False, help=fields["all_members"].description)
+    return {"frames": frames, "explain": explain, "all_members": every}
+
+
+def sample_media(workbench: Workbench) -> None:
+    """Samples to click."""
+    found = samples()
+    if not found:
+        return
+    st.subheader("Or try a sample", anchor=False)
+    for start in range(0, len(found), 3):
+        for column, sample in zip(st.columns(3), found[start : start + 3], strict=False):
+            with column:
+                st.image(str(sample.thumbnail), width="stretch")
+                if st.button(sample.title, key=f"sample-{sample.name}", help=sample.about, width="stretch"):
+                    with open(sample.path, "rb") as stream:
+                        path = workbench.store_upload(stream, sample.path.name)
+                    st.query_params["job"] = analysis_card.submit(AnalyzeSpec(files=[str(path)]), workbench)
+                    st.session_state.pop("batch", None)
+                    st.rerun()
+
+
+def history(workbench: Workbench) -> None:
+    """Recent analyses, newest first."""
+    recent = workbench.jobs(kind="analyze", limit=8)
+    if not recent:
+        return
+    st.subheader("Recent", anchor=False)
+    box = st.container(gap=None)
+    for job in recent:
+        name = Path(job.spec["files"][0]).name
+        document = job.part or {}
+        word = cards.WORDS.get(document.get("verdict", ""), "") if job.state == "done" else job.state
+        if box.button(
+            widgets.plain_markdown(f"{name[:32]} · {word}"), key=f"recent-{job.id}", type="tertiary",
+            help=widgets.when(job.created_at),
+        ):  # fmt: skip
+            st.query_params["job"] = job.id
+            st.session_state.pop("batch", None)
+            st.rerun()
+
+
+def card(workbench: Workbench) -> None:
+    """The chosen analysis; live while it runs."""
+    for problem in st.session_state.pop("upload_problems", []):
+        widgets.notice([problem], "error")
+    job_id = st.query_params.get("job", "")
+    batch = st.session_state.get("batch", [])
+    if len(batch) > 1 and job_id in batch:
+        names = {item: Path(workbench.job(item).spec["files"][0]).name for item in batch}
+        job_id = st.segmented_control("Files", batch, default=job_id, format_func=names.get, required=True)
+    if not job_id:
+        widgets.empty(
+            "No analysis yet",
+            "Upload a file, or click a sample on the left. The verdict appears here in parts as the stages finish.",
+        )
+        return
+    try:
+        job = workbench.job(job_id)
+    except LookupError:
+        widgets.empty("This analysis is not in the workspace", "It may have been deleted. Upload the file again.")
+        return
+    if job.ended:
+        analysis_card.show(job, workbench)
+    else:
+        live(job_id)
+
+
+@st.fragment(run_every=0.7)
+def live(job_id: str) -> None:
+    workbench = session.workbench()
+    job = workbench.job(job_id)
+    if job.ended:
+        st.rerun()
+    analysis_card.show(job, workbench)

@@ -1,0 +1,179 @@
+"""Jobs: what runs, what waits, what went wrong; a live view of one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pandas as pd
+import streamlit as st
+
+from app import cards, charts, session, widgets
+from app.navigation import PageInfo
+from jobs.client import Workbench
+from jobs.kind import kinds
+from jobs.views import JobView
+
+PAGE = PageInfo(section="System", title="Jobs", url="jobs", icon=":material/checklist:", order=10)
+STATES = ["queued", "running", "done", "failed", "cancelled"]
+
+
+def render() -> None:
+    workbench = session.workbench()
+    widgets.page_header("Jobs", "Everything the worker does. Closing the browser stops nothing.")
+    job_id = st.query_params.get("job", "")
+    if job_id:
+        one(job_id, workbench)
+        return
+    left, right = st.columns(2)
+    kind = left.selectbox("Kind", ["", *kinds.names()], format_func=lambda k: kind_title(k) if k else "all")
+    state = right.selectbox("State", ["", *STATES], format_func=lambda s: widgets.STATE_WORDS.get(s, "all"))
+    table(kind, state)
+
+
+@st.fragment(run_every=3)
+def table(kind: str, state: str) -> None:
+    """The newest jobs; a row opens."""
+    found = session.workbench().jobs(kind=kind or None, state=state or None, limit=100)
+    if not found:
+        if kind or state:
+            widgets.empty("No such job", "Choose another kind or state above.")
+        else:
+            widgets.empty("Nothing has run yet", "Analyze a picture, or start a training under Train; it appears here.")
+        return
+    rows = pd.DataFrame(
+        {
+            "state": [widgets.STATE_WORDS[job.state] for job in found],
+            "kind": [job.kind for job in found],
+            "what": [subject(job) for job in found],
+            "progress": [1.0 if job.state == "done" else job.fraction for job in found],
+            "message": [job.error or job.message for job in found],
+            "started": [widgets.when(job.started_at or job.created_at) for job in found],
+            "took": [widgets.span(took(job)) for job in found],
+        }
+    )
+    config = {"progress": st.column_config.ProgressColumn("progress", format="percent", min_value=0, max_value=1)}
+    chosen = st.dataframe(
+        rows, hide_index=True, column_config=config, on_select="rerun", selection_mode="single-row", key="jobs-table"
+    )
+    st.caption("Select a row to open the job.")
+    if chosen.selection.rows:
+        st.query_params["job"] = found[chosen.selection.rows[0]].id
+        st.rerun(scope="app")
+
+
+def kind_title(kind: str) -> str:
+    """A kind's title; the bare word for a kind that this version no longer knows."""
+    return kinds.get(kind).title if kind in kinds else kind
+
+
+def subject(job: JobView) -> str:
+    """What a job works on, from its spec, in a few words."""
+    spec = job.spec
+    first = spec.get("files") or [spec.get("name") or spec.get("run") or spec.get("stack") or spec.get("source") or ""]
+    return str(first[0]).rsplit("/", 1)[-1] or str(spec.get("recipe", ""))
+
+
+def took(job: JobView) -> float | None:
+    """Seconds that a job ran, so far or in all."""
+    if job.started_at is None:
+        return None
+    return ((job.ended_at or datetime.now(UTC)) - job.started_at).total_seconds()
+
+
+def one(job_id: str, workbench: Workbench) -> None:
+    """One job, live while it runs."""
+    if st.button("All jobs", icon=":material/arrow_back:", type="tertiary"):
+        del st.query_params["job"]
+        st.session_state.pop("jobs-table", None)
+        st.rerun()
+    try:
+        job = workbench.job(job_id)
+    except LookupError:
+        widgets.empty("No such job", "Go back to all jobs.")
+        return
+    actions(job, workbench)
+    if job.ended:
+        details(job, workbench)
+    else:
+        live(job_id)
+
+
+@st.fragment(run_every=1.5)
+def live(job_id: str) -> None:
+    workbench = session.workbench()
+    job = workbench.job(job_id)
+    if job.ended:
+        st.rerun()
+    details(job, workbench)
+
+
+def actions(job: JobView, workbench: Workbench) -> None:
+    """Title line with cancel (asked twice) or retry."""
+    left, right = st.columns([4, 1], vertical_alignment="center")
+    title = cards.escape(kind_title(job.kind))
+    left.html(f'<div class="aw"><b>{title}</b> <span class="aw-quiet">{cards.escape(job.id)}</span></div>')
+    with right:
+        if not job.ended:
+            with st.popover("Cancel", width="stretch", disabled=job.cancel_requested):
+                st.write("Stop this job? What it has saved stays, and a retry goes on from there.")
+                if st.button("Yes, stop it", type="primary"):
+                    workbench.cancel(job.id)
+                    st.rerun()
+        elif job.state in ("failed", "cancelled") and st.button("Retry", width="stretch"):
+            workbench.retry(job.id)
+            st.rerun()
+
+
+def details(job: JobView, workbench: Workbench) -> None:
+    """State, progress, curves, result, spec, log."""
+    attempt = f"attempt {job.attempt} of {job.max_attempts}"
+    st.html(f'<div class="aw">{widgets.state_chip(job.state)} <span class="aw-quiet">{attempt}</span></div>')
+    if job.cancel_requested and not job.ended:
+        st.caption("Stopping as soon as the current step allows.")
+    if not job.ended:
+        idle = job.state == "queued" and not any(w.alive for w in workbench.workers())
+        words = "No worker is running: start one with `aware worker`" if idle else widgets.plain_markdown(job.message)
+        st.progress(min(1.0, job.fraction), text=words or "Waiting")
+    if job.error:
+        widgets.notice([job.error], "error")
+    rows = workbench.metrics(job.id)
+    if rows:
+        curves(rows)
+    result(job)
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        st.subheader("Times", anchor=False)
+        times = {"queued": job.created_at, "started": job.started_at, "ended": job.ended_at}
+        shown = {name: widgets.when(moment) for name, moment in times.items() if moment}
+        st.html(cards.facts({**shown, "took": widgets.span(took(job)) or "–", "worker": job.worker or "–"}))
+        with st.expander("Input"):
+            st.json(job.spec)
+    with right:
+        st.subheader("Log", anchor=False)
+        log = workbench.log_tail(job.id)
+        st.code(log or "nothing written yet", language=None, height=280)
+
+
+def curves(rows: list[dict]) -> None:
+    """Every family of figures as a chart, two a row."""
+    drawn = list(charts.training_curves(rows).items())
+    for start in range(0, len(drawn), 2):
+        for column, (_, chart) in zip(st.columns(2), drawn[start : start + 2], strict=False):
+            column.altair_chart(chart, width="stretch")
+
+
+def result(job: JobView) -> None:
+    """What a finished job gave: a sentence, figures, artefacts."""
+    if not job.result:
+        return
+    st.subheader("Result", anchor=False)
+    st.text(job.result.get("message", ""))
+    values = job.result.get("values") or {}
+    if values:
+        st.html(cards.facts({label(name): widgets.figure(value) for name, value in values.items()}))
+    for item in job.result.get("produced", []):
+        st.html(cards.facts({item["kind"]: f"{item['name']} ({item['path']})"}))
+
+
+def label(name: str) -> str:
+    return name.replace("_", " ")

@@ -1,0 +1,140 @@
+"""Screenshots of every page at two widths: `python tests/browser/shoot.py FOLDER [--seed] [--pages analyze,jobs]`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+WIDTHS = (1440, 800)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def streamlit(home: Path, port: int):
+    """The real app over one workspace; stopped, with its children, at the end."""
+    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app" / "main.py"), "--server.port", str(port)]
+    process = subprocess.Popen(
+        command, cwd=ROOT, env={**os.environ, "AWARE_HOME": str(home)}, start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=None,
+    )  # fmt: skip
+    try:
+        wait_for(f"http://127.0.0.1:{port}/_stcore/health", process)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def wait_for(url: str, process: subprocess.Popen, seconds: float = 60) -> None:
+    """Return once `url` answers. Raises RuntimeError when the process ends or the time is up."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            raise RuntimeError(f"the server ended with code {process.returncode}")
+        with suppress(OSError):
+            return urllib.request.urlopen(url, timeout=2).close()
+        time.sleep(0.3)
+    raise RuntimeError(f"{url} did not answer within {seconds:.0f} s")
+
+
+def browser_path() -> str | None:
+    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@contextmanager
+def chromium():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as engine:
+        browser = engine.chromium.launch(executable_path=browser_path(), args=FLAGS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def settle(page) -> None:
+    """Wait until Streamlit has drawn and is idle."""
+    page.wait_for_selector("h1", timeout=30000)
+    with suppress(Exception):
+        page.wait_for_selector("[data-testid=stStatusWidget]", state="detached", timeout=15000)
+    page.wait_for_timeout(1200)
+
+
+def shoot(browser, address: str, views: dict[str, str], folder: Path) -> None:
+    """views: file stem -> path below the address."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for width in WIDTHS:
+        page = browser.new_page(viewport={"width": width, "height": 1000})
+        for name, path in views.items():
+            page.goto(f"{address}/{path}")
+            settle(page)
+            main = page.query_selector("[data-testid=stMain] .block-container, [data-testid=stMainBlockContainer]")
+            height = int(main.bounding_box()["height"]) + 40 if main else 1000
+            page.set_viewport_size({"width": width, "height": min(max(height, 700), 4000)})
+            page.wait_for_timeout(500)
+            page.screenshot(path=str(folder / f"{name}-{width}.png"))
+            page.set_viewport_size({"width": width, "height": 1000})
+        page.close()
+
+
+def views(seeded: dict[str, str]) -> dict[str, str]:
+    from app.navigation import modules
+
+    found = {module.PAGE.url: ("" if i == 0 else module.PAGE.url) for i, module in enumerate(modules())}
+    for what in ("fake", "group", "clip", "none"):
+        if what in seeded:
+            found[f"analyze-{what}"] = f"?job={seeded[what]}"
+    for what in ("train", "failed"):
+        if what in seeded:
+            found[f"jobs-{what}"] = f"jobs?job={seeded[what]}"
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--home", type=Path, help="workspace; without it a new one")
+    parser.add_argument("--seed", action="store_true", help="fill the new workspace with one of everything")
+    parser.add_argument("--pages", default="", help="comma-separated name prefixes")
+    args = parser.parse_args()
+    sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "app")]
+    with tempfile.TemporaryDirectory() as scratch:
+        home = args.home or Path(scratch)
+        seeded = {}
+        if args.seed:
+            from seed_workspace import seed
+
+            from jobs.client import Workbench
+            from jobs.settings import Settings
+
+            workbench = Workbench.open(Settings(home=home))
+            seeded = seed(workbench, time.time())
+            workbench.close()
+        wanted = [p for p in args.pages.split(",") if p]
+        chosen = {n: p for n, p in views(seeded).items() if not wanted or any(n.startswith(w) for w in wanted)}
+        with streamlit(home, free_port()) as address, chromium() as browser:
+            shoot(browser, address, chosen, args.folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -27,6 +27,7 @@ from core.data.transforms import normalise, resize_uint8
 from core.models.detector import Detector
 from core.models.inputs import InputSpec
 from core.models.registry import build_detector
+from core.models.scoring import pick_device
 
 _loaded: weakref.WeakValueDictionary[tuple[str, str], LoadedBundle] = weakref.WeakValueDictionary()
 _lock = threading.Lock()
@@ -80,18 +81,9 @@ class LoadedBundle:
         raise LookupError(f"bundle {self.bundle.manifest.name} has no member {name!r}")
 
 
-def resolve_device(name: str) -> str:
-    """`auto` is CUDA where there is some. Raises ValueError for a CUDA device that is not there."""
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise ValueError(f"device {name!r} was asked for and there is no CUDA device; use cpu or auto")
-    return name
-
-
 def load_bundle(bundle: Bundle, device: str = "cpu") -> LoadedBundle:
     """Load once. Raises BundleError naming the file whose bytes, keys, shapes or values do not hold."""
-    device = resolve_device(device)
+    device = str(pick_device(device))
     key = (bundle.sha256, device)
     with _lock:
         loaded = _loaded.get(key)

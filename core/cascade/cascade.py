@@ -66,13 +66,17 @@ class Unit:
 
 @dataclass
 class UnitResult:
-    """A unit's way so far. frames: calibrated p_fake of every frame by member; `decision` is None while it is open."""
+    """A unit's way so far; `decision` is None while it is open.
+
+    frames: calibrated p_fake (N,) of every frame by member, and by `stage3` where it was asked. log_odds: calibrated,
+    of the pooled score. embeddings: mean (D,); frame_embeddings: (N, D)."""
 
     times: Sequence[float]
     steps: list[TraceStep] = field(default_factory=list)
     frames: dict[str, np.ndarray] = field(default_factory=dict)
     log_odds: dict[str, float] = field(default_factory=dict)
     embeddings: dict[str, np.ndarray] = field(default_factory=dict)
+    frame_embeddings: dict[str, np.ndarray] = field(default_factory=dict)
     decision: Decision | None = None
 
     def standing(self) -> Decision:
@@ -186,6 +190,7 @@ class Cascade:
         result.frames[member.name] = frames
         result.log_odds[member.name] = float(calibrated_log_odds(np.array([p_fake]))[0])
         result.embeddings[member.name] = embedding
+        result.frame_embeddings[member.name] = scores.embedding
         outcome = exits.decide(p_fake) if exits else None
         return TraceStep(
             stage=stage,
@@ -227,6 +232,7 @@ class Cascade:
             p_fake = float(self.meta.p_fake(result.log_odds, result.embeddings))
             if not np.isfinite(p_fake):
                 raise FloatingPointError("it gave a number that is not finite")
+            result.frames["stage3"] = self._meta_frames(result, p_fake)
         except Exception as error:
             log.exception("stage 3 failed")
             reason = f"Stage 3 failed ({type(error).__name__}: {_short(error)}): the verdict stays uncertain."
@@ -245,6 +251,22 @@ class Cascade:
             reason=reason,
         )
         return step, reason
+
+    def _meta_frames(self, result: UnitResult, p_fake: float) -> np.ndarray:
+        """Stage 3's p_fake of every frame on its own, (N,): the curve over time. The verdict rests on the pooled one."""
+        assert self.meta is not None
+        if len(result.times) == 1:
+            return np.array([p_fake])
+        by_member = {name: calibrated_log_odds(p) for name, p in result.frames.items()}
+        return np.array(
+            [
+                self.meta.p_fake(
+                    {name: float(values[i]) for name, values in by_member.items()},
+                    {name: values[i] for name, values in result.frame_embeddings.items()},
+                )
+                for i in range(len(result.times))
+            ]
+        )
 
     def _ask_the_rest(self, units: Sequence[Unit], results: list[UnitResult]) -> None:
         """Replace the `skipped` steps by what the experts say, for the card; decisions stand as they are."""

@@ -13,11 +13,13 @@ RULE = (
 )
 
 MIN_FACE_PX = 40
-"""A face whose shorter side has fewer pixels than this is not judged: the members were trained on larger ones."""
+"""A face whose longer side has fewer pixels than this is not judged: the members were trained on larger ones."""
 SMALL_FACE_PX = 64
 """Under this, a warning."""
-BLURRED = 4.0
-"""Mean squared Laplacian of a crop's luminance at 128 px under which nothing fine is left to judge."""
+BLURRED = 8.0
+"""Sharpness (`core.data.faces.face_quality`) under which nothing fine is left to judge."""
+SOFT = 20.0
+"""Under this, a warning."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def abstain(decision: Decision, why: str) -> Decision:
 def input_problems(side_px: float, sharpness: float) -> tuple[str | None, list[str]]:
     """(why to abstain or None, warnings) for one face.
 
-    side_px: shorter side of the face box in the original, pixels. sharpness: see BLURRED."""
+    side_px: longer side of the face box in the decoded picture, pixels. sharpness: see BLURRED."""
     if side_px < MIN_FACE_PX:
         said = f"The face is {side_px:.0f} px wide; under {MIN_FACE_PX} px too little is left to judge."
         return said, [said]
@@ -70,4 +72,16 @@ def input_problems(side_px: float, sharpness: float) -> tuple[str | None, list[s
     if sharpness < BLURRED:
         said = "The face is too blurred to judge: hardly any fine detail is left."
         return said, [*warnings, said]
+    if sharpness < SOFT:
+        warnings.append("The face is soft: little fine detail is left, and the verdict is less sure.")
     return None, warnings
+
+
+def disagreement(decision: Decision) -> list[str]:
+    """A warning when scored members contradict each other strongly: one at or under .1, another at or over .9."""
+    said = {step.member: step.p_fake for step in decision.trace if step.p_fake is not None and step.stage != "stage3"}
+    low = [name for name, p in said.items() if p <= 0.1]
+    high = [name for name, p in said.items() if p >= 0.9]
+    if not (low and high):
+        return []
+    return [f"The members disagree strongly: {', '.join(high)} find it fake, {', '.join(low)} real."]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -29,10 +30,19 @@ class DetectorOutput:
 
 
 class Detector(nn.Module):
-    """Base of every detector. Sub-classes set `input_spec`, `embedding_size` and implement `forward`."""
+    """Base of every detector. Sub-classes set `input_spec`, `embedding_size` and implement `forward`.
+
+    `build_detector` sets `name`, `options` (what rebuilds the same network) and `weights_origin` (where the initial
+    weights came from). Parameters whose name starts with one of `head_prefixes` are new to the task: they take the
+    full learning rate while the rest, the backbone, may take less or be frozen at first.
+    """
 
     input_spec: InputSpec
     embedding_size: int
+    name: str = ""
+    options: dict[str, Any]
+    weights_origin: dict[str, Any]
+    head_prefixes: tuple[str, ...] = ("head.",)
 
     def forward(self, inputs: Tensor) -> DetectorOutput:
         """inputs: (B, 3, size, size) float, normalised by `input_spec`."""

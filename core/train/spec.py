@@ -26,6 +26,16 @@ class TrainSpec(Spec):
     lr: float | None = Field(None, gt=0, le=10, description="Peak learning rate.")
     weight_decay: float | None = Field(None, ge=0, le=1, description="Weight decay.")
     patience: int | None = Field(None, ge=1, le=1000, description="Epochs without a better AUROC before stopping.")
+    augmentation: str | None = Field(None, pattern="^(minimal|guide|robust)$", description="Training augmentation.")
+    self_blend: float | None = Field(
+        None, ge=0, le=1, description="Share of real training pictures that become self-blended fakes."
+    )
+    size: int | None = Field(
+        None, ge=32, le=1024, description="Side of the network input, pixels; empty: the network's."
+    )
+    crop_scale: float | None = Field(
+        None, ge=1.0, le=3.0, description="Face box enlargement that the data set's crops were made with; empty: 1.3."
+    )
     save_every: int = Field(0, ge=0, le=1000, description="Keep the weights of every n-th epoch; 0: none.")
     mixed_precision: bool = Field(True, description="bf16/fp16 autocast on a GPU; a CPU stays in fp32 and says so.")
     balance: str = Field(

@@ -1,0 +1,81 @@
+"""A training run on disk. The folder is the run: JSON, CSV, Parquet and safetensors, nothing pickled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.artifacts.files import read_json
+from core.artifacts.workspace import Workspace
+from core.models.inputs import InputSpec
+
+if TYPE_CHECKING:
+    from core.models.detector import Detector
+
+RUN = "run.json"
+BEST = "best_model.safetensors"
+FINAL = "final_model.safetensors"
+
+
+@dataclass(frozen=True)
+class Run:
+    """Files: run.json, spec.json, metrics.json, best_model.safetensors, final_model.safetensors, training_log.csv,
+    training_curves.png, predictions_val_select.parquet, and last.ckpt while training or when stopped."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """run.json: recipe, detector, options, input, fingerprints, origin of weights, times, device."""
+        return read_json(self.folder / RUN)
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """spec.json: the whole TrainSpec, filled from the recipe."""
+        return read_json(self.folder / "spec.json")
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """metrics.json: figures of the best epoch."""
+        return read_json(self.folder / "metrics.json")
+
+    @property
+    def input_spec(self) -> InputSpec:
+        return InputSpec(**self.document["input"])
+
+    @property
+    def finished(self) -> bool:
+        return (self.folder / FINAL).is_file() and (self.folder / RUN).is_file()
+
+    def load_detector(self, device: str = "cpu", which: str = BEST) -> Detector:
+        """The trained network in evaluation mode. `which` is a weights file of the folder.
+
+        Raises: FileNotFoundError when the run has no such weights; ValueError when they do not fit."""
+        from core.models.registry import build_detector
+        from core.models.weights import load_strict, read_safetensors
+
+        weights = self.folder / which
+        if not weights.is_file():
+            raise FileNotFoundError(f"run {self.name!r} has no {which}; let the training finish or resume it")
+        document = self.document
+        detector = build_detector(document["detector"], weights="none", **document["options"])
+        left = load_strict(detector, read_safetensors(weights), str(weights))
+        if left:
+            raise ValueError(f"{weights} lacks {', '.join(left[:4])}: it is not a whole network")
+        detector.weights_origin = {"kind": "run", "run": self.name, "file": which}
+        return detector.to(device).eval()
+
+
+def find_run(ref: str | Path, workspace: Workspace) -> Run:
+    """A run by name in the workspace or by folder. Raises FileNotFoundError that lists the runs there are."""
+    named = workspace.runs / str(ref)
+    for folder in (named, Path(ref).expanduser()):
+        if str(ref) and (folder / RUN).is_file():
+            return Run(folder)
+    known = sorted(p.parent.name for p in workspace.runs.glob(f"*/{RUN}"))
+    raise FileNotFoundError(f"no run {str(ref)!r} in {workspace.runs}; there are: {', '.join(known) or 'none'}")

@@ -1,0 +1,79 @@
+"""Score a data set with a detector: batches stream from the cache, a table comes out. Torch ends here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+
+from core.data.dataset import EvalFaces, FaceCache, cache_side, open_cache
+from core.data.manifest import Manifest
+from core.data.transforms import normalise
+from core.models.detector import Detector
+from core.predictions import Predictions
+from core.progress import Reporter, Silent
+
+CARRIED = ("sample_id", "group", "dataset", "label", "split", "method", "path")
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """`auto` is the first GPU or the CPU. Raises ValueError for a GPU that is not there."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(name)
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device {name!r} was asked for, and no GPU is at hand; use cpu or auto")
+    return device
+
+
+def score(detector: Detector, manifest: Manifest, cache_folder: Path, **options: object) -> Predictions:
+    """Log-odds of every row of a manifest. Options as in `embed`."""
+    return embed(detector, manifest, cache_folder, **options)[0]  # type: ignore[arg-type]
+
+
+def embed(
+    detector: Detector,
+    manifest: Manifest,
+    cache_folder: Path,
+    *,
+    batch_size: int = 32,
+    device: torch.device | str = "cpu",
+    report: Reporter | None = None,
+) -> tuple[Predictions, np.ndarray]:
+    """Predictions and the (N, D) float32 embeddings, in manifest order.
+
+    cache_folder: where decoded pictures are kept (`workspace.root / "cache"`). The detector is put to evaluation and on
+    `device`, and left there. Raises ValueError naming a picture that cannot be read, or a score that is not finite.
+    """
+    cache = open_cache(manifest, cache_folder, cache_side(detector.input_spec.size), report)
+    return embed_rows(detector, cache, np.arange(len(cache)), batch_size=batch_size, device=device, report=report)
+
+
+def embed_rows(
+    detector: Detector,
+    cache: FaceCache,
+    rows: np.ndarray,
+    *,
+    batch_size: int = 32,
+    device: torch.device | str = "cpu",
+    report: Reporter | None = None,
+) -> tuple[Predictions, np.ndarray]:
+    """As `embed`, for some rows of an open cache."""
+    report, device = report or Silent(), torch.device(device)
+    was_training = detector.training
+    detector.to(device).eval()
+    log_odds, embeddings, done = [], [], 0
+    with torch.inference_mode():
+        for pixels in DataLoader(EvalFaces(cache, rows, detector.input_spec.size), batch_size):
+            output = detector(normalise(pixels.to(device), detector.input_spec))
+            log_odds.append(output.log_odds.float().cpu().numpy())
+            embeddings.append(output.embedding.float().cpu().numpy())
+            done += len(pixels)
+            report.progress(done / len(rows), f"scored {done} of {len(rows)}")
+    detector.train(was_training)
+    frame = cache.manifest.frame.iloc[rows]
+    table = frame[list(CARRIED)].reset_index(drop=True)
+    table["log_odds"] = np.concatenate(log_odds).astype(np.float64)
+    return Predictions(table), np.concatenate(embeddings)

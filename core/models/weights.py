@@ -1,0 +1,91 @@
+"""Initial weights: from the hub, from a file, or random by choice. Never random by accident."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from core.artifacts.files import sha256_file
+
+
+class WeightsOutOfReach(Exception):
+    """Pretrained weights were asked for and cannot be had. The message says what to do."""
+
+    def __init__(self, model: str, reason: str) -> None:
+        super().__init__(
+            f"pretrained weights of {model} are out of reach ({reason}). Connect to the internet, or copy the model "
+            "into the Hugging Face cache (HF_HOME) from a machine that has it, or give a local .safetensors file as "
+            "weights, or choose weights `none` to start from random ones."
+        )
+
+
+def fetch(model: str, build: Callable[[], nn.Module]) -> nn.Module:
+    """Run a builder that downloads weights. Raises WeightsOutOfReach when the hub and its cache both fail."""
+    try:
+        return build()
+    except (OSError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0][:160] if str(error).strip() else type(error).__name__
+        raise WeightsOutOfReach(model, f"{type(error).__name__}: {reason}") from error
+
+
+def initialise(
+    detector: nn.Module,
+    weights: str,
+    from_file: Callable[[Any, Path], dict[str, torch.Tensor] | None] | None = None,
+) -> dict[str, Any]:
+    """Put a weights file into a freshly built detector; say where its weights come from, for run.json."""
+    if weights == "pretrained":
+        return {"kind": "pretrained"}
+    if weights == "none":
+        return {"kind": "random"}
+    path = Path(weights)
+    if not path.is_file():
+        raise ValueError(f"weights {weights!r} are neither `pretrained`, `none` nor a file")
+    foreign = from_file(detector, path) if from_file is not None else None
+    state = foreign if foreign is not None else read_safetensors(path)
+    fresh = load_strict(detector, state, str(path))
+    return {"kind": "file", "file": path.name, "sha256": sha256_file(path), "left_random": fresh}
+
+
+def read_safetensors(path: Path) -> dict[str, torch.Tensor]:
+    """Tensors of a .safetensors file, on the CPU. Raises ValueError for any other kind of file."""
+    if path.suffix != ".safetensors":
+        raise ValueError(f"{path}: weights must be a .safetensors file (pickled checkpoints are not opened)")
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise ValueError(f"{path} is not a whole .safetensors file: {error}") from error
+
+
+def load_strict(detector: nn.Module, state: dict[str, torch.Tensor], where: str) -> list[str]:
+    """Load `state` with every key, shape and value checked.
+
+    The one exception is the head: parameters under the detector's `head_prefixes` may be missing, or be of another
+    shape, because a backbone file has none of ours. They stay random and are returned by name. Counters of batches
+    that BatchNorm keeps (`num_batches_tracked`) may be missing too.
+
+    Raises: ValueError naming the first keys that are missing, unknown, of the wrong shape or not finite.
+    """
+    own = detector.state_dict()
+    heads = tuple(getattr(detector, "head_prefixes", ()))
+    optional = {key for key in own if key.startswith(heads) or key.endswith("num_batches_tracked")}
+    wrong = [key for key in state if key in own and state[key].shape != own[key].shape and key not in optional]
+    problems = {
+        "missing": [key for key in own if key not in state and key not in optional],
+        "unknown": [key for key in state if key not in own and not key.startswith(heads)],
+        "of another shape": wrong,
+        "not finite": [k for k, t in state.items() if t.is_floating_point() and not bool(torch.isfinite(t).all())],
+    }
+    for what, keys in problems.items():
+        if keys:
+            shown = ", ".join(keys[:4]) + (", ..." if len(keys) > 4 else "")
+            raise ValueError(f"{where} does not fit: {len(keys)} tensor(s) {what}: {shown}")
+    fitting = {key: value for key, value in state.items() if key in own and value.shape == own[key].shape}
+    detector.load_state_dict(fitting, strict=False)
+    return sorted(key for key in own if key not in fitting and not key.endswith("num_batches_tracked"))

@@ -1,0 +1,60 @@
+"""Optimiser, its parameter groups, and learning rates as a pure function of the step."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+from core.models.detector import Detector
+from core.train.recipes import Recipe
+
+
+def is_head(detector: Detector, name: str) -> bool:
+    return name.startswith(detector.head_prefixes)
+
+
+def build_optimizer(detector: Detector, recipe: Recipe, lr: float, weight_decay: float) -> torch.optim.Optimizer:
+    """Four groups at most: backbone and head, each with and without weight decay (none on norms and biases).
+
+    Every group keeps its own full rate as `peak`; `set_rates` scales it at each step."""
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    for name, parameter in detector.named_parameters():
+        groups.setdefault((is_head(detector, name), parameter.ndim > 1), []).append(parameter)
+    rows = []
+    for (head, decays), parameters in groups.items():
+        peak = lr if head else lr * recipe.backbone_lr_scale
+        decay = weight_decay if decays else 0.0
+        rows.append({"params": parameters, "lr": peak, "peak": peak, "weight_decay": decay})
+    kinds = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
+    return kinds[recipe.optimizer](rows)
+
+
+def rate_factor(recipe: Recipe, step: int, steps_per_epoch: int, epochs: int) -> float:
+    """Share of the peak rate at a step: linear warm-up, then cosine to 1 % of it, steps, or constant."""
+    warmup = round(recipe.warmup_epochs * steps_per_epoch)
+    if step < warmup:
+        return (step + 1) / warmup
+    if recipe.schedule == "step":
+        return float(recipe.step_factor ** (step // (recipe.step_epochs * steps_per_epoch)))
+    if recipe.schedule == "cosine":
+        share = (step - warmup) / max(1, epochs * steps_per_epoch - warmup)
+        return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
+    return 1.0
+
+
+def set_rates(optimizer: torch.optim.Optimizer, factor: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = group["peak"] * factor
+
+
+def set_frozen(detector: Detector, frozen: bool) -> None:
+    """Hold the backbone still (no gradient, BatchNorm as at evaluation), or set everything training."""
+    detector.train()
+    for name, parameter in detector.named_parameters():
+        parameter.requires_grad_(is_head(detector, name) or not frozen)
+    if frozen:
+        for name, module in detector.named_modules():
+            if name and not is_head(detector, name + "."):
+                module.training = False

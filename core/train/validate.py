@@ -1,0 +1,37 @@
+"""Figures of one epoch: what the log's row holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import f1_score, roc_auc_score
+
+
+def validation_figures(log_odds: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """val_loss (cross-entropy), val_accuracy and val_f1 at p_fake 0.5, val_auroc. Raises ValueError for one class."""
+    if len(np.unique(labels)) < 2:
+        raise ValueError("the split val_select holds one class only: AUROC does not exist; prepare other splits")
+    log_odds = log_odds.astype(np.float64)
+    loss = np.logaddexp(0.0, np.where(labels == 1, -log_odds, log_odds)).mean()
+    guess = log_odds > 0
+    return {
+        "val_loss": float(loss),
+        "val_accuracy": float((guess == labels).mean()),
+        "val_auroc": float(roc_auc_score(labels, log_odds)),
+        "val_f1": float(f1_score(labels, guess, zero_division=0)),
+    }
+
+
+def validation_row(epoch: int, sums: Any, figures: dict[str, float], lr: float) -> dict[str, float]:
+    """One row of training_log.csv. `sums` are the epoch's running sums (core/train/loop.py)."""
+    items = max(1, sums.items)
+    return {
+        "epoch": epoch + 1,
+        "train_loss": sums.loss / items,
+        "train_accuracy": sums.correct / items,
+        **figures,
+        "lr": lr,
+        "seconds": round(sums.seconds, 3),
+        **{f"train_{name}": value / items for name, value in sums.parts.items()},
+    }

@@ -11,12 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-import jobs.kinds  # noqa: F401  (registers the kinds)
 from core.artifacts.files import sync_folder
 from core.artifacts.workspace import Workspace
 from core.spec import Spec
 from jobs.database import connect
 from jobs.kind import Produced, kinds
+from jobs.kinds import load_plugins
+from jobs.references import settled
 from jobs.settings import Settings
 from jobs.store import LEASE_SECONDS, MAX_ATTEMPTS, Store
 from jobs.views import Active, ActiveChangeView, ArtifactView, JobView, WorkerView
@@ -41,6 +42,7 @@ class Workbench:
     def open(cls, settings: Settings | None = None) -> Workbench:
         """Create the workspace's folders, bring the database's schema up to date, connect."""
         settings = settings or Settings.read()
+        load_plugins(settings.plugins)
         settings.workspace.create()
         return cls(settings, Store(*connect(settings.url)))
 
@@ -57,6 +59,7 @@ class Workbench:
         entry = kinds.get(kind)
         if not isinstance(spec, entry.spec):
             raise ValueError(f"a {kind} job takes a {entry.spec.__name__}, not a {type(spec).__name__}")
+        spec = settled(spec, self.workspace, self.active())
         return self.store.add(
             job_id=f"{kind}-{secrets.token_hex(5)}",
             kind=kind,
@@ -98,6 +101,10 @@ class Workbench:
     def job_folder(self, job_id: str) -> Path:
         """The job's own folder: checkpoints, `attempt-N/log.txt`."""
         return self.workspace.jobs / job_id
+
+    def analysis_folder(self, job_id: str) -> Path:
+        """Where an analyze job puts its documents, crops and maps, also while it runs."""
+        return self.workspace.analyses / job_id
 
     def log_tail(self, job_id: str, n_bytes: int = 16384) -> str:
         """The end of the newest attempt's log, plain text; empty when there is none yet."""

@@ -22,8 +22,15 @@ class Settings(Spec):
     demo_port: int = Field(7860, ge=0, le=65535, description="Gradio demo port.")
     work_slots: int = Field(1, ge=1, le=64, description="Training-like jobs that run at once on this machine.")
     threads: int = Field(1, ge=1, le=256, description="CPU threads of one job's math libraries.")
+    analyze_threads: int = Field(2, ge=1, le=256, description="CPU threads of the warm analysis process.")
+    analyze_seconds: float = Field(180, gt=0, description="Longest analysis; a longer one is ended and marked failed.")
+    work_hours: float = Field(
+        72, gt=0, description="Longest job of the work pool; a longer one is ended, its folder kept."
+    )
+    memory_gb: float = Field(0, ge=0, description="Most memory of one job, GiB; 0: four fifths of the machine's.")
     upload_mb: int = Field(200, ge=1, le=4096, description="Largest upload, MiB.")
     device: str = Field("auto", description="auto, cpu, cuda or cuda:N.")
+    plugins: str = Field("", description="Modules, comma-separated, that register more job kinds when imported.")
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -33,6 +40,10 @@ class Settings(Spec):
             name: environ[f"AWARE_{name.upper()}"] for name in cls.model_fields if environ.get(f"AWARE_{name.upper()}")
         }
         return cls(**given)  # type: ignore[arg-type]
+
+    def environ(self) -> dict[str, str]:
+        """The environment variables that make `read` give these settings again, for a child process."""
+        return {f"AWARE_{name.upper()}": str(value) for name, value in self.model_dump().items() if value != ""}
 
     @property
     def workspace(self) -> Workspace:

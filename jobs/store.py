@@ -57,8 +57,11 @@ class Store:
         key: str | None = None,
         priority: int = 0,
         max_attempts: int = MAX_ATTEMPTS,
+        worker: str | None = None,
     ) -> str:
-        """Queue a job; returns its id, or the id of the job that already has this key."""
+        """Queue a job; returns its id, or the id of the job that already has this key.
+
+        With `worker` the job begins at once, as that worker's attempt 1, and never stands in the queue."""
         values = {
             "id": job_id,
             "key": key,
@@ -75,6 +78,8 @@ class Store:
             "cancel_requested": False,
             "created_at": now,
         }
+        if worker is not None:
+            values |= {"state": "running", "attempt": 1, "worker": worker, "started_at": now}
         statement = self._insert(Job).values(values).on_conflict_do_nothing(index_elements=["key"])
         with self._write() as session, session.begin():
             added = session.execute(statement.returning(Job.id)).scalar()
@@ -241,15 +246,17 @@ class Store:
             for item in produced:
                 self._register(session, item, job_id, now)
 
-    def requeue(self, job_id: str, attempt: int, now: float, why: str) -> bool:
+    def requeue(self, job_id: str, attempt: int, now: float, why: str, *, free: bool = False) -> bool:
         """Give a job whose process is gone back to the queue, or end it as failed after its last attempt.
 
+        `free`: this attempt does not count (a worker that was stopped in good order).
         Returns False when the attempt was no longer held."""
-        more = Job.attempt < Job.max_attempts
+        more = (Job.attempt < Job.max_attempts) | free
         stopped = Job.cancel_requested
         given_up = f"{why} Given up after {attempt} attempts; `retry` starts it again."
         statement = self._held(job_id, attempt).values(
             state=case((stopped, "cancelled"), (more, "queued"), else_="failed"),
+            max_attempts=Job.max_attempts + int(free),
             message=case((stopped, "Cancelled."), (more, f"{why} It goes on when a worker is free."), else_=""),
             error=case((stopped | more, None), else_=given_up),
             ended_at=case((stopped | ~more, now), else_=None),
@@ -285,6 +292,11 @@ class Store:
     def workers(self) -> list[Worker]:
         with self._read() as session:
             return list(session.scalars(select(Worker).order_by(Worker.started_at.desc())))
+
+    def mark_gone(self, worker_id: str) -> None:
+        """A worker whose process is known to be dead."""
+        with self._write() as session, session.begin():
+            session.execute(update(Worker).where(Worker.id == worker_id).values(state="gone"))
 
     def forget_workers(self, before: float) -> None:
         """Remove the rows of workers not seen since `before`."""

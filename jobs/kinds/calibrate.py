@@ -1,0 +1,23 @@
+"""Job kind `calibrate`: log-odds of a run become probabilities that mean what they say."""
+
+from __future__ import annotations
+
+from core.calibrate.spec import CalibrateSpec
+from jobs.kind import JobContext, JobKind, JobResult, kinds
+from jobs.runs import produced_run, run_folder
+
+
+def run(spec: CalibrateSpec, context: JobContext) -> JobResult:
+    from core.calibrate.fit import fit_calibration
+
+    report = fit_calibration(spec, context.workspace, context.report)
+    item = produced_run(run_folder(spec.run, context.workspace))
+    return JobResult(f"Run {item.name} is calibrated ({spec.method}).", {"run": item.name, "report": report}, [item])
+
+
+kinds.add(
+    "calibrate",
+    JobKind(
+        "calibrate", "Calibrate", "Fit a calibrator on a run's predictions of one held-out split.", CalibrateSpec, run
+    ),
+)

@@ -1,0 +1,27 @@
+"""Job kind `evaluate`: how well a run ranks, how honest its probabilities are, what a cascade would gain."""
+
+from __future__ import annotations
+
+from core.evaluate.spec import EvaluateSpec
+from jobs.kind import JobContext, JobKind, JobResult, kinds
+from jobs.runs import produced_run, run_folder
+
+
+def run(spec: EvaluateSpec, context: JobContext) -> JobResult:
+    from core.evaluate.evaluate import evaluate
+
+    report = evaluate(spec, context.workspace, context.report)
+    item = produced_run(run_folder(spec.run, context.workspace))
+    return JobResult(f"Run {item.name} is evaluated on {spec.split}.", {"run": item.name, "report": report}, [item])
+
+
+kinds.add(
+    "evaluate",
+    JobKind(
+        "evaluate",
+        "Evaluate",
+        "Score a run on a held-out split: ranking, calibration, thresholds, by source.",
+        EvaluateSpec,
+        run,
+    ),
+)

@@ -1,0 +1,33 @@
+"""Job kind `policy`: thresholds for every exit, chosen on held-out predictions, kept as an immutable file."""
+
+from __future__ import annotations
+
+from core.cascade.spec import PolicySpec
+from jobs.kind import JobContext, JobKind, JobResult, kinds
+from jobs.policies import write_policy
+
+
+def run(spec: PolicySpec, context: JobContext) -> JobResult:
+    from core.cascade.policy import choose_policy
+
+    policy = choose_policy(spec, context.workspace, context.report)
+    item = write_policy(policy, context.workspace)
+    missed = [f"{g.stage} {g.side}" for g in policy.guarantees if not g.feasible]
+    tail = f" No threshold meets the target for: {', '.join(missed)}." if missed else ""
+    return JobResult(
+        f"Policy {policy.name} is chosen.{tail}",
+        {"policy": policy.model_dump(mode="json")},
+        [item],
+    )
+
+
+kinds.add(
+    "policy",
+    JobKind(
+        "policy",
+        "Choose a policy",
+        "Choose the cascade's exits under an error constraint, with its confidence.",
+        PolicySpec,
+        run,
+    ),
+)

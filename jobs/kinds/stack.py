@@ -1,0 +1,27 @@
+"""Job kind `stack`: stage 3, fitted on what the frozen experts say of data that they never learned from."""
+
+from __future__ import annotations
+
+from core.cascade.spec import StackSpec
+from jobs.kind import JobContext, JobKind, JobResult, kinds
+from jobs.runs import produced_run
+
+
+def run(spec: StackSpec, context: JobContext) -> JobResult:
+    from core.cascade.stacking import fit_stack
+
+    stacked = fit_stack(spec, context.workspace, context.folder, context.report)
+    item = produced_run(stacked.path)
+    return JobResult(f"Stack {item.name} is fitted.", {"run": item.name, **item.summary}, [item])
+
+
+kinds.add(
+    "stack",
+    JobKind(
+        "stack",
+        "Stack",
+        "Fit stage 3: out-of-fold embeddings of the experts under a LightGBM meta-model.",
+        StackSpec,
+        run,
+    ),
+)

@@ -1,0 +1,103 @@
+"""Facts about operating-system processes, from /proc: who lives, what belongs to a job, how much memory it holds."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import socket
+from pathlib import Path
+
+PR_SET_PDEATHSIG = 1
+JOB_VARIABLE = "AWARE_JOB"
+PROC = Path("/proc")
+
+
+def die_with_parent(parent: int) -> None:
+    """Have the kernel SIGKILL this process when its parent dies; exit at once if `parent` is gone already."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def start_time(pid: int) -> str | None:
+    """Kernel's start time of a living process (ticks since boot), None when there is none: tells reused numbers."""
+    try:
+        fields = (PROC / str(pid) / "stat").read_text().rsplit(")", 1)[1].split()
+    except (OSError, IndexError):
+        return None
+    return None if fields[0] in "ZX" else fields[19]
+
+
+def host() -> str:
+    return socket.gethostname()
+
+
+def _session(pid: int) -> int | None:
+    try:
+        return int((PROC / str(pid) / "stat").read_text().rsplit(")", 1)[1].split()[3])
+    except (OSError, IndexError, ValueError):
+        return None
+
+
+def _pids() -> list[int]:
+    return [int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit()]
+
+
+def session_memory(leader: int) -> int:
+    """Resident bytes of every process of a session."""
+    total = 0
+    for pid in _pids():
+        if _session(pid) == leader:
+            with contextlib.suppress(OSError, ValueError, IndexError):  # it ended between the two reads
+                total += int((PROC / str(pid) / "statm").read_text().split()[1])
+    return total * os.sysconf("SC_PAGE_SIZE")
+
+
+def machine_memory() -> int:
+    """Bytes of memory that this machine, or the control group it runs in, may use."""
+    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    for name in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        with contextlib.suppress(OSError, ValueError):
+            total = min(total, int(Path(name).read_text()))
+    return total
+
+
+def oom_kills() -> int:
+    """How often the kernel has killed for lack of memory in this control group (or on this machine) so far."""
+    for name, key in (("/sys/fs/cgroup/memory.events", "oom_kill"), ("/proc/vmstat", "oom_kill")):
+        with contextlib.suppress(OSError):
+            for line in Path(name).read_text().splitlines():
+                word, _, count = line.partition(" ")
+                if word == key:
+                    return int(count)
+    return 0
+
+
+def job_processes(job_id: str) -> list[int]:
+    """Living processes that were started for a job (they carry its id in their environment)."""
+    wanted = f"{JOB_VARIABLE}={job_id}".encode()
+    found = []
+    for pid in _pids():
+        with contextlib.suppress(OSError):  # another user's, or ended meanwhile
+            if wanted in (PROC / str(pid) / "environ").read_bytes().split(b"\0"):
+                found.append(pid)
+    return [pid for pid in found if pid != os.getpid()]
+
+
+def kill_group(leader: int, number: int = signal.SIGKILL) -> None:
+    """Signal a process group; a group that is gone is no error."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(leader, number)
+
+
+def kill_job_processes(job_id: str) -> int:
+    """SIGKILL whatever still runs of a job whose worker died; returns how many."""
+    found = job_processes(job_id)
+    for pid in found:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    return len(found)

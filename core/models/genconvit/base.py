@@ -1,0 +1,54 @@
+"""What every GenConViT wiring shares: the parts of its embedding, the error of its reconstruction, its CAM layer."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from core.models.detector import Detector
+
+ERROR_SIZE = 4
+
+
+class GenConViT(Detector):
+    """Image and reconstruction go through one classifier trunk.
+
+    The embedding is the concatenation of the parts in `part_sizes`, in order: `image` and `reconstruction` (the trunk's
+    pooled answer to each), `latent` (the autoencoder's code, averaged over the map) and `error` (see `error_summary`).
+    """
+
+    part_sizes: dict[str, int]
+
+    def __init__(self) -> None:
+        super().__init__()
+        # A hook point: the trunk's maps of the image alone, also where image and reconstruction share a batch.
+        self.image_map = nn.Identity()
+
+    def set_parts(self, branch: int, latent: int) -> None:
+        """State the sizes of the embedding's parts, and so its own."""
+        self.part_sizes = {"image": branch, "reconstruction": branch, "latent": latent, "error": ERROR_SIZE}
+        self.embedding_size = sum(self.part_sizes.values())
+
+    def embedding_parts(self) -> dict[str, slice]:
+        """Where each named part lies in the embedding."""
+        parts, start = {}, 0
+        for name, size in self.part_sizes.items():
+            parts[name] = slice(start, start + size)
+            start += size
+        return parts
+
+    def cam_layer(self) -> nn.Module:
+        """The image's (B, C, h, w) maps, just before they are pooled."""
+        return self.image_map
+
+
+def squared_error(inputs: Tensor, reconstruction: Tensor) -> Tensor:
+    """(B,) mean squared error of each reconstruction, in normalised pixels squared."""
+    return (inputs - reconstruction).float().square().flatten(1).mean(1)
+
+
+def error_summary(inputs: Tensor, reconstruction: Tensor) -> Tensor:
+    """(B, 4) log of the mean squared error of the red, green and blue channel, and of all three."""
+    channels = (inputs - reconstruction).float().square().mean((2, 3))
+    errors = torch.cat([channels, channels.mean(1, keepdim=True)], dim=1)
+    return torch.log(errors + 1e-6)

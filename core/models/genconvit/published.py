@@ -1,0 +1,174 @@
+"""The published wiring: exactly the layers that run in the published networks, under the published key names.
+
+Published class 0 is fake. Here the log-odds of fake are logit 0 minus logit 1 (softmax of the two), and the two logits
+stay in `aux["published_logits"]`; `published_scores` gives the published sigmoid per logit. The variational network
+takes z = mu, so it is deterministic; its layers for the variance, which scoring does not need, are not built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import timm
+import torch
+from torch import Tensor, nn
+
+from core.models.detector import DetectorOutput
+from core.models.genconvit.autoencoder import (
+    LEAK,
+    PUBLISHED_ED,
+    PUBLISHED_VAE,
+    PUBLISHED_VAE_DECODER,
+    FeatureStack,
+    ed_encoder,
+    up_decoder,
+    vae_encoder,
+)
+from core.models.genconvit.base import GenConViT, error_summary, squared_error
+from core.models.inputs import InputSpec
+
+BACKBONE = "convnext_tiny"
+CLASSES = 1000
+HIDDEN = 500
+LATENT_SIDE = 7
+DEAD = ("embedder.", "backbone.patch_embed.", "convnext_backbone.patch_embed.", "fc3.")
+DEAD_VAE = ("encoder.var.", "encoder.fc1.", "encoder.fc2.")
+WRAPPERS = ("state_dict", "model_state_dict", "model")
+
+
+class PublishedGenConViT(GenConViT):
+    """What ED and VAE share: one ConvNeXt with its 1000-way head on two pictures, then two dense layers."""
+
+    dead_prefixes: tuple[str, ...] = DEAD
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.input_spec = InputSpec(size=224)
+        self.fc = nn.Linear(2 * CLASSES, HIDDEN)
+        self.fc2 = nn.Linear(HIDDEN, 2)
+
+    def trunk_answers(self, trunk: nn.Module, inputs: Tensor, reconstruction: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, 1000) of the image and (B, 1000) of its reconstruction; the image's maps pass the hook point."""
+        image = trunk.forward_head(self.image_map(trunk.forward_features(inputs)))  # type: ignore[operator]
+        return image, trunk(reconstruction)
+
+    def answer(
+        self, logits: Tensor, answers: tuple[Tensor, Tensor], latent: Tensor, inputs: Tensor, picture: Tensor
+    ) -> DetectorOutput:
+        """Pack the output: log-odds of fake from the published pair of logits, embedding by parts."""
+        error = error_summary(inputs, picture)
+        embedding = torch.cat([*answers, latent.mean((2, 3)), error], dim=1)
+        aux = {
+            "reconstruction": picture,
+            "residual_error": squared_error(inputs, picture),
+            "published_logits": logits,
+        }
+        return DetectorOutput(logits[:, :1] - logits[:, 1:], embedding, aux)
+
+    @torch.inference_mode()
+    def published_scores(self, inputs: Tensor) -> Tensor:
+        """(B, 2) sigmoid of each logit, column 0 = fake: what the published code averages over faces and networks."""
+        return torch.sigmoid(self(inputs).aux["published_logits"])
+
+
+class PublishedED(PublishedGenConViT):
+    """Autoencoder wiring: the trunk's answers are joined reconstruction first. 30.2 M parameters."""
+
+    def __init__(self, *, pretrained: bool = False) -> None:
+        super().__init__()
+        self.encoder = FeatureStack(ed_encoder(PUBLISHED_ED))
+        self.decoder = FeatureStack(up_decoder(PUBLISHED_ED[::-1], nn.ReLU(), nn.ReLU()))
+        self.backbone = timm.create_model(BACKBONE, pretrained=pretrained, num_classes=CLASSES)
+        self.set_parts(CLASSES, PUBLISHED_ED[-1])
+
+    def forward(self, inputs: Tensor) -> DetectorOutput:
+        """inputs: (B, 3, 224, 224), ImageNet normalisation."""
+        latent = self.encoder(inputs)
+        picture = self.decoder(latent)
+        image, rebuilt = self.trunk_answers(self.backbone, inputs, picture)
+        hidden = self.fc(nn.functional.gelu(torch.cat([rebuilt, image], dim=1)))
+        logits = self.fc2(nn.functional.gelu(hidden))
+        return self.answer(logits, (image, rebuilt), latent, inputs, picture)
+
+
+class LatentEncoder(FeatureStack):
+    """The published encoder's live half: convolutional features and the dense layer of the mean."""
+
+    def __init__(self) -> None:
+        super().__init__(vae_encoder(PUBLISHED_VAE))
+        self.mu = nn.Linear(PUBLISHED_VAE[-1] * (2 * LATENT_SIDE) ** 2, PUBLISHED_VAE_DECODER[0] * LATENT_SIDE**2)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """(B, 3, 224, 224) to mu, (B, 12544)."""
+        return self.mu(self.features(inputs).flatten(1))
+
+
+class PublishedVAE(PublishedGenConViT):
+    """Variational wiring: 112-pixel reconstruction, answers joined image first. 344.5 M parameters."""
+
+    dead_prefixes = DEAD + DEAD_VAE
+
+    def __init__(self, *, pretrained: bool = False) -> None:
+        super().__init__()
+        self.encoder = LatentEncoder()
+        self.decoder = FeatureStack(up_decoder(PUBLISHED_VAE_DECODER, nn.LeakyReLU(LEAK), nn.LeakyReLU(LEAK)))
+        self.convnext_backbone = timm.create_model(BACKBONE, pretrained=pretrained, num_classes=CLASSES)
+        self.set_parts(CLASSES, PUBLISHED_VAE_DECODER[0])
+
+    def forward(self, inputs: Tensor) -> DetectorOutput:
+        """inputs: (B, 3, 224, 224), ImageNet normalisation. The reconstruction is returned at 224."""
+        mu = self.encoder(inputs)
+        latent = mu.view(-1, PUBLISHED_VAE_DECODER[0], LATENT_SIDE, LATENT_SIDE)
+        small = self.decoder(latent)
+        image, rebuilt = self.trunk_answers(self.convnext_backbone, inputs, small)
+        hidden = self.fc(nn.functional.relu(torch.cat([image, rebuilt], dim=1)))
+        logits = self.fc2(nn.functional.relu(hidden))
+        picture = nn.functional.interpolate(small, size=inputs.shape[-2:], mode="bilinear", align_corners=False)
+        output = self.answer(logits, (image, rebuilt), latent, inputs, picture)
+        output.aux["mu"] = mu
+        return output
+
+
+def live_state(detector: PublishedGenConViT, state: Mapping[str, Any]) -> tuple[dict[str, Tensor], list[str]]:
+    """The live tensors of a state dict in the published key layout, raw or wrapped, and the dead keys left out.
+
+    Raises ValueError that names the keys which are missing, unknown, or of another shape.
+    """
+    tensors = _unwrap(state)
+    dead = sorted(key for key in tensors if key.startswith(detector.dead_prefixes))
+    live = {key: value for key, value in tensors.items() if not key.startswith(detector.dead_prefixes)}
+    expected = detector.state_dict()
+    problems = [f"missing {key}" for key in expected if key not in live]
+    problems += [f"unknown {key}" for key in live if key not in expected]
+    problems += [
+        f"{key}: shape {tuple(live[key].shape)}, expected {tuple(expected[key].shape)}"
+        for key in expected
+        if key in live and live[key].shape != expected[key].shape
+    ]
+    if problems:
+        shown = "; ".join(problems[:8]) + (f"; and {len(problems) - 8} more" if len(problems) > 8 else "")
+        raise ValueError(
+            f"these are no published weights of {type(detector).__name__}: {shown}. "
+            "ED weights load into genconvit_ed_published, VAE weights into genconvit_vae_published"
+        )
+    return live, dead
+
+
+def load_published(detector: PublishedGenConViT, state: Mapping[str, Any]) -> list[str]:
+    """Load what `live_state` finds; returns the dead keys that were ignored."""
+    live, dead = live_state(detector, state)
+    detector.load_state_dict(live)
+    return dead
+
+
+def _unwrap(state: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The tensors of a raw state dict, or of one kept under a usual name; a `module.` prefix is removed."""
+    for name in WRAPPERS:
+        if isinstance(state.get(name), Mapping):
+            state = state[name]
+            break
+    others = [key for key, value in state.items() if not isinstance(value, Tensor)]
+    if others:
+        raise ValueError(f"the state dict holds entries that are no tensors: {', '.join(map(str, others[:5]))}")
+    return {key.removeprefix("module."): value for key, value in state.items()}

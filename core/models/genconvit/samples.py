@@ -1,0 +1,69 @@
+"""What the autoencoder makes of a few faces: a picture of inputs, reconstructions and residuals for a run's folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+
+from core.data.transforms import normalise
+from core.models.detector import Detector
+
+RESIDUAL_GAIN = 3.0
+
+
+@torch.inference_mode()
+def reconstruct(detector: Detector, pictures: np.ndarray) -> np.ndarray | None:
+    """pictures: (N, S, S, 3) uint8 RGB at the detector's size. Returns the same of the reconstruction, or None if the
+    detector gives none. Leaves the detector's training state as it was."""
+    spec, device = detector.input_spec, next(detector.parameters()).device
+    inputs = normalise(torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).to(device), spec)
+    training = detector.training
+    detector.eval()
+    rebuilt = detector(inputs).aux.get("reconstruction")
+    detector.train(training)
+    return None if rebuilt is None else to_pixels(rebuilt, spec.mean, spec.std)
+
+
+def to_pixels(normalised: torch.Tensor, mean: Sequence[float], std: Sequence[float]) -> np.ndarray:
+    """(N, 3, H, W) normalised to (N, H, W, 3) uint8; values outside [0, 1] are cut off."""
+    values = normalised.float().cpu()
+    shaped = values * torch.tensor(std).view(1, 3, 1, 1) + torch.tensor(mean).view(1, 3, 1, 1)
+    return (shaped.clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+
+
+def save_reconstruction_samples(
+    detector: Detector, pictures: np.ndarray, labels: Sequence[int], path: Path
+) -> Path | None:
+    """Write a PNG of three rows (input, reconstruction, residual) and one column a picture, titled real or fake.
+
+    pictures: (N, S, S, 3) uint8 RGB at the detector's size, N >= 1, at most 8 are drawn. labels: (N,) 1 = fake.
+    Returns `path`, or None (and writes nothing) when the detector gives no reconstruction.
+    """
+    pictures, labels = pictures[:8], list(labels)[:8]
+    rebuilt = reconstruct(detector, pictures)
+    if rebuilt is None:
+        return None
+    difference = np.abs(pictures.astype(np.float32) - rebuilt)
+    residual = np.clip(RESIDUAL_GAIN * difference, 0, 255).astype(np.uint8)
+    columns = len(pictures)
+    figure = Figure(figsize=(1.7 * columns + 1.2, 5.6), layout="constrained")
+    axes = figure.subplots(3, columns, squeeze=False)
+    titles = ("input", "reconstruction", f"residual x{RESIDUAL_GAIN:g}")
+    for row, (title, images) in enumerate(zip(titles, (pictures, rebuilt, residual), strict=True)):
+        for column, image in enumerate(images):
+            axis = axes[row, column]
+            axis.imshow(image)
+            axis.set(xticks=[], yticks=[])
+            if row == 0:
+                axis.set_title("fake" if labels[column] else "real", fontsize=10)
+            if row == 2:
+                error = (difference[column] / 255) ** 2
+                axis.set_xlabel(f"MSE {error.mean():.4f}", fontsize=8)
+        axes[row, 0].set_ylabel(title, fontsize=10)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)
+    return path

@@ -81,13 +81,13 @@ class Noise(nn.Module):
 
 
 class Framing(nn.Module):
-    """A random window of `low` to `high` of the side (over 1 shows a replicated edge), anywhere, scaled to `size`.
+    """A random window of `low` to `high` of the side (over 1 shows a replicated edge), anywhere, at its own scale.
 
     Face detectors frame a face differently; a network that learnt one framing fails on the next."""
 
-    def __init__(self, size: int, low: float = 0.8, high: float = 1.05) -> None:
+    def __init__(self, low: float = 0.8, high: float = 1.05) -> None:
         super().__init__()
-        self.size, self.low, self.high = size, low, high
+        self.low, self.high = low, high
 
     def forward(self, image: Tensor) -> Tensor:
         side = image.shape[-1]
@@ -97,8 +97,7 @@ class Framing(nn.Module):
             image = F.pad(image, [margin, margin, margin, margin], padding_mode="edge")
         room = image.shape[-1] - window + 1
         top, left = (int(torch.randint(room, ())) for _ in range(2))
-        window_view = image[..., top : top + window, left : left + window]
-        return resize_uint8(window_view, self.size)
+        return image[..., top : top + window, left : left + window].contiguous()
 
 
 class Resize(nn.Module):
@@ -126,10 +125,12 @@ def _guide(size: int) -> list[nn.Module]:
 
 
 def _robust(size: int) -> list[nn.Module]:
-    """For cameras, uploads and generators that are not in the data: framing, resolution, codec, colour, noise."""
+    """For cameras, uploads and generators that are not in the data: framing, resolution, codec, colour, noise.
+
+    The picture is degraded at its own scale and resized last, as it happens to what a visitor brings."""
     some = lambda p, *layers: v2.RandomApply(list(layers), p)  # noqa: E731
     return [
-        Framing(size),
+        Framing(),
         v2.RandomHorizontalFlip(0.5),
         some(0.2, v2.RandomRotation(8, InterpolationMode.BILINEAR)),
         some(0.4, v2.ColorJitter(brightness=0.25, contrast=0.25, saturation=0.25)),
@@ -139,6 +140,7 @@ def _robust(size: int) -> list[nn.Module]:
         some(0.2, v2.GaussianBlur(5, (0.2, 1.6))),
         some(0.2, Noise(8.0)),
         some(0.6, v2.JPEG((40, 95))),
+        Resize(size),
         v2.RandomErasing(0.15, scale=(0.01, 0.06), value=127),
     ]
 

@@ -112,7 +112,6 @@ TABLE: tuple[dict[str, Any], ...] = (
         "claim": "A light filter for two cores, augmented for cameras and uploads that the data does not hold.",
         "cost": "Two cores: about two minutes an epoch on 4,000 faces.",
         "detector": "mobilenetv1_filter",
-        "backbone_lr_scale": 0.3,
         "self_blend": 0.2,
     },
     {
@@ -122,7 +121,6 @@ TABLE: tuple[dict[str, Any], ...] = (
         "claim": "A larger picture, and an early stage that sees fine texture: resampling, blending edges, noise.",
         "cost": "Two cores: about five minutes an epoch on 4,000 faces.",
         "detector": "mobilenetv1_texture",
-        "backbone_lr_scale": 0.3,
         "self_blend": 0.3,
     },
     {

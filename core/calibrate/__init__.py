@@ -1,17 +1,21 @@
-"""Log-odds into probabilities. Importing this package registers every calibrator; no torch here."""
+"""Log-odds into probabilities. Asking this package for one of its names registers every calibrator; no torch here.
 
-from core.calibrate import beta, identity, isotonic, platt, temperature
-from core.calibrate.base import Calibrator, SeenBefore, calibrators, check_unseen, load_calibrator
+The methods bring scipy and pandas, which a command's help and the web process must not wait for: they are imported
+when the first name is asked for, so that `core.calibrate.spec` alone stays light."""
 
-__all__ = [
-    "Calibrator",
-    "SeenBefore",
-    "beta",
-    "calibrators",
-    "check_unseen",
-    "identity",
-    "isotonic",
-    "load_calibrator",
-    "platt",
-    "temperature",
-]
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from core.calibrate.base import Calibrator, SeenBefore, calibrators, check_unseen, load_calibrator
+
+__all__ = ["Calibrator", "SeenBefore", "calibrators", "check_unseen", "load_calibrator"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from core.calibrate import base, beta, identity, isotonic, platt, temperature  # noqa: F401
+
+    return getattr(base, name)

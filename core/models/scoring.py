@@ -63,11 +63,12 @@ def embed_rows(
     """As `embed`, for some rows of an open cache."""
     report, device = report or Silent(), torch.device(device)
     was_training = detector.training
-    detector.to(device).eval()
+    detector.to(device=device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
     log_odds, embeddings, done = [], [], 0
     with torch.inference_mode():
         for pixels in DataLoader(EvalFaces(cache, rows, detector.input_spec.size), batch_size):
-            output = detector(normalise(pixels.to(device), detector.input_spec))
+            inputs = normalise(pixels.to(device), detector.input_spec)
+            output = detector(inputs.contiguous(memory_format=torch.channels_last))
             log_odds.append(output.log_odds.float().cpu().numpy())
             embeddings.append(output.embedding.float().cpu().numpy())
             done += len(pixels)

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
+from typing import get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,7 +18,7 @@ from scipy.sparse import csr_matrix
 from scipy.stats import beta, norm, rankdata
 
 from core.evaluate.metrics import crossing, log_losses, probabilities
-from core.evaluate.reliability import bin_edges, bin_of, convention, ece_of, mce_of
+from core.evaluate.reliability import Binning, Convention, bin_edges, bin_of, convention, ece_of, mce_of
 from core.evaluate.sweep import checked
 
 Interval = tuple[float, float]
@@ -210,7 +211,7 @@ def probability_draws(
     called, fake = p >= threshold, y == 1
     columns = [called & fake, called & ~fake, ~called & fake, ~called & ~fake, (p - y) ** 2, log_losses(p, y)]
     blocks = [np.stack([np.bincount(codes, column, n_groups) for column in columns], axis=1)]
-    names = list(product(("binary", "top_label"), ("width", "mass")))
+    names: list[tuple[Convention, Binning]] = list(product(get_args(Convention), get_args(Binning)))
     for which, binning in names:
         x, hit = convention(p, y, which)
         edges = bin_edges(x, n_bins, binning)

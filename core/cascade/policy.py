@@ -1,0 +1,159 @@
+"""From a predictions table to a whole policy: an exit a stage and side, each with what it promises."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from core.artifacts.files import read_json
+from core.artifacts.workspace import Workspace
+from core.cascade.exits import Choice, GroupScores, Side, exit_policies, group_extremes, groups_needed
+from core.cascade.spec import PolicySpec
+from core.cascade.types import CascadePolicy, Exits, ExpertExits, Guarantee
+from core.progress import Reporter
+from core.spec import fingerprint
+
+__all__ = ["choose_policy", "exit_policies", "fit_policy", "groups_needed"]
+
+STACK = "stack"
+
+
+def calibration_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of val_calib; the whole table when it has no split column. Raises ValueError when there are none."""
+    rows = table[table["split"] == "val_calib"] if "split" in table else table
+    if rows.empty:
+        raise ValueError("the predictions hold no item of split val_calib, on which exits are chosen")
+    return rows
+
+
+def require(table: pd.DataFrame, columns: Sequence[str]) -> None:
+    """Raises ValueError naming the columns that are missing."""
+    missing = [name for name in columns if name not in table]
+    if missing:
+        raise ValueError(f"the predictions table lacks the column(s) {', '.join(missing)}")
+
+
+def guarantee(
+    method: str, stage: str, side: Side, scores: GroupScores, choice: Choice, target: float, confidence: float
+) -> Guarantee:
+    """What a choice promises, in the policy's words."""
+    promises = exit_policies.get(method).guarantees
+    known = choice.at is not None and scores.groups > 0
+    return Guarantee(
+        stage=stage,
+        side=side,
+        method=method,
+        target=target,
+        confidence=confidence if promises else None,
+        bound=choice.bound,
+        observed=float(scores.errors(choice.at)) / scores.groups if known else None,  # type: ignore[arg-type]
+        groups=scores.groups,
+        feasible=choice.at is not None,
+        note=choice.note,
+    )
+
+
+def choose_exits(
+    table: pd.DataFrame, column: str, stage: str, sides: Sequence[Side], method: str, target: float, confidence: float
+) -> tuple[Exits, list[Guarantee]]:
+    """Exits of one stage on its p_fake column. A side that cannot be promised stays closed (None)."""
+    require(table, [column, "label", "group"])
+    p, y, groups = table[column].to_numpy(np.float64), table["label"].to_numpy(), table["group"].astype(str).to_numpy()
+    found: dict[Side, float | None] = {"real": None, "fake": None}
+    promises = []
+    for side in sides:
+        scores = group_extremes(p, y, groups, side)
+        choice = exit_policies.get(method).choose(scores, target, confidence)
+        if choice.at is not None:
+            found[side] = choice.at if side == "real" else 1.0 - choice.at
+        promises.append(guarantee(method, stage, side, scores, choice, target, confidence))
+    return Exits(real_below=found["real"], fake_above=found["fake"]), promises
+
+
+def choose_policy(
+    spec: PolicySpec, table: pd.DataFrame, members: Sequence[str], data_fingerprint: str = ""
+) -> CascadePolicy:
+    """Exits of the whole cascade from `predictions.parquet` (its val_calib rows).
+
+    members: stage 1 first, then the experts in the order they are asked. Stage 1 gets a real exit, every expert two,
+    stage 3 (`p_stack`, where the table has it) a band. data_fingerprint: name of the data; empty: of the rows' ids and
+    labels. Raises ValueError on missing columns or an unknown method."""
+    if spec.method not in exit_policies:
+        raise ValueError(f"unknown exit policy {spec.method!r}; known: {', '.join(exit_policies.names())}")
+    rows = calibration_rows(table)
+    require(rows, [f"p_{name}" for name in members])
+    both: tuple[Side, Side] = ("real", "fake")
+    stage1, promises = choose_exits(
+        rows, f"p_{members[0]}", "stage1", ["real"], spec.method, spec.max_leakage, spec.confidence
+    )
+    experts = []
+    for name in members[1:]:
+        exits, more = choose_exits(rows, f"p_{name}", name, both, spec.method, spec.max_expert_error, spec.confidence)
+        experts.append(ExpertExits(name=name, exits=exits))
+        promises += more
+    final = Exits()
+    if f"p_{STACK}" in rows:
+        final, more = choose_exits(
+            rows, f"p_{STACK}", "stage3", both, spec.method, spec.max_final_error, spec.confidence
+        )
+        promises += more
+    return sealed(
+        CascadePolicy(
+            policy_id="",
+            name=spec.name,
+            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            author=spec.author,
+            reason=spec.reason,
+            stage1=stage1,
+            experts=experts,
+            final=final,
+            guarantees=promises,
+            data_fingerprint=data_fingerprint or table_fingerprint(rows),
+        )
+    )
+
+
+def table_fingerprint(rows: pd.DataFrame) -> str:
+    """SHA-256 over the sorted (sample_id, label) pairs: the same as `Predictions.fingerprint` of these items."""
+    text = "\n".join(sorted(f"{i}\t{y}" for i, y in zip(rows["sample_id"], rows["label"], strict=True)))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def sealed(policy: CascadePolicy) -> CascadePolicy:
+    """The policy with its `policy_id`: 16 hex digits of its content, the moment of its making left out."""
+    content = policy.model_dump(mode="json", exclude={"policy_id", "created_at"})
+    return policy.model_copy(update={"policy_id": fingerprint(content)[:16]})
+
+
+def table_members(table: pd.DataFrame) -> list[str]:
+    """Names of the members in column order, stage 1 first: the p_ columns except `p_stack`."""
+    return [name[2:] for name in table.columns if name.startswith("p_") and name != f"p_{STACK}"]
+
+
+def find_source(ref: str, workspace: Workspace) -> Path:
+    """The folder that a policy's `source` names: a stack run or a bundle, by path or by name in the workspace.
+
+    Raises FileNotFoundError that says where it looked."""
+    for folder in (workspace.runs / ref, workspace.bundles / ref, Path(ref).expanduser()):
+        if ref and (folder / "predictions.parquet").is_file():
+            return folder
+    raise FileNotFoundError(
+        f"{ref!r} is no stack run and no bundle (no predictions.parquet in {workspace.runs}, {workspace.bundles} or as "
+        "a path); run `stack` first"
+    )
+
+
+def fit_policy(spec: PolicySpec, workspace: Workspace, report: Reporter) -> CascadePolicy:
+    """`choose_policy` for the stack run or bundle that `spec.source` names."""
+    folder = find_source(spec.source, workspace)
+    report.progress(0.1, f"reading the predictions of {folder.name}")
+    table = pd.read_parquet(folder / "predictions.parquet")
+    about = read_json(folder / "run.json") if (folder / "run.json").is_file() else {}
+    policy = choose_policy(spec, table, table_members(table), str(about.get("predictions_fingerprint", "")))
+    report.progress(1.0, f"policy {policy.name} {policy.policy_id}")
+    return policy

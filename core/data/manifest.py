@@ -14,13 +14,22 @@ from core.artifacts.files import atomic_path, read_json, write_json, write_text
 from core.artifacts.workspace import Workspace
 from core.data.card import dataset_card
 from core.data.splits import Shares, assign_splits
-from core.data.tables import csv_text, read_table
+from core.data.tables import Table, csv_text, frame_as_text, read_table
 from core.data.validate import ManifestError, parse_label_map, validate
 
 COLUMNS = ("sample_id", "path", "label", "dataset", "group", "split", "method", "compression", "identity")
 CARD = "dataset.json"
 
-__all__ = ["CARD", "COLUMNS", "Manifest", "ManifestError", "open_dataset", "parse_label_map", "read_manifest"]
+__all__ = [
+    "CARD",
+    "COLUMNS",
+    "Manifest",
+    "ManifestError",
+    "open_dataset",
+    "parse_label_map",
+    "read_manifest",
+    "table_manifest",
+]
 
 
 @dataclass(frozen=True)
@@ -103,6 +112,12 @@ def read_manifest(
     table = read_table(path)
     frame = validate(table, root.resolve(), dict(label_map or {}), confined=confined, check_files=check_files)
     return Manifest(frame, root.resolve())
+
+
+def table_manifest(rows: pd.DataFrame, root: Path) -> Manifest:
+    """A manifest of rows that a program made (`prepare`), held to the same rules as one that was read."""
+    table = Table("rows", "dataset", frame_as_text(rows), first_row=1)
+    return Manifest(validate(table, root.resolve(), {}, confined=True, check_files=True), root.resolve())
 
 
 def open_dataset(ref: str | Path, workspace: Workspace) -> Manifest:

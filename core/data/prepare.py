@@ -2,32 +2,52 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from core.artifacts.files import atomic_folder, read_json
+import pandas as pd
+
+from core.artifacts.files import read_json, sync_folder, write_json
 from core.artifacts.workspace import Workspace
-from core.data.manifest import CARD, Manifest, read_manifest
+from core.data.manifest import CARD, Manifest, read_manifest, table_manifest
 from core.data.spec import PrepareSpec
 from core.data.splits import Shares
 from core.data.validate import parse_label_map
 from core.progress import Reporter
 
+CLIPS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
+ABOUT_DEMO = (
+    "Portraits drawn and rendered by code; nobody in them exists. Fakes are made from the same rendered people by "
+    "self-blending, face swap, upsampling traces, resolution mismatch and relighting. Good for trying the workbench "
+    "out; figures on it say nothing about real photographs."
+)
+
 
 def prepare(spec: PrepareSpec, workspace: Workspace, report: Reporter) -> Path:
     """Make the data set that `spec` describes; the folder `datasets/<name>` of the workspace is whole or absent.
 
-    Asked again with the same spec it returns what stands there. Pictures of a manifest stay where they are.
-    Raises: ManifestError; FileNotFoundError; FileExistsError when the name holds something else; Cancelled."""
+    Asked again with the same spec it returns what stands there; interrupted, it goes on where it stopped. Pictures of
+    a manifest stay where they are unless faces are to be cut out of them or they are clips.
+    Raises: ManifestError; FileNotFoundError; ValueError; FileExistsError when the name holds something else;
+    Cancelled."""
+    shares_of(spec)
     folder = workspace.datasets / dataset_name(spec)
     if folder.exists():
         if (folder / CARD).is_file() and read_json(folder / CARD).get("spec") == spec.model_dump(mode="json"):
             report.progress(1.0, f"{folder.name} is prepared already")
             return folder
         raise FileExistsError(f"a data set named {folder.name!r} exists already; choose another name")
-    source = Path(spec.source).expanduser()
-    if not source.exists():
-        raise FileNotFoundError(f"no manifest or folder at {source}; `demo` draws the demo set")
-    return _from_manifest(spec, source, folder, report)
+    make = _maker(spec)
+    with _staged(folder, spec) as aside:
+        manifest, extra = make(spec, aside, report)
+        manifest = manifest.with_splits(shares_of(spec), spec.seed, spec.keep_splits)
+        manifest.save(aside, name=folder.name, spec=spec.model_dump(mode="json"), **extra)
+    report.progress(1.0, f"{len(manifest)} items in {folder.name}")
+    return folder
 
 
 def dataset_name(spec: PrepareSpec) -> str:
@@ -49,18 +69,66 @@ def shares_of(spec: PrepareSpec) -> Shares:
     return shares
 
 
-def finish(spec: PrepareSpec, manifest: Manifest, folder: Path, **extra: object) -> Manifest:
-    """Cut the splits and write manifest and card into `folder`. Returns the manifest with its splits."""
-    manifest = manifest.with_splits(shares_of(spec), spec.seed, spec.keep_splits)
-    manifest.save(folder, name=dataset_name(spec), spec=spec.model_dump(mode="json"), **extra)
-    return manifest
+Made = tuple[Manifest, dict[str, Any]]
 
 
-def _from_manifest(spec: PrepareSpec, source: Path, folder: Path, report: Reporter) -> Path:
+def _maker(spec: PrepareSpec) -> Callable[[PrepareSpec, Path, Reporter], Made]:
+    if spec.source == "demo":
+        return _demo
+    source = Path(spec.source).expanduser()
+    if not source.exists():
+        raise FileNotFoundError(f"no manifest or folder at {source}; `demo` draws the demo set")
+    if source.is_file():
+        return _from_manifest
+    names = {path.name.lower() for path in source.iterdir()}
+    if not {"real", "fake"} <= names and ("manifest.csv" in names or "manifest.parquet" in names):
+        raise ValueError(
+            f"{source} has no real/ and fake/, but a manifest: give the manifest file itself as the source"
+        )
+    return _from_folder
+
+
+def _from_manifest(spec: PrepareSpec, aside: Path, report: Reporter) -> Made:
+    source = Path(spec.source).expanduser()
     report.progress(0.0, f"reading {source.name}")
     manifest = read_manifest(source, parse_label_map(spec.label_map))
-    report.progress(0.7, f"{len(manifest)} rows are sound; cutting splits")
-    with atomic_folder(folder) as aside:
-        finish(spec, manifest, aside)
-    report.progress(1.0, f"{len(manifest)} items in {folder.name}")
-    return folder
+    if not spec.detect_faces and not manifest.frame["path"].str.lower().str.endswith(CLIPS).any():
+        return manifest, {}
+    from core.data.gather import gather, manifest_sources, summary
+
+    rows = gather(manifest_sources(manifest), spec, aside, report)
+    return _table(rows, aside), {"sources": summary(aside)}
+
+
+def _from_folder(spec: PrepareSpec, aside: Path, report: Reporter) -> Made:
+    from core.data.gather import folder_sources, gather, summary
+
+    rows = gather(folder_sources(Path(spec.source).expanduser(), spec.group_by), spec, aside, report)
+    return _table(rows, aside), {"sources": summary(aside)}
+
+
+def _demo(spec: PrepareSpec, aside: Path, report: Reporter) -> Made:
+    from core.data.synth.portraits import draw_portraits
+
+    rows = draw_portraits(aside, spec.seed, spec.demo_identities, spec.demo_size, report)
+    return _table(rows, aside), {"about": ABOUT_DEMO}
+
+
+def _table(rows: pd.DataFrame, aside: Path) -> Manifest:
+    return table_manifest(rows, aside)
+
+
+@contextmanager
+def _staged(folder: Path, spec: PrepareSpec) -> Iterator[Path]:
+    """A hidden folder beside the target that outlives failures, so that work can go on; renamed when complete.
+
+    What an attempt with another spec left there is removed."""
+    aside = folder.with_name(f".{folder.name}.part")
+    note = aside / "spec.json"
+    if aside.exists() and (not note.is_file() or read_json(note) != spec.model_dump(mode="json")):
+        shutil.rmtree(aside)
+    aside.mkdir(parents=True, exist_ok=True)
+    write_json(note, spec.model_dump(mode="json"))
+    yield aside
+    os.rename(aside, folder)
+    sync_folder(folder.parent)

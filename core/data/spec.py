@@ -23,6 +23,12 @@ class PrepareSpec(Spec):
     )
     label_map: str = Field("", description="Words for labels in a foreign manifest, e.g. `real=0,fake=1`.")
     detect_faces: bool = Field(False, description="Find and crop faces; off: the pictures are crops already.")
+    group_by: str = Field(
+        "file",
+        pattern="^(file|folder)$",
+        description="real/ and fake/ folders: files of one name form a group (a fake named like its original stays "
+        "with it), or all files of one inner folder do (frames of one clip).",
+    )
     every_seconds: float = Field(0.5, gt=0, le=60, description="Clips: one frame every so many seconds.")
     max_faces: int = Field(50, ge=1, le=1000, description="Clips: most crops kept from one clip.")
     min_face_px: int = Field(80, ge=16, le=1024, description="Smaller faces are left out and counted.")

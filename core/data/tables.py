@@ -14,7 +14,7 @@ import pandas as pd
 RISKY = re.compile(r"'*[=+\-@\t\r]")
 QUOTED = re.compile(r"'+[=+\-@\t\r]")
 
-NUMBERS = ("native_px", "width", "height", "plant_x", "plant_y", "plant_w", "plant_h")
+NUMBERS = ("native_px", "width", "height", "plant_x", "plant_y", "plant_w", "plant_h", "time")
 
 
 class ManifestError(ValueError):
@@ -102,7 +102,12 @@ def _parquet(path: Path) -> pd.DataFrame:
         frame = pd.read_parquet(path)
     except (OSError, ValueError) as error:
         raise ManifestError(path.name, [f"{path.name} is not readable Parquet: {error}"]) from error
-    return pd.DataFrame({name: _as_text(frame[name]) for name in frame.columns})
+    return frame_as_text(frame)
+
+
+def frame_as_text(frame: pd.DataFrame) -> pd.DataFrame:
+    """All cells as str, missing ones empty."""
+    return pd.DataFrame({str(name): _as_text(frame[name]) for name in frame.columns})
 
 
 def _as_text(column: pd.Series) -> pd.Series:

@@ -1,0 +1,1 @@
+"""Portraits and clips that the project draws itself, and fakes made of them. Nobody in them exists."""

@@ -1,0 +1,41 @@
+"""A run's predictions on a split: scored once, kept in the run's folder, read again while nothing has changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core.artifacts.files import sha256_file
+from core.artifacts.workspace import Workspace
+from core.predictions import Predictions
+from core.progress import Reporter
+from core.spec import fingerprint
+
+if TYPE_CHECKING:
+    from core.artifacts.run import Run
+
+
+def run_predictions(
+    run: Run, dataset: str, split: str, workspace: Workspace, *, batch_size: int, device: str, report: Reporter
+) -> Predictions:
+    """Uncalibrated predictions of `run` on one split of a data set (empty: the run's own).
+
+    Kept as `predictions/<split>-<key>.parquet` in the run's folder; the key covers the split's items and files, the
+    weights and the input, so a change of any of them scores anew. Raises what opening the run or data set raises."""
+    from core.data.manifest import open_dataset
+
+    manifest = open_dataset(dataset or run.spec["dataset"], workspace).select(split)
+    weights = sha256_file(run.folder / "best_model.safetensors")
+    files = manifest.frame[["sample_id", "path"]].astype(str).to_numpy().tolist()
+    parts = [manifest.fingerprint(), str(manifest.root), files, weights, run.document.get("input")]
+    kept = run.folder / "predictions" / f"{split}-{fingerprint(parts)[:16]}.parquet"
+    if kept.is_file():
+        report.progress(0.9, f"reading {kept.name}")
+        return Predictions.load(kept)
+    from core.models.scoring import pick_device, score
+
+    where = pick_device(device)
+    detector = run.load_detector(str(where))
+    report.progress(0.0, f"scoring {len(manifest)} items of {split} on {where}")
+    found = score(detector, manifest, workspace.root / "cache", batch_size=batch_size, device=where, report=report)
+    found.save(kept)
+    return found

@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from core.artifacts.files import read_json, sync_folder, write_json
 from core.artifacts.workspace import Workspace
 from core.data.manifest import CARD, Manifest, read_manifest, table_manifest
@@ -82,9 +80,7 @@ def _maker(spec: PrepareSpec) -> Callable[[PrepareSpec, Path, Reporter], Made]:
         return _from_manifest
     names = {path.name.lower() for path in source.iterdir()}
     if not {"real", "fake"} <= names and ("manifest.csv" in names or "manifest.parquet" in names):
-        raise ValueError(
-            f"{source} has no real/ and fake/, but a manifest: give the manifest file itself as the source"
-        )
+        raise ValueError(f"{source} has a manifest and no real/ and fake/; give the manifest file as the source")
     return _from_folder
 
 
@@ -97,25 +93,21 @@ def _from_manifest(spec: PrepareSpec, aside: Path, report: Reporter) -> Made:
     from core.data.gather import gather, manifest_sources, summary
 
     rows = gather(manifest_sources(manifest), spec, aside, report)
-    return _table(rows, aside), {"sources": summary(aside)}
+    return table_manifest(rows, aside), {"sources": summary(aside)}
 
 
 def _from_folder(spec: PrepareSpec, aside: Path, report: Reporter) -> Made:
     from core.data.gather import folder_sources, gather, summary
 
     rows = gather(folder_sources(Path(spec.source).expanduser(), spec.group_by), spec, aside, report)
-    return _table(rows, aside), {"sources": summary(aside)}
+    return table_manifest(rows, aside), {"sources": summary(aside)}
 
 
 def _demo(spec: PrepareSpec, aside: Path, report: Reporter) -> Made:
     from core.data.synth.portraits import draw_portraits
 
     rows = draw_portraits(aside, spec.seed, spec.demo_identities, spec.demo_size, report)
-    return _table(rows, aside), {"about": ABOUT_DEMO}
-
-
-def _table(rows: pd.DataFrame, aside: Path) -> Manifest:
-    return table_manifest(rows, aside)
+    return table_manifest(rows, aside), {"about": ABOUT_DEMO}
 
 
 @contextmanager

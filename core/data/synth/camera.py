@@ -35,7 +35,9 @@ def _shake(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     angle = rng.uniform(0, np.pi)
     for t in np.linspace(-1, 1, 4 * length):
         middle = (length - 1) / 2
-        kernel[int(round(middle + t * middle * np.sin(angle))), int(round(middle + t * middle * np.cos(angle)))] += 1
+        kernel[
+            round(middle + t * middle * float(np.sin(angle))), round(middle + t * middle * float(np.cos(angle)))
+        ] += 1
     return cv2.filter2D(picture, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REPLICATE)
 
 

@@ -29,7 +29,7 @@ class Plate:
     height: np.ndarray
 
 
-Maker = Callable[[Plate, "Plate | None", np.random.Generator], tuple[np.ndarray, np.ndarray]]
+Maker = Callable[[Plate, Plate | None, np.random.Generator], tuple[np.ndarray, np.ndarray]]
 makers: Registry[Maker] = Registry("way of faking")
 
 
@@ -80,7 +80,7 @@ def _recolour(patch: np.ndarray, rng: np.random.Generator, amount: float = 1.0) 
     """Shift in Lab and contrast, float 0..1."""
     lab = cv2.cvtColor(np.clip(patch, 0, 1).astype(np.float32), cv2.COLOR_RGB2LAB)
     lab[..., 0] = (lab[..., 0] - 60) * rng.uniform(0.92, 1.08) + 60 + amount * rng.normal(0, 4)
-    lab[..., 1:] += amount * rng.normal(0, 3, 2).astype(np.float32)
+    lab[..., 1:] = lab[..., 1:] + amount * rng.normal(0, 3, 2).astype(np.float32)
     return np.clip(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), 0, 1)
 
 

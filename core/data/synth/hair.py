@@ -24,7 +24,9 @@ def strands(head: Head, who: Identity, purpose: str) -> np.ndarray:
     sheet = rng.standard_normal((24, 420), dtype=np.float32)
     sheet = cv2.GaussianBlur(sheet, (0, 0), sigmaX=1.0, sigmaY=1.4) * 3.0
     x = (angle / np.pi + 0.5) * 419 + 3 * noise(rng, size, 6)
-    return cv2.remap(sheet, x.astype(np.float32), (far * 7).astype(np.float32), cv2.INTER_LINEAR, cv2.BORDER_REFLECT)
+    return cv2.remap(
+        sheet, x.astype(np.float32), (far * 7).astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
+    )
 
 
 def front_hair(head: Head, who: Identity) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

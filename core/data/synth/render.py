@@ -43,9 +43,9 @@ class Layer:
 
 def render(who: Identity, shot: Shot, size: int = 256, oversample: float = 1.25) -> Portrait:
     """Draw one picture, before any camera. Cost: about 0.1 s at 256 pixels."""
-    inner = int(round(size * oversample))
+    inner = round(size * oversample)
     layers, landmarks = _layers(who, shot, inner)
-    posed = [_pose(layer, shot) for layer in layers]
+    posed = [_pose(layer, shot) for layer in layers if layer is layers[-1] or layer.alpha.any()]
     picture, height, cover = _light(posed, shot, background(shot.scene_seed, inner))
     scale = size / inner
     shrink = lambda a: cv2.resize(a, (size, size), interpolation=cv2.INTER_AREA)  # noqa: E731
@@ -90,7 +90,6 @@ def _pose(layer: Layer, shot: Shot) -> Layer:
     roll = shot.roll * (1.0 if layer.turn > 0.5 else 0.4)
     c, s = np.cos(roll), np.sin(roll)
     x, y = x * c + (y - PIVOT) * s, (y - PIVOT) * c - x * s + PIVOT
-    to_pixel = size / SPAN
     # a smoothed height keeps the steps from folding at a rim
     smooth = blur(layer.height, size / 160)
     z = np.zeros_like(x)
@@ -98,11 +97,15 @@ def _pose(layer: Layer, shot: Shot) -> Layer:
         u, v = (x - z * sy) / cy, (y - PIVOT - z * sp) / cp + PIVOT
         px, py = ((u / SPAN + 0.5) * size - 0.5).astype(np.float32), ((v / SPAN + 0.5) * size - 0.5).astype(np.float32)
         z = cv2.remap(smooth, px, py, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    look = {"interpolation": cv2.INTER_LINEAR, "borderMode": cv2.BORDER_REPLICATE}
-    maps = cv2.remap(np.dstack([layer.alpha, layer.height, layer.gloss, layer.spark]), px, py, **look)
-    albedo = cv2.remap(layer.albedo, px, py, **look)
+    maps = cv2.remap(
+        np.dstack([layer.alpha, layer.height, layer.gloss, layer.spark]),
+        px,
+        py,
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    albedo = cv2.remap(layer.albedo, px, py, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     seen = maps[..., 1] * cy * cp - u * sy - (v - PIVOT) * sp
-    del to_pixel
     return Layer(maps[..., 0], seen.astype(np.float32), albedo, maps[..., 2], maps[..., 3], layer.turn)
 
 

@@ -8,21 +8,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import cards, charts, session, widgets
-from core.artifacts.files import read_json
+from app import analyses, bundles, cards, charts, widgets
 from core.cascade.spec import AnalyzeSpec
 from core.cascade.types import Analysis, Evidence
-from core.spec import fingerprint
 from jobs.client import Workbench
 from jobs.views import JobView
-
-
-def documents(job: JobView, workbench: Workbench) -> list[tuple[Analysis, Path]]:
-    """The newest document of every file of an analyze job, with the folder of its pictures; partial while it runs."""
-    if job.state != "done":
-        return [(Analysis.model_validate(job.part), workbench.workspace.analyses / job.id)] if job.part else []
-    folders = [Path(item["path"]) for item in (job.result or {}).get("produced", []) if item["kind"] == "analysis"]
-    return [(Analysis.model_validate(read_json(folder / "analysis.json")), folder) for folder in folders]
 
 
 def show(job: JobView, workbench: Workbench) -> None:
@@ -31,10 +21,9 @@ def show(job: JobView, workbench: Workbench) -> None:
         waiting(job, workbench)
     if job.state in ("failed", "cancelled"):
         trouble(job, workbench)
-    rejected = [item["sentence"] for item in ((job.result or {}).get("values") or {}).get("rejected", [])]
-    if rejected:
+    if rejected := analyses.rejected(job):
         widgets.notice(rejected, "error")
-    found = documents(job, workbench)
+    found = analyses.documents(job, workbench)
     if len(found) > 1:
         names = [f"{i + 1}. {analysis.file_name}" for i, (analysis, _) in enumerate(found)]
         chosen = st.selectbox("File", range(len(found)), format_func=lambda i: names[i], key=f"file-{job.id}")
@@ -45,8 +34,8 @@ def show(job: JobView, workbench: Workbench) -> None:
 
 def card(analysis: Analysis, folder: Path, job: JobView, workbench: Workbench) -> None:
     """Verdict, stages, timeline, faces, evidence, facts of one document."""
-    bundle = Path(job.spec.get("bundle") or workbench.active().bundle)
-    titles = session.member_titles(bundle)
+    bundle = analyses.bundle_of(job, workbench)
+    titles = bundles.member_titles(bundle)
     st.html(cards.verdict_card(analysis))
     if analysis.warnings:
         widgets.notice(analysis.warnings)
@@ -68,15 +57,7 @@ def waiting(job: JobView, workbench: Workbench) -> None:
     if job.state == "running":
         st.progress(min(1.0, job.fraction), text=widgets.plain_markdown(job.message or "Starting"))
         return
-    if not any(worker.alive for worker in workbench.workers()):
-        widgets.notice(
-            ["No worker is running, so nothing will happen yet. Start one with `aware worker`; the file waits."]
-        )
-        return
-    ahead = [j for j in workbench.jobs(kind="analyze", state="queued") if j.created_at < job.created_at]
-    st.progress(
-        0.0, text=f"Waiting: {len(ahead)} ahead in the queue" if ahead else "Waiting for the worker: next in line"
-    )
+    st.progress(0.0, text=widgets.plain_markdown(analyses.queue_sentence(job, workbench)))
 
 
 def trouble(job: JobView, workbench: Workbench) -> None:
@@ -97,19 +78,8 @@ def whole_frame(job: JobView, workbench: Workbench) -> None:
     )
     if st.button("Score the whole frame anyway", key=f"whole-{job.id}"):
         spec = AnalyzeSpec.model_validate({**job.spec, "whole_frame": True})
-        st.query_params["job"] = submit(spec, workbench)
+        st.query_params["job"] = analyses.submit(spec, workbench)
         st.rerun()
-
-
-def submit(spec: AnalyzeSpec, workbench: Workbench) -> str:
-    """Queue an analysis. The same file, options, bundle and policy are the same job; one that failed runs again."""
-    active = workbench.active()
-    digest = Path(spec.files[0]).parent.name
-    key = fingerprint([digest, spec.model_dump(mode="json"), str(active.bundle), str(active.policy or "")])
-    job_id = workbench.submit("analyze", spec, key=f"analyze:{key}")
-    if workbench.job(job_id).state in ("failed", "cancelled"):
-        workbench.retry(job_id)
-    return job_id
 
 
 def timeline(analysis: Analysis) -> None:
@@ -130,7 +100,7 @@ def faces(analysis: Analysis, folder: Path, titles: dict[str, str]) -> None:
     for start in range(0, len(analysis.faces), 4):
         for column, face in zip(st.columns(4), analysis.faces[start : start + 4], strict=False):
             with column:
-                crop = widgets.inside(folder, face.crop) if face.crop else None
+                crop = analyses.inside(folder, face.crop)
                 if crop:
                     st.image(str(crop), width=150)
                 st.html(cards.face_line(face))
@@ -163,7 +133,7 @@ def evidence_row(items: Sequence[Evidence], folder: Path) -> None:
     for start in range(0, len(items), 3):
         for column, item in zip(st.columns(3), items[start : start + 3], strict=False):
             with column:
-                path = widgets.inside(folder, item.file) if item.file else None
+                path = analyses.inside(folder, item.file)
                 if path:
                     st.image(str(path), width=260, alt=item.title)
                 st.markdown(f"**{widgets.plain_markdown(item.title)}**")
@@ -192,7 +162,6 @@ def facts(analysis: Analysis, job: JobView) -> None:
 
 def limits(bundle: Path) -> None:
     """The bundle's own card: what it was trained on, its figures, what it gets wrong."""
-    path = bundle / "card.md"
-    if path.is_file():
+    if text := bundles.card_text(bundle):
         with st.expander("What this cannot show: the card of the bundle"):
-            st.markdown(widgets.plain_markdown(path.read_text(encoding="utf-8")))
+            st.markdown(widgets.plain_markdown(text))

@@ -9,7 +9,6 @@ from app.theme import VERDICT_COLOURS
 from core.cascade.types import Analysis, Decision, Exits, FaceReport, TraceStep
 
 STAGES = (("stage1", "Stage 1: filter"), ("stage2", "Stage 2: experts"), ("stage3", "Stage 3: meta-model"))
-STAGE_NAMES = {"stage1": "stage 1", "stage2": "an expert (stage 2)", "stage3": "the meta-model (stage 3)"}
 WORDS = {"real": "Real", "fake": "Fake", "uncertain": "Uncertain", "not_applicable": "Not applicable"}
 STATUS_WORDS = {"skipped": "not asked", "missing": "missing", "failed": "failed"}
 
@@ -33,8 +32,8 @@ def tone(verdict: str) -> str:
 def decider(decision: Decision | Analysis) -> TraceStep | None:
     """The step of a trace whose outcome is the verdict: the last scored one of the deciding stage."""
     steps = [s for s in decision.trace if s.stage == decision.decided_by and s.status == "scored"]
-    closed = [s for s in steps if s.outcome not in (None, "open")]
-    return (closed or steps or [None])[-1]
+    closed = [s for s in steps if s.outcome not in (None, "open")] or steps
+    return closed[-1] if closed else None
 
 
 def zones(exits: Exits | None) -> str:
@@ -71,11 +70,10 @@ def verdict_card(analysis: Analysis) -> str:
         word = f"{word} so far"
     figure = "" if analysis.p_fake is None else f'<span class="aw-p">p_fake {analysis.p_fake:.3f}</span>'
     drawn = "" if analysis.p_fake is None else scale(analysis.p_fake, step.exits if step else None, open_word(step))
-    by = f"Decided by {STAGE_NAMES[analysis.decided_by]}. " if analysis.decided_by else ""
     return (
         f'<div class="aw aw-verdict" style="{tone(analysis.verdict)}">'
         f'<div class="aw-verdict-top"><span class="aw-word">{word}</span>{figure}</div>'
-        f'<p class="aw-why">{escape(by)}{escape(analysis.reason)}</p>{drawn}'
+        f'<p class="aw-why">{escape(analysis.reason)}</p>{drawn}'
         f'<p class="aw-why aw-quiet">{escape(analysis.rule)}</p></div>'
     )
 
@@ -98,7 +96,8 @@ def stage_strip(decision: Decision | Analysis, titles: Mapping[str, str], comple
         if not steps:
             inside = f'<div class="aw-step aw-quiet">{"not reached" if complete else "not reached yet"}</div>'
         boxes.append(f'<div class="{classes}"><div class="aw-stage-head"><span>{title}</span>{tag}</div>{inside}</div>')
-    return f'<div class="aw aw-strip" style="{tone(decision.verdict)}">{"".join(boxes)}</div>'
+    strip = f'<div class="aw aw-strip" style="{tone(decision.verdict)}">{"".join(boxes)}</div>'
+    return f'<div class="aw-strip-box">{strip}</div>'
 
 
 def step_row(step: TraceStep, titles: Mapping[str, str]) -> str:

@@ -11,7 +11,7 @@ from app.theme import ACCENT, QUIET, SERIES, VERDICT_COLOURS
 from core.cascade.types import Exits
 
 
-def timeline(series: Mapping[str, Sequence[tuple[float, float]]], exits: Exits | None) -> alt.LayerChart:
+def timeline(series: Mapping[str, Sequence[tuple[float, float]]], exits: Exits | None) -> alt.TopLevelMixin:
     """p_fake over a clip. series: name of a face -> [(seconds, p_fake)]; `exits` are drawn as dashed lines."""
     rows = pd.DataFrame(
         [(name, t, p) for name, points in series.items() for t, p in points], columns=["face", "seconds", "p_fake"]
@@ -44,7 +44,7 @@ def _legend(n_series: int) -> alt.Legend | None:
     return alt.Legend(orient="top-right", fillColor="#ffffffcc", padding=4) if n_series > 1 else None
 
 
-def training_curves(rows: Iterable[Mapping[str, float]], height: int = 210) -> dict[str, alt.Chart]:
+def training_curves(rows: Iterable[Mapping[str, float]], height: int = 210) -> dict[str, alt.TopLevelMixin]:
     """One chart a family of figures ("loss", "auroc", ...): rows are {"step": n, name: value}.
 
     `train_loss` and `val_loss` share a chart; a name without a known prefix stands alone."""
@@ -53,7 +53,7 @@ def training_curves(rows: Iterable[Mapping[str, float]], height: int = 210) -> d
         return {}
     long = frame.melt("step", var_name="name", value_name="value").dropna()
     long["family"] = [family(name) for name in long["name"]]
-    charts = {}
+    charts: dict[str, alt.TopLevelMixin] = {}
     for key, part in long.groupby("family", sort=False):
         names = list(dict.fromkeys(part["name"]))
         base = alt.Chart(part).encode(

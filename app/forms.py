@@ -214,19 +214,17 @@ def _reference(field: FormField, names: list[str], key: str, start: Any) -> Any:
 
 
 def _number(field: FormField, key: str, start: Any, placeholder: str) -> Any:
-    cast = int if field.shape == "whole" else float
-    low, high = (None if bound is None else cast(bound) for bound in (field.low, field.high))
-    answer = st.number_input(
-        field.label,
-        min_value=low,
-        max_value=high,
-        value=None if start is None else cast(start),
-        step=1 if cast is int else _step(start),
-        format=None if cast is int else "%g",
-        key=key,
-        help=field.help,
-        placeholder=placeholder if field.optional else "",
-    )
+    whole = field.shape == "whole"
+    cast: Any = int if whole else float
+    shown: dict[str, Any] = {
+        "min_value": None if field.low is None else cast(field.low),
+        "max_value": None if field.high is None else cast(field.high),
+        "value": None if start is None else cast(start),
+        "step": 1 if whole else _step(start),
+        "format": None if whole else "%g",
+        "placeholder": placeholder if field.optional else "",
+    }
+    answer = st.number_input(field.label, key=key, help=field.help, **shown)
     return MISSING if answer is None and not field.optional else answer
 
 

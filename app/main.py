@@ -6,7 +6,7 @@ import html
 
 import streamlit as st
 
-from app import navigation, session, theme
+from app import bundles, navigation, session, theme
 
 
 @st.fragment(run_every=20)
@@ -14,7 +14,7 @@ def footer() -> None:
     """What is in force and whether anybody works: seen from every page."""
     workbench = session.workbench()
     active = workbench.active()
-    manifest = session.bundle_manifest(active.bundle)
+    manifest = bundles.bundle_manifest(active.bundle)
     bundle = f"{manifest.name} {manifest.version}" if manifest else "none yet: make one under Models"
     policy = active.policy.stem if active.policy else "the bundle's own"
     alive = [worker for worker in workbench.workers() if worker.alive]
@@ -33,7 +33,7 @@ def footer() -> None:
 
 def main() -> None:
     st.set_page_config(
-        page_title="AWARE-NET Workbench", page_icon=str(theme.ICON), layout="wide", initial_sidebar_state="auto"
+        page_title="AWARE-NET Workbench", page_icon=str(theme.ICON), layout="wide", initial_sidebar_state=260
     )
     st.logo(str(theme.WORDMARK), size="medium", icon_image=str(theme.ICON))
     page = st.navigation(navigation.sections())

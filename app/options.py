@@ -14,7 +14,9 @@ def _artifacts(kind: str) -> Callable[[Workbench], list[str]]:
 
 
 def _bundles(workbench: Workbench) -> list[str]:
-    return list(dict.fromkeys([str(workbench.active().bundle), *(str(b.path) for b in workbench.artifacts("bundle"))]))
+    """Folders: the one in force first, then the workspace's."""
+    folders = [workbench.active().bundle, *(item.path for item in workbench.artifacts("bundle"))]
+    return list(dict.fromkeys(str(folder) for folder in folders))
 
 
 def _recipes(_: Workbench) -> list[str]:
@@ -36,7 +38,9 @@ def _exit_policies(_: Workbench) -> list[str]:
 
 
 def _face_detectors(_: Workbench) -> list[str]:
-    return ["mtcnn"]
+    from core.data.faces import face_detectors
+
+    return face_detectors.names()
 
 
 SOURCES: dict[str, Callable[[Workbench], list[str]]] = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -85,12 +84,6 @@ def figure(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(figure(item) for item in value)
     return str(value)
-
-
-def inside(folder: Path, name: str) -> Path | None:
-    """`folder / name` when it is a file inside that folder, else None: a document never points outside of itself."""
-    path = (folder / name).resolve()
-    return path if path.is_relative_to(folder.resolve()) and path.is_file() else None
 
 
 def notice(sentences: list[str], kind: str = "warning") -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import analysis_card, cards, session, widgets
+from app import analyses, analysis_card, cards, session, widgets
 from app.navigation import PageInfo
 from app.samples import samples
 from core.cascade.spec import AnalyzeSpec
@@ -48,7 +48,7 @@ def upload(workbench: Workbench) -> None:
     for file in files:
         try:
             path = workbench.store_upload(file, file.name)
-            submitted.append(analysis_card.submit(AnalyzeSpec(files=[str(path)], **options), workbench))
+            submitted.append(analyses.submit(AnalyzeSpec(files=[str(path)], **options), workbench))
         except ValueError as error:
             problems.append(f"{file.name}: {error}")
     st.session_state["upload_turn"] = turn + 1
@@ -82,7 +82,7 @@ def sample_media(workbench: Workbench) -> None:
                 if st.button(sample.title, key=f"sample-{sample.name}", help=sample.about, width="stretch"):
                     with open(sample.path, "rb") as stream:
                         path = workbench.store_upload(stream, sample.path.name)
-                    st.query_params["job"] = analysis_card.submit(AnalyzeSpec(files=[str(path)]), workbench)
+                    st.query_params["job"] = analyses.submit(AnalyzeSpec(files=[str(path)]), workbench)
                     st.session_state.pop("batch", None)
                     st.rerun()
 
@@ -115,7 +115,7 @@ def card(workbench: Workbench) -> None:
     batch = st.session_state.get("batch", [])
     if len(batch) > 1 and job_id in batch:
         names = {item: Path(workbench.job(item).spec["files"][0]).name for item in batch}
-        job_id = st.segmented_control("Files", batch, default=job_id, format_func=names.get, required=True)
+        job_id = st.selectbox("File", batch, batch.index(job_id), format_func=lambda item: names[item])
     if not job_id:
         widgets.empty(
             "No analysis yet",

@@ -116,6 +116,7 @@ def main() -> None:
     parser.add_argument("--home", type=Path, help="workspace; without it a new one")
     parser.add_argument("--seed", action="store_true", help="fill the new workspace with one of everything")
     parser.add_argument("--pages", default="", help="comma-separated name prefixes")
+    parser.add_argument("--view", action="append", default=[], help="NAME=PATH, a further view below the address")
     args = parser.parse_args()
     sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "app")]
     with tempfile.TemporaryDirectory() as scratch:
@@ -132,6 +133,7 @@ def main() -> None:
             workbench.close()
         wanted = [p for p in args.pages.split(",") if p]
         chosen = {n: p for n, p in views(seeded).items() if not wanted or any(n.startswith(w) for w in wanted)}
+        chosen |= dict(view.split("=", 1) for view in args.view)
         with streamlit(home, free_port()) as address, chromium() as browser:
             shoot(browser, address, chosen, args.folder)
 

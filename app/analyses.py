@@ -1,0 +1,61 @@
+"""Analyze jobs as page and demo see them: how one is asked for, and the documents it has given so far."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core.artifacts.files import read_json
+from core.cascade.spec import AnalyzeSpec
+from core.cascade.types import Analysis
+from core.spec import fingerprint
+from jobs.client import Workbench
+from jobs.references import find_bundle
+from jobs.views import JobView
+
+
+def submit(spec: AnalyzeSpec, workbench: Workbench) -> str:
+    """Queue an analysis. The same file, options, bundle and policy are the same job; one that failed runs again."""
+    active = workbench.active()
+    stamp = (active.bundle / "bundle.json").stat().st_mtime_ns if (active.bundle / "bundle.json").is_file() else 0
+    key = fingerprint([spec.model_dump(mode="json"), str(active.bundle), stamp, str(active.policy or "")])
+    job_id = workbench.submit("analyze", spec, key=f"analyze:{key}")
+    if workbench.job(job_id).state in ("failed", "cancelled"):
+        workbench.retry(job_id)
+    return job_id
+
+
+def documents(job: JobView, workbench: Workbench) -> list[tuple[Analysis, Path]]:
+    """The newest document of every file of an analyze job, with the folder of its pictures; partial while it runs."""
+    if job.state != "done":
+        return [(Analysis.model_validate(job.part), workbench.workspace.analyses / job.id)] if job.part else []
+    folders = [Path(item["path"]) for item in (job.result or {}).get("produced", []) if item["kind"] == "analysis"]
+    return [(Analysis.model_validate(read_json(folder / "analysis.json")), folder) for folder in folders]
+
+
+def rejected(job: JobView) -> list[str]:
+    """Why files of a job with several were not analysed, one sentence each."""
+    return [item["sentence"] for item in ((job.result or {}).get("values") or {}).get("rejected", [])]
+
+
+def bundle_of(job: JobView, workbench: Workbench) -> Path:
+    """Folder of the bundle that judges or judged a job; the active one when its own is gone."""
+    try:
+        return find_bundle(job.spec.get("bundle", ""), workbench.workspace)
+    except FileNotFoundError:
+        return workbench.active().bundle
+
+
+def queue_sentence(job: JobView, workbench: Workbench) -> str:
+    """Where a queued job stands, or that nobody works."""
+    if not any(worker.alive for worker in workbench.workers()):
+        return "No worker is running, so nothing happens yet. Start one with `aware worker`; the file waits."
+    ahead = [j for j in workbench.jobs(kind="analyze", state="queued") if j.created_at < job.created_at]
+    return f"Waiting: {len(ahead)} ahead in the queue." if ahead else "Waiting for the worker: next in line."
+
+
+def inside(folder: Path, name: str | None) -> Path | None:
+    """`folder / name` when it is a file inside that folder, else None: a document never points outside of itself."""
+    if not name:
+        return None
+    path = (folder / name).resolve()
+    return path if path.is_relative_to(folder.resolve()) and path.is_file() else None

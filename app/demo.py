@@ -1,0 +1,230 @@
+"""The Gradio demo: `python -m app.demo --port 7860`. It queues an analysis and shows it grow; it judges nothing itself.
+
+Pictures reach the browser inside the page (data URIs): Gradio's file cache can be read by every visitor, so nothing
+of an analysis goes there, and the upload leaves it as soon as the workbench has its own copy."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import os
+import time
+from collections.abc import Iterator
+from html import escape
+from pathlib import Path
+from typing import Any
+
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+import altair as alt
+import gradio as gr
+
+from app import analyses, bundles, cards, charts, theme
+from core.cascade.spec import AnalyzeSpec
+from core.cascade.types import Analysis, Evidence
+from jobs.client import Workbench
+from jobs.settings import Settings
+from jobs.views import JobView
+
+POLL_SECONDS = 0.35
+PATIENCE_SECONDS = 600.0
+TYPES = ["image", "video"]
+LEAD = "Upload a picture or a clip with a face. Three stages judge it; the marked one decided."
+EMPTY = cards.empty("No analysis yet", "Upload a file and press Analyze. The verdict fills in as the stages finish.")
+
+
+def build(workbench: Workbench) -> gr.Blocks:
+    """The page. Every event is private: the demo offers no programming interface of its own."""
+    with gr.Blocks(title="AWARE-NET demo", analytics_enabled=False, delete_cache=(300, 900)) as page:
+        gr.HTML(cards.heading("AWARE-NET demo", LEAD))
+        with gr.Row():
+            with gr.Column(scale=1, min_width=260):
+                limit = workbench.settings.upload_mb
+                upload = gr.File(label=f"Picture or clip, up to {limit} MB", file_types=TYPES, height=150)
+                whole = gr.Checkbox(label="Score the whole frame if no face is found")
+                start = gr.Button("Analyze", variant="primary")
+                gr.HTML(bundle_line(workbench))
+            with gr.Column(scale=2, min_width=420):
+                state = gr.HTML()
+                verdict = gr.HTML(EMPTY)
+                stages = gr.HTML()
+                timeline = gr.Plot(label="Over the clip", visible=False)
+                tabs = gr.State([])
+                gr.render(inputs=[tabs], show_progress="hidden")(draw_tabs)
+                with gr.Accordion("The whole answer as JSON", open=False):
+                    document = gr.Code(language="json", lines=8, max_lines=24, show_label=False)
+        start.click(
+            lambda file, anyway: answers(file, anyway, workbench),
+            inputs=[upload, whole],
+            outputs=[upload, state, verdict, stages, timeline, tabs, document],
+            show_progress="hidden",
+            api_visibility="private",
+            concurrency_limit=16,
+        )
+    return page
+
+
+def bundle_line(workbench: Workbench) -> str:
+    """Which bundle judges."""
+    return f'<p class="aw aw-quiet">Bundle: {escape(bundles.title(workbench.active().bundle))}</p>'
+
+
+def answers(file: str | None, whole: bool, workbench: Workbench) -> Iterator[tuple[Any, ...]]:
+    """Queue the analysis and give every new state of it, until it has ended."""
+    if file is None:
+        yield page_of(said="Choose a file first.")
+        return
+    try:
+        with open(file, "rb") as stream:
+            stored = workbench.store_upload(stream, Path(file).name)
+    except ValueError as error:
+        yield page_of(said=f"Not accepted: {error}.")
+        return
+    finally:
+        Path(file).unlink(missing_ok=True)
+    job_id = analyses.submit(AnalyzeSpec(files=[str(stored)], whole_frame=whole), workbench)
+    end, seen = time.monotonic() + PATIENCE_SECONDS, None
+    while True:
+        job = workbench.job(job_id)
+        if job.ended:
+            yield view(job, workbench)
+            return
+        if time.monotonic() > end:
+            yield page_of(said=f"Still {job.state} after {PATIENCE_SECONDS:.0f} s; the job goes on under Jobs.")
+            return
+        if (now := (job.state, job.message, job.part)) != seen:
+            seen = now
+            yield view(job, workbench)
+        time.sleep(POLL_SECONDS)
+
+
+def view(job: JobView, workbench: Workbench) -> tuple[Any, ...]:
+    """One state of a job as values of the page's components."""
+    said = ""
+    if job.state == "queued":
+        said = analyses.queue_sentence(job, workbench)
+    elif job.state == "running":
+        said = f"{job.message or 'Starting'} ({job.fraction:.0%})"
+    elif job.state == "failed":
+        said = job.error or "The analysis failed without a reason; its log is under Jobs."
+    elif job.state == "cancelled":
+        said = "The analysis was cancelled."
+    found = analyses.documents(job, workbench)
+    if not found:
+        return page_of(said=said)
+    analysis, folder = found[0]
+    titles = bundles.member_titles(analyses.bundle_of(job, workbench))
+    return page_of(said, analysis, folder, titles)
+
+
+def page_of(
+    said: str = "", analysis: Analysis | None = None, folder: Path = Path(), titles: dict[str, str] | None = None
+) -> tuple[Any, ...]:
+    """Values of (upload, state, verdict, stages, timeline, tabs, document)."""
+    note = f'<p class="aw aw-why">{escape(said)}</p>' if said else ""
+    if analysis is None:
+        return None, note, EMPTY if not said else "", "", gr.Plot(visible=False), [], ""
+    warnings = cards.notes(analysis.warnings) if analysis.warnings else ""
+    facts = cards.facts(cards.media_facts(analysis))
+    strip = cards.stage_strip(analysis, titles or {}, analysis.complete) if analysis.faces else ""
+    chart = timeline_of(analysis)
+    text = json.dumps(analysis.model_dump(mode="json"), indent=2, ensure_ascii=False)
+    return (
+        None,
+        note,
+        cards.verdict_card(analysis) + warnings,
+        strip + faces_html(analysis, folder) + facts,
+        gr.Plot(value=chart, visible=chart is not None),
+        tabs_of(analysis, folder, titles or {}) if analysis.complete else [],
+        text,
+    )
+
+
+def timeline_of(analysis: Analysis) -> alt.TopLevelMixin | None:
+    """p_fake over a clip, or None for a picture."""
+    series = {f"face {face.face + 1}": face.timeline for face in analysis.faces if len(face.timeline) > 1}
+    step = cards.decider(analysis)
+    return charts.timeline(series, step.exits if step else None).properties(width="container") if series else None
+
+
+def data_uri(path: Path | None) -> str:
+    """A PNG of an analysis as a data URI; empty when there is none."""
+    return f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}" if path else ""
+
+
+def picture(path: Path | None, words: str, width: int) -> str:
+    source = data_uri(path)
+    return f'<img src="{source}" alt="{escape(words)}" width="{width}" style="border-radius:6px">' if source else ""
+
+
+def faces_html(analysis: Analysis, folder: Path) -> str:
+    """Every face with its own verdict."""
+    inside = "".join(
+        f"<div>{picture(analyses.inside(folder, face.crop), f'face {face.face + 1}', 120)}{cards.face_line(face)}</div>"
+        for face in analysis.faces
+    )
+    return f'<div style="display:flex;flex-wrap:wrap;gap:1rem;margin:1rem 0">{inside}</div>'
+
+
+def tabs_of(analysis: Analysis, folder: Path, titles: dict[str, str]) -> list[tuple[str, str]]:
+    """(title, HTML) a member that has evidence."""
+    members = dict.fromkeys(item.member for item in analysis.evidence)
+    return [
+        (titles.get(m, m), "".join(evidence_html(e, folder) for e in analysis.evidence if e.member == m))
+        for m in members
+    ]
+
+
+def evidence_html(item: Evidence, folder: Path) -> str:
+    """One map with its caption and caveat."""
+    figures = cards.facts({name.replace("_", " "): f"{value:.3g}" for name, value in item.values.items()})
+    return (
+        '<div class="aw" style="display:inline-block;vertical-align:top;width:240px;margin:0 1rem 1rem 0">'
+        f"{picture(analyses.inside(folder, item.file), item.title, 240)}<div><b>{escape(item.title)}</b></div>"
+        f'<div>{escape(item.caption)}</div><div class="aw-quiet">{escape(item.caveat)}</div>{figures}</div>'
+    )
+
+
+def draw_tabs(found: list[tuple[str, str]]) -> None:
+    """A tab an expert, drawn when its evidence is there."""
+    if not found:
+        return
+    with gr.Tabs():
+        for title, html in found:
+            with gr.Tab(title):
+                gr.HTML(html)
+
+
+def look() -> gr.themes.Base:
+    """The workbench's colours, with the system's own fonts: nothing is fetched."""
+    hue = gr.themes.Color(
+        "#eef6f7", "#d5e8ea", "#aed2d6", "#7fb5bb", "#4b939b", theme.ACCENT, "#14555e", "#11474e", "#0e3a40", "#0b2d32",
+        "#08262a",
+    )  # fmt: skip
+    fonts = ["Source Sans 3", "Segoe UI", "Helvetica Neue", "Arial", "sans-serif"]
+    return gr.themes.Base(primary_hue=hue, neutral_hue="slate", radius_size="sm", font=fonts, font_mono=["monospace"])
+
+
+def serve(settings: Settings, port: int | None = None, host: str | None = None) -> None:
+    """Run the demo until it is stopped."""
+    page = build(Workbench.open(settings)).queue(api_open=False, max_size=64)
+    page.launch(
+        server_name=host or settings.host, server_port=settings.demo_port if port is None else port,
+        max_file_size=f"{settings.upload_mb}mb", theme=look(), css=theme.style_sheet(), favicon_path=theme.ICON,
+        footer_links=[], share=False, enable_monitoring=False, ssr_mode=False, show_error=False, quiet=True,
+        run_history=False, mcp_server=False, pwa=False,
+    )  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="The Gradio demo of the AWARE-NET Workbench.")
+    parser.add_argument("--host", help="address to listen on; default: AWARE_HOST")
+    parser.add_argument("--port", type=int, help="port; default: AWARE_DEMO_PORT")
+    args = parser.parse_args()
+    serve(Settings.read(), args.port, args.host)
+
+
+if __name__ == "__main__":
+    main()

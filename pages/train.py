@@ -1,0 +1,47 @@
+"""Train: a recipe, its few choices, and off it goes."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import cards, forms, navigation, session, widgets
+from app.navigation import PageInfo
+from core.train.recipes import Recipe, recipes
+from core.train.spec import TrainSpec
+
+PAGE = PageInfo(section="Research", title="Train", url="train", icon=":material/model_training:", order=20)
+SCALES = {"small": "small (two cores)", "tiny": "tiny (a rehearsal)", "full": "full size (a GPU)"}
+
+
+def render() -> None:
+    workbench = session.workbench()
+    widgets.page_header("Train", "Choose a recipe; fields left empty keep the recipe's value.")
+    if not workbench.artifacts("dataset"):
+        widgets.empty("No data set to learn from", "Prepare one first; the demo set is drawn in a few minutes.")
+        if st.button("Go to Datasets"):
+            navigation.go_to("datasets")
+        st.caption("A path to a manifest can also be typed below.")
+    scale = st.segmented_control("Scale", list(SCALES), default="small", format_func=lambda s: SCALES[s], required=True)
+    offered = [recipe for recipe in recipes if recipe.scale == scale]
+    name = st.selectbox(
+        "Recipe", [recipe.name for recipe in offered], format_func=lambda n: f"{recipes.get(n).title} ({n})"
+    )
+    recipe = recipes.get(name)
+    about(recipe)
+    spec = forms.spec_form(
+        TrainSpec, workbench, key=f"train.{name}", submit="Start training", given={"recipe": name},
+        values={"weights": recipe.weights}, front=("dataset", "name", "weights", "epochs"), placeholder="the recipe's",
+    )  # fmt: skip
+    if spec is not None:
+        navigation.go_to("jobs", job=workbench.submit("train", spec))
+
+
+def about(recipe: Recipe) -> None:
+    """What the recipe is for, what it takes, and what it fills in."""
+    pairs = {"What for": recipe.claim, "Cost": recipe.cost, "Command": recipe.command}
+    filled = (
+        f"{recipe.detector}; {recipe.objective}; {recipe.epochs} epochs of batches of {recipe.batch_size}; "
+        f"{recipe.optimizer}, learning rate {recipe.lr:g}, weight decay {recipe.weight_decay:g}, "
+        f"{recipe.schedule} schedule; patience {recipe.patience}; augmentation {recipe.augmentation}"
+    )
+    st.html(cards.facts({**pairs, "Fills in": filled}))

@@ -18,6 +18,8 @@ from core.cascade.spec import ExportSpec
 from core.cascade.types import CascadePolicy
 from core.progress import Reporter
 
+STACK_RUN = "run.json"
+
 
 def seal(
     folder: Path, *, name: str, version: str, members: list[Member], stacked: bool, created_at: str, **more: Any
@@ -48,7 +50,7 @@ def export(spec: ExportSpec, workspace: Workspace, report: Reporter) -> Path:
     stack = find_stack(spec.stack, workspace)
     policy_path = find_policy(spec.policy, stack, workspace)
     policy = read_policy(policy_path)
-    about = read_json(stack / "run.json")
+    about = read_json(stack / STACK_RUN)
     members = [Member.model_validate(row["member"]) for row in about["members"]]
     _check_policy(policy, members, policy_path)
     target = Path(spec.out) if spec.out else workspace.bundles / f"{spec.name}-{spec.version}"
@@ -58,7 +60,7 @@ def export(spec: ExportSpec, workspace: Workspace, report: Reporter) -> Path:
             report.progress(step / (len(members) + 1), f"copying {member.name}")
             (folder / member.name).mkdir()
             copy_weights(Path(row["weights"]), row["weights_sha256"], folder / member.name, half=spec.half)
-            shutil.copyfile(row["calibrator"], folder / member.name / "calibrator.json")
+            shutil.copyfile(stack / "calibrators" / f"{member.name}.json", folder / member.name / "calibrator.json")
         shutil.copytree(stack / "stack", folder / "stack")
         shutil.copyfile(stack / "predictions.parquet", folder / "predictions.parquet")
         write_text(folder / "policy.json", policy.to_json())
@@ -98,11 +100,13 @@ def find_policy(ref: str, stack: Path, workspace: Workspace) -> Path:
             if path.is_file():
                 return path
         raise FileNotFoundError(f"policy {ref!r} is neither a file nor an id in {workspace.policies}")
-    wanted = read_json(stack / "run.json")["predictions_fingerprint"]
+    document = read_json(stack / STACK_RUN)
+    experts = {row["member"]["name"] for row in document["members"] if row["member"]["role"] == "expert"}
     fitting = []
     for path in [*workspace.policies.glob("*.json"), *stack.glob("policy*.json")]:
         policy = read_policy(path)
-        if policy.data_fingerprint == wanted:
+        same_experts = {expert.name for expert in policy.experts} == experts
+        if same_experts and policy.data_fingerprint == document["predictions_fingerprint"]:
             fitting.append((policy.created_at, path.name, path))
     if not fitting:
         raise FileNotFoundError(f"no policy was chosen from {stack.name} yet: run `policy` with it as its source first")

@@ -253,7 +253,7 @@ class Cascade:
         return step, reason
 
     def _meta_frames(self, result: UnitResult, p_fake: float) -> np.ndarray:
-        """Stage 3's p_fake of every frame on its own, (N,): the curve over time. The verdict rests on the pooled one."""
+        """Stage 3's p_fake of every frame on its own, (N,): the curve over time, not what decides."""
         assert self.meta is not None
         if len(result.times) == 1:
             return np.array([p_fake])

@@ -125,11 +125,9 @@ class VariationalAutoencoder(nn.Module):
         self.mu = _latent_layer(channels[-1], side, self.latent_channels, dense)
         self.logvar = _latent_layer(channels[-1], side, self.latent_channels, dense)
         # A quiet start (std of about 0.14): with std 1 the decoder learns to ignore its code before there is any.
-        nn.init.constant_(self._last_bias(self.logvar), START_LOGVAR)
-
-    @staticmethod
-    def _last_bias(latent: nn.Sequential) -> Tensor:
-        return next(layer.bias for layer in latent if isinstance(layer, nn.Conv2d | nn.Linear))
+        for name, parameter in self.logvar.named_parameters():
+            if name.endswith("bias"):
+                nn.init.constant_(parameter, START_LOGVAR)
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """inputs: (B, 3, S, S). Returns the reconstruction (B, 3, S, S), latent maps (mu), {mu, logvar: (B, L)}."""

@@ -160,7 +160,7 @@ def build_hybrid(
         timm.create_model, row.model, pretrained=pretrained, features_only=True, out_indices=(-1,), **arguments
     )
     trunk: Any = fetch(row.model, create) if pretrained else create()
-    record = timm.get_pretrained_cfg(row.model)
+    record: Any = timm.get_pretrained_cfg(row.model)
     spec = InputSpec(size=size or row.size, mean=record.mean, std=record.std, crop_scale=crop_scale)
     autoencoder: PlainAutoencoder | VariationalAutoencoder
     if row.decoder:

@@ -41,10 +41,13 @@ class HybridGenConViT(GenConViT):
         autoencoder: gives (reconstruction, latent maps, further intermediates).
         spec: the input; a 256 crop is resized to its size by the evaluation transform.
         dim: width of the Swin stage. window: side of its windows; must divide the map (size / 32).
+        warm_up: so many first training steps, the autoencoder learns from its reconstruction alone. Without them the
+            classifier's gradient, much the larger one, takes the decoder before it can draw, and it may stay dead.
     """
 
     # What a file with the trunk's weights alone leaves as it was built.
-    head_prefixes = ("autoencoder.", "swin.", "head.")
+    head_prefixes = ("autoencoder.", "swin.", "head.", "steps_trained")
+    steps_trained: Tensor
 
     def __init__(
         self,
@@ -58,12 +61,16 @@ class HybridGenConViT(GenConViT):
         heads: int = 6,
         hidden: int = 500,
         dropout: float = 0.1,
+        warm_up: int = 300,
     ) -> None:
         super().__init__()
         self.input_spec = spec
         self.autoencoder = autoencoder
+        self.warm_up = warm_up
+        self.register_buffer("steps_trained", torch.zeros((), dtype=torch.int64))
         self.backbone: Any = backbone
-        channels, stride = self.backbone.feature_info.channels()[-1], self.backbone.feature_info.reduction()[-1]
+        info: Any = self.backbone.feature_info
+        channels, stride = info.channels()[-1], info.reduction()[-1]
         if spec.size % stride:
             raise ValueError(f"input size {spec.size} is no multiple of the trunk's stride, {stride}")
         self.swin = SwinOnMap(channels, spec.size // stride, dim=dim, window=window, depth=depth, heads=heads)
@@ -74,7 +81,7 @@ class HybridGenConViT(GenConViT):
         """inputs: (B, 3, S, S) normalised. aux: reconstruction, residual_error (B,); VAE: mu, logvar."""
         reconstruction, latent, aux = self.autoencoder(inputs)
         # Both halves share each batch norm's statistics, in training as at evaluation: one batch, image first.
-        maps = self.swin(self.backbone(torch.cat([inputs, reconstruction]))[-1])
+        maps = self.swin(self.backbone(torch.cat([inputs, self._shown(reconstruction)]))[-1])
         image, rebuilt = maps.chunk(2)
         branches = torch.cat([self.image_map(image).mean((2, 3)), rebuilt.mean((2, 3))], dim=1)
         embedding = torch.cat([branches, latent.mean((2, 3)), error_summary(inputs, reconstruction)], dim=1)
@@ -82,3 +89,10 @@ class HybridGenConViT(GenConViT):
         return DetectorOutput(
             self.head(branches), embedding, {"reconstruction": reconstruction, "residual_error": error, **aux}
         )
+
+    def _shown(self, reconstruction: Tensor) -> Tensor:
+        """What the classifier sees; during the warm-up no gradient comes back from it. Counts training steps."""
+        if not self.training or not torch.is_grad_enabled():
+            return reconstruction
+        self.steps_trained += 1
+        return reconstruction.detach() if self.steps_trained <= self.warm_up else reconstruction

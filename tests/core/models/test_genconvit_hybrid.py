@@ -67,6 +67,28 @@ def test_swin_stage_takes_part(name):
     handle.remove()
 
 
+def test_warm_up_keeps_the_classifier_out_of_the_autoencoder():
+    torch.manual_seed(0)
+    detector, inputs = build_detector("genconvit_ed_tiny").train(), pictures()
+    weight = detector.autoencoder.decoder[0].weight
+    detector(inputs).logits.sum().backward()
+    assert weight.grad is None
+    detector(inputs).aux["residual_error"].sum().backward()
+    assert weight.grad.abs().max() > 0
+    weight.grad = None
+    detector.steps_trained.fill_(detector.warm_up)
+    detector(inputs).logits.sum().backward()
+    assert weight.grad.abs().max() > 0
+
+
+def test_warm_up_is_counted_in_training_only_and_saved():
+    detector, inputs = tiny("genconvit_ed_tiny"), pictures()
+    detector(inputs)
+    assert detector.state_dict()["steps_trained"] == 0
+    detector.train()(inputs)
+    assert detector.state_dict()["steps_trained"] == 1
+
+
 def test_swin_mixes_places():
     """A change at one corner of the map reaches the opposite one: attention runs, not only the layers per place."""
     torch.manual_seed(0)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from core.models.detector import Detector
 
 RUN = "run.json"
+START = "start.json"
 BEST = "best_model.safetensors"
 FINAL = "final_model.safetensors"
 
@@ -21,7 +22,10 @@ FINAL = "final_model.safetensors"
 @dataclass(frozen=True)
 class Run:
     """Files: run.json, spec.json, metrics.json, best_model.safetensors, final_model.safetensors, training_log.csv,
-    training_curves.png, predictions_val_select.parquet, and last.ckpt while training or when stopped."""
+    training_curves.png, predictions_val_select.parquet, epoch_NNN.safetensors where asked for.
+
+    run.json is written last: a folder without it is a training under way or stopped, with start.json (what run.json
+    will say) and last.ckpt to resume from."""
 
     folder: Path
 
@@ -50,25 +54,30 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        return (self.folder / FINAL).is_file() and (self.folder / RUN).is_file()
+        return (self.folder / RUN).is_file()
 
     def load_detector(self, device: str = "cpu", which: str = BEST) -> Detector:
         """The trained network in evaluation mode. `which` is a weights file of the folder.
 
         Raises: FileNotFoundError when the run has no such weights; ValueError when they do not fit."""
-        from core.models.registry import build_detector
-        from core.models.weights import load_strict, read_safetensors
+        return load_trained(self.folder / which, self.document).to(device)
 
-        weights = self.folder / which
-        if not weights.is_file():
-            raise FileNotFoundError(f"run {self.name!r} has no {which}; let the training finish or resume it")
-        document = self.document
-        detector = build_detector(document["detector"], weights="none", **document["options"])
-        left = load_strict(detector, read_safetensors(weights), str(weights))
-        if left:
-            raise ValueError(f"{weights} lacks {', '.join(left[:4])}: it is not a whole network")
-        detector.weights_origin = {"kind": "run", "run": self.name, "file": which}
-        return detector.to(device).eval()
+
+def load_trained(weights: Path, document: dict[str, Any]) -> Detector:
+    """The network that a run's document describes, with a weights file of that run, in evaluation mode on the CPU."""
+    from core.models.registry import build_detector
+    from core.models.weights import load_strict, read_safetensors
+
+    if not weights.is_file():
+        raise FileNotFoundError(
+            f"run {weights.parent.name!r} has no {weights.name}; let the training finish or resume it"
+        )
+    detector = build_detector(document["detector"], weights="none", **document["options"])
+    left = load_strict(detector, read_safetensors(weights), str(weights))
+    if left:
+        raise ValueError(f"{weights} lacks {', '.join(left[:4])}: it is not a whole network")
+    detector.weights_origin = {"kind": "run", "run": weights.parent.name, "file": weights.name}
+    return detector.eval()
 
 
 def find_run(ref: str | Path, workspace: Workspace) -> Run:

@@ -6,12 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import requests
 import torch
+from huggingface_hub import constants
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
 from core.artifacts.files import sha256_file
+
+
+PROBE_SECONDS = 5.0
 
 
 class WeightsOutOfReach(Exception):
@@ -26,12 +31,27 @@ class WeightsOutOfReach(Exception):
 
 
 def fetch(model: str, build: Callable[[], nn.Module]) -> nn.Module:
-    """Run a builder that downloads weights. Raises WeightsOutOfReach when the hub and its cache both fail."""
+    """Run a builder that downloads weights. Raises WeightsOutOfReach when the hub and its cache both fail.
+
+    A hub that does not answer within PROBE_SECONDS is left alone and the cache is asked at once: the hub's own client
+    would retry every file for a minute first. HF_HUB_OFFLINE and HF_ENDPOINT are honoured."""
+    offline = constants.HF_HUB_OFFLINE
     try:
+        constants.HF_HUB_OFFLINE = offline or not _hub_answers()
         return build()
     except (OSError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0][:160] if str(error).strip() else type(error).__name__
         raise WeightsOutOfReach(model, f"{type(error).__name__}: {reason}") from error
+    finally:
+        constants.HF_HUB_OFFLINE = offline
+
+
+def _hub_answers() -> bool:
+    try:
+        requests.head(constants.ENDPOINT, timeout=PROBE_SECONDS, allow_redirects=False)
+    except requests.RequestException:
+        return False
+    return True
 
 
 def initialise(
@@ -49,8 +69,11 @@ def initialise(
         raise ValueError(f"weights {weights!r} are neither `pretrained`, `none` nor a file")
     foreign = from_file(detector, path) if from_file is not None else None
     state = foreign if foreign is not None else read_safetensors(path)
-    fresh = load_strict(detector, state, str(path))
-    return {"kind": "file", "file": path.name, "sha256": sha256_file(path), "left_random": fresh}
+    own = detector.state_dict()
+    # A reader of foreign files fills what the file lacks with the network's own tensors: those stay random.
+    kept = {key for key, value in state.items() if key in own and value.data_ptr() == own[key].data_ptr()}
+    fresh = kept | set(load_strict(detector, state, str(path)))
+    return {"kind": "file", "file": path.name, "sha256": sha256_file(path), "left_random": sorted(fresh)}
 
 
 def read_safetensors(path: Path) -> dict[str, torch.Tensor]:

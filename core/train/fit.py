@@ -15,7 +15,7 @@ import torch
 import core
 from core.artifacts.checkpoint import save_weights
 from core.artifacts.files import read_json, write_json, write_text
-from core.artifacts.run import FINAL, RUN, Run
+from core.artifacts.run import BEST, FINAL, RUN, START, Run, load_trained
 from core.artifacts.workspace import Workspace
 from core.data.dataset import EpochSampler, FaceCache, TrainFaces, cache_side, item_seed, open_cache
 from core.data.manifest import Manifest, open_dataset
@@ -49,7 +49,7 @@ def fit(
     *,
     checkpoint_seconds: float = 60.0,
 ) -> Run:
-    """Train by a spec into `folder`. A folder that holds an unfinished training of the same spec is resumed.
+    """Train by a spec into `folder`. An unfinished training of the same spec there is resumed, a finished one returned.
 
     Raises: LookupError for an unknown recipe; ValueError for data or weights that do not do, or a folder that belongs
         to another spec; WeightsOutOfReach; Cancelled when the watcher stops it (calling again resumes).
@@ -58,6 +58,8 @@ def fit(
     recipe = recipes.get(spec.recipe)
     spec = fill(spec, recipe)
     claim_folder(folder, spec)
+    if Run(folder).finished:
+        return Run(folder)
     device = pick_device(spec.device)
     if spec.mixed_precision and device.type == "cpu":
         report.progress(0.0, "mixed precision needs a GPU: this training runs in fp32")
@@ -67,9 +69,9 @@ def fit(
     resuming = (folder / CHECKPOINT).is_file()
     detector = build_detector(recipe.detector, "none" if resuming else spec.weights, **detector_options(spec, recipe))
     if resuming:
-        detector = rebuild(detector, read_json(folder / RUN))
+        detector = rebuild(detector, read_json(folder / START))
     else:
-        write_json(folder / RUN, run_document(spec, recipe, detector, data, device))
+        write_json(folder / START, run_document(spec, recipe, detector, data, device))
     cache = open_cache(data.manifest, workspace.root / "cache", cache_side(detector.input_spec.size), report)
 
     labels = data.manifest.frame["label"].to_numpy()
@@ -201,8 +203,8 @@ def run_document(
 def finish(folder: Path, detector: Detector, cache: FaceCache, data: Data, state: State, plan: Plan) -> Run:
     """Final weights, metrics.json, predictions of the kept weights on val_select, and the end of run.json."""
     save_weights(folder / FINAL, detector)
-    run = Run(folder)
-    best = run.load_detector(str(plan.device))
+    document = read_json(folder / START)
+    best = load_trained(folder / BEST, document).to(plan.device)
     predictions, _ = embed_rows(best, cache, data.select, batch_size=64, device=plan.device)
     predictions.save(folder / "predictions_val_select.parquet")
     row = state.rows[state.best_epoch]
@@ -217,9 +219,10 @@ def finish(folder: Path, detector: Detector, cache: FaceCache, data: Data, state
             "val_auroc_by_source": auroc_by_source(predictions),
         },
     )
-    document = {**run.document, "finished_at": datetime.now(UTC).isoformat(timespec="seconds")}
-    write_json(folder / RUN, document)
-    return run
+    write_json(folder / RUN, {**document, "finished_at": datetime.now(UTC).isoformat(timespec="seconds")})
+    for name in (START, CHECKPOINT):
+        (folder / name).unlink(missing_ok=True)
+    return Run(folder)
 
 
 def auroc_by_source(predictions: Predictions) -> dict[str, float]:

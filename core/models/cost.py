@@ -1,0 +1,40 @@
+"""What a forward costs: floating-point operations counted by torch, seconds measured."""
+
+from __future__ import annotations
+
+import statistics
+import time
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from core.models.detector import Detector
+
+
+def _one_input(detector: Detector) -> torch.Tensor:
+    size = detector.input_spec.size
+    return torch.zeros(1, 3, size, size, device=next(detector.parameters()).device)
+
+
+def gflops(detector: Detector) -> float:
+    """GFLOP of one item's forward (2 x multiply-adds, convolutions and matrix products; FlopCounterMode)."""
+    training = detector.training
+    detector.eval()
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        detector(_one_input(detector))
+    detector.train(training)
+    return counter.get_total_flops() / 1e9
+
+
+def forward_seconds(detector: Detector, repeats: int = 7) -> float:
+    """Median seconds of one item's forward where the detector is, after one to warm up."""
+    inputs, times = _one_input(detector), []
+    training = detector.training
+    detector.eval()
+    with torch.inference_mode():
+        for _ in range(repeats + 1):
+            started = time.perf_counter()
+            float(detector(inputs).log_odds)
+            times.append(time.perf_counter() - started)
+    detector.train(training)
+    return statistics.median(times[1:])

@@ -47,7 +47,7 @@ class LoadedMember:
 
     def inputs(self, crops: np.ndarray) -> Tensor:
         """(N, H, W, 3) uint8 crops -> (N, 3, size, size) float32 on the device, normalised as in evaluation."""
-        batch = torch.from_numpy(np.ascontiguousarray(crops)).permute(0, 3, 1, 2)
+        batch = torch.tensor(crops).permute(0, 3, 1, 2)
         return normalise(resize_uint8(batch, self.input.size), self.input).to(self.device)
 
     @torch.inference_mode()

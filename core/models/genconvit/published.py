@@ -41,6 +41,7 @@ class PublishedGenConViT(GenConViT):
     """What ED and VAE share: one ConvNeXt with its 1000-way head on two pictures, then two dense layers."""
 
     dead_prefixes: tuple[str, ...] = DEAD
+    head_prefixes = ("fc.", "fc2.")
 
     def __init__(self) -> None:
         super().__init__()

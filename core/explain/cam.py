@@ -1,0 +1,103 @@
+"""Class-activation maps with the grad-cam package: where a detector's log-odds are sensitive, for one face crop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from pytorch_grad_cam import GradCAM, GradCAMPlusPlus
+from torch import Tensor, nn
+
+from core.data.transforms import eval_transform
+from core.models.detector import Detector
+
+Side = Literal["fake", "real"]
+METHODS = {"grad_cam": GradCAM, "grad_cam_plus_plus": GradCAMPlusPlus}
+
+
+class _Logits(nn.Module):
+    """The detector as the package wants it: a tensor of logits out, (B, 1)."""
+
+    def __init__(self, detector: Detector) -> None:
+        super().__init__()
+        self.detector = detector
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.detector(inputs).logits
+
+
+@contextmanager
+def untouched(detector: Detector) -> Iterator[None]:
+    """Evaluation inside; afterwards modes, gradients, what needs gradients and hooks are as they were."""
+    modes = [(module, module.training) for module in detector.modules()]
+    parameters = [(parameter, parameter.requires_grad, parameter.grad) for parameter in detector.parameters()]
+    for parameter, _, _ in parameters:
+        parameter.grad = None
+        parameter.requires_grad_(False)
+    detector.eval()
+    try:
+        yield
+    finally:
+        for parameter, needed, gradient in parameters:
+            parameter.requires_grad_(needed)
+            parameter.grad = gradient
+        for module, training in modes:
+            module.training = training
+
+
+def prepare(detector: Detector, crop: np.ndarray) -> Tensor:
+    """(H, W, 3) uint8 RGB to the detector's (1, 3, S, S) on its device, by the evaluation transform.
+
+    Raises ValueError for anything that is not a picture, or a detector that does not look at one picture.
+    """
+    if crop.ndim != 3 or crop.shape[2] != 3 or crop.dtype != np.uint8:
+        raise ValueError(f"a crop is (H, W, 3) uint8 RGB; this is {crop.shape} {crop.dtype}")
+    if detector.input_spec.kind not in ("face", "face_context"):
+        raise ValueError(f"maps are made for detectors of single pictures, not of input {detector.input_spec.kind!r}")
+    device = next(detector.parameters()).device
+    return eval_transform(detector.input_spec)(crop)[None].to(device)
+
+
+def grad_cam(detector: Detector, crop: np.ndarray, *, side: Side = "fake", method: str = "grad_cam") -> np.ndarray:
+    """(H, W) float32 in [0, 1] at the crop's resolution: what raises the log-odds of `side`.
+
+    Gradients run from the log-odds back to `detector.cam_layer()` and no further, so that a map costs little more than
+    one forward. All zero where nothing in the map argues for `side`.
+
+    Args:
+        crop: (H, W, 3) uint8 RGB. side: `real` takes the negative log-odds. method: a name of `METHODS`.
+    Raises: ValueError for a wrong crop, side or method, or a layer that gives no map.
+    """
+    if method not in METHODS:
+        raise ValueError(f"unknown method {method!r}; known: {', '.join(METHODS)}")
+    if side not in ("fake", "real"):
+        raise ValueError(f"a map argues for fake or for real, not for {side!r}")
+    sign = 1.0 if side == "fake" else -1.0
+    inputs, layer, found = prepare(detector, crop), detector.cam_layer(), None
+    with torch.inference_mode(False), torch.enable_grad(), untouched(detector):
+        cut = layer.register_forward_hook(_start_gradient)
+        try:
+            with METHODS[method](model=_Logits(detector), target_layers=[layer]) as cam:
+                found = cam(input_tensor=inputs, targets=[lambda logits: sign * logits[0]])
+        finally:
+            cut.remove()
+    if found is None:  # the package swallows IndexError on leaving its context
+        raise ValueError(f"the layer {type(layer).__name__} gave no map of {type(detector).__name__}")
+    return resize_map(found[0], crop.shape[:2])
+
+
+def _start_gradient(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
+    """Gradients begin at this map: what lies before it is a constant."""
+    if output.ndim != 4:
+        raise ValueError(f"a map is (B, C, h, w); {type(module).__name__} gives {tuple(output.shape)}")
+    return output.detach().requires_grad_().clone()
+
+
+def resize_map(values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """(h, w) in [0, 1] to `shape`, bilinear, float32 in [0, 1]."""
+    tensor = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))[None, None]
+    resized = torch.nn.functional.interpolate(tensor, size=shape, mode="bilinear", align_corners=False)
+    return resized[0, 0].clamp(0, 1).numpy()

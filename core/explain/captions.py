@@ -1,0 +1,57 @@
+"""What each kind of evidence shows, and what it cannot show: one table, so that every screen says the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Wording:
+    """title and caption may hold {side}: `fake` or `real`, the side that the map argues for."""
+
+    title: str
+    caption: str
+    caveat: str
+
+
+NOT_INFORMATIVE = (
+    "Not informative here: blurring the hottest region moves this detector's score no more than blurring other "
+    "regions of the same size and shape, so do not read the map."
+)
+
+WORDINGS = {
+    "grad_cam": Wording(
+        "Grad-CAM: what argues for {side}",
+        "Bright places raise this detector's score for {side} the most. Checked on this very picture: the hottest 15 % "
+        "were blurred, and the change of the score compared with that for other regions of the same shape.",
+        "It shows where the score is sensitive, not what was manipulated. It is as coarse as the network's last map, "
+        "and a bright place may be right for a wrong reason.",
+    ),
+    "reconstruction": Wording(
+        "Reconstruction by the autoencoder",
+        "What is left of this face after the detector's autoencoder has squeezed and redrawn it. The detector judges "
+        "the face and this picture together.",
+        "A poor likeness does not mean a fake: the autoencoder keeps coarse shape and colour and loses detail of any "
+        "face.",
+    ),
+    "residual": Wording(
+        "Residual: face minus reconstruction",
+        "The absolute difference between the face and its reconstruction, amplified. Bright places were redrawn badly.",
+        "Edges, hair and glasses are bright in real faces too. Alone it separates nothing.",
+    ),
+    "spectrum": Wording(
+        "Radial power spectrum",
+        "Mean power of the picture's fine and coarse detail, over all directions. Bumps or a sudden fall at the right "
+        "can come from resampling or from a generator's upsampling.",
+        "Compression, a small original and a phone's sharpening change the same part of the curve. No verdict here "
+        "uses it.",
+    ),
+}
+
+
+def wording(kind: str, side: str = "fake") -> Wording:
+    """The sentences of a kind. Raises LookupError for a kind without any."""
+    if kind not in WORDINGS:
+        raise LookupError(f"no wording for evidence {kind!r}; known: {', '.join(WORDINGS)}")
+    entry = WORDINGS[kind]
+    return Wording(entry.title.format(side=side), entry.caption.format(side=side), entry.caveat)

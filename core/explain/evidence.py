@@ -1,0 +1,77 @@
+"""The evidence of one detector on one face crop: pictures in a folder, and what each can and cannot show."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from core.cascade.types import Evidence, Verdict
+from core.explain.cam import Side, grad_cam
+from core.explain.captions import NOT_INFORMATIVE, wording
+from core.explain.pictures import overlay, save_png
+from core.explain.reconstruction import reconstruction
+from core.explain.sanity import sanity
+from core.explain.spectrum import spectrum_chart
+from core.models.detector import Detector
+
+
+def explain(
+    detector: Detector, crop: np.ndarray, member: str, face: int, verdict: Verdict, folder: Path
+) -> list[Evidence]:
+    """Grad-CAM with its sanity score and, where the detector has an autoencoder, reconstruction and residual.
+
+    The map argues for the verdict's side: real for `real`, fake for any other verdict (an uncertain face is one whose
+    suspicious places a person wants to see). PNGs are written into `folder`; `Evidence.file` is the name in it.
+
+    Args:
+        crop: (H, W, 3) uint8 RGB face crop. member: name of the detector in the cascade. face: its number.
+    """
+    pieces = [_cam_evidence(detector, crop, member, face, "real" if verdict == "real" else "fake", folder)]
+    rebuilt = reconstruction(detector, crop)
+    if rebuilt is not None:
+        for kind, picture in (("reconstruction", rebuilt.picture), ("residual", rebuilt.residual())):
+            pieces.append(_evidence(kind, member, face, picture, folder, values=rebuilt.values))
+    return pieces
+
+
+def explain_spectrum(crop: np.ndarray, face: int, folder: Path) -> Evidence:
+    """The crop's radial power spectrum as a chart: evidence of the picture itself, of no member."""
+    return _evidence("spectrum", "", face, spectrum_chart(crop), folder, values={})
+
+
+def _cam_evidence(detector: Detector, crop: np.ndarray, member: str, face: int, side: Side, folder: Path) -> Evidence:
+    heat = grad_cam(detector, crop, side=side)
+    checked = sanity(detector, crop, heat, side=side)
+    piece = _evidence("grad_cam", member, face, overlay(crop, heat), folder, values=checked.values(), side=side)
+    if checked.informative:
+        return piece
+    return piece.model_copy(
+        update={"title": f"{piece.title} (not informative)", "caveat": f"{NOT_INFORMATIVE} {piece.caveat}"}
+    )
+
+
+def _evidence(
+    kind: str,
+    member: str,
+    face: int,
+    picture: np.ndarray,
+    folder: Path,
+    *,
+    values: dict[str, float],
+    side: Side = "fake",
+) -> Evidence:
+    words = wording(kind, side)
+    name = "_".join(part for part in (f"face{face}", re.sub(r"[^A-Za-z0-9.-]+", "-", member), kind) if part) + ".png"
+    save_png(folder / name, picture)
+    return Evidence(
+        kind=kind,
+        member=member,
+        face=face,
+        title=words.title,
+        caption=words.caption,
+        caveat=words.caveat,
+        file=name,
+        values=values,
+    )

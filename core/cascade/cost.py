@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -35,20 +36,21 @@ def reach_of(asked: ArrayLike, n_members: int) -> list[float]:
     return [float(np.mean(counts > i)) for i in range(n_members)]
 
 
-def cascade_cost(costs: Mapping[str, float], order: Sequence[str], asked: ArrayLike) -> dict[str, object]:
-    """Cost of one item through a cascade against all its members on every item.
+def cascade_cost(costs: Mapping[str, float], order: Sequence[str], asked: ArrayLike) -> dict[str, Any]:
+    """Cost of one item through a cascade against its experts on every item.
 
     costs: by member, one unit of measure throughout. order: stage 1, then experts as asked. asked: (N,) from
-    `simulate`. Returns cost, cost_of_all, speed_up (cost_of_all / cost) and reach by member."""
+    `simulate`. Returns cost, cost_of_experts (all of them, without stage 1), speed_up (cost_of_experts / cost, the
+    1 / (r + 1 - f) of `speed_up`) and reach, the share that each member sees."""
     missing = [name for name in order if name not in costs]
     if missing:
         raise ValueError(f"no cost is known for {', '.join(missing)}")
-    each = [costs[name] for name in order]
+    each = [float(costs[name]) for name in order]
     reach = reach_of(asked, len(order))
-    cost, everything = expected_cost(each, reach), float(sum(each))
+    cost = expected_cost(each, reach)
     return {
         "cost": cost,
-        "cost_of_all": everything,
-        "speed_up": everything / cost,
+        "cost_of_experts": sum(each[1:]),
+        "speed_up": sum(each[1:]) / cost,
         "reach": dict(zip(order, reach, strict=True)),
     }

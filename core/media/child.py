@@ -57,11 +57,8 @@ def _decode(limits: Limits, max_frames: int, scout: bool) -> None:
     kind = sniff(stream.read(HEAD_BYTES))
     stream.seek(0)
     if kind.kind == "image":
-        from PIL import Image, ImageFile  # noqa: F401 - ImageFile is loaded late by Pillow itself
-
         from core.media.image import decode_image
 
-        Image.preinit() if kind.name not in ("webp", "tiff", "avif") else Image.init()
         confine(limits.memory_bytes, limits.image_wall)
         facts, picture = decode_image(stream, kind, limits)
         _send(facts)

@@ -99,9 +99,12 @@ def _read_timeline(container, track, deadline: float, notes: list[str]) -> Timel
     rate = float(track.average_rate or track.guessed_rate or 25)
     stamps: list[float | None] = []
     keys: list[bool] = []
+    hidden: set[int] = set()
     try:
         for packet in _packets(container, track):
             stamp = packet.pts if packet.pts is not None else packet.dts
+            if packet.is_discard:
+                hidden.add(len(keys))
             stamps.append(None if stamp is None else stamp * base)
             keys.append(bool(packet.is_keyframe))
             if time.monotonic() > deadline:
@@ -111,9 +114,9 @@ def _read_timeline(container, track, deadline: float, notes: list[str]) -> Timel
         notes.append("The file is damaged; what came before the damage was analysed.")
     if not stamps:
         raise Refusal("damaged", "The clip holds no frame: it is damaged or was cut off.")
-    timeline = Timeline.of(stamps, keys, rate)
-    claimed = float(track.duration * base) if track.duration else 0.0
-    if claimed > 1.25 * timeline.duration + 1 and not notes:
+    timeline = Timeline.of(stamps, keys, rate, frozenset(hidden))
+    claimed = float(track.duration * base) if track.duration else (container.duration or 0) / 1e6
+    if claimed > 1.1 * timeline.duration + 0.5 and not notes:
         notes.append(
             f"The file ends early: it says {claimed:.1f} s but holds {timeline.duration:.1f} s; those were analysed."
         )
@@ -122,21 +125,18 @@ def _read_timeline(container, track, deadline: float, notes: list[str]) -> Timel
 
 def _wanted_frames(container, track, timeline: Timeline, wanted: dict, deadline: float, notes: list[str]) -> Iterator:
     """(frame, seconds, number) of the wanted times, reading forward. `wanted`: first packet of a group -> times."""
-    context = track.codec_context
-    number, found, failed = -1, 0, 0
+    number, failed, starts = -1, 0, set(timeline.starts)
     group: _Group | None = None
     for packet in _until_damage(container, track, len(timeline.times)):
         number += 1
-        if number in timeline.starts:
+        if number in starts:
             if group is not None:
                 yield from group.finish()
                 failed += group.failed
             times = wanted.get(number)
-            group = _Group(context, timeline, number, times) if times else None
+            group = _Group(track, timeline, number, times) if times else None
         if group is not None:
-            for item in group.feed(packet):
-                found += 1
-                yield item
+            yield from group.feed(packet)
             if group.done:
                 failed += group.failed
                 group = None
@@ -164,17 +164,18 @@ def _until_damage(container, track, count: int) -> Iterator:
 
 
 class _Group:
-    """Decodes one group of pictures as far as its last wanted time; of two neighbours the nearer frame is taken."""
+    """Decodes one group of pictures as far as its last wanted time."""
 
-    def __init__(self, context, timeline: Timeline, start: int, times: list[float]) -> None:
-        self.context = context
+    def __init__(self, track, timeline: Timeline, start: int, times: list[float]) -> None:
+        self.context = track.codec_context
+        self.base = float(track.time_base)
         self.timeline = timeline
         self.times = list(times)
-        self.order = timeline.shown(start)
+        self.shown = timeline.shown_times(start)
         self.position = 0
-        self.before: tuple | None = None
+        self.last: tuple | None = None
         self.failed = 0
-        context.flush_buffers()
+        self.context.flush_buffers()
 
     @property
     def done(self) -> bool:
@@ -184,13 +185,11 @@ class _Group:
         yield from self._take(packet)
 
     def finish(self) -> Iterator:
-        """Drain the decoder; what is still wanted gets the last frame there is."""
+        """Drain the decoder. A time that no frame reached, for damage, gets the last sound frame before it."""
         if self.times:
             yield from self._take(None)
-        if self.times and self.before is not None:
-            self.times.clear()
-            yield self.before
-            self.before = None
+        if self.times and self.last is not None:
+            yield self.last
 
     def _take(self, packet) -> Iterator:
         try:
@@ -198,25 +197,19 @@ class _Group:
         except av.FFmpegError:
             self.failed += 1
             return
-        base = float(self.context.time_base or 0) if packet is None else float(packet.time_base)
         for frame in frames:
-            yield from self._offer(frame, base)
-
-    def _offer(self, frame, base: float) -> Iterator:
-        number, shown = self.order[min(self.position, len(self.order) - 1)]
-        self.position += 1
-        if frame.pts is not None:
-            frame_base = float(frame.time_base) if frame.time_base else base
-            shown = frame.pts * frame_base - self.timeline.origin
-        here = (frame, max(shown, 0.0), number)
-        while self.times and shown >= self.times[0] - 1e-6:
-            target = self.times.pop(0)
-            near = here
-            if self.before is not None and target - self.before[1] < shown - target:
-                near = self.before
-            self.before = None if near is self.before else self.before
-            yield near
-        self.before = here
+            shown = self.shown[min(self.position, len(self.shown) - 1)]
+            self.position += 1
+            if frame.pts is not None:
+                shown = frame.pts * self.base - self.timeline.origin
+            if frame.is_corrupt:
+                self.failed += 1
+                continue
+            self.last = (frame, max(shown, 0.0), self.timeline.number_of(shown))
+            if self.times and shown >= self.times[0] - 1e-6:
+                self.times = [time for time in self.times if time - 1e-6 > shown]
+                yield self.last
+                self.last = None
 
 
 def _facts(track, kind: Format, timeline: Timeline) -> dict:

@@ -16,11 +16,12 @@ import numpy as np
 from core.artifacts.bundle import Bundle, open_bundle
 from core.artifacts.files import write_text
 from core.cascade.cascade import Cascade, UnitResult
-from core.cascade.evidence import explain_face, save_png
+from core.cascade.evidence import explain_face
 from core.cascade.spec import AnalyzeSpec
 from core.cascade.types import Analysis, CascadePolicy, Evidence, FaceReport
 from core.cascade.units import Candidate, Found, centre_square, find_candidates
 from core.cascade.verdict import RULE, MediaVerdict, abstain, disagreement, input_problems, judge
+from core.explain.pictures import save_png
 from core.media.decode import decode
 from core.media.types import Media
 from core.progress import Reporter, Silent
@@ -51,7 +52,8 @@ class Analyzer:
     ) -> Analysis:
         """Judge one file; of `spec`, everything but files, bundle, policy and device applies.
 
-        out: folder (made if need be) for analysis.json and the PNGs it names; None: no files. `report.part` gets
+        out: folder (made if need be) for analysis.json and the PNGs it names; None: no files and no
+        evidence. `report.part` gets
         partial documents. Raises MediaRejected for a file that is not analysed, LookupError for an unknown face
         detector, RuntimeError when that detector cannot run here."""
         return _Analysis(self, Path(path), spec, out, report or Silent()).run()
@@ -207,9 +209,12 @@ class _Analysis:
         )
 
     def evidence(self, final: Analysis, found: Found, results: list[UnitResult]) -> tuple[list[Evidence], list[str]]:
-        """Pictures for the face that decided, at its most suspicious frame, by every member that scored it."""
-        if not (self.spec.explain and final.faces):
-            return [], []
+        """Pictures for the face that decided, at its most suspicious frame, by every member that scored it; told piece
+        by piece. Without a folder to draw in there is none."""
+        pieces: list[Evidence] = []
+        notes: list[str] = []
+        if not (self.spec.explain and final.faces and self.out is not None):
+            return pieces, notes
         self.report.progress(0.85, "drawing the evidence")
         chosen = judge(final.faces, found.left_out).face
         assert chosen is not None
@@ -217,8 +222,15 @@ class _Analysis:
         frame = int(np.argmax(result.frames.get(_deciding_member(result), np.zeros(len(result.times)))))
         scored = [step.member for step in result.steps if step.status == "scored" and step.stage != "stage3"]
         members = [self.owner.loaded.member(name) for name in scored]
-        with self.timed("evidence"):
-            return explain_face(members, candidate, chosen, frame, self.out)
+        crops = [candidate.crops(member.input)[frame] for member in members]
+        start = time.perf_counter()
+        for done, (fresh, note) in enumerate(explain_face(members, crops, chosen, final.verdict, self.out), 1):
+            pieces += fresh
+            notes += [note] if note else []
+            self.timings["evidence"] = time.perf_counter() - start
+            self.report.part(final.model_copy(update={"evidence": list(pieces)}).model_dump(mode="json"))
+            self.report.progress(0.85 + 0.14 * done / (len(members) + 1), "drawing the evidence")
+        return pieces, notes
 
     def save_crops(self, final: Analysis, found: Found) -> list[FaceReport]:
         """The crop that stage 1 saw, a PNG a face."""

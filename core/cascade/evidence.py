@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import io
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from PIL import Image
 
-from core.artifacts.files import write_bytes
-from core.cascade.types import Evidence
-from core.cascade.units import Candidate
+from core.artifacts.bundle_load import LoadedMember
+from core.cascade.types import Evidence, Verdict
+from core.explain.evidence import explain, explain_spectrum
 
 log = logging.getLogger(__name__)
 
 
-def save_png(path: Path, rgb: np.ndarray) -> None:
-    """(H, W, 3) uint8 to a PNG, whole or absent; the same pixels give the same bytes."""
-    buffer = io.BytesIO()
-    Image.fromarray(rgb).save(buffer, "PNG")
-    write_bytes(path, buffer.getvalue())
-
-
 def explain_face(
-    members: Sequence[Any], candidate: Candidate, face: int, frame: int, out: Path | None
-) -> tuple[list[Evidence], list[str]]:
-    """(evidence, warnings)."""
-    return [], []
+    members: Sequence[LoadedMember], crops: Sequence[np.ndarray], face: int, verdict: Verdict, out: Path
+) -> Iterator[tuple[list[Evidence], str | None]]:
+    """What each member shows for its crop (H, W, 3) uint8 of the face, then the crop's spectrum: (evidence, warning).
+
+    A member whose picture cannot be drawn costs the evidence, never the verdict: it is named in a warning."""
+    for member, crop in zip(members, crops, strict=True):
+        try:
+            yield explain(member.detector, crop, member.name, face, verdict, out), None
+        except Exception as error:
+            log.exception("evidence of %s failed", member.name)
+            yield [], f"The evidence of {member.title} could not be drawn ({type(error).__name__})."
+    if len(crops):
+        yield [explain_spectrum(crops[0], face, out)], None

@@ -13,10 +13,12 @@ from typing import IO, Any
 
 from core.artifacts.files import sync_folder
 from core.artifacts.workspace import Workspace
+from core.cascade.types import CascadePolicy
 from core.spec import Spec
 from jobs.database import connect
 from jobs.kind import Produced, kinds
 from jobs.kinds import load_plugins
+from jobs.policies import write_policy
 from jobs.references import settled
 from jobs.settings import Settings
 from jobs.store import LEASE_SECONDS, MAX_ATTEMPTS, Store
@@ -127,6 +129,11 @@ class Workbench:
     def register(self, produced: Produced) -> None:
         """Register an artefact made outside a job (an imported bundle)."""
         self.store.register(produced, self.clock())
+
+    def save_policy(self, policy: CascadePolicy) -> ArtifactView:
+        """Keep a policy (immutable, by its id) and register it. Raises ValueError for another one under its id."""
+        self.register(write_policy(policy, self.workspace))
+        return self.artifact("policy", policy.policy_id)
 
     # ---- what is in force --------------------------------------------------------------------------------------
     def active(self) -> Active:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import logging
 import signal
 import time
 import traceback
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TextIO
 
 from core.media.types import MediaRejected
 from core.progress import Cancelled
@@ -16,8 +16,6 @@ from jobs.client import Workbench
 from jobs.kind import JobContext, JobResult, kinds
 from jobs.models import Job
 from jobs.reporter import StoreReporter
-
-log = logging.getLogger(__name__)
 
 
 def sentence(error: BaseException) -> str:
@@ -44,14 +42,23 @@ def result_document(result: JobResult) -> dict[str, Any]:
     return json.loads(json.dumps(document, allow_nan=False))
 
 
-def run_claimed(workbench: Workbench, job: Job, reporter: StoreReporter) -> JobResult | None:
-    """Run a job that this process holds; store its end in one transaction. Returns its result, or None.
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended here: with a result, with an exception of its own, or (both None) stopped from outside."""
+
+    result: JobResult | None = None
+    error: Exception | None = None
+
+
+def run_claimed(workbench: Workbench, job: Job, reporter: StoreReporter, log: TextIO | None = None) -> Outcome:
+    """Run a job that this process holds and store its end in one transaction.
 
     A stop that nobody asked for in the job's row (the worker is going down) stores no end: the supervisor
-    gives the job back to the queue. Exceptions of the job itself end in its row and its log, not here."""
+    gives the job back to the queue. An exception of the job itself is stored as a sentence, its trace goes to
+    `log` (standard error if None), and the caller gets it back."""
     store = workbench.store
     ending: dict[str, Any]
-    result = None
+    outcome = Outcome()
     try:
         entry = kinds.get(job.kind)
         folder = workbench.job_folder(job.id)
@@ -60,6 +67,7 @@ def run_claimed(workbench: Workbench, job: Job, reporter: StoreReporter) -> JobR
         with reporter:
             result = entry.run(spec, JobContext(workbench.workspace, folder, reporter, job.attempt))
         reporter.flush()
+        outcome = Outcome(result=result)
         ending = {
             "state": "done",
             "message": result.message,
@@ -69,15 +77,16 @@ def run_claimed(workbench: Workbench, job: Job, reporter: StoreReporter) -> JobR
     except (Cancelled, KeyboardInterrupt) as stop:
         asked = isinstance(stop, KeyboardInterrupt) or store.get(job.id).cancel_requested
         if reporter.lost.is_set() or not asked:
-            return None
+            return Outcome()
         ending = {"state": "cancelled", "message": "Cancelled."}
     except Exception as error:
-        traceback.print_exc()
+        traceback.print_exc(file=log)
         if reporter.lost.is_set() or reporter.stop.is_set():  # it failed because it was being stopped
-            return None
+            return Outcome()
+        outcome = Outcome(error=error)
         ending = {"state": "failed", "error": sentence(error)}
     store.finish(job.id, job.attempt, now=time.time(), **ending)
-    return result
+    return outcome
 
 
 def stop_on_sigterm(reporter: StoreReporter) -> None:

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from core.artifacts.workspace import Workspace
 from core.cascade.spec import AnalyzeSpec
 from core.progress import Reporter
 from core.spec import Spec
 from jobs.client import Workbench
-from jobs.execution import run_claimed
-from jobs.kind import JobContext, JobResult, kinds
-from jobs.references import settled
+from jobs.execution import Outcome, run_claimed
+from jobs.kind import kinds
+from jobs.references import find_bundle, find_policy, settled
 from jobs.reporter import StoreReporter
-from jobs.views import JobView
 from jobs.worker import new_worker
 
 Listener = Callable[[float, str], None]
 
 
-def run_here(workbench: Workbench, kind: str, spec: Spec, listener: Listener | None = None) -> JobView:
-    """Run a job in this process from start to end and return its final view.
+def run_here(workbench: Workbench, kind: str, spec: Spec, listener: Listener | None = None) -> tuple[str, Outcome]:
+    """Run a job in this process from start to end; returns its id and how it ended.
 
-    It has a row, a lease and a folder; should this process be killed, a worker takes the job over."""
+    It has a row, a lease, a folder and a log; should this process be killed, a worker takes the job over."""
     entry = kinds.get(kind)
     store = workbench.store
     me = new_worker(slots=0, now=time.time(), state="here")
@@ -41,15 +40,26 @@ def run_here(workbench: Workbench, kind: str, spec: Spec, listener: Listener | N
     )
     job = store.get(job_id)
     reporter = StoreReporter(store, job_id, job.attempt, on_lost=lambda: None, beat=True, listener=listener)
+    log = workbench.job_folder(job_id) / f"attempt-{job.attempt}" / "log.txt"
+    log.parent.mkdir(parents=True)
     try:
-        run_claimed(workbench, job, reporter)
+        with open(log, "a", encoding="utf-8") as stream:
+            return job_id, run_claimed(workbench, job, reporter, log=stream)
     finally:
         store.seen(me.id, time.time(), state="stopped")
-    return workbench.job(job_id)
 
 
-def judge(spec: AnalyzeSpec, out: Path, report: Reporter) -> JobResult:
-    """Analyze without a workspace or a database: `out` takes what would lie in the workspace's `analyses`."""
-    entry = kinds.get("analyze")
-    workspace = Workspace(out)
-    return entry.run(settled(spec, workspace), JobContext(workspace, out / "jobs" / f"analyze-{os.getpid()}", report))
+def judge(spec: AnalyzeSpec, workspace: Workspace, out: Path | None, report: Reporter) -> dict[str, Any]:
+    """Analyze the one file of `spec` without a job and without a database; returns the analysis document.
+
+    out: folder for analysis.json and its PNGs; None: no files. Raises MediaRejected, FileNotFoundError, ValueError."""
+    from jobs.kinds.analyze import analyzer_for
+
+    (file,) = spec.files
+    if not Path(file).is_file():
+        raise FileNotFoundError(f"{file} is not a file")
+    spec = settled(spec, workspace)  # type: ignore[assignment]
+    policy = find_policy(spec.policy, workspace) if spec.policy else None
+    report.progress(0.0, "loading the bundle")
+    analyzer = analyzer_for(find_bundle(spec.bundle, workspace), policy, spec.device)
+    return analyzer.analyze(Path(spec.files[0]), spec, out, report).model_dump(mode="json")

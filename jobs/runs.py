@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from core.artifacts.files import read_json
-from core.artifacts.workspace import Workspace
-from jobs.kind import Produced
+from core.artifacts.files import read_json, write_text
+from jobs.kind import JobContext, Produced
 
 # Documents of a run whose plain figures make its line in a list, with the prefix that tells them apart.
 DOCUMENTS = {"metrics.json": "", "calibration_metrics.json": "calibration_", "evaluation_report.json": "evaluation_"}
 
 
-def run_folder(reference: str, workspace: Workspace) -> Path:
-    """Folder of the run that a name or path means. Raises FileNotFoundError."""
-    for place in (workspace.runs / reference, Path(reference).expanduser()):
-        if reference and (place / "run.json").is_file():
-            return place
-    known = sorted(p.parent.name for p in workspace.runs.glob("*/run.json"))
-    raise FileNotFoundError(f"no run {reference!r}; the workspace has {', '.join(known) or 'none yet'}")
+def run_name(given: str, stem: str, context: JobContext) -> str:
+    """The name of the run that a job makes: the given one, or stem and time, the same in every attempt."""
+    if given:
+        return given
+    memo = context.folder / "run_name.txt"
+    if not memo.exists():
+        write_text(memo, f"{stem}-{datetime.now(UTC):%Y%m%d-%H%M%S}")
+    return memo.read_text()
 
 
 def produced_run(folder: Path) -> Produced:

@@ -208,8 +208,8 @@ class Store:
         metrics: Iterable[tuple[int, Mapping[str, float]]] = (),
     ) -> bool:
         """Store progress; returns whether cancelling was asked for. Raises LeaseLost."""
-        given = {"fraction": fraction, "message": message, "part": part}
-        values = {name: value for name, value in given.items() if value is not None}
+        given: dict[str, Any] = {"fraction": fraction, "message": message, "part": part}
+        values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         statement = self._held(job_id, attempt).values(values or {"fraction": Job.fraction})
         with self._write() as session, session.begin():
             cancelled = session.execute(statement.returning(Job.cancel_requested)).scalar()

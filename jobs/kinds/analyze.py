@@ -6,7 +6,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from core.artifacts.files import write_json
 from core.cascade.spec import AnalyzeSpec
 from core.media.types import MediaRejected
 from core.progress import Reporter
@@ -18,21 +17,21 @@ _loaded: tuple[tuple[Any, ...], Any] | None = None
 
 
 def analyzer_for(bundle: Path, policy: Path | None, device: str) -> Any:
-    """The Analyzer of (bundle, policy, device), built when it is not the one held already.
+    """The Analyzer of (bundle, device), built when it is not the one held already, with the policy's exits.
 
     The key holds bundle.json's time and size, so that a bundle exported anew under its name is loaded anew."""
+    from core.artifacts.bundle import read_policy
+    from core.cascade.analyze import Analyzer
+
     global _loaded
     stat = (bundle / "bundle.json").stat()
-    key = (bundle.resolve(), stat.st_mtime_ns, stat.st_size, policy, device)
+    key = (bundle.resolve(), stat.st_mtime_ns, stat.st_size, device)
     if _loaded is None or _loaded[0] != key:
-        from core.cascade.analyze import Analyzer
-
-        from core.artifacts.bundle import open_bundle, read_policy
-
         _loaded = None  # the old one leaves memory before the new one enters
-        chosen = read_policy(policy) if policy is not None else None
-        _loaded = (key, Analyzer(open_bundle(bundle), policy=chosen, device=device))
-    return _loaded[1]
+        _loaded = (key, Analyzer(bundle, device=device))
+    analyzer = _loaded[1]
+    analyzer.use_policy(read_policy(policy) if policy is not None else None)
+    return analyzer
 
 
 class _OneOfMany:
@@ -72,7 +71,6 @@ def run(spec: AnalyzeSpec, context: JobContext) -> JobResult:
             rejected.append({"file": str(path), "code": error.code, "sentence": error.sentence})
             continue
         document = analysis.model_dump(mode="json")
-        write_json(out / "analysis.json", document)
         context.report.part(document)
         documents.append(document)
         name = context.folder.name if len(spec.files) == 1 else f"{context.folder.name}-{index}"

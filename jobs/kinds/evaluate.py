@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from core.artifacts.run import find_run
 from core.evaluate.spec import EvaluateSpec
 from jobs.kind import JobContext, JobKind, JobResult, kinds
-from jobs.runs import produced_run, run_folder
+from jobs.runs import produced_run
 
 
 def run(spec: EvaluateSpec, context: JobContext) -> JobResult:
     from core.evaluate.evaluate import evaluate
 
     report = evaluate(spec, context.workspace, context.report)
-    item = produced_run(run_folder(spec.run, context.workspace))
+    item = produced_run(find_run(spec.run, context.workspace).folder)
     return JobResult(f"Run {item.name} is evaluated on {spec.split}.", {"run": item.name, "report": report}, [item])
 
 

@@ -8,9 +8,9 @@ from jobs.policies import write_policy
 
 
 def run(spec: PolicySpec, context: JobContext) -> JobResult:
-    from core.cascade.policy import choose_policy
+    from core.cascade.policy import fit_policy
 
-    policy = choose_policy(spec, context.workspace, context.report)
+    policy = fit_policy(spec, context.workspace, context.report)
     item = write_policy(policy, context.workspace)
     missed = [f"{g.stage} {g.side}" for g in policy.guarantees if not g.feasible]
     tail = f" No threshold meets the target for: {', '.join(missed)}." if missed else ""

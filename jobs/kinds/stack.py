@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from core.cascade.spec import StackSpec
 from jobs.kind import JobContext, JobKind, JobResult, kinds
-from jobs.runs import produced_run
+from jobs.runs import produced_run, run_name
 
 
 def run(spec: StackSpec, context: JobContext) -> JobResult:
     from core.cascade.stacking import fit_stack
 
-    stacked = fit_stack(spec, context.workspace, context.folder, context.report)
-    item = produced_run(stacked.path)
+    folder = context.workspace.runs / run_name(spec.name, "stack", context)
+    fit_stack(spec, context.workspace, folder, context.report)
+    item = produced_run(folder)
     return JobResult(f"Stack {item.name} is fitted.", {"run": item.name, **item.summary}, [item])
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from core.train.spec import TrainSpec
 from jobs.kind import JobContext, JobKind, JobResult, kinds
-from jobs.runs import produced_run
+from jobs.runs import produced_run, run_name
 
 
 def run(spec: TrainSpec, context: JobContext) -> JobResult:
     from core.train.fit import fit
 
-    trained = fit(spec, context.workspace, context.folder, context.report)
-    item = produced_run(trained.path)
+    folder = context.workspace.runs / run_name(spec.name, spec.recipe, context)
+    trained = fit(spec, context.workspace, folder, context.report)
+    item = produced_run(trained.folder)
     return JobResult(f"Run {item.name} is trained.", {"run": item.name, **item.summary}, [item])
 
 

@@ -1,0 +1,103 @@
+"""`aware`: the command line. Light to start: nothing here loads torch, a database or a web server before it must."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import typer
+
+import jobs.kinds
+from app import console
+from app.cli_kinds import command_for
+from app.cli_manage import bundles_app, jobs_app
+from app.console import options, told
+from jobs.kind import kinds
+from jobs.settings import Settings
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(jobs_app, name="jobs")
+app.add_typer(bundles_app, name="bundles")
+app.add_typer(bundles_app, name="bundle", hidden=True)
+
+
+@app.callback()
+def start(debug: bool = typer.Option(False, "--debug", help="Show stack traces and the log.")) -> None:
+    """A deepfake-analysis workbench: calibrated cascades of detectors, trained, judged and explained."""
+    options.debug = debug
+    level = logging.DEBUG if debug else logging.WARNING
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+
+@app.command()
+@told
+def up(demo: bool = typer.Option(True, help="Start the Gradio demo too.")) -> None:
+    """Start workbench, worker and demo together; one Ctrl-C ends all."""
+    from app.up import run_all
+
+    raise typer.Exit(run_all(Settings.read(), demo=demo))
+
+
+@app.command()
+@told
+def demo() -> None:
+    """Prepare a workspace with something in it, then `up`."""
+    from app.up import prepare_workspace, run_all
+
+    settings = Settings.read()
+    prepare_workspace(settings)
+    raise typer.Exit(run_all(settings, demo=True))
+
+
+@app.command()
+@told
+def worker(analyses: bool = typer.Option(True, help="Serve analyses too, with a warm process.")) -> None:
+    """Run jobs from the queue until stopped."""
+    from jobs.client import Workbench
+    from jobs.worker import serve
+
+    logging.getLogger().setLevel(logging.INFO)
+    serve(Workbench.open(Settings.read()), analyses=analyses)
+
+
+@app.command()
+@told
+def doctor() -> None:
+    """Check this machine, one line each: what is well, what is not, what to do."""
+    from app.doctor import examine
+
+    findings = examine(Settings.read())
+    for finding in findings:
+        console.out.print(finding.line, markup=False, soft_wrap=True)
+    raise typer.Exit(console.FAILED if any(finding.state == "FAIL" for finding in findings) else console.DONE)
+
+
+def register_kinds() -> None:
+    """One command a registered kind that has none yet."""
+    there = {command.name for command in app.registered_commands}
+    for kind in kinds:
+        if kind.name not in there:
+            app.command(kind.name)(command_for(kind))
+
+
+register_kinds()
+
+
+def main() -> None:
+    """Entry point of the `aware` script."""
+    try:
+        jobs.kinds.load_plugins(Settings.read().plugins)
+    except Exception as error:
+        sys.exit(console.complain(error))
+    register_kinds()
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -49,7 +49,7 @@ def face_mask(plate: Plate, rng: np.random.Generator) -> np.ndarray:
         at["chin"] - 0.22 * across + (grow - 1.06) * 0.4 * down,
         at["chin"] + 0.22 * across + (grow - 1.06) * 0.4 * down,
     ]
-    mask = np.zeros(plate.rgb.shape[:2], np.float32)
+    mask = np.zeros((plate.rgb.shape[0], plate.rgb.shape[1]), np.float32)
     cv2.fillConvexPoly(mask, cv2.convexHull(np.round(np.array(points)).astype(np.int32)), 1.0)
     mask = elastic(mask, rng, 0.02)
     return np.clip(blur(mask, mask.shape[0] * rng.uniform(0.01, 0.035)), 0, 1)
@@ -90,7 +90,7 @@ def self_blend(plate: Plate, donor: Plate | None, rng: np.random.Generator) -> t
     patch = _recolour(plate.rgb / np.float32(255), rng)
     middle = tuple(float(c) for c in plate.landmarks["nose"])
     move = cv2.getRotationMatrix2D(middle, float(rng.normal(0, 2.5)), float(rng.uniform(0.95, 1.05)))
-    move[:, 2] += rng.normal(0, 0.012 * size, 2)
+    move[:, 2] = move[:, 2] + rng.normal(0, 0.012 * size, 2)
     patch = cv2.warpAffine(patch, move, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     patch = elastic(patch, rng, 0.006)
     patch = _soften(patch, rng)
@@ -129,7 +129,7 @@ def _match(patch: np.ndarray, target: np.ndarray, mask: np.ndarray) -> np.ndarra
     if inside.sum() < 16:
         return patch
     a, b = source[inside], goal[inside]
-    matched = (source - a.mean(0)) * np.clip(b.std(0) / (a.std(0) + 1e-3), 0.6, 1.6) + b.mean(0)
+    matched = (source - a.mean(0)) * np.clip(b.std(0) / (a.std(0) + 1e-3), 0.75, 1.3) + b.mean(0)
     return np.clip(cv2.cvtColor(matched.astype(np.float32), cv2.COLOR_LAB2RGB), 0, 1)
 
 

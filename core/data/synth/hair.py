@@ -105,6 +105,7 @@ def body(head: Head, who: Identity, shot: Shot) -> tuple[np.ndarray, np.ndarray,
         height = height + 0.02 * line
     albedo = np.broadcast_to(who.skin * 0.92, (*u.shape, 3)) * (1 + 0.04 * noise(rng, size, 12, 3))[..., None]
     top = 1.18 + 0.1 * rng.uniform() - 0.16 * np.clip(np.abs(u) / 0.6, 0, 1) + 0.3 * np.clip(np.abs(u) - 0.6, 0, None)
+    top = top + 3.5 * np.clip(np.abs(u) - 1.08, 0, None) ** 2  # the arms fall away: a body ends inside the plane
     collar = 0.28 * np.exp(-((u / (0.2 + 0.15 * rng.uniform())) ** 2))
     worn = soft(top + collar - v, 4 * head.pixel)
     weave = 1 + 0.06 * noise(rng, size, size // 3) + 0.12 * noise(rng, size, 9, 2)

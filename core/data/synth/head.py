@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -30,6 +31,12 @@ class Head:
         """Face units a pixel."""
         return float(self.u[0, 1] - self.u[0, 0])
 
+    def near(self, at: tuple[float, float], radius: float) -> tuple[slice, slice]:
+        """The window of the maps around a point: small features need no whole plane."""
+        first = [max(int((c - radius - float(self.u[0, 0])) / self.pixel), 0) for c in at]
+        last = [max(int((c + radius - float(self.u[0, 0])) / self.pixel) + 1, 0) for c in at]
+        return slice(first[1], last[1]), slice(first[0], last[0])
+
 
 def outline(u: np.ndarray, v: np.ndarray, who: Identity, grow: float = 0.0) -> np.ndarray:
     """A function that is 1 on the head's outline and 0 in its middle: ellipse above, squarer jaw below."""
@@ -52,6 +59,7 @@ def build_head(who: Identity, shot: Shot, size: int) -> Head:
     rounded = DEPTH * np.clip(1.0 - inside**1.15, 0.0, None) ** 0.6
     head = Head(u, v, rounded.astype(np.float32), inside)
     head.masks["head"] = soft(distance(inside, head.pixel), 3 * head.pixel)
+    head.masks |= {name: np.zeros_like(u) for name in ("lash", "crease", "brow")}
     _bones(head, who)
     _nose(head, who)
     for side in (-1, 1):
@@ -91,36 +99,35 @@ def _nose(head: Head, who: Identity) -> None:
 
 def _eye(head: Head, who: Identity, shot: Shot, side: int) -> None:
     centre = (side * who.eye_x, who.eye_y)
+    name = "right" if side > 0 else "left"
+    here = head.near(centre, 2.2 * who.eye_w)
     tilt = -side * who.eye_tilt
-    du, dv = head.u - centre[0], head.v - centre[1]
+    du, dv = head.u[here] - centre[0], head.v[here] - centre[1]
     # p runs from the inner corner (-1) to the outer (1), q downwards
-    p = side * (du * np.cos(tilt) + dv * np.sin(tilt)) / who.eye_w
-    q = -du * np.sin(tilt) + dv * np.cos(tilt)
+    p = side * (du * math.cos(tilt) + dv * math.sin(tilt)) / who.eye_w
+    q = -du * math.sin(tilt) + dv * math.cos(tilt)
     arch = np.clip(1 - p**2, 0, None)
     open_ = who.eye_open * (1 - shot.blink) * (1 - 0.18 * max(shot.smile, 0))
     upper = -open_ * arch**0.75 * (1 - 0.15 * p)
     lower = 0.6 * open_ * arch * (1 + 0.15 * p)
-    name = "right" if side > 0 else "left"
-    wide = np.maximum(np.abs(p) - 1, 0) * who.eye_w
-    masks = head.masks
-    masks[f"eye_{name}"] = soft(np.maximum(upper - q, q - lower), 2.5 * head.pixel) * (np.abs(p) < 1)
-    masks["lash"] = (
-        masks.get("lash", 0)
-        + np.exp(-(((q - upper) / (0.011 + 0.006 * np.clip(p, 0, 1))) ** 2)) * np.exp(-((wide / 0.02) ** 2))
-        + 0.3 * np.exp(-(((q - lower) / 0.008) ** 2)) * (np.abs(p) < 0.95)
-    )
-    crease = np.exp(-(((q - upper + 0.038 + 0.012 * arch) / 0.013) ** 2)) * np.exp(-((wide / 0.03) ** 2))
-    masks["crease"] = masks.get("crease", 0) + crease
-    head.height += (-0.018 * crease).astype(np.float32)
-    head.height += (0.05 * bump(p * who.eye_w, q, (0, 0), (0.085, 0.07))).astype(np.float32)
+    past = np.maximum(np.abs(p) - 1, 0) * who.eye_w
+    masks, height = head.masks, head.height[here]
+    masks[f"eye_{name}"] = np.zeros_like(head.u)
+    masks[f"eye_{name}"][here] = soft(np.maximum(upper - q, q - lower), 2.5 * head.pixel) * (np.abs(p) < 1)
+    upper_lashes = np.exp(-(((q - upper) / (0.011 + 0.006 * np.clip(p, 0, 1))) ** 2) - (past / 0.02) ** 2)
+    masks["lash"][here] += upper_lashes + 0.3 * np.exp(-(((q - lower) / 0.008) ** 2)) * (np.abs(p) < 0.95)
+    crease = np.exp(-(((q - upper + 0.038 + 0.012 * arch) / 0.013) ** 2) - (past / 0.03) ** 2)
+    masks["crease"][here] += crease
     lids = np.exp(-(((q - upper + 0.014) / 0.016) ** 2)) + 0.7 * np.exp(-(((q - lower - 0.013) / 0.016) ** 2))
-    head.height += (0.014 * lids * np.exp(-((wide / 0.03) ** 2))).astype(np.float32)
+    height += 0.05 * bump(p * who.eye_w, q, (0, 0), (0.085, 0.07)) - 0.018 * crease
+    height += 0.014 * lids * np.exp(-((past / 0.03) ** 2))
     _brow(head, who, shot, side, name)
     head.landmarks[f"eye_{name}"] = centre
 
 
 def _brow(head: Head, who: Identity, shot: Shot, side: int, name: str) -> None:
-    along = (side * head.u - who.eye_x) / (who.eye_w * 1.35)
+    here = head.near((side * who.eye_x, who.eye_y - who.brow_y), 2.2 * who.eye_w)
+    along = (side * head.u[here] - who.eye_x) / (who.eye_w * 1.35)
     line = (
         who.eye_y
         - who.brow_y
@@ -130,8 +137,8 @@ def _brow(head: Head, who: Identity, shot: Shot, side: int, name: str) -> None:
     )
     thick = who.brow_thick * np.clip(1.1 - 0.45 * (along + 1), 0.15, 1.2)
     ends = soft(np.abs(along + 0.02) - 0.98, 0.25)
-    brow = np.exp(-0.5 * ((head.v - line) / thick) ** 2) * ends
-    head.masks["brow"] = head.masks.get("brow", 0) + brow
+    brow = np.exp(-0.5 * ((head.v[here] - line) / thick) ** 2) * ends
+    head.masks["brow"][here] += brow
     head.landmarks[f"brow_{name}"] = (side * who.eye_x, who.eye_y - who.brow_y)
 
 

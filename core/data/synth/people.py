@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -128,6 +128,18 @@ def draw_identity(seed: int, number: int) -> Identity:
     )
 
 
+def as_donor(donor: Identity, target: Identity) -> Identity:
+    """The donor's features in nearly the target's skin: a swap engine learns its colours from the target's clip."""
+    return replace(
+        donor,
+        skin=(0.15 * donor.skin + 0.85 * target.skin).astype(np.float32),
+        glasses=target.glasses,
+        style=target.style,
+        hairline=target.hairline,
+        parting=target.parting,
+    )
+
+
 def light_from(azimuth: float, elevation: float) -> np.ndarray:
     """Unit vector towards a light; azimuth to the right, elevation upwards, radians."""
     flat = np.cos(elevation)
@@ -156,7 +168,7 @@ def draw_shot(seed: int, *names: object) -> Shot:
         light=light_from(between(-1.0, 1.0), between(0.05, 0.95)),
         key=key.astype(np.float32),
         fill=fill.astype(np.float32),
-        smile=float(np.clip(rng.normal(0.35, 0.4), -0.3, 1.0)),
+        smile=float(np.clip(rng.normal(0.42, 0.35), -0.2, 1.0)),
         mouth_open=float(between(0.2, 1.0)) if between() < 0.3 else 0.0,
         blink=float(between() ** 3 * 0.45),
         brow_raise=between(-0.02, 0.03),

@@ -12,7 +12,7 @@ from core.artifacts.files import write_bytes
 from core.data.synth.camera import last_save, photograph, saved_before
 from core.data.synth.fields import stream
 from core.data.synth.forge import Plate, box_of, makers
-from core.data.synth.people import draw_identity, draw_shot
+from core.data.synth.people import Identity, Shot, as_donor, draw_identity, draw_shot
 from core.data.synth.render import render
 from core.progress import Reporter
 
@@ -65,7 +65,8 @@ def draw_item(seed: int, item: Item, size: int) -> tuple[bytes, tuple[int, int, 
 
     Real and fake go through the same camera and the same saves: earlier lives, then the last save."""
     shot = draw_shot(seed, item.identity, item.picture)
-    plate = _plate(seed, item, size, shot)
+    who = draw_identity(seed, item.identity)
+    plate = _plate(who, shot, size, stream(seed, "camera", item.identity, item.picture))
     rng = stream(seed, "life", item.identity, item.picture)
     rgb, box = saved_before(plate.rgb, rng), (0, 0, 0, 0)
     if item.label:
@@ -73,17 +74,17 @@ def draw_item(seed: int, item: Item, size: int) -> tuple[bytes, tuple[int, int, 
         if item.donor is not None:
             # a swap engine renders the other face in the target's pose, in a light of its own
             other = replace(shot, key=shot.key * np.float32(0.9), gloss=shot.gloss * 0.8)
-            donor = _plate(seed, replace(item, identity=item.donor), size, other)
+            face = as_donor(draw_identity(seed, item.donor), who)
+            donor = _plate(face, other, size, stream(seed, "camera", item.identity, item.picture, "donor"))
         forge = stream(seed, "forge", item.identity, item.picture)
         rgb, mask = makers.get(item.method)(replace(plate, rgb=rgb), donor, forge)
         box = box_of(mask)
     return last_save(saved_before(rgb, rng), rng), box
 
 
-def _plate(seed: int, item: Item, size: int, shot) -> Plate:
-    portrait = render(draw_identity(seed, item.identity), shot, size)
-    rgb = photograph(portrait.rgb, stream(seed, "camera", item.identity, item.picture))
-    return Plate(rgb, portrait.landmarks, portrait.face, portrait.height)
+def _plate(who: Identity, shot: Shot, size: int, camera: np.random.Generator) -> Plate:
+    portrait = render(who, shot, size)
+    return Plate(photograph(portrait.rgb, camera), portrait.landmarks, portrait.face, portrait.height)
 
 
 def draw_portraits(folder: Path, seed: int, identities: int, size: int, report: Reporter) -> pd.DataFrame:

@@ -41,18 +41,27 @@ class Layer:
     turn: float = 1.0
 
 
-def render(who: Identity, shot: Shot, size: int = 256, oversample: float = 1.25) -> Portrait:
-    """Draw one picture, before any camera. Cost: about 0.1 s at 256 pixels."""
+def develop(light: np.ndarray) -> np.ndarray:
+    """Scene light (linear, unbounded) to sRGB 0..1 on a film-like curve."""
+    return srgb(1 - np.exp(-1.75 * np.clip(light, 0, None)))
+
+
+def render(
+    who: Identity, shot: Shot, size: int = 256, oversample: float = 1.25, behind: np.ndarray | None = None
+) -> Portrait:
+    """Draw one picture, before any camera. Cost: about 0.1 s at 256 pixels.
+
+    behind: (S, S, 3) linear light to stand before; None: a background of the shot's own."""
     inner = round(size * oversample)
     layers, landmarks = _layers(who, shot, inner)
     posed = [_pose(layer, shot) for layer in layers if layer is layers[-1] or layer.alpha.any()]
-    picture, height, cover = _light(posed, shot, background(shot.scene_seed, inner))
+    room = background(shot.scene_seed, inner) if behind is None else cv2.resize(behind, (inner, inner))
+    picture, height, cover = _light(posed, shot, room)
     scale = size / inner
     shrink = lambda a: cv2.resize(a, (size, size), interpolation=cv2.INTER_AREA)  # noqa: E731
     places = {name: tuple(scale * p for p in _place(*at, layers[-2].height, shot)) for name, at in landmarks.items()}
     face = posed[-2].alpha * (1 - posed[-1].alpha)
-    tone = srgb(1 - np.exp(-1.75 * np.clip(shrink(picture), 0, None)))
-    return Portrait(tone, places, shrink(face), shrink(height), shrink(cover))  # type: ignore[arg-type]
+    return Portrait(develop(shrink(picture)), places, shrink(face), shrink(height), shrink(cover))  # type: ignore[arg-type]
 
 
 def _layers(who: Identity, shot: Shot, size: int) -> tuple[list[Layer], dict[str, tuple[float, float]]]:
@@ -97,13 +106,8 @@ def _pose(layer: Layer, shot: Shot) -> Layer:
         u, v = (x - z * sy) / cy, (y - PIVOT - z * sp) / cp + PIVOT
         px, py = ((u / SPAN + 0.5) * size - 0.5).astype(np.float32), ((v / SPAN + 0.5) * size - 0.5).astype(np.float32)
         z = cv2.remap(smooth, px, py, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    maps = cv2.remap(
-        np.dstack([layer.alpha, layer.height, layer.gloss, layer.spark]),
-        px,
-        py,
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
+    maps = np.dstack([layer.alpha, layer.height, layer.gloss, layer.spark])
+    maps = cv2.remap(maps, px, py, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     albedo = cv2.remap(layer.albedo, px, py, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     seen = maps[..., 1] * cy * cp - u * sy - (v - PIVOT) * sp
     return Layer(maps[..., 0], seen.astype(np.float32), albedo, maps[..., 2], maps[..., 3], layer.turn)
@@ -122,36 +126,42 @@ def _place(u: float, v: float, height: np.ndarray, shot: Shot) -> tuple[float, f
     return (float((x / SPAN + 0.5) * size), float((y / SPAN + 0.5) * size))
 
 
+def _composite(layers: list[Layer], size: int, unit: float) -> tuple[np.ndarray, np.ndarray]:
+    """Sheets over one another: channels (S, S, 8) albedo rgb, height, gloss, spark, slope x, slope y; cover (S, S).
+
+    Slopes are taken inside each sheet, so that no edge between sheets is lit like a cliff."""
+    whole = np.zeros((size, size, 8), np.float32)
+    whole[..., 3] = -1.4
+    cover = np.zeros((size, size), np.float32)
+    for layer in layers:
+        dy, dx = np.gradient(layer.height, 1 / unit)
+        sheet = np.dstack([layer.albedo, layer.height, layer.gloss, layer.spark, dx, dy]).astype(np.float32)
+        whole += (sheet - whole) * layer.alpha[..., None]
+        cover += (1 - cover) * layer.alpha
+    return whole, cover
+
+
 def _light(layers: list[Layer], shot: Shot, behind: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Shade the composite: wrapped diffuse (light bleeds red in skin), two highlights, cast shadow, occlusion."""
     size = behind.shape[0]
     unit = size / SPAN / shot.zoom
-    height = np.full((size, size), -1.4, np.float32)
-    normal = np.zeros((size, size, 3), np.float32)
-    albedo, gloss = np.zeros_like(behind), np.zeros_like(height)
-    cover, spark = np.zeros_like(height), np.zeros_like(height)
-    for layer in layers:
-        dy, dx = np.gradient(layer.height, 1 / unit)
-        tilt = np.dstack([-dx, -dy, np.ones_like(dx)])
-        a = layer.alpha
-        normal, albedo = (
-            mix(normal, tilt / np.linalg.norm(tilt, axis=2, keepdims=True), a),
-            mix(albedo, layer.albedo, a),
-        )
-        height, gloss = mix(height, layer.height, a), mix(gloss, layer.gloss, a)
-        spark, cover = mix(spark, layer.spark, a), cover + (1 - cover) * a
-    normal /= np.maximum(np.linalg.norm(normal, axis=2, keepdims=True), 1e-4)
+    whole, cover = _composite(layers, size, unit)
+    albedo, (height, gloss, spark, dx, dy) = whole[..., :3], (whole[..., k] for k in range(3, 8))
+    length = np.sqrt(dx**2 + dy**2 + 1)
+
+    def facing(direction: np.ndarray) -> np.ndarray:
+        return (direction[2] - dx * direction[0] - dy * direction[1]) / length
+
     shadow = _shadow(height, shot.light, unit)
     open_sky = np.clip(1 - 1.6 * np.clip(blur(np.maximum(height, -0.7), size * 0.035) - height, 0, None), 0.25, 1)
-    facing = normal @ shot.light
     wrap = np.array([0.3, 0.14, 0.1], np.float32)
-    diffuse = np.clip((facing[..., None] + wrap) / (1 + wrap), 0, 1)
+    diffuse = np.clip((facing(shot.light)[..., None] + wrap) / (1 + wrap), 0, 1)
     lit = shot.key * diffuse * (1 - 0.88 * shadow)[..., None]
-    lit = lit + shot.fill * (open_sky * (0.75 - 0.25 * normal[..., 1]))[..., None]
+    lit = lit + shot.fill * (open_sky * (0.75 + 0.25 * dy / length))[..., None]
     middle = shot.light + np.array([0, 0, 1], np.float32)
-    halfway = np.clip(normal @ (middle / np.linalg.norm(middle)), 0, 1)
-    shine = (0.05 * halfway**8 + 0.17 * halfway**34) * gloss * shot.gloss * (1 - shadow)
-    picture = albedo * lit * 1.25 + shine[..., None] * shot.key + spark[..., None] * shot.key * 0.9
+    halfway = np.clip(facing(middle / np.linalg.norm(middle)), 0, 1)
+    shine = (0.05 * halfway**8 + 0.17 * halfway**32) * gloss * shot.gloss * (1 - shadow) + 0.9 * spark
+    picture = albedo * lit * 1.25 + shine[..., None] * shot.key
     return mix(behind, picture, cover), height, cover
 
 

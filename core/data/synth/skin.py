@@ -32,7 +32,7 @@ def paint(head: Head, who: Identity, shot: Shot) -> tuple[np.ndarray, np.ndarray
     albedo *= 1 - 0.8 * masks["nostrils"][..., None]
     albedo *= 1 - 0.22 * np.clip(masks["crease"], 0, 1)[..., None]
     for name in NAMES:
-        albedo = _eyeball(albedo, head, who, shot, name, rng)
+        _eyeball(albedo, head, who, shot, name, rng)
     albedo = mix(albedo, who.hair * 0.3, 0.75 * np.clip(masks["lash"], 0, 1))
     hairs = np.clip(0.75 + 0.35 * noise(rng, size, size // 4), 0.2, 1)
     albedo = mix(albedo, who.hair * 0.75 + 0.004, np.clip(masks["brow"] * hairs * 1.05, 0, 0.93))
@@ -72,13 +72,13 @@ def _beard(albedo: np.ndarray, head: Head, who: Identity, rng: np.random.Generat
     return mix(albedo, who.hair * 0.9, np.clip(where * hairs * (0.25 + 0.65 * who.beard**1.5), 0, 0.92))
 
 
-def _eyeball(
-    albedo: np.ndarray, head: Head, who: Identity, shot: Shot, name: str, rng: np.random.Generator
-) -> np.ndarray:
+def _eyeball(albedo: np.ndarray, head: Head, who: Identity, shot: Shot, name: str, rng: np.random.Generator) -> None:
+    """Paint one eye into `albedo`."""
     centre = head.landmarks[f"eye_{name}"]
     radius = who.eye_w * 0.47
-    du = head.u - centre[0] - shot.gaze[0] * radius
-    dv = head.v - centre[1] - shot.gaze[1] * radius + 0.006
+    here = head.near(centre, 1.3 * who.eye_w)
+    du = head.u[here] - centre[0] - shot.gaze[0] * radius
+    dv = head.v[here] - centre[1] - shot.gaze[1] * radius + 0.006
     r = np.hypot(du, dv) / radius
     angle = np.arctan2(dv, du)
     phases = rng.uniform(0, 6.28, 3)
@@ -90,8 +90,8 @@ def _eyeball(
     eye = mix(white, iris, soft(r - 1, 3 * edge))
     eye = mix(eye, np.full(3, 0.006, np.float32), soft(r - 0.42, 2.5 * edge))
     # the lids shade the upper part of the ball
-    shade = 0.3 + 0.7 * np.clip((head.v - centre[1] + who.eye_open * 0.9) / who.eye_open, 0, 1)
-    return mix(albedo, eye * shade[..., None], head.masks[f"eye_{name}"])
+    shade = 0.3 + 0.7 * np.clip((head.v[here] - centre[1] + who.eye_open * 0.9) / who.eye_open, 0, 1)
+    albedo[here] = mix(albedo[here], eye * shade[..., None], head.masks[f"eye_{name}"][here])
 
 
 def catchlights(head: Head, who: Identity, shot: Shot) -> np.ndarray:

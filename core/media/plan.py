@@ -21,6 +21,8 @@ class Timeline:
     origin: float
     duration: float
     fps: float
+    stamped: bool
+    """False where the file has no time stamps of its own and times are counted."""
 
     @classmethod
     def of(cls, stamps: list[float | None], keys: list[bool], rate: float, hidden: frozenset[int] = frozenset()):
@@ -38,7 +40,7 @@ class Timeline:
         duration = times[order[-1]] + (median(steps) if steps else 1 / rate)
         starts = sorted({0, *(index for index, key in enumerate(keys) if key)})
         fps = len(order) / duration if len(order) > 1 else rate
-        return cls(times, starts, order, origin if trusted else 0.0, duration, fps)
+        return cls(times, starts, order, origin if trusted else 0.0, duration, fps, trusted)
 
     def group_of(self, packet: int) -> int:
         """First packet of the group that a packet belongs to."""
@@ -60,25 +62,26 @@ class Timeline:
         return sorted(self.times[start:end])
 
 
-def plan_frames(timeline: Timeline, max_frames: int, scout: bool) -> dict[int, list[float]]:
-    """Wanted times by group: {first packet of the group: ascending seconds}, at most `max_frames` in all.
+def plan_frames(timeline: Timeline, max_frames: int, scout: bool) -> dict[int, list[int]]:
+    """Wanted packets by group: {first packet of the group: packets as shown}, at most `max_frames` in all.
 
     The length is cut into `max_frames` equal slots. Each slot gives the frame on display at its middle; `scout` gives
     the keyframe nearest to the middle, since keyframes decode alone. Nothing is wanted twice."""
     count = max(1, min(max_frames, len(timeline.order)))
     middles = [(slot + 0.5) * timeline.duration / count for slot in range(count)]
     heads = sorted(timeline.starts, key=timeline.times.__getitem__)
-    wanted: dict[int, set[float]] = {}
+    wanted: dict[int, set[int]] = {}
     for middle in middles:
         if scout:
             place = bisect_right(heads, middle, key=timeline.times.__getitem__)
             near = heads[max(place - 1, 0) : place + 1]
             start = min(near, key=lambda head: abs(timeline.times[head] - middle))
-            wanted[start] = {timeline.times[start]}
+            wanted[start] = {start}
             continue
         packet = timeline.order[timeline.shown_at(middle)]
         start = timeline.group_of(packet)
         # A frame shown before the keyframe that is stored before it needs the group before as well (open GOP). Its
         # neighbour, the keyframe, does as well at a fraction of the price.
-        wanted.setdefault(start, set()).add(max(timeline.times[packet], timeline.times[start]))
-    return {start: sorted(times) for start, times in wanted.items()}
+        leading = timeline.times[packet] < timeline.times[start]
+        wanted.setdefault(start, set()).add(start if leading else packet)
+    return {start: sorted(packets, key=timeline.times.__getitem__) for start, packets in wanted.items()}

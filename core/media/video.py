@@ -124,7 +124,7 @@ def _read_timeline(container, track, deadline: float, notes: list[str]) -> Timel
 
 
 def _wanted_frames(container, track, timeline: Timeline, wanted: dict, deadline: float, notes: list[str]) -> Iterator:
-    """(frame, seconds, number) of the wanted times, reading forward. `wanted`: first packet of a group -> times."""
+    """(frame, seconds, number) of the wanted times, reading forward. `wanted`: as `plan_frames`."""
     number, failed, starts = -1, 0, set(timeline.starts)
     group: _Group | None = None
     for packet in _until_damage(container, track, len(timeline.times)):
@@ -133,10 +133,10 @@ def _wanted_frames(container, track, timeline: Timeline, wanted: dict, deadline:
             if group is not None:
                 yield from group.finish()
                 failed += group.failed
-            times = wanted.get(number)
-            group = _Group(track, timeline, number, times) if times else None
+            packets = wanted.get(number)
+            group = _Group(track, timeline, number, packets) if packets else None
         if group is not None:
-            yield from group.feed(packet)
+            yield from group.feed(packet, number)
             if group.done:
                 failed += group.failed
                 group = None
@@ -164,13 +164,16 @@ def _until_damage(container, track, count: int) -> Iterator:
 
 
 class _Group:
-    """Decodes one group of pictures as far as its last wanted time."""
+    """Decodes one group of pictures as far as its last wanted packet.
 
-    def __init__(self, track, timeline: Timeline, start: int, times: list[float]) -> None:
+    Frames that no other refers to are skipped unless wanted themselves: the pixels of the others are the same."""
+
+    def __init__(self, track, timeline: Timeline, start: int, packets: list[int]) -> None:
         self.context = track.codec_context
         self.base = float(track.time_base)
         self.timeline = timeline
-        self.times = list(times)
+        self.packets = set(packets)
+        self.times = [timeline.times[packet] for packet in packets]
         self.shown = timeline.shown_times(start)
         self.position = 0
         self.last: tuple | None = None
@@ -181,7 +184,9 @@ class _Group:
     def done(self) -> bool:
         return not self.times
 
-    def feed(self, packet) -> Iterator:
+    def feed(self, packet, number: int) -> Iterator:
+        skip = self.timeline.stamped and number not in self.packets
+        self.context.skip_frame = "NONREF" if skip else "DEFAULT"
         yield from self._take(packet)
 
     def finish(self) -> Iterator:

@@ -21,6 +21,7 @@ from core.data.dataset import EpochSampler, FaceCache, TrainFaces, cache_side, i
 from core.data.manifest import Manifest, open_dataset
 from core.data.transforms import train_transform
 from core.models.detector import Detector
+from core.models.genconvit.samples import save_run_samples
 from core.models.registry import build_detector
 from core.models.scoring import embed_rows, pick_device
 from core.predictions import Predictions
@@ -207,6 +208,7 @@ def finish(folder: Path, detector: Detector, cache: FaceCache, data: Data, state
     best = load_trained(folder / BEST, document).to(plan.device)
     predictions, _ = embed_rows(best, cache, data.select, batch_size=64, device=plan.device)
     predictions.save(folder / "predictions_val_select.parquet")
+    save_run_samples(best, cache, data.select, folder / "reconstruction_samples.png")
     row = state.rows[state.best_epoch]
     write_json(
         folder / "metrics.json",

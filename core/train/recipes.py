@@ -132,6 +132,7 @@ TABLE: tuple[dict[str, Any], ...] = (
         "cost": "Two cores: minutes an epoch on 4,000 faces.",
         "detector": "genconvit_ed_small",
         "lr": 5e-4,
+        "backbone_lr_scale": 0.3,
         "self_blend": 0.2,
     },
     {

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from matplotlib.figure import Figure
 
-from core.data.transforms import normalise
+from core.data.dataset import FaceCache
+from core.data.transforms import normalise, resize_uint8, to_tensor
 from core.models.detector import Detector
 
 RESIDUAL_GAIN = 3.0
@@ -67,3 +69,25 @@ def save_reconstruction_samples(
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
     return path
+
+
+def save_run_samples(detector: Detector, cache: FaceCache, rows: np.ndarray, path: Path) -> Path | None:
+    """`save_reconstruction_samples` of four real and four fake rows of a cache, spread over the sources.
+
+    rows: indices into the cache. Returns None (and writes nothing) for a detector without reconstruction.
+    """
+    frame = cache.manifest.frame.iloc[rows].assign(row=rows)
+    chosen = [_spread(frame[frame["label"] == label], 4) for label in (0, 1)]
+    picked = np.concatenate(chosen).astype(int)
+    if len(picked) == 0:
+        return None
+    sized = [resize_uint8(to_tensor(cache.pixels[row]), detector.input_spec.size) for row in picked]
+    pictures = torch.stack(sized).permute(0, 2, 3, 1).numpy()
+    labels = cache.manifest.frame["label"].to_numpy()[picked]
+    return save_reconstruction_samples(detector, pictures, [int(label) for label in labels], path)
+
+
+def _spread(frame: pd.DataFrame, count: int) -> np.ndarray:
+    """`row` of the first item of each source, then of the second of each, up to `count`."""
+    turn = frame.groupby("dataset").cumcount()
+    return frame.assign(turn=turn).sort_values(["turn", "dataset"], kind="stable")["row"].to_numpy()[:count]

@@ -1,10 +1,13 @@
 """The reconstruction samples of a run."""
 
 import numpy as np
+import pandas as pd
 import torch
 from PIL import Image
 
-from core.models.genconvit.samples import reconstruct, save_reconstruction_samples
+from core.data.dataset import open_cache
+from core.data.manifest import read_manifest
+from core.models.genconvit.samples import _spread, reconstruct, save_reconstruction_samples, save_run_samples
 from core.models.registry import build_detector
 
 
@@ -36,3 +39,19 @@ def test_a_detector_without_reconstruction_writes_nothing(tmp_path):
     pictures = np.zeros((1, 64, 64, 3), np.uint8)
     assert save_reconstruction_samples(detector, pictures, [0], tmp_path / "x.png") is None
     assert not list(tmp_path.iterdir())
+
+
+def test_samples_of_a_run_take_both_classes_and_every_source(tmp_path):
+    rng = np.random.default_rng(0)
+    rows = []
+    for number in range(20):
+        Image.fromarray(rng.integers(0, 256, (96, 96, 3), dtype=np.uint8)).save(tmp_path / f"{number}.png")
+        rows.append({"path": f"{number}.png", "label": number % 2, "dataset": "ab"[number // 10], "split": "train"})
+    pd.DataFrame(rows).to_csv(tmp_path / "manifest.csv", index=False)
+    cache = open_cache(read_manifest(tmp_path / "manifest.csv"), tmp_path / "cache", 96)
+    chosen = _spread(cache.manifest.frame.assign(row=range(20)).query("label == 1"), 4)
+    assert sorted(cache.manifest.frame["dataset"].iloc[chosen]) == ["a", "a", "b", "b"]
+    torch.manual_seed(0)
+    detector = build_detector("genconvit_ed_tiny")
+    path = save_run_samples(detector, cache, np.arange(20), tmp_path / "samples.png")
+    assert np.asarray(Image.open(path)).shape[1] > 1000

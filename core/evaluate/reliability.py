@@ -59,13 +59,13 @@ def bin_edges(x: np.ndarray, n_bins: int, binning: Binning) -> np.ndarray:
 
 def bin_of(x: np.ndarray, edges: np.ndarray) -> np.ndarray:
     """(N,) index of the bin (edges[i], edges[i + 1]] that holds each x; 0 lies in the first."""
-    uniform = np.linspace(0.0, 1.0, edges.size)
-    if not np.array_equal(edges, uniform):
-        return np.searchsorted(edges[1:-1], x, side="left")
     n_bins = edges.size - 1
-    index = np.minimum((x * n_bins).astype(np.int64), n_bins - 1)  # off by one at most, by rounding and (a, b]
-    index -= (x <= edges[index]) & (index > 0)
-    index += x > edges[index + 1]
+    if not np.array_equal(edges, np.linspace(0.0, 1.0, n_bins + 1)):
+        return np.searchsorted(edges[1:-1], x, side="left")
+    place = x * n_bins
+    index = place.astype(np.int64)
+    close = np.flatnonzero(np.abs(place - index - 0.5) > 0.5 - 1e-9)  # so near an edge that only comparing can tell
+    index[close] = np.searchsorted(edges[1:-1], x[close], side="left")
     return index
 
 
@@ -86,13 +86,6 @@ def mce_of(count: np.ndarray, stated: np.ndarray, hits: np.ndarray) -> np.ndarra
     return np.where(count > 0, np.abs(stated - hits) / np.maximum(count, 1e-300), 0.0).max(-1)
 
 
-def _sums(
-    p_fake: ArrayLike, labels: ArrayLike, n_bins: int, which: Convention, binning: Binning
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    x, hit = convention(*probabilities(p_fake, labels), which)
-    return bin_sums(x, hit, bin_edges(x, n_bins, binning))
-
-
 def ece(
     p_fake: ArrayLike, labels: ArrayLike, n_bins: int = 15, which: Convention = "binary", binning: Binning = "width"
 ) -> float:
@@ -100,14 +93,17 @@ def ece(
 
     It is never negative, so noise alone makes it positive: read it beside NLL and Brier. Calling everything by the
     base rate has ECE 0."""
-    return float(ece_of(*_sums(p_fake, labels, n_bins, which, binning)))
+    x, hit = convention(*probabilities(p_fake, labels), which)
+    edges = bin_edges(x, n_bins, binning)
+    return float(np.abs(np.bincount(bin_of(x, edges), x - hit)).sum() / x.size)
 
 
 def mce(
     p_fake: ArrayLike, labels: ArrayLike, n_bins: int = 15, which: Convention = "binary", binning: Binning = "width"
 ) -> float:
     """Maximum calibration error: the largest |observed - stated| of a bin that holds anything, in [0, 1]."""
-    return float(mce_of(*_sums(p_fake, labels, n_bins, which, binning)))
+    x, hit = convention(*probabilities(p_fake, labels), which)
+    return float(mce_of(*bin_sums(x, hit, bin_edges(x, n_bins, binning))))
 
 
 def reliability(

@@ -39,11 +39,14 @@ def _keys(scores: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, int]:
     Scores are first divided by a power of two so that |score| <= 1: its bits then fit 62 and nothing is rounded
     (values under 2**-1022 of the largest excepted)."""
     top = max(float(scores.max()), -float(scores.min()))
-    exponent = int(np.frexp(top)[1])
-    bits = (np.ldexp(scores, -exponent) + 0.0).view(np.int64)  # + 0.0 turns -0.0 into 0.0
+    exponent = 0 if 0.5 < top <= 1.0 else int(np.frexp(top)[1])
+    scaled = np.ldexp(scores, -exponent) if exponent else scores
+    bits = (scaled + 0.0).view(np.int64)  # + 0.0 turns -0.0 into 0.0
     if bits.min() < 0:
         bits = np.where(bits < 0, -(bits & np.int64(0x7FFFFFFFFFFFFFFF)), bits)
-    return (bits << 1) | labels, exponent
+    bits <<= 1
+    bits |= labels
+    return bits, exponent
 
 
 @dataclass(frozen=True)
@@ -86,13 +89,16 @@ def sweep(scores: ArrayLike, labels: ArrayLike) -> Sweep:
     s, y = checked(scores, labels)
     keys, exponent = _keys(s, y)
     keys.sort()
-    fakes = np.cumsum(keys & 1)
+    fakes, items = np.cumsum(keys & 1), np.arange(1, keys.size + 1)
     keys >>= 1
-    last = np.flatnonzero(keys[1:] != keys[:-1])
-    last = np.append(last, keys.size - 1)
-    bits = keys[last]
-    value = np.abs(bits).view(np.float64)
-    return Sweep(np.ldexp(np.where(bits < 0, -value, value), exponent), fakes[last], last + 1)
+    ends = np.append(keys[1:] != keys[:-1], True)
+    if not ends.all():
+        keys, fakes, items = keys[ends], fakes[ends], items[ends]
+    if keys[0] >= 0:
+        value = keys.view(np.float64)
+    else:
+        value = np.copysign(np.abs(keys).view(np.float64), keys)
+    return Sweep(np.ldexp(value, exponent) if exponent else value, fakes, items)
 
 
 def thin(x: np.ndarray, y: np.ndarray, most: int = 500) -> np.ndarray:

@@ -126,6 +126,12 @@ def _find_lbp(rgb: np.ndarray, min_px: float) -> list[FaceDetection]:
     ]
 
 
-face_detectors.add("mtcnn", FaceDetector("mtcnn", _find_mtcnn, _mtcnn_ready, BoxHabit()))
+# Measured against YuNet on 193 frames of 64 clips and 336 portraits pasted on a canvas, medians over the faces that
+# both found. MTCNN: 538 of 540 found, longer side 1.003 of YuNet's, centre off by 0.4 % and 0.6 % of it. LBP boxes are
+# squares: 122 of 135 found, longer side 0.88 of YuNet's (0.76 to 0.96 between the tenths), so its crops are looser.
+MTCNN_HABIT = BoxHabit(width=0.985, height=0.997, right=0.004, down=0.006)
+LBP_HABIT = BoxHabit(width=0.831, height=1.135)
+
+face_detectors.add("mtcnn", FaceDetector("mtcnn", _find_mtcnn, _mtcnn_ready, MTCNN_HABIT))
 face_detectors.add("yunet", FaceDetector("yunet", _find_yunet, _yunet_ready))
-face_detectors.add("lbp", FaceDetector("lbp", _find_lbp, lambda: None, BoxHabit(), landmarks=False))
+face_detectors.add("lbp", FaceDetector("lbp", _find_lbp, lambda: None, LBP_HABIT, landmarks=False))

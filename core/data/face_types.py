@@ -1,8 +1,8 @@
 """A found face, and what a face detector is: the convention of boxes and the registry.
 
 **The convention.** A box is the one that YuNet gives: forehead to chin, as wide as the face without ears. Detectors
-with other habits are brought to it by `BoxHabit`, measured on the same faces; crops are squares of `scale` x the
-longer side of that box, so a network sees the same framing from every detector."""
+with other habits are brought to it by `BoxHabit`, measured on the same faces (figures in `face_table`); crops are
+squares of `scale` x the longer side of that box, so a network sees the same framing from every detector."""
 
 from __future__ import annotations
 

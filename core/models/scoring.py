@@ -45,7 +45,8 @@ def embed(
     """Predictions and the (N, D) float32 embeddings, in manifest order.
 
     cache_folder: where decoded pictures are kept (`workspace.root / "cache"`). The detector is put to evaluation and on
-    `device`, and left there. Raises ValueError naming a picture that cannot be read, or a score that is not finite.
+    `device`, and left there. Raises ValueError naming a picture that cannot be read, FloatingPointError when a score
+    is not finite.
     """
     cache = open_cache(manifest, cache_folder, cache_side(detector.input_spec.size), report)
     return embed_rows(detector, cache, np.arange(len(cache)), batch_size=batch_size, device=device, report=report)
@@ -77,4 +78,10 @@ def embed_rows(
     frame = cache.manifest.frame.iloc[rows]
     table = frame[list(CARRIED)].reset_index(drop=True)
     table["log_odds"] = np.concatenate(log_odds).astype(np.float64)
+    broken = table["sample_id"][~np.isfinite(table["log_odds"])]
+    if len(broken):
+        raise FloatingPointError(
+            f"{len(broken)} of {len(table)} scores are not finite (first: {broken.iloc[0]}): the weights have diverged; "
+            "train again with a lower learning rate"
+        )
     return Predictions(table), np.concatenate(embeddings)

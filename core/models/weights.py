@@ -15,7 +15,6 @@ from torch import nn
 
 from core.artifacts.files import sha256_file
 
-
 PROBE_SECONDS = 5.0
 
 

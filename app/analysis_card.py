@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -37,8 +36,8 @@ def card(analysis: Analysis, folder: Path, job: JobView, workbench: Workbench) -
     bundle = analyses.bundle_of(job, workbench)
     titles = bundles.member_titles(bundle)
     st.html(cards.verdict_card(analysis))
-    if analysis.warnings:
-        widgets.notice(analysis.warnings)
+    if warnings := [sentence for sentence in analysis.warnings if sentence != analysis.reason]:
+        widgets.notice(warnings)
     if analysis.verdict == "not_applicable" and analysis.complete:
         whole_frame(job, workbench)
         facts(analysis, job)
@@ -125,22 +124,17 @@ def evidence(analysis: Analysis, folder: Path, titles: dict[str, str]) -> None:
             for face in dict.fromkeys(item.face for item in items):
                 if len(analysis.faces) > 1:
                     st.markdown(f"**Face {face + 1}**")
-                evidence_row([item for item in items if item.face == face], folder)
+                for item in (item for item in items if item.face == face):
+                    evidence_row(item, folder)
 
 
-def evidence_row(items: Sequence[Evidence], folder: Path) -> None:
-    """Up to three maps side by side."""
-    for start in range(0, len(items), 3):
-        for column, item in zip(st.columns(3), items[start : start + 3], strict=False):
-            with column:
-                path = analyses.inside(folder, item.file)
-                if path:
-                    st.image(str(path), width=260, alt=item.title)
-                st.markdown(f"**{widgets.plain_markdown(item.title)}**")
-                st.markdown(widgets.plain_markdown(item.caption))
-                st.caption(widgets.plain_markdown(item.caveat))
-                if item.values:
-                    st.html(cards.facts({k.replace("_", " "): widgets.figure(v) for k, v in item.values.items()}))
+def evidence_row(item: Evidence, folder: Path) -> None:
+    """One map on the left; beside it what it shows, what it cannot show, and how it was checked."""
+    left, right = st.columns([2, 3], gap="medium")
+    path = analyses.inside(folder, item.file)
+    if path:
+        left.image(str(path), width="stretch", alt=item.title)
+    right.html(cards.evidence_words(item))
 
 
 def facts(analysis: Analysis, job: JobView) -> None:

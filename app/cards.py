@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 from app.theme import VERDICT_COLOURS
-from core.cascade.types import Analysis, Decision, Exits, FaceReport, TraceStep
+from core.cascade.types import Analysis, Decision, Evidence, Exits, FaceReport, TraceStep
 
 STAGES = (("stage1", "Stage 1: filter"), ("stage2", "Stage 2: experts"), ("stage3", "Stage 3: meta-model"))
 WORDS = {"real": "Real", "fake": "Fake", "uncertain": "Uncertain", "not_applicable": "Not applicable"}
@@ -73,8 +74,8 @@ def verdict_card(analysis: Analysis) -> str:
     return (
         f'<div class="aw aw-verdict" style="{tone(analysis.verdict)}">'
         f'<div class="aw-verdict-top"><span class="aw-word">{word}</span>{figure}</div>'
-        f'<p class="aw-why">{escape(analysis.reason)}</p>{drawn}'
-        f'<p class="aw-why aw-quiet">{escape(analysis.rule)}</p></div>'
+        f'<p class="aw-why">{prose(analysis.reason)}</p>{drawn}'
+        f'<p class="aw-why aw-quiet">{prose(analysis.rule)}</p></div>'
     )
 
 
@@ -114,7 +115,7 @@ def step_row(step: TraceStep, titles: Mapping[str, str]) -> str:
     return (
         f'<div class="aw-step{trouble}"><div class="aw-step-head"><b>{title}</b>'
         f'<span class="aw-num">{escape(figure)}</span></div>{bar}'
-        f'<div class="aw-quiet">{escape(step.reason)}</div></div>'
+        f'<div class="aw-quiet">{prose(step.reason)}</div></div>'
     )
 
 
@@ -128,6 +129,20 @@ def face_line(face: FaceReport) -> str:
     )
 
 
+def evidence_words(item: Evidence) -> str:
+    """What a map shows, what it cannot show, and the figures of its own check."""
+    figures = {name.replace("_", " "): f"{value:.3g}" for name, value in item.values.items()}
+    return (
+        f'<div class="aw aw-evidence"><b>{escape(item.title)}</b><p>{prose(item.caption)}</p>'
+        f'<p class="aw-quiet">{prose(item.caveat)}</p>{facts(figures)}</div>'
+    )
+
+
+def prose(text: str) -> str:
+    """Escaped text in which `words` in backticks are set as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
+
+
 def facts(pairs: Mapping[str, object] | Iterable[tuple[str, object]]) -> str:
     """A definition list of plain text."""
     rows = pairs.items() if isinstance(pairs, Mapping) else pairs
@@ -137,12 +152,12 @@ def facts(pairs: Mapping[str, object] | Iterable[tuple[str, object]]) -> str:
 
 def notes(sentences: Sequence[str]) -> str:
     """A plain list of sentences."""
-    return f'<ul class="aw aw-notes">{"".join(f"<li>{escape(s)}</li>" for s in sentences)}</ul>'
+    return f'<ul class="aw aw-notes">{"".join(f"<li>{prose(s)}</li>" for s in sentences)}</ul>'
 
 
 def empty(title: str, next_step: str) -> str:
     """An empty state: what is not there yet, and what to do next."""
-    return f'<div class="aw aw-empty"><b>{escape(title)}</b>{escape(next_step)}</div>'
+    return f'<div class="aw aw-empty"><b>{escape(title)}</b>{prose(next_step)}</div>'
 
 
 def heading(title: str, lead: str) -> str:

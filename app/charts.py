@@ -11,7 +11,9 @@ from app.theme import ACCENT, QUIET, SERIES, VERDICT_COLOURS
 from core.cascade.types import Exits
 
 
-def timeline(series: Mapping[str, Sequence[tuple[float, float]]], exits: Exits | None) -> alt.TopLevelMixin:
+def timeline(
+    series: Mapping[str, Sequence[tuple[float, float]]], exits: Exits | None
+) -> alt.LayerChart | alt.FacetChart:
     """p_fake over a clip. series: name of a face -> [(seconds, p_fake)]; `exits` are drawn as dashed lines."""
     rows = pd.DataFrame(
         [(name, t, p) for name, points in series.items() for t, p in points], columns=["face", "seconds", "p_fake"]
@@ -19,7 +21,12 @@ def timeline(series: Mapping[str, Sequence[tuple[float, float]]], exits: Exits |
     base = alt.Chart(rows).encode(
         x=alt.X("seconds:Q", title="time in the clip (s)"),
         y=alt.Y("p_fake:Q", title="p_fake", scale=alt.Scale(domain=[0, 1])),
-        color=alt.Color("face:N", title=None, scale=alt.Scale(range=SERIES), legend=_legend(len(series))),
+        color=alt.Color(
+            "face:N",
+            title=None,
+            scale=alt.Scale(range=SERIES),
+            legend=alt.Legend(orient="bottom") if len(series) > 1 else None,
+        ),
         tooltip=["face:N", alt.Tooltip("seconds:Q", format=".2f"), alt.Tooltip("p_fake:Q", format=".3f")],
     )
     lines = (
@@ -40,11 +47,9 @@ def _threshold(at: float, colour: str, words: str) -> alt.LayerChart:
     return rule.encode(y="p_fake:Q", tooltip="what:N")
 
 
-def _legend(n_series: int) -> alt.Legend | None:
-    return alt.Legend(orient="top-right", fillColor="#ffffffcc", padding=4) if n_series > 1 else None
-
-
-def training_curves(rows: Iterable[Mapping[str, float]], height: int = 210) -> dict[str, alt.TopLevelMixin]:
+def training_curves(
+    rows: Iterable[Mapping[str, float]], height: int = 210
+) -> dict[str, alt.LayerChart | alt.FacetChart]:
     """One chart a family of figures ("loss", "auroc", ...): rows are {"step": n, name: value}.
 
     `train_loss` and `val_loss` share a chart; a name without a known prefix stands alone."""
@@ -53,14 +58,14 @@ def training_curves(rows: Iterable[Mapping[str, float]], height: int = 210) -> d
         return {}
     long = frame.melt("step", var_name="name", value_name="value").dropna()
     long["family"] = [family(name) for name in long["name"]]
-    charts: dict[str, alt.TopLevelMixin] = {}
+    charts: dict[str, alt.LayerChart | alt.FacetChart] = {}
     for key, part in long.groupby("family", sort=False):
         names = list(dict.fromkeys(part["name"]))
         base = alt.Chart(part).encode(
             x=alt.X("step:Q", title="epoch", axis=alt.Axis(tickMinStep=1, format="d")),
             y=alt.Y("value:Q", title=str(key), scale=alt.Scale(zero=False)),
             color=alt.Color(
-                "name:N", title=None, sort=names, scale=alt.Scale(range=SERIES), legend=_legend(len(names))
+                "name:N", title=None, sort=names, scale=alt.Scale(range=SERIES), legend=alt.Legend(orient="bottom")
             ),
             tooltip=["name:N", alt.Tooltip("step:Q", title="epoch"), alt.Tooltip("value:Q", format=".4g")],
         )
@@ -101,7 +106,12 @@ def counts(rows: pd.DataFrame, category: str, colour: str, n: str = "items") -> 
         .encode(
             y=alt.Y(f"{category}:N", title=None, sort=None, axis=alt.Axis(labelLimit=220)),
             x=alt.X(f"{n}:Q", title=n),
-            color=alt.Color(f"{colour}:N", title=None, scale=alt.Scale(domain=names, range=palette)),
+            color=alt.Color(
+                f"{colour}:N",
+                title=None,
+                scale=alt.Scale(domain=names, range=palette),
+                legend=alt.Legend(orient="bottom") if len(names) > 1 else None,
+            ),
             tooltip=[f"{category}:N", f"{colour}:N", f"{n}:Q"],
         )
         .properties(height=alt.Step(26))

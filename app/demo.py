@@ -9,6 +9,7 @@ import argparse
 import base64
 import json
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from html import escape
@@ -55,8 +56,12 @@ def build(workbench: Workbench) -> gr.Blocks:
                 gr.render(inputs=[tabs], show_progress="hidden")(draw_tabs)
                 with gr.Accordion("The whole answer as JSON", open=False):
                     document = gr.Code(language="json", lines=8, max_lines=24, show_label=False)
+
+        def run(file: str | None, anyway: bool) -> Iterator[tuple[Any, ...]]:
+            yield from answers(file, anyway, workbench)
+
         start.click(
-            lambda file, anyway: answers(file, anyway, workbench),
+            run,
             inputs=[upload, whole],
             outputs=[upload, state, verdict, stages, timeline, tabs, document],
             show_progress="hidden",
@@ -126,7 +131,7 @@ def page_of(
     note = f'<p class="aw aw-why">{escape(said)}</p>' if said else ""
     if analysis is None:
         return None, note, EMPTY if not said else "", "", gr.Plot(visible=False), [], ""
-    warnings = cards.notes(analysis.warnings) if analysis.warnings else ""
+    warnings = cards.notes([sentence for sentence in analysis.warnings if sentence != analysis.reason])
     facts = cards.facts(cards.media_facts(analysis))
     strip = cards.stage_strip(analysis, titles or {}, analysis.complete) if analysis.faces else ""
     chart = timeline_of(analysis)
@@ -142,7 +147,7 @@ def page_of(
     )
 
 
-def timeline_of(analysis: Analysis) -> alt.TopLevelMixin | None:
+def timeline_of(analysis: Analysis) -> alt.LayerChart | alt.FacetChart | None:
     """p_fake over a clip, or None for a picture."""
     series = {f"face {face.face + 1}": face.timeline for face in analysis.faces if len(face.timeline) > 1}
     step = cards.decider(analysis)
@@ -179,11 +184,11 @@ def tabs_of(analysis: Analysis, folder: Path, titles: dict[str, str]) -> list[tu
 
 def evidence_html(item: Evidence, folder: Path) -> str:
     """One map with its caption and caveat."""
-    figures = cards.facts({name.replace("_", " "): f"{value:.3g}" for name, value in item.values.items()})
+    path = analyses.inside(folder, item.file)
     return (
-        '<div class="aw" style="display:inline-block;vertical-align:top;width:240px;margin:0 1rem 1rem 0">'
-        f"{picture(analyses.inside(folder, item.file), item.title, 240)}<div><b>{escape(item.title)}</b></div>"
-        f'<div>{escape(item.caption)}</div><div class="aw-quiet">{escape(item.caveat)}</div>{figures}</div>'
+        '<div style="display:flex;flex-wrap:wrap;gap:1rem;margin:0 0 1rem">'
+        f"<div>{picture(path, item.title, 240)}</div>"
+        f'<div style="flex:1 1 240px">{cards.evidence_words(item)}</div></div>'
     )
 
 
@@ -209,6 +214,9 @@ def look() -> gr.themes.Base:
 
 def serve(settings: Settings, port: int | None = None, host: str | None = None) -> None:
     """Run the demo until it is stopped."""
+    cache = settings.workspace.root / "demo-cache"
+    shutil.rmtree(cache, ignore_errors=True)  # what a stopped demo left behind
+    os.environ["GRADIO_TEMP_DIR"] = str(cache)
     page = build(Workbench.open(settings)).queue(api_open=False, max_size=64)
     page.launch(
         server_name=host or settings.host, server_port=settings.demo_port if port is None else port,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -45,9 +46,8 @@ def state_chip(state: str) -> str:
 def plain_markdown(text: str) -> str:
     """Markdown of a file with everything that could fetch, link or run taken out: pictures, links, HTML, formulas,
     and Streamlit's own `:word:` directives. Headings, lists, tables and emphasis stay."""
-    for sign in "\\[]<>!$":
-        text = text.replace(sign, f"\\{sign}") if sign != "\\" else text.replace("\\", "\\\\")
-    return text.replace("://", ":\u200b//").replace(":", "\\:").replace("\\:\u200b//", "\\:\u200b//")
+    text = re.sub(r"([\\\[\]<>!$@])", r"\\\1", text)
+    return re.sub(r":(?=[A-Za-z])", r"\:", text.replace("://", ":\\//").replace("www.", "www\\."))
 
 
 def when(moment: datetime | str | float | None) -> str:

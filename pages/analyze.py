@@ -27,8 +27,8 @@ def render() -> None:
         left, right = st.columns([1, 2], gap="large")
     with left:
         upload(workbench)
-        sample_media(workbench)
         history(workbench)
+        sample_media(workbench)
     with right:
         card(workbench)
 
@@ -74,9 +74,9 @@ def sample_media(workbench: Workbench) -> None:
     found = samples()
     if not found:
         return
-    st.subheader("Or try a sample", anchor=False)
+    box = st.expander("Samples to try", expanded="job" not in st.query_params)
     for start in range(0, len(found), 3):
-        for column, sample in zip(st.columns(3), found[start : start + 3], strict=False):
+        for column, sample in zip(box.columns(3), found[start : start + 3], strict=False):
             with column:
                 st.image(str(sample.thumbnail), width="stretch")
                 if st.button(sample.title, key=f"sample-{sample.name}", help=sample.about, width="stretch"):
@@ -89,11 +89,10 @@ def sample_media(workbench: Workbench) -> None:
 
 def history(workbench: Workbench) -> None:
     """Recent analyses, newest first."""
-    recent = workbench.jobs(kind="analyze", limit=8)
+    recent = workbench.jobs(kind="analyze", limit=12)
     if not recent:
         return
-    st.subheader("Recent", anchor=False)
-    box = st.container(gap=None)
+    box = st.popover("Recent analyses", width="stretch").container(gap=None)
     for job in recent:
         name = Path(job.spec["files"][0]).name
         document = job.part or {}

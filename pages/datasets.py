@@ -50,8 +50,8 @@ def prepare_form(workbench: Workbench) -> None:
 def card(item: ArtifactView) -> None:
     """Counts, warnings, pictures of one data set."""
     summary = item.summary
-    for warning in summary.get("warnings", []):
-        widgets.notice([warning])
+    if summary.get("warnings"):
+        widgets.notice(summary["warnings"])
     tiles = (("items", "items"), ("real", "real"), ("fake", "fake"), ("groups", "independent groups"))
     for column, (key, label) in zip(st.columns(4), tiles, strict=True):
         column.metric(label, f"{summary.get(key, 0):,}")
@@ -119,5 +119,4 @@ def grid(rows: pd.DataFrame) -> None:
                     st.image(str(path), width="stretch")
                 else:
                     st.caption(widgets.plain_markdown(path.name))
-                words = f"{'fake' if row['label'] else 'real'}{': ' + row['method'] if row['method'] else ''}"
-                st.caption(widgets.plain_markdown(words))
+                st.caption(widgets.plain_markdown((row["method"] or "fake") if row["label"] else "real"))

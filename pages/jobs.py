@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pandas as pd
 import streamlit as st
 
-from app import cards, charts, session, widgets
+from app import cards, charts, navigation, session, widgets
 from app.navigation import PageInfo
 from jobs.client import Workbench
 from jobs.kind import kinds
@@ -151,29 +151,41 @@ def details(job: JobView, workbench: Workbench) -> None:
     with right:
         st.subheader("Log", anchor=False)
         log = workbench.log_tail(job.id)
-        st.code(log or "nothing written yet", language=None, height=280)
+        st.code(log or "nothing written", language=None, height=280 if log else "content")
+
+
+QUIET_CURVES = ("lr", "seconds")
 
 
 def curves(rows: list[dict]) -> None:
-    """Every family of figures as a chart, two a row."""
-    drawn = list(charts.training_curves(rows).items())
+    """Every family of figures as a chart; those that say nothing of quality are folded away."""
+    drawn = charts.training_curves(rows)
+    chart_grid([chart for name, chart in drawn.items() if name not in QUIET_CURVES])
+    rest = [chart for name, chart in drawn.items() if name in QUIET_CURVES]
+    if rest:
+        with st.expander("Learning rate and time"):
+            chart_grid(rest)
+
+
+def chart_grid(drawn: list) -> None:
+    """Charts, two a row."""
     for start in range(0, len(drawn), 2):
-        for column, (_, chart) in zip(st.columns(2), drawn[start : start + 2], strict=False):
+        for column, chart in zip(st.columns(2), drawn[start : start + 2], strict=False):
             column.altair_chart(chart, width="stretch")
 
 
 def result(job: JobView) -> None:
-    """What a finished job gave: a sentence, figures, artefacts."""
+    """What a finished job gave: a sentence, plain figures, artefacts; the rest as JSON."""
     if not job.result:
         return
     st.subheader("Result", anchor=False)
     st.text(job.result.get("message", ""))
     values = job.result.get("values") or {}
-    if values:
-        st.html(cards.facts({label(name): widgets.figure(value) for name, value in values.items()}))
-    for item in job.result.get("produced", []):
-        st.html(cards.facts({item["kind"]: f"{item['name']} ({item['path']})"}))
-
-
-def label(name: str) -> str:
-    return name.replace("_", " ")
+    plain = {name: value for name, value in values.items() if not isinstance(value, dict | list)}
+    made = {item["kind"]: f"{item['name']}, in {item['path']}" for item in job.result.get("produced", [])}
+    st.html(cards.facts({name.replace("_", " "): widgets.figure(value) for name, value in plain.items()} | made))
+    if len(plain) < len(values):
+        with st.expander("Everything it gave"):
+            st.json(values, expanded=1)
+    if job.kind == "analyze" and st.button("Show the verdict", icon=":material/arrow_forward:"):
+        navigation.go_to("analyze", job=job.id)

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import shutil
 import zipfile
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 import core
 from core.artifacts.bundle import MANIFEST, BundleError, open_bundle, read_policy
 from core.artifacts.bundle_schema import BundleManifest, Member
-from core.artifacts.files import atomic_folder, atomic_path, read_json, sha256_file, write_bytes, write_json, write_text
+from core.artifacts.card import model_card
+from core.artifacts.files import atomic_folder, atomic_path, read_json, sha256_file, write_bytes, write_text
 from core.artifacts.workspace import Workspace
 from core.cascade.spec import ExportSpec
+from core.cascade.thresholds import thresholds_document
 from core.cascade.types import CascadePolicy
 from core.progress import Reporter
 
 STACK_RUN = "run.json"
+HALF = "Weights are stored as float16: scores differ from the training run's by about 1e-3."
 
 
 def seal(
@@ -64,9 +68,13 @@ def export(spec: ExportSpec, workspace: Workspace, report: Reporter) -> Path:
         shutil.copytree(stack / "stack", folder / "stack")
         shutil.copyfile(stack / "predictions.parquet", folder / "predictions.parquet")
         write_text(folder / "policy.json", policy.to_json())
-        write_json(folder / "thresholds.json", stage1_thresholds(policy, folder / "predictions.parquet"))
+        table = pd.read_parquet(folder / "predictions.parquet")
+        write_text(folder / "thresholds.json", thresholds_document(policy, table, [m.name for m in members]).to_json())
         created_at = datetime.now(UTC).isoformat(timespec="seconds")
-        card = model_card(spec, text, members, policy, read_json(stack / "stack_report.json"), folder)
+        weights = {path.relative_to(folder).as_posix(): sha256_file(path) for path in _files(folder)}
+        notes = [HALF] if spec.half else []
+        intro = text.strip() or f"# {spec.name} {spec.version}"
+        card = model_card(intro, members, policy, table, read_json(stack / "stack_report.json"), weights, notes)
         write_text(folder / "card.md", card)
         seal(
             folder,
@@ -142,103 +150,6 @@ def copy_weights(source: Path, expected: str, folder: Path, *, half: bool) -> No
         if is_float and not np.isfinite(narrow[key]).all():
             raise BundleError(f"{source}: {key} does not fit into float16; export without `half`")
     write_bytes(target, save(narrow))
-
-
-def stage1_thresholds(policy: CascadePolicy, predictions: Path) -> dict[str, Any]:
-    """thresholds.json: stage 1's exit as real, with its figures on val_calib and a sweep over confidences of real.
-
-    leakage = fakes released as real / all fakes; filtration = released as real / all; both of val_calib's items."""
-    import numpy as np
-    import pandas as pd
-
-    table = pd.read_parquet(predictions)
-    table = table[table["split"] == "val_calib"]
-    p_fake, labels = table["p_stage1"].to_numpy(), table["label"].to_numpy()
-    sweep = []
-    for confidence in (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.96, 0.97, 0.98, 0.99, 0.995):
-        sweep.append({"confidence_of_real": confidence, **_exit_figures(p_fake, labels, 1 - confidence)})
-    chosen = policy.stage1.real_below
-    guarantee = next((g for g in policy.guarantees if g.stage == "stage1" and g.side == "real"), None)
-    figures = _exit_figures(p_fake, labels, chosen) if chosen is not None else _exit_figures(p_fake, labels, -1.0)
-    return {
-        "active_exit_policy": policy.active_exit_policy,
-        "exit_threshold": chosen,
-        "fnr_on_exits": figures["fnr_on_exits"],
-        "leakage": figures["leakage"],
-        "filtration": figures["filtration"],
-        "coverage": float(1 - np.asarray(figures["filtration"])),
-        "exit_accuracy": figures["exit_accuracy"],
-        "target": guarantee.target if guarantee else None,
-        "bound": guarantee.bound if guarantee else None,
-        "n": guarantee.groups if guarantee else len(labels),
-        "sweep": sweep,
-    }
-
-
-def _exit_figures(p_fake: Any, labels: Any, threshold: float) -> dict[str, float | int | None]:
-    """Counts at one threshold; a rate over nothing is None, not 0."""
-    out = p_fake <= threshold
-    exited, fakes = int(out.sum()), int(labels.sum())
-    leaked = int(labels[out].sum())
-    return {
-        "exited": exited,
-        "filtration": exited / len(labels) if len(labels) else None,
-        "leakage": leaked / fakes if fakes else None,
-        "fnr_on_exits": leaked / exited if exited else None,
-        "exit_accuracy": 1 - leaked / exited if exited else None,
-    }
-
-
-def model_card(
-    spec: ExportSpec, text: str, members: list[Member], policy: CascadePolicy, figures: Mapping[str, Any], folder: Path
-) -> str:
-    """card.md: the author's words first, then what the project itself can vouch for: figures, exits, hashes."""
-    lines = [text.strip() or f"# {spec.name} {spec.version}", "", "## Members", ""]
-    lines += ["| member | detector | role | GFLOP an item | input |", "|---|---|---|---|---|"]
-    for m in members:
-        lines.append(
-            f"| {m.name} | {m.title} | {m.role} | {m.gflops:.3g} | {m.input.size} px, box x{m.input.crop_scale} |"
-        )
-    lines += ["", "## Figures on the test split", ""]
-    lines += _figure_table(figures)
-    lines += ["", "## Exits of the policy", "", "| stage | leaves as real at or under | leaves as fake at or over |"]
-    lines.append("|---|---|---|")
-    rows = [("stage1", policy.stage1), *((e.name, e.exits) for e in policy.experts), ("stage3", policy.final)]
-    for name, exits in rows:
-        lines.append(f"| {name} | {_number(exits.real_below)} | {_number(exits.fake_above)} |")
-    for g in policy.guarantees:
-        lines.append(f"\n- {g.stage}, {g.side}: {g.method}, {_promise(g)}{' ' + g.note if g.note else ''}")
-    lines += ["", "## Limits and leakage, stated", ""]
-    lines += [f"- {note}" for note in figures.get("notes", [])]
-    if spec.half:
-        lines.append("- Weights are stored as float16: scores differ from the training run's by about 1e-3.")
-    lines += ["", "## Weights", "", "| file | SHA-256 |", "|---|---|"]
-    for path in _files(folder):
-        if path.suffix in (".safetensors", ".txt"):
-            lines.append(f"| {path.relative_to(folder).as_posix()} | `{sha256_file(path)}` |")
-    return "\n".join(lines) + "\n"
-
-
-def _figure_table(figures: Mapping[str, Any]) -> list[str]:
-    """Markdown rows of stack_report.json's comparison: AUROC with its interval by method."""
-    lines = ["| what | AUROC | 95 % interval | items | groups |", "|---|---|---|---|---|"]
-    for row in figures["comparison"]:
-        low, high = row["interval"]
-        lines.append(
-            f"| {row['name']} | {row['auroc']:.3f} | {low:.3f} to {high:.3f} | {row['items']} | {row['groups']} |"
-        )
-    return lines
-
-
-def _number(value: float | None) -> str:
-    return "no exit" if value is None else f"{value:.4f}"
-
-
-def _promise(g: Any) -> str:
-    observed = "nobody exited, so the error rate is unknown" if g.observed is None else f"observed {g.observed:.4f}"
-    if g.confidence is None or g.bound is None:
-        return f"{observed}, no guarantee, {g.groups} groups."
-    return f"{observed}, at most {g.bound:.4f} with confidence {g.confidence:.2f}, {g.groups} groups."
 
 
 def pack(folder: Path, archive: Path) -> Path:

@@ -48,7 +48,8 @@ class LoadedMember:
     def inputs(self, crops: np.ndarray) -> Tensor:
         """(N, H, W, 3) uint8 crops -> (N, 3, size, size) float32 on the device, normalised as in evaluation."""
         batch = torch.tensor(crops).permute(0, 3, 1, 2)
-        return normalise(resize_uint8(batch, self.input.size), self.input).to(self.device)
+        inputs = normalise(resize_uint8(batch, self.input.size), self.input).to(self.device)
+        return inputs.contiguous(memory_format=torch.channels_last)
 
     @torch.inference_mode()
     def score(self, crops: np.ndarray) -> Scores:
@@ -100,7 +101,7 @@ def _load_member(bundle: Bundle, member: Member, device: str) -> LoadedMember:
     detector = build_detector(member.detector, weights="none", **member.options)
     load_weights(detector, bundle.path / name, bundle.manifest.files[name])
     detector.input_spec = member.input
-    detector.eval().to(device)
+    detector.to(device=device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
     calibrator = load_calibrator(bundle.path / member.name / "calibrator.json")
     return LoadedMember(member.name, member.title, member.role, member.input, detector, calibrator, device)
 

@@ -177,7 +177,7 @@ class Cascade:
         try:
             scores = member.score(unit.crops(member.input))
             pooled = float(np.mean(scores.log_odds, dtype=np.float64))
-            embedding = np.mean(scores.embedding, axis=0, dtype=np.float64)
+            embedding: np.ndarray = np.asarray(np.mean(scores.embedding, axis=0, dtype=np.float64))
             p_fake = float(member.p_fake(np.array([pooled]))[0])
             frames = np.asarray(member.p_fake(np.asarray(scores.log_odds, np.float64)), np.float64)
             if not (np.isfinite([pooled, p_fake]).all() and np.isfinite(embedding).all() and np.isfinite(frames).all()):

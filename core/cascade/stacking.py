@@ -183,12 +183,12 @@ class _Way:
         import lightgbm
 
         projections = self.project(rows)
-        inner, watch = hold_out(rows, groups, y, self.spec.seed)
+        inner, _ = hold_out(rows, groups, y, self.spec.seed)
         table = self.features(rows, projections)
         here = np.isin(rows, inner)
         train = lightgbm.Dataset(table[here], y[rows[here]])
         valid = lightgbm.Dataset(table[~here], y[rows[~here]], reference=train)
-        stop = [lightgbm.early_stopping(EARLY_STOPPING, verbose=False)] if len(watch) else []
+        stop: list[Callable[..., Any]] = [lightgbm.early_stopping(EARLY_STOPPING, verbose=False)]
         booster = lightgbm.train(self.parameters, train, self.spec.rounds, valid_sets=[valid], callbacks=stop)
         rounds = booster.best_iteration or booster.current_iteration()
         return lambda asked: _raw(booster, self.features(asked, projections), rounds), rounds

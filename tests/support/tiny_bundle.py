@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from core.artifacts.bundle_export import seal, stage1_thresholds
+from core.artifacts.bundle_export import seal
 from core.artifacts.bundle_schema import Member
-from core.artifacts.files import atomic_folder, write_json, write_text
+from core.artifacts.files import atomic_folder, write_text
 from core.cascade.cascade import calibrated_log_odds
 from core.cascade.meta import feature_names, feature_table, fit_projection, save_meta
+from core.cascade.thresholds import thresholds_document
 from core.cascade.types import CascadePolicy, Exits, ExpertExits
 
 TINY = {"stage1": "efficientnet_tiny", "texture": "efficientnet_tiny_texture", "other": "byobnet_tiny"}
@@ -92,7 +93,7 @@ def build_tiny_bundle(folder: Path, policy: CascadePolicy | None = None, seed: i
         table["p_stack"] = _write_stack(work, list(TINY), calibrated, embeddings, labels)
         table.to_parquet(work / "predictions.parquet", index=False)
         write_text(work / "policy.json", policy.to_json())
-        write_json(work / "thresholds.json", stage1_thresholds(policy, work / "predictions.parquet"))
+        write_text(work / "thresholds.json", thresholds_document(policy, table, list(TINY)).to_json())
         write_text(work / "card.md", "# Tiny\n\nRandom weights, for tests only.\n")
         seal(work, name="tiny", version="1", members=members, stacked=True, created_at=policy.created_at)
     return folder

@@ -255,7 +255,15 @@ def test_export_gives_a_bundle_that_scores_as_its_runs_do(workspace, tmp_path):
     bundle = open_bundle(folder)
     card = bundle.card
     assert card.startswith("# Squares")
-    for said in ("AUROC", "stage 3", "frozen", bundle.manifest.files["stage1/weights.safetensors"]):
+    for said in (
+        "AUROC",
+        "stage 3",
+        "frozen",
+        "| plain |",
+        "leakage",
+        "GFLOP an item against",
+        bundle.manifest.files["stage1/weights.safetensors"],
+    ):
         assert said in card
     assert bundle.thresholds["exit_threshold"] == bundle.policy.stage1.real_below
     manifest = open_dataset("squares", workspace).select("test")
@@ -263,6 +271,31 @@ def test_export_gives_a_bundle_that_scores_as_its_runs_do(workspace, tmp_path):
     picture = load_square(manifest.file(manifest.frame["path"].iloc[0]), cache_side(64))[None]
     scores = bundle.load("cpu").member("stage1").score(picture)
     assert scores.log_odds[0] == pytest.approx(expected.log_odds[0], abs=1e-4)
+
+
+def test_the_cascade_does_what_the_table_says(workspace, tmp_path):
+    """Every test picture through the loaded bundle: the same verdicts, ways and costs as `simulate` on the table."""
+    from core.cascade.simulate import simulate
+    from core.data.dataset import cache_side, load_square
+    from core.data.manifest import open_dataset
+
+    bundle = open_bundle(export_bundle(ExportSpec(stack="stack", out=str(tmp_path / "b")), workspace))
+    table = bundle.predictions[bundle.predictions["split"] == "test"].reset_index(drop=True)
+    expected = simulate(table, bundle.policy, "stage1")
+    manifest = open_dataset("squares", workspace).select("test")
+    assert list(manifest.frame["sample_id"]) == list(table["sample_id"])
+    loaded = bundle.load("cpu")
+    units = []
+    for path in manifest.frame["path"]:
+        crop = load_square(manifest.file(path), cache_side(64))[None]
+        units.append(Unit(lambda spec, crop=crop: crop, [0.0]))
+    results = Cascade(loaded.members, bundle.policy, loaded.meta).run(units)
+    assert [r.decision.verdict for r in results] == list(expected["verdict"])
+    assert [r.decision.decided_by for r in results] == list(expected["decided_by"])
+    asked = [sum(s.status == "scored" and s.stage != "stage3" for s in r.steps) for r in results]
+    assert asked == list(expected["asked"])
+    assert len(set(expected["decided_by"])) > 1
+    np.testing.assert_allclose([r.decision.p_fake for r in results], expected["p_fake"], atol=1e-3)
 
 
 def test_half_weights_are_half_the_size_and_score_nearly_the_same(workspace, tmp_path):

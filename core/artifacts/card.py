@@ -1,0 +1,166 @@
+"""The model card's generated part: what the project itself can vouch for, from the stack's report and predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from core.artifacts.bundle_schema import Member
+from core.cascade.cost import cascade_cost
+from core.cascade.simulate import simulate
+from core.cascade.types import CascadePolicy, Exits, Guarantee
+from core.evaluate.intervals import wilson
+from core.evaluate.thresholds import threshold_rows
+
+CONFIDENCES = (0.90, 0.95, 0.98, 0.99)
+
+
+def model_card(
+    intro: str,
+    members: Sequence[Member],
+    policy: CascadePolicy,
+    table: pd.DataFrame,
+    report: Mapping[str, Any],
+    hashes: Mapping[str, str],
+    notes: Sequence[str] = (),
+) -> str:
+    """card.md: the author's words first, then members, figures on test, exits and promises, limits, hashes.
+
+    table: predictions.parquet; report: stack_report.json; hashes: relative path -> SHA-256."""
+    test = table[table["split"] == "test"].reset_index(drop=True)
+    blocks = [
+        [intro],
+        ["## Members", *_members(members)],
+        ["## Figures on the test split", *_comparison(report["comparison"])],
+        ["### By source", BY_SOURCE, "", *_by_source(report.get("by_source", {}))],
+        ["### Stage 1 as a filter", *_filter(test)] if len(test) else [],
+        ["### The whole cascade under this policy", *_cascade(test, policy, members)] if len(test) else [],
+        ["## Exits of the policy", *_exits(policy), "", *[_promise(g) for g in policy.guarantees]],
+        ["## Limits and leakage, stated", *[f"- {note}" for note in [*report.get("notes", []), *notes]]],
+        ["## Files", "| file | SHA-256 |", "|---|---|", *[f"| {n} | `{h}` |" for n, h in sorted(hashes.items())]],
+    ]
+    return "\n\n".join("\n".join(_spaced(block)) for block in blocks if block) + "\n"
+
+
+BY_SOURCE = "AUROC of each source against all test items of the other class (a source mostly holds one label)."
+
+
+def _spaced(block: list[str]) -> list[str]:
+    """A blank line after each heading."""
+    return [line + "\n" if line.startswith("##") else line for line in block]
+
+
+def _members(members: Sequence[Member]) -> list[str]:
+    rows = ["| member | detector | role | GFLOP an item | CPU s an item | input |", "|---|---|---|---|---|---|"]
+    for m in members:
+        seconds = "" if m.seconds is None else f"{m.seconds:.3f}"
+        eats = f"{m.input.size} px, box x{m.input.crop_scale:g}"
+        rows.append(f"| {m.name} | {m.title} | {m.role} | {m.gflops:.3g} | {seconds} | {eats} |")
+    return rows
+
+
+def _comparison(figures: Sequence[Mapping[str, Any]]) -> list[str]:
+    if not figures:
+        return ["The data set has no test split: there are no figures."]
+    rows = ["| what | AUROC | 95 % interval (groups) | F1 at 0.5 | ECE | NLL | items | groups |"]
+    rows.append("|---|---|---|---|---|---|---|---|")
+    for f in figures:
+        between = "" if f["interval"] is None else f"{f['interval'][0]:.3f} to {f['interval'][1]:.3f}"
+        shown = [number(f[name]) for name in ("f1", "ece", "nll")]
+        rows.append(
+            f"| {f['name']} | {number(f['auroc'])} | {between} | {' | '.join(shown)} | {f['items']} | {f['groups']} |"
+        )
+    return rows
+
+
+def _by_source(figures: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    if not figures:
+        return []
+    ways = list(figures)
+    sources = figures[ways[0]]
+    rows = [f"| source | items | fakes | {' | '.join(ways)} |", "|---" * (3 + len(ways)) + "|"]
+    for source, first in sources.items():
+        shown = [number(figures[way][source]["auroc"]) for way in ways]
+        rows.append(f"| {source} | {first['items']} | {first['fakes']} | {' | '.join(shown)} |")
+    return rows
+
+
+def _filter(test: pd.DataFrame) -> list[str]:
+    """Filtration and leakage of stage 1 at the customary confidences of real."""
+    y, p = test["label"].to_numpy(np.int64), test["p_stage1"].to_numpy(np.float64)
+    rows = [
+        "| confidence of real | filtration (leave / all) | leakage (fakes that leave / all fakes) |",
+        "|---|---|---|",
+    ]
+    for row in threshold_rows(p, y, test["group"].astype(str).to_numpy(), CONFIDENCES):
+        rows.append(f"| {row['threshold']:.2f} | {_share(row['filtration'])} | {_share(row['leakage'])} |")
+    return rows
+
+
+def _share(figure: Mapping[str, Any]) -> str:
+    if figure["value"] is None:
+        return "unknown"
+    between = "" if figure["low"] is None else f" ({figure['low']:.3f} to {figure['high']:.3f})"
+    return f"{figure['value']:.3f}{between}, {figure['numerator']} / {figure['denominator']}"
+
+
+def _cascade(test: pd.DataFrame, policy: CascadePolicy, members: Sequence[Member]) -> list[str]:
+    """What a visitor meets: who decides, how often rightly, how often nobody does, and what it costs."""
+    order = ["stage1", *(expert.name for expert in policy.experts)]
+    way = simulate(test, policy, "stage1")
+    n, y = len(test), test["label"].to_numpy(np.int64)
+    rows = ["| decided by | items | share | right when decided |", "|---|---|---|---|"]
+    for stage in ("stage1", "stage2", "stage3"):
+        here = (way["decided_by"] == stage).to_numpy()
+        spoken = here & way["verdict"].isin(["real", "fake"]).to_numpy()
+        right = int(((way["verdict"] == "fake").to_numpy().astype(int) == y)[spoken].sum())
+        rows.append(f"| {stage} | {int(here.sum())} | {here.mean():.3f} | {_of(right, int(spoken.sum()))} |")
+    unsure = int((way["verdict"] == "uncertain").sum())
+    fakes, reals = int(y.sum()), int(n - y.sum())
+    as_real = int(((way["verdict"] == "real").to_numpy() & (y == 1)).sum())
+    as_fake = int(((way["verdict"] == "fake").to_numpy() & (y == 0)).sum())
+    cost = cascade_cost({m.name: m.gflops for m in members}, order, way["asked"])
+    rows += [
+        "",
+        f"- Uncertain: {_of(unsure, n)}.",
+        f"- Fakes called real: {_of(as_real, fakes)} of all fakes.",
+        f"- Reals called fake: {_of(as_fake, reals)} of all reals.",
+        f"- Cost: {cost['cost']:.3g} GFLOP an item against {cost['cost_of_experts']:.3g} for all experts on "
+        f"every item: {cost['speed_up']:.2f} times less.",
+    ]
+    return rows
+
+
+def _of(part: int, whole: int) -> str:
+    between = wilson(part, whole)
+    if between is None:
+        return "nobody"
+    return f"{part / whole:.3f} ({between[0]:.3f} to {between[1]:.3f}), {part} / {whole}"
+
+
+def _exits(policy: CascadePolicy) -> list[str]:
+    stages: list[tuple[str, Exits]] = [("stage1", policy.stage1)]
+    stages += [(expert.name, expert.exits) for expert in policy.experts]
+    stages.append(("stage3", policy.final))
+    rows = ["| stage | leaves as real at or under | leaves as fake at or over |", "|---|---|---|"]
+    for name, exits in stages:
+        rows.append(f"| {name} | {number(exits.real_below, 'no exit')} | {number(exits.fake_above, 'no exit')} |")
+    return rows
+
+
+def _promise(g: Guarantee) -> str:
+    observed = "nobody left, so the error rate is unknown" if g.observed is None else f"observed {g.observed:.4f}"
+    bound = "no guarantee"
+    if g.confidence is not None and g.bound is not None:
+        bound = f"at most {g.bound:.4f} with confidence {g.confidence:.2f}"
+    return f"- {g.stage}, {g.side}: {g.method}, {observed}, {bound}, {g.groups} groups.{' ' + g.note if g.note else ''}"
+
+
+def number(value: float | None, without: str = "") -> str:
+    """Three decimals, four under a hundredth."""
+    if value is None:
+        return without
+    return f"{value:.4f}" if abs(value) < 0.01 else f"{value:.3f}"

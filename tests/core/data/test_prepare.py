@@ -1,0 +1,151 @@
+"""`prepare` ends every file in its report, goes on where it stopped, and leaves whole folders or none."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from core.artifacts.workspace import Workspace
+from core.data import gather
+from core.data.face_types import FaceDetection
+from core.data.manifest import ManifestError, open_dataset
+from core.data.prepare import dataset_name, prepare
+from core.data.spec import PrepareSpec
+from core.progress import Cancelled, Silent
+
+
+class Stop(Silent):
+    """Cancels at the n-th word of progress."""
+
+    def __init__(self, after):
+        self.left = after
+
+    def progress(self, fraction, message):
+        assert 0 <= fraction <= 1
+        self.left -= 1
+        if self.left < 0:
+            raise Cancelled
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    return Workspace(tmp_path / "ws").create()
+
+
+@pytest.fixture
+def media(tmp_path):
+    root = tmp_path / "raw"
+    rng = np.random.default_rng(0)
+    for name, shape in {"real/a.png": (90, 120, 3), "real/b.png": (300, 200, 3), "fake/b.png": (300, 200, 3)}.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 255, shape, dtype=np.uint8)).save(root / name)
+    (root / "fake/swap").mkdir()
+    Image.fromarray(np.full((64, 64, 3), 128, np.uint8)).save(root / "fake/swap/c.jpg")
+    (root / "fake/notes.txt").write_text("no picture")
+    return root
+
+
+def test_folder_of_pictures(workspace, media):
+    folder = prepare(PrepareSpec(source=str(media)), workspace, Silent())
+    manifest = open_dataset("raw", workspace)
+    frame = manifest.frame.set_index("source")
+    assert frame["label"].to_dict() == {"real/a.png": 0, "real/b.png": 0, "fake/b.png": 1, "fake/swap/c.jpg": 1}
+    assert frame.loc["real/b.png", "group"] == frame.loc["fake/b.png", "group"] == "b"
+    assert (frame.loc["fake/swap/c.jpg", ["dataset", "method"]] == "swap").all()
+    for path in frame["path"]:
+        with Image.open(manifest.file(path)) as picture:
+            assert (picture.format, picture.size) == ("PNG", (256, 256))
+    report = pd.read_csv(folder / "report.csv", keep_default_na=False).set_index("file")
+    assert report["outcome"].to_dict() == {**dict.fromkeys(frame.index, "kept"), "fake/notes.txt": "refused"}
+    assert report.loc["fake/notes.txt", "code"] == "unsupported"
+    card = json.loads((folder / "dataset.json").read_text())
+    assert card["root"] == "."
+    assert card["sources"]["files"] == {"kept": 4, "refused": 1}
+
+
+def test_cancelled_work_is_resumed(workspace, media, monkeypatch):
+    spec = PrepareSpec(source=str(media), name="set")
+    with pytest.raises(Cancelled):
+        prepare(spec, workspace, Stop(after=3))
+    assert not (workspace.datasets / "set").exists()
+    taken = []
+    original = gather.take_in
+    monkeypatch.setattr(gather, "take_in", lambda s, *rest: (taken.append(s.name), original(s, *rest))[1])
+    folder = prepare(spec, workspace, Silent())
+    assert len(taken) == 2
+    assert len(open_dataset("set", workspace)) == 4
+    assert prepare(spec, workspace, Silent()) == folder
+    with pytest.raises(FileExistsError, match="choose another name"):
+        prepare(spec.model_copy(update={"seed": 1}), workspace, Silent())
+    assert [path.name for path in workspace.datasets.iterdir()] == ["set"]
+
+
+def test_another_spec_does_not_resume(workspace, media):
+    with pytest.raises(Cancelled):
+        prepare(PrepareSpec(source=str(media), name="set"), workspace, Stop(after=3))
+    prepare(PrepareSpec(source=str(media), name="set", seed=5), workspace, Silent())
+    assert len(open_dataset("set", workspace)) == 4
+
+
+def test_faces_are_cropped_counted_and_missed_by_name(workspace, media, monkeypatch):
+    sizes = {(90, 120): [20.0], (300, 200): [120.0, 40.0], (64, 64): []}
+
+    def fake_faces(rgb, detector, min_px):
+        assert detector == "mtcnn"
+        return [FaceDetection((10.0, 10.0, s, s), 0.9, None) for s in sizes[rgb.shape[:2]]]
+
+    monkeypatch.setattr(gather, "find_faces", fake_faces)
+    folder = prepare(PrepareSpec(source=str(media), detect_faces=True), workspace, Silent())
+    report = pd.read_csv(folder / "report.csv", keep_default_na=False).set_index("file")
+    assert report["outcome"].to_dict() == {
+        "real/a.png": "too_small",
+        "real/b.png": "kept",
+        "fake/b.png": "kept",
+        "fake/notes.txt": "refused",
+        "fake/swap/c.jpg": "no_face",
+    }
+    assert report.loc["real/b.png", "other_faces"] == 1
+    assert "20 pixels; at least 80" in report.loc["real/a.png", "sentence"]
+
+
+def test_nothing_kept_says_why(workspace, media, monkeypatch):
+    monkeypatch.setattr(gather, "find_faces", lambda *_, **__: [])
+    with pytest.raises(ValueError, match=r"none of 5 files gave a picture: 4 x no_face"):
+        prepare(PrepareSpec(source=str(media), detect_faces=True), workspace, Silent())
+
+
+def test_folder_without_fake(workspace, tmp_path):
+    (tmp_path / "odd" / "real").mkdir(parents=True)
+    with pytest.raises(ValueError, match="has no folder fake"):
+        prepare(PrepareSpec(source=str(tmp_path / "odd")), workspace, Silent())
+    with pytest.raises(FileNotFoundError, match="`demo` draws the demo set"):
+        prepare(PrepareSpec(source=str(tmp_path / "gone")), workspace, Silent())
+
+
+def test_manifest_pictures_stay_where_they_are(workspace, media):
+    (media / "manifest.csv").write_text("path,label\nreal/a.png,real\nfake/b.png,fake\n")
+    spec = PrepareSpec(source=str(media / "manifest.csv"), label_map="real=0,fake=1")
+    folder = prepare(spec, workspace, Silent())
+    assert folder.name == "raw"
+    manifest = open_dataset("raw", workspace)
+    assert manifest.root == media
+    assert manifest.frame["label"].tolist() == [0, 1]
+    assert not list(folder.glob("**/*.png"))
+    with pytest.raises(ManifestError, match="neither 0 nor 1"):
+        prepare(spec.model_copy(update={"label_map": "", "name": "other"}), workspace, Silent())
+    assert not (workspace.datasets / "other").exists()
+
+
+@pytest.mark.parametrize(
+    ("source", "name"), [("/x/faces.csv", "faces"), ("/x/My Set/manifest.csv", "my-set"), ("demo", "demo")]
+)
+def test_names_come_from_the_source(source, name):
+    assert dataset_name(PrepareSpec(source=source)) == name
+
+
+@pytest.mark.parametrize("name", [".", "..", ".hidden"])
+def test_names_that_hide_are_refused(name):
+    with pytest.raises(ValueError, match="no name for a data set"):
+        dataset_name(PrepareSpec(source="demo", name=name))

@@ -34,3 +34,19 @@ class Silent:
 
     def part(self, document: Mapping[str, Any]) -> None:
         pass
+
+
+class Within:
+    """A Reporter for one step of a larger work: its 0 to 1 becomes `start` to `end` of the whole."""
+
+    def __init__(self, report: Reporter, start: float, end: float) -> None:
+        self._report, self._start, self._end = report, start, end
+
+    def progress(self, fraction: float, message: str) -> None:
+        self._report.progress(self._start + (self._end - self._start) * fraction, message)
+
+    def metric(self, step: int, values: Mapping[str, float]) -> None:
+        self._report.metric(step, values)
+
+    def part(self, document: Mapping[str, Any]) -> None:
+        self._report.part(document)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from core.artifacts.files import sha256_file
 from core.artifacts.workspace import Workspace
 from core.predictions import Predictions
-from core.progress import Reporter
+from core.progress import Reporter, Within
 from core.spec import fingerprint
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def run_predictions(
     where = pick_device(device)
     detector = run.load_detector(str(where))
     report.progress(0.0, f"scoring {len(manifest)} items of {split} on {where}")
-    found = score(detector, manifest, workspace.root / "cache", batch_size=batch_size, device=where, report=report)
+    step = Within(report, 0.0, 0.9)
+    found = score(detector, manifest, workspace.root / "cache", batch_size=batch_size, device=where, report=step)
     found.save(kept)
     return found

@@ -1,0 +1,111 @@
+"""A policy judged as a whole on items that did not choose it: frozen thresholds, counts by group, exact intervals.
+
+The promises of a policy are a stage's own, and their sum over the stages is a loose bound on the cascade. This is the
+direct answer: replay the frozen policy on another split or data set and count. It holds for one policy fixed in
+advance; picking the best of several policies by their audits would need a fresh split again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from core.cascade.policy import require, table_fingerprint
+from core.cascade.simulate import simulate
+from core.cascade.types import CascadePolicy
+from core.evaluate.intervals import bootstrap_sums, clopper_pearson, group_codes, percentile
+from core.evaluate.metrics import ratio
+
+
+class ChoseIt(ValueError):
+    """A policy was about to be judged on the items that chose it."""
+
+
+def _item_rate(hit: np.ndarray, among: np.ndarray, codes: np.ndarray, groups: int, draws: int, seed: int) -> dict:
+    """hit / among over items, with the percentile interval over resampled groups."""
+    parts = {"numerator": int((hit & among).sum()), "denominator": int(among.sum())}
+    low = high = None
+    if parts["denominator"] and draws and groups > 1:
+        columns = np.stack((hit & among, among), 1).astype(np.float64)
+        drawn = bootstrap_sums(columns, codes, groups, draws, np.random.default_rng(seed))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            low, high = percentile(drawn[:, 0] / drawn[:, 1]) or (None, None)
+    return {"value": ratio(parts["numerator"], parts["denominator"]), **parts, "low": low, "high": high}
+
+
+def _group_rate(hit: np.ndarray, among: np.ndarray, codes: np.ndarray, confidence: float) -> dict:
+    """Groups with any hit / groups with any such item, with the exact interval."""
+    k, n = np.unique(codes[hit & among]).size, np.unique(codes[among]).size
+    low, high = clopper_pearson(k, n, confidence) or (None, None)
+    return {"value": ratio(k, n), "numerator": k, "denominator": n, "low": low, "high": high}
+
+
+def _figures(
+    way: pd.DataFrame, y: np.ndarray, groups: np.ndarray, draws: int, confidence: float, seed: int
+) -> dict[str, Any]:
+    codes, n_groups = group_codes(groups, y.size)
+    fake, real = y == 1, y == 0
+    as_real, as_fake = (way["verdict"] == "real").to_numpy(), (way["verdict"] == "fake").to_numpy()
+    decided = as_real | as_fake
+    right = (as_real & real) | (as_fake & fake)
+
+    def items(hit: np.ndarray, among: np.ndarray) -> dict[str, Any]:
+        return _item_rate(hit, among, codes, n_groups, draws, seed)
+
+    return {
+        "n": int(y.size),
+        "n_fake": int(fake.sum()),
+        "groups": n_groups,
+        "leakage": items(as_real, fake),
+        "false_alarms": items(as_fake, real),
+        "group_leakage": _group_rate(as_real, fake, codes, confidence),
+        "group_false_alarms": _group_rate(as_fake, real, codes, confidence),
+        "uncertain": items(~decided, np.ones(y.size, bool)),
+        "accuracy_when_decided": items(right, decided),
+        "decided_by": {
+            stage: items((way["decided_by"] == stage).to_numpy(), np.ones(y.size, bool))
+            for stage in ("stage1", "stage2", "stage3")
+        },
+    }
+
+
+def audit(
+    policy: CascadePolicy,
+    table: pd.DataFrame,
+    *,
+    split: str = "test",
+    stage1: str | None = None,
+    confidence: float = 0.95,
+    draws: int = 1000,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Replay `policy` on one split of a predictions table (empty: on all of it) and count, overall and by data set.
+
+    leakage: fakes called real / all fakes; false_alarms: reals called fake / all reals; both by item, with intervals
+    over resampled groups, and by group (any such item), with exact intervals; uncertain: no verdict / all; decided_by:
+    share a stage decides; accuracy_when_decided: right / decided. A rate over nothing has value None.
+    Raises ValueError when the split is not there, ChoseIt when these items chose the policy."""
+    require(table, ["sample_id", "label", "group", "dataset"])
+    if split:
+        require(table, ["split"])
+        table = table[table["split"] == split]
+    if table.empty:
+        raise ValueError(f"the predictions hold no item of split {split!r}")
+    if policy.data_fingerprint == table_fingerprint(table):
+        raise ChoseIt(f"policy {policy.name!r} was chosen on these {len(table)} items; audit it on another split")
+    way = simulate(table, policy, stage1)
+    y, groups = table["label"].to_numpy(np.int64), table["group"].astype(str).to_numpy()
+    of = table["dataset"].astype(str).to_numpy()
+    by_dataset = {}
+    for name in np.unique(of):
+        here = of == name
+        by_dataset[str(name)] = _figures(way[here], y[here], groups[here], draws, confidence, seed)
+    return {
+        "policy_id": policy.policy_id,
+        "split": split,
+        "confidence": confidence,
+        **_figures(way, y, groups, draws, confidence, seed),
+        "by_dataset": by_dataset,
+    }

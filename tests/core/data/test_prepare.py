@@ -13,6 +13,7 @@ from core.data.face_types import FaceDetection
 from core.data.manifest import ManifestError, open_dataset
 from core.data.prepare import dataset_name, prepare
 from core.data.spec import PrepareSpec
+from core.data.synth.clip import make_clip
 from core.progress import Cancelled, Silent
 
 
@@ -63,6 +64,25 @@ def test_folder_of_pictures(workspace, media):
     card = json.loads((folder / "dataset.json").read_text())
     assert card["root"] == "."
     assert card["sources"]["files"] == {"kept": 4, "refused": 1}
+
+
+def test_clips_become_spaced_frames_of_one_group(workspace, tmp_path):
+    root = tmp_path / "clips"
+    for place, donor in (("real/p3.mp4", None), ("fake/p3.mp4", 8)):
+        make_clip(root / place, 0, 3, donor, seconds=2.0, fps=4, width=160, height=120, side=64)
+    prepare(PrepareSpec(source=str(root), every_seconds=0.5, max_faces=50), workspace, Silent())
+    frame = open_dataset("clips", workspace).frame
+    assert frame.groupby("source").size().to_dict() == {"real/p3.mp4": 4, "fake/p3.mp4": 4}
+    assert frame.loc[frame["label"] == 0, "time"].tolist() == [0.0, 0.5, 1.0, 1.5]
+    assert set(frame["group"]) == {"p3"}
+    prepare(PrepareSpec(source=str(root), name="few", every_seconds=0.1, max_faces=3), workspace, Silent())
+    assert open_dataset("few", workspace).frame.groupby("source").size().max() == 3
+
+
+def test_folders_can_be_groups(workspace, media):
+    folder = prepare(PrepareSpec(source=str(media), group_by="folder"), workspace, Silent())
+    frame = open_dataset(folder.name, workspace).frame.set_index("source")
+    assert frame.loc["fake/swap/c.jpg", "group"] == "swap"
 
 
 def test_cancelled_work_is_resumed(workspace, media, monkeypatch):

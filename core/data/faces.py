@@ -49,7 +49,8 @@ def crop_face(rgb: np.ndarray, box: tuple[float, float, float, float], scale: fl
 def face_quality(crop: np.ndarray, found: FaceDetection | None = None) -> dict[str, float]:
     """How fit a crop (S, S, 3) uint8 is to be judged.
 
-    sharpness: variance of the Laplacian of the grey crop brought to 128 px (under about 20 it is blurred);
+    sharpness: variance of the Laplacian of the grey crop brought to 128 px (400 crops of 256 px: median 303, 1 % under
+    41; blurred by a Gaussian of 2, 4 and 6 px: medians 42, 9 and 4);
     brightness and contrast: mean and standard deviation of the grey crop, 0 to 255; with `found` also size_px (longer
     side of its box) and, where it has landmarks, yaw: rough turn of the head in degrees, 0 frontal, from the place of
     the nose between the eyes."""

@@ -9,6 +9,10 @@ of t that never falls: `group_extremes` holds all that is needed about one side.
 still count here as if they had come through. The bound of a stage therefore holds whatever the earlier thresholds are,
 though they were chosen on the same data; what it bounds is a share of *all* groups of the class, and the leakage of a
 whole cascade is at most the sum over its stages, each at its own confidence.
+
+Thresholds are on calibrated p_fake, and the calibrator may have been fitted on the same items. That is harmless: it
+keeps the order of items, and the error rate only grows with the threshold. So an exit that errs too often though few
+errors were seen means few errors at the fixed raw score where the rate meets the target, which the binomial bounds.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from core.spec import fingerprint
 __all__ = ["choose_policy", "exit_policies", "fit_policy", "groups_needed"]
 
 STACK = "stack"
+OUT_OF_FOLD = "scores are out-of-fold; the stage 3 that ships is fitted on all folds, so read its audit on test"
 
 
 def calibration_rows(table: pd.DataFrame) -> pd.DataFrame:
@@ -101,7 +102,7 @@ def choose_policy(
         final, more = choose_exits(
             rows, f"p_{STACK}", "stage3", both, spec.method, spec.max_final_error, spec.confidence
         )
-        promises += more
+        promises += [g.model_copy(update={"note": f"{g.note}; {OUT_OF_FOLD}"}) for g in more]
     return sealed(
         CascadePolicy(
             policy_id="",

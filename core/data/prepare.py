@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def prepare(spec: PrepareSpec, workspace: Workspace, report: Reporter) -> Path:
             report.progress(1.0, f"{folder.name} is prepared already")
             return folder
         raise FileExistsError(f"a data set named {folder.name!r} exists already; choose another name")
-    make = _maker(spec)
+    make = _maker(spec, workspace)
     with _staged(folder, spec) as aside:
         manifest, extra = make(spec, aside, report)
         manifest = manifest.with_splits(shares_of(spec), spec.seed, spec.keep_splits)
@@ -70,24 +71,26 @@ def shares_of(spec: PrepareSpec) -> Shares:
 Made = tuple[Manifest, dict[str, Any]]
 
 
-def _maker(spec: PrepareSpec) -> Callable[[PrepareSpec, Path, Reporter], Made]:
+def _maker(spec: PrepareSpec, workspace: Workspace) -> Callable[[PrepareSpec, Path, Reporter], Made]:
     if spec.source == "demo":
         return _demo
     source = Path(spec.source).expanduser()
     if not source.exists():
         raise FileNotFoundError(f"no manifest or folder at {source}; `demo` draws the demo set")
     if source.is_file():
-        return _from_manifest
+        uploaded = source.resolve().is_relative_to(workspace.uploads.resolve())
+        return partial(_from_manifest, confined=uploaded)
     names = {path.name.lower() for path in source.iterdir()}
     if not {"real", "fake"} <= names and ("manifest.csv" in names or "manifest.parquet" in names):
         raise ValueError(f"{source} has a manifest and no real/ and fake/; give the manifest file as the source")
     return _from_folder
 
 
-def _from_manifest(spec: PrepareSpec, aside: Path, report: Reporter) -> Made:
+def _from_manifest(spec: PrepareSpec, aside: Path, report: Reporter, confined: bool) -> Made:
+    """confined: an uploaded manifest names nothing outside its own folder."""
     source = Path(spec.source).expanduser()
     report.progress(0.0, f"reading {source.name}")
-    manifest = read_manifest(source, parse_label_map(spec.label_map))
+    manifest = read_manifest(source, parse_label_map(spec.label_map), confined=confined)
     if not spec.detect_faces and not manifest.frame["path"].str.lower().str.endswith(CLIPS).any():
         return manifest, {}
     from core.data.gather import gather, manifest_sources, summary

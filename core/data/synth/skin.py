@@ -34,7 +34,7 @@ def paint(head: Head, who: Identity, shot: Shot) -> tuple[np.ndarray, np.ndarray
     for name in NAMES:
         _eyeball(albedo, head, who, shot, name, rng)
     albedo = mix(albedo, who.hair * 0.3, 0.75 * np.clip(masks["lash"], 0, 1))
-    hairs = np.clip(0.75 + 0.35 * noise(rng, size, size // 4), 0.2, 1)
+    hairs = np.clip(0.85 + 0.22 * noise(rng, size, size // 3), 0.5, 1)
     albedo = mix(albedo, who.hair * 0.75 + 0.004, np.clip(masks["brow"] * hairs * 1.05, 0, 0.93))
     return albedo.astype(np.float32), np.clip(gloss, 0.1, 2.5).astype(np.float32)
 
@@ -101,8 +101,8 @@ def catchlights(head: Head, who: Identity, shot: Shot) -> np.ndarray:
     for name in NAMES:
         cu, cv = head.landmarks[f"eye_{name}"]
         at = (cu + radius * (shot.gaze[0] + 0.5 * shot.light[0]), cv + radius * (shot.gaze[1] + 0.55 * shot.light[1]))
-        total += bump(head.u, head.v, at, (0.017, 0.017)) * head.masks[f"eye_{name}"]
-    return np.clip(1.4 * total, 0, 1)
+        total += bump(head.u, head.v, at, (0.011, 0.011)) * head.masks[f"eye_{name}"]
+    return np.clip(1.2 * total, 0, 1)
 
 
 def glasses(head: Head, who: Identity) -> np.ndarray:

@@ -158,6 +158,15 @@ def test_manifest_pictures_stay_where_they_are(workspace, media):
     assert not (workspace.datasets / "other").exists()
 
 
+def test_an_uploaded_manifest_names_nothing_outside(workspace, media):
+    upload = workspace.uploads / "m.csv"
+    upload.write_text(f"path,label\n{media / 'real/a.png'},0\n{media / 'fake/b.png'},1\n")
+    with pytest.raises(ManifestError, match="leads out of the manifest's folder"):
+        prepare(PrepareSpec(source=str(upload)), workspace, Silent())
+    (media / "same.csv").write_text(upload.read_text())
+    assert prepare(PrepareSpec(source=str(media / "same.csv")), workspace, Silent()).name == "same"
+
+
 @pytest.mark.parametrize(
     ("source", "name"), [("/x/faces.csv", "faces"), ("/x/My Set/manifest.csv", "my-set"), ("demo", "demo")]
 )

@@ -23,6 +23,7 @@ from core.media.types import Frame, Media, MediaRejected
 
 _log = logging.getLogger(__name__)
 _HEAD_LIMIT = 1 << 16
+_KEPT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")  # where libraries lie; nothing else of the environment goes along
 _BOOT = "import sys; sys.path[:] = {path!r}; from core.media.child import main; main(sys.argv[1])"
 _CRASHED = ("damaged", "The file made its decoder fail. It is damaged, or made to do harm; it is not analysed.")
 
@@ -86,7 +87,7 @@ def _run(
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
-        env={"LC_ALL": "C.UTF-8"},
+        env={"LC_ALL": "C.UTF-8", **{name: os.environ[name] for name in _KEPT if name in os.environ}},
     )
     try:
         digest = _sha256(handle)

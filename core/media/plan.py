@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from statistics import median
@@ -62,26 +63,50 @@ class Timeline:
         return sorted(self.times[start:end])
 
 
-def plan_frames(timeline: Timeline, max_frames: int, scout: bool) -> dict[int, list[int]]:
+def plan_frames(timeline: Timeline, max_frames: int, scout: bool, budget: float = math.inf) -> dict[int, list[int]]:
     """Wanted packets by group: {first packet of the group: packets as shown}, at most `max_frames` in all.
 
-    The length is cut into `max_frames` equal slots. Each slot gives the frame on display at its middle; `scout` gives
-    the keyframe nearest to the middle, since keyframes decode alone. Nothing is wanted twice."""
+    The length is cut into `max_frames` equal slots. Each slot gives the frame on display at its middle; where that
+    would mean to decode more than `budget` packets, each slot that holds a keyframe gives the one nearest to its
+    middle instead. `scout`: the nearest keyframe of the clip, since keyframes decode alone. Nothing comes twice."""
     count = max(1, min(max_frames, len(timeline.order)))
-    middles = [(slot + 0.5) * timeline.duration / count for slot in range(count)]
-    heads = sorted(timeline.starts, key=timeline.times.__getitem__)
-    wanted: dict[int, set[int]] = {}
-    for middle in middles:
-        if scout:
-            place = bisect_right(heads, middle, key=timeline.times.__getitem__)
-            near = heads[max(place - 1, 0) : place + 1]
-            start = min(near, key=lambda head: abs(timeline.times[head] - middle))
-            wanted[start] = {start}
-            continue
-        packet = timeline.order[timeline.shown_at(middle)]
-        start = timeline.group_of(packet)
-        # A frame shown before the keyframe that is stored before it needs the group before as well (open GOP). Its
-        # neighbour, the keyframe, does as well at a fraction of the price.
-        leading = timeline.times[packet] < timeline.times[start]
-        wanted.setdefault(start, set()).add(start if leading else packet)
-    return {start: sorted(packets, key=timeline.times.__getitem__) for start, packets in wanted.items()}
+    width = timeline.duration / count
+    middles = [(slot + 0.5) * width for slot in range(count)]
+    keys = sorted(timeline.starts, key=timeline.times.__getitem__)
+    if scout:
+        return _grouped(timeline, [_nearest(timeline, keys, middle) for middle in middles])
+    exact = [_exact(timeline, middle) for middle in middles]
+    plan = _grouped(timeline, exact)
+    if sum(max(packets) - start + 1 for start, packets in plan.items()) <= budget:
+        return plan
+    nearest = [_nearest(timeline, keys, middle) for middle in middles]
+    return _grouped(
+        timeline,
+        [
+            key if abs(timeline.times[key] - middle) <= width / 2 else packet
+            for packet, key, middle in zip(exact, nearest, middles, strict=True)
+        ],
+    )
+
+
+def _exact(timeline: Timeline, seconds: float) -> int:
+    """Packet of the frame on display at a time.
+
+    A frame shown before the keyframe that is stored before it needs the group before as well (open GOP). Its
+    neighbour, the keyframe, does as well at a fraction of the price."""
+    packet = timeline.order[timeline.shown_at(seconds)]
+    start = timeline.group_of(packet)
+    return start if timeline.times[packet] < timeline.times[start] else packet
+
+
+def _nearest(timeline: Timeline, keys: list[int], seconds: float) -> int:
+    """The keyframe (of `keys`, by time) nearest to a time."""
+    place = bisect_right(keys, seconds, key=timeline.times.__getitem__)
+    return min(keys[max(place - 1, 0) : place + 1], key=lambda key: abs(timeline.times[key] - seconds))
+
+
+def _grouped(timeline: Timeline, packets: list[int]) -> dict[int, list[int]]:
+    groups: dict[int, list[int]] = {}
+    for packet in sorted(set(packets), key=timeline.times.__getitem__):
+        groups.setdefault(timeline.group_of(packet), []).append(packet)
+    return groups

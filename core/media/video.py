@@ -26,6 +26,8 @@ CODECS = {
     "mjpeg": "mjpeg",
 }
 """Decoder name of FFmpeg to codec; nothing else is opened."""
+DECODE_PIXELS = 600 * 1280 * 720
+"""Pixels that are decoded for the sake of exact spacing (20 s of 720p, about 1 s of one core); beyond, keyframes."""
 
 
 def decode_video(
@@ -37,6 +39,7 @@ def decode_video(
     `scout` takes keyframes alone. Raises Refusal (damaged, no_video, unsupported, too_many_pixels, too_long)."""
     started = time.monotonic()
     container, track = _open(stream, kind, limits)
+    area = max(track.codec_context.width * track.codec_context.height, 1)
     notes: list[str] = []
     timeline = _read_timeline(container, track, started + limits.video_wall / 3, notes)
     container.close()
@@ -45,7 +48,7 @@ def decode_video(
             "too_long",
             f"The clip lasts {timeline.duration:.0f} s; at most {limits.video_seconds:.0f} s are read. Cut it first.",
         )
-    wanted = plan_frames(timeline, max_frames, scout)
+    wanted = plan_frames(timeline, max_frames, scout, DECODE_PIXELS / area)
     stream.seek(0)
     container, track = _open(stream, kind, limits)
     frames = _wanted_frames(container, track, timeline, wanted, started + limits.video_wall * 2 / 3, notes)

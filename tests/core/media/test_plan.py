@@ -47,6 +47,30 @@ def test_scout_wants_keyframes_each_once(clip, most) -> None:
         assert packets == [start]
 
 
+@given(clips, st.integers(1, 40))
+def test_out_of_budget_slots_take_their_keyframe(clip, most: int) -> None:
+    timeline = timeline_of(clip)
+    exact = plan_frames(timeline, most, False)
+    cheap = plan_frames(timeline, most, False, budget=0)
+
+    def cost(plan: dict[int, list[int]]) -> int:
+        return sum(max(packets) - start + 1 for start, packets in plan.items())
+
+    assert plan_frames(timeline, most, False, budget=cost(exact)) == exact
+    slot = timeline.duration / min(most, len(clip))
+    for packet in (packet for group in cheap.values() for packet in group):
+        held = int(timeline.times[packet] / slot)
+        keys = [s for s in timeline.starts if held * slot + 1e-6 < timeline.times[s] < (held + 1) * slot - 1e-6]
+        assert not keys or any(key in cheap for key in keys)
+
+
+def test_a_long_clip_is_read_by_its_keyframes() -> None:
+    timeline = timeline_of([(4, n % 250 == 0) for n in range(15_000)])
+    plan = plan_frames(timeline, 16, False, budget=600)
+    assert all(packets == [start] for start, packets in plan.items())
+    assert len(plan) == 16
+
+
 def test_a_file_without_time_stamps_goes_by_its_rate() -> None:
     timeline = Timeline.of([None] * 50, [n % 10 == 0 for n in range(50)], 25.0)
     assert timeline.duration == 2.0

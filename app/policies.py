@@ -1,0 +1,78 @@
+"""Policies as pages see them: which is in force, its exits as table rows, exits to slider positions and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from app.score_sources import ScoreSource
+from core.artifacts.files import read_json
+from core.cascade.joint import JointTable
+from core.cascade.policy import STACK
+from core.cascade.types import CascadePolicy, Exits
+from jobs.client import Workbench
+
+
+def read_policy(path: Path) -> CascadePolicy:
+    """A policy file."""
+    return CascadePolicy.model_validate(read_json(path))
+
+
+def active_policy(workbench: Workbench, source: ScoreSource | None = None) -> CascadePolicy | None:
+    """The policy in force: the promoted one, else the bundle's own. With `source` another than the bundle in force:
+    that source's own policy.json, if it has one."""
+    active = workbench.active()
+    if source is not None and source.folder != active.bundle:
+        own = source.folder / "policy.json"
+        return read_policy(own) if own.is_file() else None
+    path = active.policy or active.bundle / "policy.json"
+    return read_policy(path) if path.is_file() else None
+
+
+def exits_by_member(policy: CascadePolicy, stage1: str) -> dict[str, Exits]:
+    """Exits by member name; stage 3's band under "stack"."""
+    return {stage1: policy.stage1, **{e.name: e.exits for e in policy.experts}, STACK: policy.final}
+
+
+def cuts_of(policy: CascadePolicy, table: JointTable) -> list[tuple[int, int]]:
+    """Slider positions of a policy; a member that it does not know never lets go."""
+    exits = exits_by_member(policy, table.members[0])
+    return [table.indices(exits.get(name, Exits())) for name in table.members]
+
+
+def exits_of(table: JointTable, members: Sequence[str], cuts: Sequence[tuple[int, int]]) -> dict[str, Exits]:
+    """Exits of slider positions, by member."""
+    return {name: table.exits(real, fake) for name, (real, fake) in zip(members, cuts, strict=True)}
+
+
+def policy_rows(policy: CascadePolicy, every: bool = False) -> pd.DataFrame:
+    """One row an exit: exit, at, method, target, confidence, bound, observed, groups, note.
+
+    every: also exits that the policy says nothing of, closed ones."""
+    exits = exits_by_member(policy, "stage1") | {"stage3": policy.final}
+    said = {(g.stage, g.side): g for g in policy.guarantees}
+    rows = []
+    for stage in ["stage1", *(e.name for e in policy.experts), "stage3"]:
+        for side, at, words in (
+            ("real", exits[stage].real_below, "real up to"),
+            ("fake", exits[stage].fake_above, "fake from"),
+        ):
+            promise = said.get((stage, side))  # type: ignore[arg-type]
+            if promise is None and at is None and not every:
+                continue
+            rows.append(
+                {
+                    "exit": f"{stage}: {words}",
+                    "at": "never" if at is None else f"{at:.4g}",
+                    "method": promise.method if promise else "–",
+                    "target": promise.target if promise else None,
+                    "confidence": promise.confidence if promise else None,
+                    "bound": promise.bound if promise else None,
+                    "observed": promise.observed if promise else None,
+                    "groups": promise.groups if promise else None,
+                    "note": promise.note if promise else "",
+                }
+            )
+    return pd.DataFrame(rows)

@@ -1,0 +1,75 @@
+"""Exits that a person sets by hand: what they did on the data at hand, without a promise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+import pandas as pd
+
+from core.cascade.exits import Side, group_extremes
+from core.cascade.policy import STACK, calibration_rows, require, sealed, table_fingerprint
+from core.cascade.types import CascadePolicy, Exits, ExpertExits, Guarantee
+from core.evaluate.intervals import upper_bound
+
+CONFIDENCE = 0.95
+
+
+def manual_policy(
+    table: pd.DataFrame,
+    members: Sequence[str],
+    exits: Mapping[str, Exits],
+    name: str,
+    author: str = "",
+    reason: str = "",
+) -> CascadePolicy:
+    """A policy of exits chosen by hand, with its observed errors on the table's val_calib rows, counted in groups.
+
+    members: stage 1, then experts as asked. exits: by member name, and by "stack" for the last stage's band. No
+    guarantee is given: a threshold picked after looking at these items may do worse on others, and the note says what
+    the exact bound would be for one fixed in advance. Raises ValueError on missing columns or names."""
+    missing = [m for m in members if m not in exits]
+    if missing:
+        raise ValueError(f"no exits are given for {', '.join(missing)}")
+    rows = calibration_rows(table)
+    stages = [*members, *([STACK] if STACK in exits else [])]
+    require(rows, [f"p_{m}" for m in stages])
+    promises = []
+    for position, member in enumerate(stages):
+        stage = "stage1" if position == 0 else "stage3" if member == STACK else member
+        for side, at in (("real", exits[member].real_below), ("fake", exits[member].fake_above)):
+            if at is not None:
+                promises.append(_observed(rows, member, stage, side, at))  # type: ignore[arg-type]
+    return sealed(
+        CascadePolicy(
+            policy_id="",
+            name=name,
+            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            author=author,
+            reason=reason,
+            stage1=exits[members[0]],
+            experts=[ExpertExits(name=m, exits=exits[m]) for m in members[1:]],
+            final=exits.get(STACK, Exits()),
+            guarantees=promises,
+            data_fingerprint=table_fingerprint(rows),
+        )
+    )
+
+
+def _observed(rows: pd.DataFrame, member: str, stage: str, side: Side, at: float) -> Guarantee:
+    scores = group_extremes(rows[f"p_{member}"], rows["label"], rows["group"].astype(str), side)
+    errors = int(scores.errors(at if side == "real" else 1.0 - at))
+    note = "chosen by hand: no guarantee"
+    if scores.groups:
+        bound = float(upper_bound(errors, scores.groups, CONFIDENCE))
+        note += (
+            f"; {errors} of {scores.groups} groups erred (fixed in advance, at most {bound:.3f} at {CONFIDENCE:.0%})"
+        )
+    return Guarantee(
+        stage=stage,
+        side=side,
+        method="manual",
+        observed=errors / scores.groups if scores.groups else None,
+        groups=scores.groups,
+        note=note,
+    )

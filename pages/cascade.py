@@ -1,0 +1,172 @@
+"""Cascade: where every stage lets go. Sliders that answer at once, methods that promise, policies with a history."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from app import cards, forms, navigation, session, widgets
+from app.bundles import bundle_manifest
+from app.cascade_board import cascade_board
+from app.navigation import PageInfo
+from app.policies import active_policy, cuts_of, exits_of, policy_rows, read_policy
+from app.score_sources import ScoreSource, member_facts, predictions_of, score_sources, stages_of
+from core.cascade.joint import JointTable
+from core.cascade.manual import manual_policy
+from core.cascade.spec import PolicySpec
+from core.cascade.types import CascadePolicy, Exits
+from jobs.client import Workbench
+from jobs.views import ArtifactView
+
+PAGE = PageInfo(section="Research", title="Cascade", url="cascade", icon=":material/filter_alt:", order=50)
+SPLITS = {
+    "val_calib": "calibration items (thresholds are chosen here)",
+    "test": "test items (thresholds are judged here)",
+}
+
+
+def render() -> None:
+    workbench = session.workbench()
+    widgets.page_header("Cascade", "Where every stage lets an item go: what that saves, and what slips through.")
+    sources = score_sources(workbench)
+    if not sources:
+        widgets.empty("No predictions yet", "Stack calibrated runs, or put a bundle in force.")
+        return
+    left, right = st.columns([3, 2])
+    source = left.selectbox("Scores of", sources, format_func=lambda s: s.label)
+    table = predictions_of(source)
+    splits = [name for name in SPLITS if name in set(table["split"])]
+    split = right.segmented_control("Items", splits, default=splits[0], required=True, help="; ".join(
+        f"{name}: {SPLITS[name]}" for name in splits))  # fmt: skip
+    board(workbench, source, table, split)
+    promises, choose, kept = st.tabs(["Promises in force", "Let a method choose", "Policies"])
+    with promises:
+        promise_table(workbench)
+    with choose:
+        method_form(workbench, source)
+    with kept:
+        policy_list(workbench)
+
+
+def board(workbench: Workbench, source: ScoreSource, table: pd.DataFrame, split: str) -> None:
+    """The sliders; `Save as policy` opens a dialog."""
+    rows = table[table["split"] == split]
+    members = stages_of(table)
+    try:
+        titles, costs = member_facts(source, members)
+    except ValueError as error:
+        widgets.notice([str(error)], "error")
+        return
+    joint = JointTable.of_frame(rows, members)
+    policy = active_policy(workbench, source)
+    start = cuts_of(policy, joint) if policy else [(0, joint.edges.size - 1)] * len(members)
+    fakes = int((rows["label"] == 1).sum())
+    st.caption(
+        f"{len(rows)} items of {rows['group'].nunique()} groups, {fakes} fake. The sliders start at "
+        + (
+            f"the policy in force ({widgets.plain_markdown(policy.name)})."
+            if policy
+            else "never: no policy fits these members."
+        )
+    )
+    identity = f"{source.folder}|{split}|{policy.policy_id if policy else ''}"
+    saved = cascade_board(joint, titles, costs, start, identity)
+    if saved is not None:
+        save_dialog(workbench, source, table, members, exits_of(joint, members, saved))
+
+
+@st.dialog("Save as policy")
+def save_dialog(
+    workbench: Workbench, source: ScoreSource, table: pd.DataFrame, members: list[str], exits: dict[str, Exits]
+) -> None:
+    """Name, author, reason; then an immutable version, in force at once when asked and when it fits."""
+    in_force = source.folder == workbench.active().bundle
+    name = st.text_input("Name", "by hand", max_chars=80)
+    author = st.text_input("Author", max_chars=80)
+    reason = st.text_input("Why", max_chars=400)
+    promote = st.checkbox(
+        "Put in force: Analyze, the demo and the command use it from now on", value=in_force, disabled=not in_force,
+        help=None if in_force else "These scores are not those of the bundle in force.",
+    )  # fmt: skip
+    if st.button("Save", type="primary", disabled=not name.strip()):
+        experts = [m for m in members if m != "stack"]
+        policy = manual_policy(table, experts, exits, name.strip(), author, reason)
+        item = workbench.save_policy(policy)
+        if promote:
+            workbench.set_active(policy=item.path, author=author, reason=reason or f"policy {policy.name}")
+        st.toast(f"Policy {policy.policy_id} is saved" + (" and in force." if promote else "."))
+        st.rerun()
+
+
+def promise_table(workbench: Workbench) -> None:
+    """What every exit of the policy in force promises, and from how many groups."""
+    policy = active_policy(workbench)
+    if policy is None:
+        widgets.empty("No policy is in force", "Put a bundle in force under Models.")
+        return
+    facts = {"Policy": f"{policy.name} ({policy.policy_id})", "Made": policy.created_at, "Author": policy.author,
+             "Why": policy.reason, "Chosen on": policy.data_fingerprint[:16]}  # fmt: skip
+    st.html(cards.facts({k: v for k, v in facts.items() if v}))
+    st.dataframe(policy_rows(policy), hide_index=True)
+    st.caption(
+        "bound: with this confidence the true share of groups in error is at most this. An exit that cannot be "
+        "promised stays closed, and the note says how many groups it would take. Groups are people or videos, "
+        "never frames."
+    )
+
+
+def method_form(workbench: Workbench, source: ScoreSource) -> None:
+    """The form of a `policy` job over the chosen scores."""
+    st.caption("A method sets all exits so that each keeps its promise; the job's policy appears under Policies.")
+    spec = forms.spec_form(
+        PolicySpec, workbench, key="policy", submit="Choose exits", given={"source": source.ref},
+        front=("name", "method", "max_leakage", "max_expert_error", "max_final_error", "confidence"),
+    )  # fmt: skip
+    if spec is not None:
+        navigation.go_to("jobs", job=workbench.submit("policy", spec))
+
+
+def policy_list(workbench: Workbench) -> None:
+    """Every saved policy, with a way to put it in force."""
+    items = workbench.artifacts("policy")
+    active = workbench.active()
+    if active.policy is not None and st.button("Back to the bundle's own policy", icon=":material/undo:"):
+        workbench.set_active(policy="", reason="back to the bundle's own policy")
+        st.rerun()
+    if not items:
+        widgets.empty("No policy yet", "Move the sliders and save, or let a method choose.")
+        return
+    manifest = bundle_manifest(active.bundle)
+    members = [m.name for m in manifest.members] if manifest else []
+    for item in items:
+        policy = read_policy(item.path)
+        with st.container(border=True):
+            left, right = st.columns([5, 1])
+            words = "in force" if active.policy == item.path else widgets.when(policy.created_at)
+            left.html(
+                f'<div class="aw"><b>{cards.escape(policy.name)}</b> {widgets.chip(words, "#17616b")}</div>'
+                + cards.facts({"Id": policy.policy_id, "Author": policy.author or "–", "Why": policy.reason or "–"})
+            )
+            fits = [e.name for e in policy.experts] == members[1:]
+            if active.policy != item.path:
+                with right:
+                    use(workbench, item, policy, fits)
+
+
+def use(workbench: Workbench, item: ArtifactView, policy: CascadePolicy, fits: bool) -> None:
+    """Put a policy in force, after saying what changes."""
+    help_ = None if fits else "Made for other experts than the bundle in force has."
+    with st.popover("Use", width="stretch", disabled=not fits, help=help_):
+        changes(workbench, policy)
+        if st.button("Put in force", key=f"use-{policy.policy_id}", type="primary"):
+            workbench.set_active(policy=item.path, author=policy.author, reason=f"policy {policy.name}")
+            st.rerun()
+
+
+def changes(workbench: Workbench, policy: CascadePolicy) -> None:
+    """Every exit now and then, side by side."""
+    now = active_policy(workbench)
+    before = {} if now is None else {r["exit"]: r["at"] for r in policy_rows(now, every=True).to_dict("records")}
+    after = {r["exit"]: r["at"] for r in policy_rows(policy, every=True).to_dict("records")}
+    rows = [(name, before.get(name, "–"), at) for name, at in after.items()]
+    st.dataframe(pd.DataFrame(rows, columns=["exit", "now", "then"]), hide_index=True)

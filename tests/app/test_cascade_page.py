@@ -1,0 +1,88 @@
+"""The Cascade page over a tiny bundle: it renders, saves what the sliders say, and puts it in force."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app.policies import active_policy, cuts_of, exits_of, policy_rows
+from app.score_sources import member_facts, predictions_of, score_sources, stages_of
+from core.cascade.joint import JointTable
+from core.cascade.manual import manual_policy
+from core.cascade.types import Exits
+from jobs.client import Workbench
+from jobs.settings import Settings
+from tests.support.tiny_bundle import build_tiny_bundle
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("home")
+    bundle = build_tiny_bundle(folder / "bundles" / "tiny")
+    workbench = Workbench.open(Settings(home=folder))
+    workbench.set_active(bundle=bundle)
+    workbench.close()
+    return folder
+
+
+@pytest.fixture
+def workbench(home):
+    opened = Workbench.open(Settings(home=home))
+    yield opened
+    opened.close()
+
+
+def page() -> None:
+    from pages import cascade
+
+    cascade.render()
+
+
+def test_page_renders_without_an_exception(home, monkeypatch):
+    monkeypatch.setenv("AWARE_HOME", str(home))
+    at = AppTest.from_function(page, default_timeout=60).run()
+    assert not at.exception
+    assert at.title[0].value == "Cascade"
+    assert any("items of" in caption.value for caption in at.caption)
+
+
+def test_saved_sliders_become_the_policy_in_force(workbench):
+    source = score_sources(workbench)[0]
+    table = predictions_of(source)
+    members = stages_of(table)
+    joint = JointTable.of_frame(table[table["split"] == "val_calib"], members)
+    exits = exits_of(joint, members, [(40, 90)] * len(members))
+    experts = [m for m in members if m != "stack"]
+    policy = manual_policy(table, experts, exits, "by hand", "a tester", "because")
+    item = workbench.save_policy(policy)
+    workbench.set_active(policy=item.path, author="a tester", reason="because")
+    found = active_policy(workbench)
+    assert found == policy
+    assert cuts_of(found, joint) == [(40, 90)] * len(members)
+    assert {g.method for g in found.guarantees} == {"manual"}
+    assert all(g.confidence is None and g.bound is None for g in found.guarantees)
+    workbench.set_active(policy="", reason="back")
+    assert active_policy(workbench).policy_id != policy.policy_id
+
+
+def test_every_member_has_a_title_and_a_cost(workbench):
+    source = score_sources(workbench)[0]
+    members = stages_of(predictions_of(source))
+    titles, costs = member_facts(source, members)
+    assert len(titles) == len(costs) == len(members)
+    assert all(cost > 0 for cost in costs[:-1])
+    with pytest.raises(ValueError, match="costs"):
+        member_facts(type(source)("x", Path("/nonexistent")), members)
+
+
+def test_policy_rows_name_every_open_exit(workbench):
+    policy = active_policy(workbench)
+    rows = policy_rows(policy, every=True)
+    assert len(rows) == 2 * (2 + len(policy.experts))
+    assert set(rows["exit"]) >= {"stage1: real up to", "stage3: fake from"}
+
+
+def test_manual_policy_refuses_a_missing_member(workbench):
+    table = predictions_of(score_sources(workbench)[0])
+    with pytest.raises(ValueError, match="no exits"):
+        manual_policy(table, stages_of(table)[:1], {"another": Exits()}, "x")

@@ -53,8 +53,9 @@ class Server:
         self.answers.flush()
 
     def serve(self, commands: IO[str]) -> None:
-        """Follow commands until standard input closes: {"warm": {bundle, policy}} or {"job": id, "attempt": n}."""
+        """Follow commands until standard input closes: {"warm": {bundle, policy}} or {"job", "attempt", "log"}."""
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        self.answer(warm="")
         for line in commands:
             command = json.loads(line)
             if "warm" in command:

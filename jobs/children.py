@@ -153,7 +153,7 @@ class WarmChild(Child):
         finally:
             os.close(theirs)
         super().__init__(process)
-        self.loading = False
+        self.loading = True  # until it says that it is up
         self.trouble = ""
         self._buffer = b""
 

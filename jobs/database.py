@@ -75,9 +75,12 @@ def migrate(engine: Engine, lock_file: Path | None) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
-    with _alone(engine, lock_file), engine.connect() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    with _alone(engine, lock_file):
+        if revision(engine) == HEAD:  # another process was quicker
+            return
+        with engine.connect() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
 
 
 @contextmanager

@@ -24,7 +24,7 @@ def upgrade() -> None:
         sa.Column("priority", sa.Integer(), nullable=False),
         sa.Column("spec", sa.JSON(), nullable=False),
         sa.Column("state", sa.String(12), nullable=False),
-        sa.Column("fraction", sa.Float(), nullable=False),
+        sa.Column("fraction", sa.Double(), nullable=False),
         sa.Column("message", sa.Text(), nullable=False),
         sa.Column("part", sa.JSON()),
         sa.Column("result", sa.JSON()),
@@ -34,9 +34,9 @@ def upgrade() -> None:
         sa.Column("beat", sa.Integer(), nullable=False),
         sa.Column("cancel_requested", sa.Boolean(), nullable=False),
         sa.Column("worker", sa.String(120)),
-        sa.Column("created_at", sa.Float(), nullable=False),
-        sa.Column("started_at", sa.Float()),
-        sa.Column("ended_at", sa.Float()),
+        sa.Column("created_at", sa.Double(), nullable=False),
+        sa.Column("started_at", sa.Double()),
+        sa.Column("ended_at", sa.Double()),
     )
     op.create_index("ix_job_kind", "job", ["kind"])
     op.create_index("ix_job_claim", "job", ["pool", "state", "priority", "seq"])
@@ -53,7 +53,7 @@ def upgrade() -> None:
         sa.Column("name", sa.String(200), nullable=False),
         sa.Column("path", sa.Text(), nullable=False),
         sa.Column("summary", sa.JSON(), nullable=False),
-        sa.Column("created_at", sa.Float(), nullable=False),
+        sa.Column("created_at", sa.Double(), nullable=False),
         sa.Column("job_id", sa.String(80), sa.ForeignKey("job.id", ondelete="SET NULL")),
     )
     op.create_index("uq_artifact_kind_name", "artifact", ["kind", "name"], unique=True)
@@ -67,8 +67,8 @@ def upgrade() -> None:
         sa.Column("state", sa.String(12), nullable=False),
         sa.Column("beat", sa.Integer(), nullable=False),
         sa.Column("note", sa.Text(), nullable=False),
-        sa.Column("started_at", sa.Float(), nullable=False),
-        sa.Column("seen_at", sa.Float(), nullable=False),
+        sa.Column("started_at", sa.Double(), nullable=False),
+        sa.Column("seen_at", sa.Double(), nullable=False),
     )
     op.create_table(
         "active_change",
@@ -77,7 +77,7 @@ def upgrade() -> None:
         sa.Column("value", sa.Text(), nullable=False),
         sa.Column("author", sa.String(80), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("at", sa.Float(), nullable=False),
+        sa.Column("at", sa.Double(), nullable=False),
     )
     op.create_index("ix_active_change_what", "active_change", ["what"])
 

@@ -89,12 +89,13 @@ def die_once(spec: FakeSpec, context: JobContext) -> JobResult:
     return _done(context)
 
 
-def threads(spec: FakeSpec, context: JobContext) -> JobResult:
+def surroundings(spec: FakeSpec, context: JobContext) -> JobResult:
     names = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY")
-    return _done(context, session=os.getsid(0) == os.getpid(), torch="torch" in sys.modules,
+    return _done(context, pid=os.getpid(),
+        session=os.getsid(0) == os.getpid(), torch="torch" in sys.modules,
                  environment={name: os.environ[name] for name in names}, cwd=str(Path.cwd()))  # fmt: skip
 
 
-ACTS = {f.__name__: f for f in (steps, stubborn, segfault, allocate, loop, wrong, vanish, die_once, threads)}
+ACTS = {f.__name__: f for f in (steps, stubborn, segfault, allocate, loop, wrong, vanish, die_once, surroundings)}
 kinds.add("fake", JobKind("fake", "Fake", "For tests.", FakeSpec, run))
 kinds.add("fake_analysis", JobKind("fake_analysis", "Fake analysis", "For tests.", FakeSpec, run, pool="analyze"))

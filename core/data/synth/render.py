@@ -26,7 +26,6 @@ class Portrait:
     landmarks: dict[str, tuple[float, float]]
     face: np.ndarray
     height: np.ndarray
-    cover: np.ndarray
 
 
 @dataclass
@@ -56,12 +55,15 @@ def render(
     layers, landmarks = _layers(who, shot, inner)
     posed = [_pose(layer, shot) for layer in layers if layer is layers[-1] or layer.alpha.any()]
     room = background(shot.scene_seed, inner) if behind is None else cv2.resize(behind, (inner, inner))
-    picture, height, cover = _light(posed, shot, room)
-    scale = size / inner
-    shrink = lambda a: cv2.resize(a, (size, size), interpolation=cv2.INTER_AREA)  # noqa: E731
-    places = {name: tuple(scale * p for p in _place(*at, layers[-2].height, shot)) for name, at in landmarks.items()}
-    face = posed[-2].alpha * (1 - posed[-1].alpha)
-    return Portrait(develop(shrink(picture)), places, shrink(face), shrink(height), shrink(cover))  # type: ignore[arg-type]
+    picture, height = _light(posed, shot, room)
+    skin_seen = posed[-2].alpha * (1 - posed[-1].alpha)
+    sheets = (picture, skin_seen, height)
+    light, face, height = (cv2.resize(sheet, (size, size), interpolation=cv2.INTER_AREA) for sheet in sheets)
+    places = {}
+    for name, (u, v) in landmarks.items():
+        x, y = _place(u, v, layers[-2].height, shot)
+        places[name] = (x * size / inner, y * size / inner)
+    return Portrait(develop(light), places, face, height)
 
 
 def _layers(who: Identity, shot: Shot, size: int) -> tuple[list[Layer], dict[str, tuple[float, float]]]:
@@ -141,7 +143,7 @@ def _composite(layers: list[Layer], size: int, unit: float) -> tuple[np.ndarray,
     return whole, cover
 
 
-def _light(layers: list[Layer], shot: Shot, behind: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _light(layers: list[Layer], shot: Shot, behind: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Shade the composite: wrapped diffuse (light bleeds red in skin), two highlights, cast shadow, occlusion."""
     size = behind.shape[0]
     unit = size / SPAN / shot.zoom
@@ -162,7 +164,7 @@ def _light(layers: list[Layer], shot: Shot, behind: np.ndarray) -> tuple[np.ndar
     halfway = np.clip(facing(middle / np.linalg.norm(middle)), 0, 1)
     shine = (0.05 * halfway**8 + 0.17 * halfway**32) * gloss * shot.gloss * (1 - shadow) + 0.9 * spark
     picture = albedo * lit * 1.25 + shine[..., None] * shot.key
-    return mix(behind, picture, cover), height, cover
+    return mix(behind, picture, cover), height
 
 
 def _shadow(height: np.ndarray, light: np.ndarray, unit: float, steps: int = 14, reach: float = 1.1) -> np.ndarray:

@@ -48,6 +48,13 @@ def test_writes_the_files_of_the_guide(method, tmp_path):
         assert made["after"]["nll"]["high"] < made["before"]["nll"]["low"]
 
 
+@pytest.fixture
+def no_pictures(monkeypatch):
+    """Drawing takes most of the time and is tested above."""
+    monkeypatch.setattr("core.calibrate.fit.draw_reliability", lambda *everything: None)
+
+
+@pytest.mark.usefixtures("no_pictures")
 def test_temperature_file_says_temperature(tmp_path):
     calibrate_run(CalibrateSpec(run="r"), Run(tmp_path), predictions(), Silent())
     document = json.loads((tmp_path / "calibration_temp.json").read_text())
@@ -55,6 +62,7 @@ def test_temperature_file_says_temperature(tmp_path):
     assert document["method"] == "temperature"
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_run_has_one_calibrator(tmp_path):
     for method in ("temperature", "platt"):
         calibrate_run(CalibrateSpec(run="r", method=method), Run(tmp_path), predictions(), Silent())
@@ -72,6 +80,7 @@ def test_folds_never_cut_a_group(share):
         assert np.mean(side == 1) == pytest.approx(share, abs=0.03)
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_measured_items_were_not_fitted(tmp_path):
     spec = CalibrateSpec(run="r", val_split=0.3)
     p = predictions()

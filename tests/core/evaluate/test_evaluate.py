@@ -51,6 +51,13 @@ def test_writes_every_file_of_the_guide(tmp_path):
     assert len(pd.read_csv(tmp_path / "predictions.csv")) == 400
 
 
+@pytest.fixture
+def no_pictures(monkeypatch):
+    """Drawing takes most of a report's time and is tested by itself."""
+    monkeypatch.setattr("core.evaluate.evaluate.draw_all", lambda *everything: [])
+
+
+@pytest.mark.usefixtures("no_pictures")
 def test_report_agrees_with_sklearn_and_holds_every_figure(tmp_path):
     p = predictions()
     found = judged(tmp_path, p, save_predictions=False)
@@ -110,6 +117,7 @@ def test_prevalence_note_has_the_known_figures():
     assert prevalence_note(np.array([0, 1])) == ""
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_calibrator_is_applied_and_never_judged_on_its_own_items(tmp_path):
     p = predictions()
     Temperature().fit(p.log_odds, p.labels, "other").save(tmp_path / "calibration_temp.json")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import resource
 import sys
@@ -17,22 +18,22 @@ from core.media.sniff import HEAD_BYTES, sniff
 _OUT_OF_MEMORY = Refusal("out_of_memory", "Decoding the file needs more memory than is allowed. Reduce it and retry.")
 
 
-def confine(memory: int, seconds: float) -> None:
+def confine(memory: int, cpu_seconds: float) -> None:
     """Bound this process for good: address space, processor time, no written file, no core dump, no new descriptor.
 
     With no descriptor left neither a file nor a socket can be opened, so a hijacked decoder has nowhere to go."""
-    cpu = max(int(seconds * 1.5), 1)
+    cpu = max(math.ceil(cpu_seconds), 1)
     bounds = [
-        (resource.RLIMIT_AS, memory),
-        (resource.RLIMIT_CPU, cpu),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_NOFILE, 3),
+        (resource.RLIMIT_AS, (memory, memory)),
+        (resource.RLIMIT_CPU, (cpu, cpu + 1)),  # at the first SIGXCPU, which the parent tells from other deaths
+        (resource.RLIMIT_FSIZE, (0, 0)),
+        (resource.RLIMIT_CORE, (0, 0)),
+        (resource.RLIMIT_NOFILE, (3, 3)),
     ]
     for what, bound in bounds:
         # macOS refuses RLIMIT_AS; the others hold there too, and the parent's wall clock always does.
         with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(what, (bound, bound))
+            resource.setrlimit(what, bound)
 
 
 def main(request: str) -> None:
@@ -59,7 +60,7 @@ def _decode(limits: Limits, max_frames: int, scout: bool) -> None:
     if kind.kind == "image":
         from core.media.image import decode_image
 
-        confine(limits.memory_bytes, limits.image_wall)
+        confine(limits.memory_bytes, limits.image_cpu)
         facts, picture = decode_image(stream, kind, limits)
         _send(facts)
         _send({"time": 0.0, "index": 0, "width": picture.width, "height": picture.height}, picture.tobytes())
@@ -71,7 +72,7 @@ def _decode(limits: Limits, max_frames: int, scout: bool) -> None:
 
     from core.media.video import decode_video
 
-    confine(limits.memory_bytes, limits.video_wall)
+    confine(limits.memory_bytes, limits.video_cpu)
     try:
         facts, frames, notes = decode_video(stream, kind, limits, max_frames, scout)
         sent = 0

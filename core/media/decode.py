@@ -23,6 +23,7 @@ from core.media.types import Frame, Media, MediaRejected
 
 _log = logging.getLogger(__name__)
 _HEAD_LIMIT = 1 << 16
+_LESS = "Upload a smaller picture or a shorter clip."
 _KEPT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")  # where libraries lie; nothing else of the environment goes along
 _BOOT = "import sys; sys.path[:] = {path!r}; from core.media.child import main; main(sys.argv[1])"
 _CRASHED = ("damaged", "The file made its decoder fail. It is damaged, or made to do harm; it is not analysed.")
@@ -94,9 +95,7 @@ def _run(
         answers = list(_messages(child, deadline, limits, kind, max_frames))
         code = child.wait(timeout=max(deadline - time.monotonic(), 1.0))
     except (TimeoutError, subprocess.TimeoutExpired) as error:
-        raise Refusal(
-            "timeout", f"Decoding took longer than {wall:.0f} s and was stopped. Shorten the file."
-        ) from error
+        raise Refusal("timeout", f"Decoding took longer than {wall:.0f} s and was stopped. {_LESS}") from error
     finally:
         if child.poll() is None:
             child.kill()
@@ -111,7 +110,7 @@ def _run(
         _log.warning("the decoding child failed: %s", failed)
         raise Refusal(*_CRASHED)
     if code == -signal.SIGXCPU:
-        raise Refusal("timeout", "Decoding used up its processor time and was stopped. Shorten the file.")
+        raise Refusal("timeout", f"Decoding used up its processor time and was stopped. {_LESS}")
     if code == -signal.SIGKILL:
         raise Refusal(
             "out_of_memory", "The decoder was stopped by the system, most likely for memory. Reduce the file."

@@ -32,9 +32,14 @@ class Limits:
     """Longest side of a frame handed back."""
     memory_bytes: int = 2 << 30
     """Address space of the child."""
-    image_wall: float = 15.0
-    """Wall clock for a picture. Half as much processor time again stops a decoder that spins."""
-    video_wall: float = 60.0
-    """Wall clock for a clip; reading stops by itself at two thirds and keeps the frames it has."""
+    image_cpu: float = 8.0
+    """Processor time for a picture: stops a decoder that spins, however busy the machine. 48 million pixels of PNG
+    take 2 s."""
+    video_cpu: float = 60.0
+    """Processor time for a clip; reading stops by itself at half of it and keeps the frames it has."""
+    image_wall: float = 30.0
+    """Wall clock for a picture, for a machine that is busy."""
+    video_wall: float = 90.0
+    """Wall clock for a clip; reading stops by itself at two thirds."""
     threads: int = 2
     """Decoder threads."""

@@ -30,6 +30,17 @@ DECODE_PIXELS = 600 * 1280 * 720
 """Pixels that are decoded for the sake of exact spacing (20 s of 720p, about 1 s of one core); beyond, keyframes."""
 
 
+class _Clock:
+    """What of the time for a clip is spent: 1 is when reading should stop, well before the limits end the process."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.start, self.wall, self.cpu = time.monotonic(), limits.video_wall * 2 / 3, limits.video_cpu / 2
+
+    @property
+    def spent(self) -> float:
+        return max((time.monotonic() - self.start) / self.wall, time.process_time() / self.cpu)
+
+
 def decode_video(
     stream: BinaryIO, kind: Format, limits: Limits, max_frames: int, scout: bool
 ) -> tuple[dict, Iterator[tuple[Image.Image, float, int]], list[str]]:
@@ -37,11 +48,11 @@ def decode_video(
 
     The frames are spread evenly over the whole length. Only groups of pictures that hold a wanted frame are decoded;
     `scout` takes keyframes alone. Raises Refusal (damaged, no_video, unsupported, too_many_pixels, too_long)."""
-    started = time.monotonic()
+    clock = _Clock(limits)
     container, track = _open(stream, kind, limits)
     area = max(track.codec_context.width * track.codec_context.height, 1)
     notes: list[str] = []
-    timeline = _read_timeline(container, track, started + limits.video_wall / 3, notes)
+    timeline = _read_timeline(container, track, clock, notes)
     container.close()
     if timeline.duration > limits.video_seconds:
         raise Refusal(
@@ -51,7 +62,7 @@ def decode_video(
     wanted = plan_frames(timeline, max_frames, scout, DECODE_PIXELS / area)
     stream.seek(0)
     container, track = _open(stream, kind, limits)
-    frames = _wanted_frames(container, track, timeline, wanted, started + limits.video_wall * 2 / 3, notes)
+    frames = _wanted_frames(container, track, timeline, wanted, clock, notes)
     return _facts(track, kind, timeline), _upright(frames, track, limits), notes
 
 
@@ -96,7 +107,7 @@ def _packets(container, track) -> Iterator:
             yield packet
 
 
-def _read_timeline(container, track, deadline: float, notes: list[str]) -> Timeline:
+def _read_timeline(container, track, clock: _Clock, notes: list[str]) -> Timeline:
     """Times and keyframe marks of all packets, without decoding."""
     base = float(track.time_base or 0)
     rate = float(track.average_rate or track.guessed_rate or 25)
@@ -110,7 +121,7 @@ def _read_timeline(container, track, deadline: float, notes: list[str]) -> Timel
                 hidden.add(len(keys))
             stamps.append(None if stamp is None else stamp * base)
             keys.append(bool(packet.is_keyframe))
-            if time.monotonic() > deadline:
+            if clock.spent > 0.5:
                 notes.append("The file was too long to read whole in time; its beginning was analysed.")
                 break
     except (av.FFmpegError, OSError):
@@ -126,7 +137,7 @@ def _read_timeline(container, track, deadline: float, notes: list[str]) -> Timel
     return timeline
 
 
-def _wanted_frames(container, track, timeline: Timeline, wanted: dict, deadline: float, notes: list[str]) -> Iterator:
+def _wanted_frames(container, track, timeline: Timeline, wanted: dict, clock: _Clock, notes: list[str]) -> Iterator:
     """(frame, seconds, number) of the wanted times, reading forward. `wanted`: as `plan_frames`."""
     number, failed, starts = -1, 0, set(timeline.starts)
     group: _Group | None = None
@@ -143,7 +154,7 @@ def _wanted_frames(container, track, timeline: Timeline, wanted: dict, deadline:
             if group.done:
                 failed += group.failed
                 group = None
-        if time.monotonic() > deadline:
+        if clock.spent > 1:
             notes.append("Decoding took too long; the frames read until then were analysed.")
             break
     if group is not None:

@@ -53,6 +53,18 @@ print(sorted({"numpy", "torch", "cv2", "pydantic", "timm"} & set(sys.modules)))
     assert run(program) == "[]"
 
 
+def test_a_child_that_spins_is_stopped(tmp_path: Path, monkeypatch) -> None:
+    path = tmp_path / "a.png"
+    Image.fromarray(data.astronaut()).save(path)
+    spin = (
+        "import sys; sys.path[:] = {path!r}; from core.media.child import confine; confine(1 << 30, 1)\nwhile 1: pass"
+    )
+    monkeypatch.setattr(door, "_BOOT", spin)
+    with pytest.raises(MediaRejected) as refused:
+        door.decode(path)
+    assert refused.value.code == "timeout"
+
+
 @pytest.mark.parametrize(
     "program",
     [

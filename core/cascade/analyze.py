@@ -190,12 +190,10 @@ class _Analysis:
     def face(self, index: int, candidate: Candidate, result: UnitResult, media: Media) -> FaceReport:
         decision = result.standing()
         warnings = disagreement(decision)
-        if candidate.whole:
-            warnings.append(WHOLE)
-        else:
-            why, problems = input_problems(candidate.side_px, candidate.sharpness(self.owner.cascade.stage1.input))
-            warnings += problems
-            decision = abstain(decision, why) if why else decision
+        sharpness = candidate.sharpness(self.owner.cascade.stage1.input)
+        why, problems = input_problems(candidate.side_px, sharpness, "picture" if candidate.whole else "face")
+        warnings += problems
+        decision = abstain(decision, why) if why else decision
         deciding = _deciding_member(result)
         curve = result.frames.get(deciding, np.array([])) if media.kind == "video" else np.array([])
         return FaceReport(

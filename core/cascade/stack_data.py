@@ -150,7 +150,7 @@ def _add(
     from core.models.registry import detectors
     from core.models.scoring import embed, pick_device
 
-    detector = member.run.load_detector(str(pick_device(spec.device)))
+    detector = member.run.load_detector("cpu")
     gflops, seconds = measure_cost(detector)
     predictions, embedding = embed(
         detector,
@@ -183,24 +183,22 @@ def _add(
 
 
 def measure_cost(detector, repeats: int = 5) -> tuple[float, float]:
-    """(GFLOP, CPU seconds) of one forward of one item; 2 x multiply-adds, counted by torch; median of `repeats`.
+    """(GFLOP, CPU seconds) of one forward of one item on the CPU, where the detector must be; 2 x multiply-adds,
+    counted by torch; median of `repeats`.
 
     CPU seconds are those of all threads together, which is what one thread would take."""
-    import copy
-
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    one = copy.deepcopy(detector).cpu().eval()
-    size = one.input_spec.size
+    size = detector.input_spec.size
     inputs = torch.zeros(1, 3, size, size)
     took = []
     with torch.no_grad():
         with FlopCounterMode(display=False) as counter:
-            one(inputs)
+            detector(inputs)
         for _ in range(repeats):
             start = time.process_time()
-            one(inputs)
+            detector(inputs)
             took.append(time.process_time() - start)
     return max(counter.get_total_flops() / 1e9, 1e-9), float(np.median(took))
 

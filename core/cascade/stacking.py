@@ -247,6 +247,7 @@ def _logistic(way: _Way, rows: np.ndarray, y: np.ndarray) -> Callable[[np.ndarra
 def _write(spec: StackSpec, folder: Path, members, data: StackData, fitted: Fitted, report: Reporter) -> None:
     """Everything of the stack run; run.json last, so that a folder with it is whole."""
     report.progress(0.97, "comparing with simpler ways")
+    (folder / STACK_RUN).unlink(missing_ok=True)
     for part in ("stack", "calibrators"):
         shutil.rmtree(folder / part, ignore_errors=True)
         (folder / part).mkdir(parents=True)

@@ -35,6 +35,7 @@ class Candidate:
     score: float
     whole: bool = False
     _crops: dict[tuple[float, int], np.ndarray] = field(default_factory=dict, repr=False)
+    _sharpness: float | None = field(default=None, repr=False)
 
     def crops(self, spec: InputSpec) -> np.ndarray:
         """(N, side, side, 3) uint8, cut once for all members of the same framing."""
@@ -53,8 +54,10 @@ class Candidate:
         return float(np.median([max(box[2:]) for box in self.boxes]))
 
     def sharpness(self, spec: InputSpec) -> float:
-        """Median over the frames."""
-        return float(np.median([face_quality(crop)["sharpness"] for crop in self.crops(spec)]))
+        """Median over the frames, measured once, on crops of the first framing that asks."""
+        if self._sharpness is None:
+            self._sharpness = float(np.median([face_quality(crop)["sharpness"] for crop in self.crops(spec)]))
+        return self._sharpness
 
     def shown_box(self, media: Media) -> Box:
         """Box of the first frame in pixels of the upright original."""

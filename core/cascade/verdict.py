@@ -59,21 +59,21 @@ def abstain(decision: Decision, why: str) -> Decision:
     return decision.model_copy(update={"verdict": "uncertain", "reason": reason})
 
 
-def input_problems(side_px: float, sharpness: float) -> tuple[str | None, list[str]]:
-    """(why to abstain or None, warnings) for one face.
+def input_problems(side_px: float, sharpness: float, what: str = "face") -> tuple[str | None, list[str]]:
+    """(why to abstain or None, warnings) for one face, or for the `picture` scored in its place.
 
     side_px: longer side of the face box in the decoded picture, pixels. sharpness: see BLURRED."""
     if side_px < MIN_FACE_PX:
-        said = f"The face is {side_px:.0f} px wide; under {MIN_FACE_PX} px too little is left to judge."
+        said = f"The {what} is {side_px:.0f} px wide; under {MIN_FACE_PX} px too little is left to judge."
         return said, [said]
     warnings = []
     if side_px < SMALL_FACE_PX:
-        warnings.append(f"The face is small ({side_px:.0f} px, under {SMALL_FACE_PX}): the verdict is less sure.")
+        warnings.append(f"The {what} is small ({side_px:.0f} px, under {SMALL_FACE_PX}): the verdict is less sure.")
     if sharpness < BLURRED:
-        said = "The face is too blurred to judge: hardly any fine detail is left."
+        said = f"The {what} is too blurred to judge: hardly any fine detail is left."
         return said, [*warnings, said]
     if sharpness < SOFT:
-        warnings.append("The face is soft: little fine detail is left, and the verdict is less sure.")
+        warnings.append(f"The {what} is soft: little fine detail is left, and the verdict is less sure.")
     return None, warnings
 
 

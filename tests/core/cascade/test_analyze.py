@@ -166,6 +166,14 @@ def test_without_a_face_there_is_no_number_unless_the_whole_frame_is_asked_for(a
     assert any("centre square" in warning for warning in whole.warnings)
 
 
+@pytest.mark.parametrize(("side", "said"), [(1, "1 px"), (30, "30 px"), (300, "too blurred")])
+def test_a_whole_frame_that_holds_nothing_is_uncertain(analyzer, tmp_path, side, said):
+    Image.new("RGB", (side, side), (90, 90, 90)).save(tmp_path / "grey.png")
+    found = analyzer.analyze(tmp_path / "grey.png", SPEC.model_copy(update={"whole_frame": True}))
+    assert found.verdict == "uncertain"
+    assert said in found.reason
+
+
 def test_every_face_is_scored_apart_and_the_rest_is_named(analyzer, tmp_path):
     two = np.concatenate([photographs.astronaut(), photographs.astronaut()[:, ::-1]], axis=1)
     Image.fromarray(two).save(tmp_path / "two.png")

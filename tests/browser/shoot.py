@@ -44,7 +44,7 @@ def streamlit(home: Path, port: int):
         process.wait(10)
 
 
-def wait_for(url: str, process: subprocess.Popen, seconds: float = 60) -> None:
+def wait_for(url: str, process: subprocess.Popen, seconds: float = 120) -> None:
     """Return once `url` answers. Raises RuntimeError when the process ends or the time is up."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -74,7 +74,7 @@ def chromium():
 
 def settle(page) -> None:
     """Wait until Streamlit has drawn and is idle."""
-    page.wait_for_selector("h1", timeout=30000)
+    page.wait_for_selector("h1", timeout=90000)
     with suppress(Exception):
         page.wait_for_selector("[data-testid=stStatusWidget]", state="detached", timeout=15000)
     page.wait_for_timeout(1200)

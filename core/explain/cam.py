@@ -19,7 +19,9 @@ METHODS = {"grad_cam": GradCAM, "grad_cam_plus_plus": GradCAMPlusPlus}
 
 
 class _Logits(nn.Module):
-    """The detector as the package wants it: a tensor of logits out, (B, 1)."""
+    """The detector as the package wants it: a tensor of logits out, (B, 1).
+
+    What the package would do to every module and parameter, `untouched` has done, and undoes."""
 
     def __init__(self, detector: Detector) -> None:
         super().__init__()
@@ -28,24 +30,31 @@ class _Logits(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         return self.detector(inputs).logits
 
+    def eval(self) -> _Logits:
+        return self
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        pass
+
 
 @contextmanager
 def untouched(detector: Detector) -> Iterator[None]:
     """Evaluation inside; afterwards modes, gradients, what needs gradients and hooks are as they were."""
-    modes = [(module, module.training) for module in detector.modules()]
+    training = [module for module in detector.modules() if module.training]
     parameters = [(parameter, parameter.requires_grad, parameter.grad) for parameter in detector.parameters()]
     for parameter, _, _ in parameters:
         parameter.grad = None
         parameter.requires_grad_(False)
-    detector.eval()
+    for module in training:
+        module.training = False
     try:
         yield
     finally:
         for parameter, needed, gradient in parameters:
             parameter.requires_grad_(needed)
             parameter.grad = gradient
-        for module, training in modes:
-            module.training = training
+        for module in training:
+            module.training = True
 
 
 def prepare(detector: Detector, crop: np.ndarray) -> Tensor:
@@ -77,7 +86,7 @@ def grad_cam(detector: Detector, crop: np.ndarray, *, side: Side = "fake", metho
         raise ValueError(f"a map argues for fake or for real, not for {side!r}")
     sign = 1.0 if side == "fake" else -1.0
     inputs, layer, found = prepare(detector, crop), detector.cam_layer(), None
-    with torch.inference_mode(False), torch.enable_grad(), untouched(detector):
+    with torch.inference_mode(False), torch.no_grad(), untouched(detector):
         cut = layer.register_forward_hook(_start_gradient)
         try:
             with METHODS[method](model=_Logits(detector), target_layers=[layer]) as cam:
@@ -90,9 +99,12 @@ def grad_cam(detector: Detector, crop: np.ndarray, *, side: Side = "fake", metho
 
 
 def _start_gradient(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
-    """Gradients begin at this map: what lies before it is a constant."""
+    """Gradients begin at this map: what lies before it is a constant, computed without any bookkeeping.
+
+    Recording stays on for the rest of the forward and ends with the caller's `no_grad`."""
     if output.ndim != 4:
         raise ValueError(f"a map is (B, C, h, w); {type(module).__name__} gives {tuple(output.shape)}")
+    torch.set_grad_enabled(True)
     return output.detach().requires_grad_().clone()
 
 

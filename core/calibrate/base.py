@@ -85,7 +85,7 @@ class Calibrator(ABC):
     def from_json(cls, document: dict[str, Any]) -> Calibrator:
         """A fitted calibrator. Raises ValueError on a field that is missing, unknown or out of range."""
         calibrator = cls()
-        calibrator._fitted = cls.document.model_validate(document)
+        calibrator._fitted = cls.document.model_validate(document, strict=True)
         return calibrator
 
     def save(self, path: Path) -> None:

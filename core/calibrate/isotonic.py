@@ -21,7 +21,7 @@ class IsotonicFitted(Fitted):
     @model_validator(mode="after")
     def _ordered(self) -> IsotonicFitted:
         z, p = np.array(self.log_odds), np.array(self.p_fake)
-        if z.size == 0 or z.size != p.size or not np.isfinite(z).all():
+        if z.size == 0 or z.size != p.size or not (np.isfinite(z).all() and np.isfinite(p).all()):
             raise ValueError("log_odds and p_fake must be equally many finite knots, at least one")
         if (np.diff(z) <= 0).any() or (np.diff(p) < 0).any() or p[0] < 0 or p[-1] > 1:
             raise ValueError("knots must ascend in log_odds and not descend in p_fake, which lies in [0, 1]")

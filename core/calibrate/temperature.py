@@ -141,7 +141,7 @@ class Temperature(Calibrator):
         else:
             t, method = 1 / SOLVERS[self.optimize_method](m), self.optimize_method
         at_bound = t <= T_MIN * 1.0001 or t >= T_MAX / 1.0001
-        if m.min() >= 0:
+        if m.min() >= 0 and m.max() > 0:
             warnings.append("every item lies on its own side of log-odds 0 (separable): NLL falls on as T -> 0")
         if at_bound:
             warnings.append(f"T = {t:.4g} is the bound of the search ({T_MIN} to {T_MAX}), not an optimum")

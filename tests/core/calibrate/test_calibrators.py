@@ -164,3 +164,33 @@ def test_calibrator_refuses_the_items_it_was_fitted_on():
         check_unseen(made, seen)
     check_unseen(made, Predictions(seen.frame.iloc[:40]))
     check_unseen(Temperature().fit(z, y), seen)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"method": "temperature", "temperature": 0},
+        {"method": "temperature", "temperature": float("nan")},
+        {"method": "temperature", "temperature": "2.0"},
+        {"method": "temperature"},
+        {"method": "platt", "slope": -1.0, "intercept": 0.0},
+        {"method": "beta", "a": 1.0, "b": float("inf"), "c": 0.0},
+        {"method": "isotonic", "log_odds": [0.0, 1.0], "p_fake": [0.1, float("nan")]},
+        {"method": "isotonic", "log_odds": [1.0, 0.0], "p_fake": [0.1, 0.2]},
+        {"method": "isotonic", "log_odds": [0.0, 1.0], "p_fake": [0.5, 0.2]},
+        {"method": "isotonic", "log_odds": [], "p_fake": []},
+        {"temperature": 2.0},
+        [1, 2],
+    ],
+)
+def test_files_that_are_no_calibrator_are_refused(document, tmp_path):
+    (tmp_path / "calibrator.json").write_text(json.dumps(document))
+    with pytest.raises(ValueError, match=r"calibrator\.json"):
+        load_calibrator(tmp_path / "calibrator.json")
+
+
+def test_scores_that_are_all_alike_carry_nothing():
+    made = Temperature().fit(np.zeros(10), [0, 1] * 5)
+    assert made.fitted.at_bound
+    assert "separable" not in " ".join(made.warnings)
+    assert Platt().fit(np.full(10, -3.0), [0, 1] * 5).transform([-3.0])[0] == pytest.approx(0.5)

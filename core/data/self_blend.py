@@ -54,7 +54,7 @@ def _warp(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def _restyle(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Another light, another sharpness, another resolution: at least one of them."""
-    picture = rgb.astype(np.float32)
+    picture: np.ndarray = rgb.astype(np.float32)
     changes = rng.random(3) < (0.75, 0.5, 0.5)
     if not changes.any():
         changes[int(rng.integers(3))] = True

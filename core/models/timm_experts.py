@@ -124,8 +124,8 @@ class TimmDetector(Detector):
         self.backbone: Any = backbone
         self.input_spec = spec
         self.taps, self._cam = taps, cam
-        info = backbone.feature_info
-        tapped = sum(info[tap]["num_chs"] for tap in taps)  # type: ignore[index]
+        info = self.backbone.feature_info
+        tapped = sum(info[tap]["num_chs"] for tap in taps)
         self.embedding_size = int(self.backbone.head_hidden_size) + tapped
         # An early stage's means and the last stage's live on different scales; a norm lets one head read both.
         self.head = nn.Sequential(

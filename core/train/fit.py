@@ -31,7 +31,7 @@ from core.train.loop import CHECKPOINT, Plan, State, seed_everything, train
 from core.train.objectives import build_objective
 from core.train.recipes import Recipe, recipes
 from core.train.spec import TrainSpec
-from core.train.validate import validation_figures
+from core.train.validate import best_row, validation_figures
 
 FILLED = ("epochs", "batch_size", "lr", "weight_decay", "patience", "augmentation", "self_blend")
 
@@ -87,7 +87,7 @@ def fit(
 
     def on_epoch(rows: list[dict[str, float]]) -> None:
         write_log(folder / "training_log.csv", rows)
-        draw_curves(folder / "training_curves.png", rows, int(np.argmax([row["val_auroc"] for row in rows])))
+        draw_curves(folder / "training_curves.png", rows, best_row(rows))
 
     objective = build_objective(recipe.objective, **recipe.objective_options)
     plan = plan_of(spec, device, checkpoint_seconds)

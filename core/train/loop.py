@@ -72,12 +72,17 @@ class Sums:
 
 @dataclass
 class State:
-    """Where a training stands. `step` counts within the epoch; `rows` are the finished epochs' metrics."""
+    """Where a training stands. `step` counts within the epoch; `rows` are the finished epochs' metrics.
+
+    `best_epoch` is kept: the best AUROC and, of equals, the lowest loss. `gain_epoch` is the last one that raised the
+    AUROC: patience counts from it."""
 
     epoch: int = 0
     step: int = 0
     best_auroc: float = -1.0
+    best_loss: float = -1.0
     best_epoch: int = -1
+    gain_epoch: int = -1
     finished: bool = False
     sums: Sums = field(default_factory=Sums)
     rows: list[dict[str, float]] = field(default_factory=list)
@@ -189,12 +194,14 @@ def train(
         row = validation_row(state.epoch, state.sums, validate(training.judged), last_rate)
         state.rows.append(row)
         if row["val_auroc"] > state.best_auroc:
-            state.best_auroc, state.best_epoch = row["val_auroc"], state.epoch
+            state.gain_epoch = state.epoch
+        if (row["val_auroc"], -row["val_loss"]) > (state.best_auroc, -state.best_loss):
+            state.best_auroc, state.best_loss, state.best_epoch = row["val_auroc"], row["val_loss"], state.epoch
             save_weights(folder / BEST, training.judged)
         if plan.save_every and (state.epoch + 1) % plan.save_every == 0:
             save_weights(folder / f"epoch_{state.epoch + 1:03d}.safetensors", training.judged)
         report.metric(state.epoch + 1, {k: v for k, v in row.items() if k != "epoch"})
-        state.finished = state.epoch - state.best_epoch >= plan.patience
+        state.finished = state.epoch - state.gain_epoch >= plan.patience
         state.epoch, state.step, state.sums = state.epoch + 1, 0, Sums()
         on_epoch(state.rows)
         training.save(checkpoint)

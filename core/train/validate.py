@@ -23,6 +23,11 @@ def validation_figures(log_odds: np.ndarray, labels: np.ndarray) -> dict[str, fl
     }
 
 
+def best_row(rows: list[dict[str, float]]) -> int:
+    """Index of the row with the best val_auroc and, of equals, the lowest val_loss: the epoch that is kept."""
+    return max(range(len(rows)), key=lambda index: (rows[index]["val_auroc"], -rows[index]["val_loss"]))
+
+
 def validation_row(epoch: int, sums: Any, figures: dict[str, float], lr: float) -> dict[str, float]:
     """One row of training_log.csv. `sums` are the epoch's running sums (core/train/loop.py)."""
     items = max(1, sums.items)

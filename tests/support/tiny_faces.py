@@ -1,4 +1,4 @@
-"""A small data set of drawn squares that any network can learn: fakes carry a checkerboard of 4 px squares."""
+"""A small data set of drawn squares that any network can learn: fakes carry a checkerboard of 8 px squares."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def write_tiny_faces(folder: Path, count: int = 96, side: int = 64, seed: int = 
     Sources: `alpha` and `beta` real, `gamma` and `delta` fake; alpha and gamma are three times as frequent."""
     rng = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
-    checker = 28 * ((np.indices((side, side)) // 4).sum(0) % 2 * 2 - 1)[..., None]
+    checker = 36 * ((np.indices((side, side)) // 8).sum(0) % 2 * 2 - 1)[..., None]
     rows = []
     for index in range(count):
         label = index % 2

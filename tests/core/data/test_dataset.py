@@ -66,6 +66,8 @@ def test_cache_travels_without_its_pixels(cache):
     data = pickle.dumps(cache)
     assert len(data) < 64 * 64 * 3 * 24 / 4
     assert np.array_equal(pickle.loads(data).pixels[5], cache.pixels[5])
+    faces = TrainFaces(cache, train_transform("robust", 32), 0.5)
+    assert torch.equal(pickle.loads(pickle.dumps(faces))[4, 9][0], faces[4, 9][0]), "loader processes see the same"
 
 
 @pytest.mark.parametrize(("size", "side"), [(32, 64), (128, 256), (160, 256), (256, 256), (320, 320)])

@@ -88,12 +88,26 @@ def _yunet(file: str):
     return cv2.FaceDetectorYN.create(file, "", (320, 320), 0.6, 0.3, 500)
 
 
+def _run_yunet(bgr: np.ndarray) -> np.ndarray | None:
+    """Rows of (x, y, w, h, five points, score). Raises RuntimeError when this OpenCV cannot run the model."""
+    import cv2
+
+    file = str(_yunet_file())
+    try:
+        net = _yunet(file)
+        net.setInputSize((bgr.shape[1], bgr.shape[0]))
+        return net.detect(bgr)[1]
+    except cv2.error as error:
+        raise RuntimeError(
+            f"OpenCV {cv2.__version__} cannot run the face detector {file}: {error.err.strip()}. "
+            "Check that the file is whole; OpenCV 4 needs the model of fixed size, OpenCV 5 reads both."
+        ) from error
+
+
 def _find_yunet(rgb: np.ndarray, min_px: float) -> list[FaceDetection]:
     small, shrink = _reduced(rgb)
     with _lock:
-        net = _yunet(str(_yunet_file()))
-        net.setInputSize((small.shape[1], small.shape[0]))
-        _, rows = net.detect(np.ascontiguousarray(small[:, :, ::-1]))
+        rows = _run_yunet(np.ascontiguousarray(small[:, :, ::-1]))
     found = []
     for row in rows if rows is not None else []:
         five = row[4:14].reshape(5, 2)

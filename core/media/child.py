@@ -6,6 +6,7 @@ A message is 4 bytes of length (big endian), that many bytes of JSON, and, for a
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import math
 import os
@@ -73,21 +74,23 @@ def _decode(limits: Limits, max_frames: int, scout: bool) -> None:
     from core.media.video import decode_video
 
     confine(limits.memory_bytes, limits.video_cpu)
+    sent = 0
+    notes: list[str] = []
     try:
         facts, frames, notes = decode_video(stream, kind, limits, max_frames, scout)
-        sent = 0
         for picture, seconds, number in frames:
             if not sent:
                 width, height = picture.info["original"]
                 _send({**facts, "width": width, "height": height, "warnings": []})
-            _send(
-                {"time": seconds, "index": number, "width": picture.width, "height": picture.height}, picture.tobytes()
-            )
+            about = {"time": seconds, "index": number, "width": picture.width, "height": picture.height}
+            _send(about, picture.tobytes())
             sent += 1
     except av.FFmpegError as error:
-        if getattr(error, "errno", None) == 12:
+        if error.errno == errno.ENOMEM:
             raise _OUT_OF_MEMORY from error
-        raise Refusal("damaged", "The clip is damaged and cannot be decoded.") from error
+        if not sent:
+            raise Refusal("damaged", "The clip is damaged and cannot be decoded.") from error
+        notes.append("The clip is damaged; what came before the damage was analysed.")
     if not sent:
         raise Refusal("damaged", "No frame of the clip could be decoded: it is damaged or was cut off.")
     _send({"end": True, "warnings": notes})

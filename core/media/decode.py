@@ -87,7 +87,6 @@ def _run(
         stdin=handle,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        start_new_session=True,
         env={"LC_ALL": "C.UTF-8", **{name: os.environ[name] for name in _KEPT if name in os.environ}},
     )
     try:
@@ -112,9 +111,7 @@ def _run(
     if code == -signal.SIGXCPU:
         raise Refusal("timeout", f"Decoding used up its processor time and was stopped. {_LESS}")
     if code == -signal.SIGKILL:
-        raise Refusal(
-            "out_of_memory", "The decoder was stopped by the system, most likely for memory. Reduce the file."
-        )
+        raise Refusal("out_of_memory", f"The decoder was stopped by the system, most likely for memory. {_LESS}")
     if not answers or "end" not in answers[-1][0]:
         raise Refusal(*_CRASHED)
     return digest, answers

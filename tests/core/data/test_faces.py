@@ -87,9 +87,14 @@ def test_small_faces_are_left_out() -> None:
     assert len(find_faces(ASTRONAUT, "mtcnn", min_px=100)) == 1
 
 
-def test_a_detector_that_cannot_run_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_detector_that_cannot_run_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWARE_YUNET", "/nowhere.onnx")
     with pytest.raises(RuntimeError, match="AWARE_YUNET"):
+        find_faces(ASTRONAUT, "yunet")
+    damaged = tmp_path / "damaged.onnx"
+    damaged.write_bytes(b"not a network")
+    monkeypatch.setenv("AWARE_YUNET", str(damaged))
+    with pytest.raises(RuntimeError, match=r"cannot run .*damaged\.onnx"):
         find_faces(ASTRONAUT, "yunet")
     with pytest.raises(LookupError, match="mtcnn, yunet, lbp"):
         find_faces(ASTRONAUT, "haar")

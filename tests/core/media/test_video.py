@@ -11,7 +11,9 @@ from skimage import data
 
 from core.media.decode import decode
 from core.media.limits import Limits
+from core.media.sniff import MOV
 from core.media.types import MediaRejected
+from core.media.video import decode_video
 
 CONTAINERS = [
     ("a.mp4", "libx264", {"gop": 12}),
@@ -145,6 +147,14 @@ def test_clips_have_limits(clip, numbered_frames) -> None:
     assert code(path, limits=Limits(video_seconds=1.0)) == "too_long"
     assert code(path, limits=Limits(video_pixels=10_000)) == "too_many_pixels"
     assert code(path, limits=Limits(video_wall=0.01)) == "timeout"
+
+
+def test_when_time_runs_out_the_beginning_is_used_and_that_is_said(clip, numbered_frames) -> None:
+    path = clip("slow.mp4", numbered_frames(30))
+    with path.open("rb") as stream:
+        _, frames, notes = decode_video(stream, MOV, Limits(video_wall=1e-6), 8, False)
+        assert len(list(frames)) == 1
+    assert "beginning" in notes[0]
 
 
 def test_memory_does_not_grow_with_the_length(clip) -> None:

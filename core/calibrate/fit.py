@@ -12,7 +12,6 @@ from core.artifacts.workspace import Workspace
 from core.calibrate import Calibrator, calibrators
 from core.calibrate.spec import CalibrateSpec
 from core.evaluate.figures import CALIBRATION, figures
-from core.evaluate.plots import draw_reliability
 from core.evaluate.scored import run_predictions
 from core.predictions import Predictions
 from core.progress import Reporter
@@ -118,6 +117,8 @@ def fit_calibration(spec: CalibrateSpec, workspace: Workspace, report: Reporter)
 
 def calibrate_run(spec: CalibrateSpec, run: Run, predictions: Predictions, report: Reporter) -> dict[str, Any]:
     """`fit_calibration` from predictions on."""
+    from core.evaluate.plots import draw_reliability
+
     fitted_on = predictions
     if spec.val_split:
         keep = held_out(predictions.groups, predictions.labels, spec.val_split, spec.seed) == 0

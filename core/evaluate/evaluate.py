@@ -11,7 +11,6 @@ from scipy.special import expit
 from core.artifacts.files import atomic_path, write_json
 from core.artifacts.workspace import Workspace
 from core.calibrate import Calibrator, calibrators, check_unseen, load_calibrator
-from core.evaluate import plots
 from core.evaluate.figures import figures
 from core.evaluate.metrics import confusion
 from core.evaluate.scored import run_predictions
@@ -128,6 +127,8 @@ def draw_all(
     folder: Path, predictions: Predictions, p: np.ndarray, report: dict, analysis: dict, spec: EvaluateSpec
 ) -> list[str]:
     """Write the PNGs; returns one sentence for each that cannot be drawn (one class)."""
+    from core.evaluate import plots  # matplotlib: 30 MB that a page, which reads this module's notes, does not need
+
     y, s = predictions.labels, sweep(p, predictions.labels)
     left_out = []
     if s.n_fake and s.n_real:

@@ -51,7 +51,7 @@ def test_writes_the_files_of_the_guide(method, tmp_path):
 @pytest.fixture
 def no_pictures(monkeypatch):
     """Drawing takes most of the time and is tested above."""
-    monkeypatch.setattr("core.calibrate.fit.draw_reliability", lambda *everything: None)
+    monkeypatch.setattr("core.evaluate.plots.draw_reliability", lambda *everything: None)
 
 
 @pytest.mark.usefixtures("no_pictures")

@@ -6,6 +6,7 @@ import pytest
 from scipy.stats import binom, norm
 
 from core.artifacts.workspace import Workspace
+from core.calibrate.temperature import Temperature
 from core.cascade.exits import GRID, NAMED, GroupScores, exit_policies, group_extremes, groups_needed
 from core.cascade.policy import choose_policy, fit_policy, table_members
 from core.cascade.spec import PolicySpec
@@ -173,3 +174,29 @@ def test_source_is_found_by_name(tmp_path):
     assert fit_policy(spec(), workspace, Silent()).data_fingerprint == "f00"
     with pytest.raises(FileNotFoundError, match="run `stack` first"):
         fit_policy(spec(source="none"), workspace, Silent())
+
+
+def test_promises_hold_with_calibrators_and_two_stages_from_the_same_items():
+    """600 draws: both calibrators and both exits come from one sample; each stage keeps its own promise."""
+    repeats, n, target, delta = 600, 150, 0.05, 0.1
+    rng = np.random.default_rng(11)
+
+    def stages(fakes: int) -> tuple[np.ndarray, np.ndarray]:
+        shared = rng.normal(size=fakes)
+        return 3.0 + 2 * shared + rng.normal(size=fakes), 4.0 + 2 * shared + 2 * rng.normal(size=fakes)
+
+    truth1, truth2 = stages(20_000)
+    policy, broken = exit_policies.get("learn_then_test"), np.zeros(2)
+    for _ in range(repeats):
+        fake1, fake2 = stages(n)
+        risks, still_open = [], np.ones(truth1.size, bool)
+        for fakes, truth in ((fake1, truth1), (fake2, truth2)):
+            reals = -2.0 + 2 * rng.normal(size=n)
+            t = Temperature().fit(np.concatenate((fakes, reals)), np.repeat([1, 0], n))
+            at = policy.choose(GroupScores(t.transform(fakes), t.transform(fakes)), target, 1 - delta).at
+            leaves = still_open & (t.transform(truth) <= (at or -1.0))
+            risks.append(leaves.mean())
+            still_open &= ~leaves
+        broken += np.array(risks) > target
+    assert (broken / repeats <= delta + 3 * (delta * (1 - delta) / repeats) ** 0.5).all()
+    assert broken[0] / repeats > 0.02

@@ -11,6 +11,7 @@ from core.media.types import MediaRejected
 from core.progress import Reporter
 from jobs.kind import JobContext, JobKind, JobResult, Produced, kinds
 from jobs.references import find_bundle, find_policy
+from jobs.settings import Settings
 
 # The one Analyzer of this process, under what it was built from: a model is never held twice.
 _loaded: tuple[tuple[Any, ...], Any] | None = None
@@ -27,6 +28,10 @@ def analyzer_for(bundle: Path, policy: Path | None, device: str) -> Any:
     stat = (bundle / "bundle.json").stat()
     key = (bundle.resolve(), stat.st_mtime_ns, stat.st_size, device)
     if _loaded is None or _loaded[0] != key:
+        import torch
+
+        # Sums in a network depend on how many threads share them: page, demo and command must use the same number.
+        torch.set_num_threads(Settings.read().analyze_threads)
         _loaded = None  # the old one leaves memory before the new one enters
         _loaded = (key, Analyzer(bundle, device=device))
     analyzer = _loaded[1]

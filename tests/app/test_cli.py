@@ -1,0 +1,204 @@
+"""The command line: built from the specs, silent about stack traces, exact about exit codes."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+from typer.testing import CliRunner
+
+from app import cli, console
+from app.cli_kinds import POSITIONAL
+from app.up import free_port
+from core.data.spec import PrepareSpec
+from core.media.types import MediaRejected
+from jobs.kind import kinds
+from jobs.process import start_time
+from tests.support.queueing import ROOT, until
+
+runner = CliRunner()
+NAMES = ["analyze", "calibrate", "evaluate", "export", "policy", "prepare", "stack", "train"]
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("AWARE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("TERMINAL_WIDTH", "200")
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(console.options, "debug", False)
+    return tmp_path / "home"
+
+
+def aware(*arguments: str, code: int = 0) -> str:
+    result = runner.invoke(cli.app, list(arguments))
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_field_of_every_spec_is_in_the_help(name):
+    text = aware(name, "--help")
+    for field in kinds.get(name).spec.model_fields:
+        shown = field.upper() if (name, field) in POSITIONAL else f"--{field.replace('_', '-')}"
+        assert shown in text, field
+    assert "--queue" in text
+    assert "--spec" in text
+
+
+def test_the_help_lists_every_command():
+    text = aware("--help")
+    for name in [*NAMES, "demo", "up", "worker", "doctor", "jobs", "bundles"]:
+        assert f"  {name} " in text
+
+
+def test_the_queue_gets_the_spec_that_was_typed(tmp_path):
+    job_id = aware("prepare", "demo", "--demo-identities", "20", "--no-keep-splits", "--queue").split()[0]
+    spec = json.loads(aware("jobs", "show", job_id))["spec"]
+    assert spec == PrepareSpec(source="demo", demo_identities=20, keep_splits=False).model_dump(mode="json")
+    assert job_id in aware("jobs", "list")
+    assert "cancelled" in aware("jobs", "cancel", job_id)
+    assert "queued" in aware("jobs", "retry", job_id)
+    aware("jobs", "retry", job_id, code=2)
+    aware("jobs", "show", "nope", code=2)
+
+
+def test_lists_are_repeated_or_separated_by_commas_and_options_win_over_a_file(tmp_path):
+    file = tmp_path / "spec.json"
+    file.write_text(json.dumps({"dataset": "d", "seed": 3, "exclude_datasets": ["a"]}))
+    arguments = ("--exclude-datasets", "x,y", "--exclude-datasets", "z", "--seed", "4", "--queue")
+    job_id = aware("train", "--spec", str(file), *arguments).split()[0]
+    spec = json.loads(aware("jobs", "show", job_id))["spec"]
+    assert (spec["dataset"], spec["seed"], spec["exclude_datasets"]) == ("d", 4, ["x", "y", "z"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["train"], "--dataset: Field required"),
+        (["train", "--dataset", "d", "--epochs", "0"], "greater than or equal to 1 (given: 0)"),
+        (["train", "--dataset", "d", "--epochs", "many"], "Invalid value for '--epochs'"),
+        (["train", "--colour", "red"], "No such option"),
+        (["paint"], "No such command"),
+        (["analyze", "/nowhere.jpg", "--bundle", "/nowhere"], "/nowhere.jpg is not a file"),
+        (["train", "--spec", "/nowhere.json"], "nowhere.json"),
+        (["bundles", "use", "nowhere"], "no bundle 'nowhere'"),
+        (["policy", "nothing"], ""),
+    ],
+)
+def test_bad_use_ends_with_2_and_a_sentence(arguments, words):
+    text = aware(*arguments, code=2)
+    assert words in text
+    assert "Traceback" not in text
+
+
+def test_what_is_not_the_users_fault_ends_with_1(monkeypatch):
+    monkeypatch.setattr("app.doctor.examine", lambda settings: 1 / 0)
+    text = aware("doctor", code=1)
+    assert "ZeroDivisionError" in text
+    assert "Traceback" not in text
+    assert "Traceback" in aware("--debug", "doctor", code=1)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (MediaRejected("damaged", "The file is damaged."), 2),
+        (ValueError("x"), 2),
+        (FileNotFoundError("x"), 2),
+        (LookupError("x"), 2),
+        (KeyError("x"), 1),
+        (RuntimeError("x"), 1),
+        (OSError("x"), 1),
+    ],
+)
+def test_exit_codes(error, code):
+    assert console.exit_code(error) == code
+
+
+def test_stdout_holds_json_alone():
+    code = (
+        "import os; from app.console import json_only\n"
+        "with json_only(True) as say:\n"
+        "    print('a library'); os.write(1, b'its C code\\n'); say({'x': 1})\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == '{"x": 1}\n'
+    assert "a library" in done.stderr
+    assert "its C code" in done.stderr
+
+
+def test_a_wrong_setting_is_a_sentence(monkeypatch):
+    done = subprocess.run(
+        [sys.executable, "-m", "app.cli", "jobs", "list"],
+        cwd=ROOT, capture_output=True, text=True, env={**os.environ, "AWARE_PORT": "many"},
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "--port" in done.stderr or "port" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_taken_ports_are_stepped_over():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert free_port("127.0.0.1", port, {port + 1}) > port + 1
+
+
+def test_the_doctor_says_a_line_a_check(monkeypatch):
+    import app.doctor as doctor
+
+    def broken(settings):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(doctor, "_devices", broken)
+    for name in ("_faces", "_decoding", "_weights", "_bundle"):  # they load networks: looked at elsewhere
+        monkeypatch.setattr(doctor, name, lambda settings: [])
+    lines = aware("doctor", code=1).splitlines()
+    assert all(line.split()[0] in ("OK", "WARN", "FAIL") for line in lines)
+    assert "FAIL  devices       OSError: no space left on device" in lines
+    assert any(line.startswith("OK    database") for line in lines)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_up_leaves_no_orphan(home, number):
+    """SIGINT ends all in good order; after SIGKILL the kernel ends what hangs on it."""
+    arguments = [sys.executable, "-m", "app.cli", "up", "--no-demo"]
+    environment = {**os.environ, "AWARE_PORT": "0", "PYTHONPATH": str(ROOT)}
+    parent = subprocess.Popen(
+        arguments, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        until(lambda: _warm_process(home), 150, "the worker has started its analysis process")
+        tree = descendants(parent.pid)
+        assert len(tree) >= 3
+        parent.send_signal(number)
+        assert parent.wait(30) == (0 if number == signal.SIGINT else -9)
+        until(lambda: not any(start_time(pid) for pid in tree), 15, "every process has ended")
+    finally:
+        parent.kill()
+        parent.wait()
+
+
+def _warm_process(home) -> bool:
+    return (home / "logs" / "analysis.log").exists()
+
+
+def descendants(pid: int) -> list[int]:
+    """Process numbers below `pid`."""
+    deadline = time.monotonic() + 5
+    found: list[int] = []
+    while len(found) < 3 and time.monotonic() < deadline:
+        rows = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout.split(
+            "\n"
+        )
+        parents = {int(a): int(b) for a, b in (row.split() for row in rows if row.strip())}
+        found, level = [], [pid]
+        while level:
+            level = [child for child, parent in parents.items() if parent in level]
+            found += level
+    return found

@@ -46,7 +46,7 @@ class HybridGenConViT(GenConViT):
     """
 
     # What a file with the trunk's weights alone leaves as it was built.
-    head_prefixes = ("autoencoder.", "swin.", "head.", "steps_trained")
+    head_prefixes: tuple[str, ...] = ("autoencoder.", "swin.", "head.", "steps_trained")
     steps_trained: Tensor
 
     def __init__(

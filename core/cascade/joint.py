@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from core.cascade.table import default_edges
+from core.cascade.table import default_edges, edge_exits, edge_indices
 from core.cascade.types import Exits
 
 MOST_ROWS = 100_000
@@ -60,20 +60,12 @@ class JointTable:
         return cls.build(p, frame["label"].to_numpy(), members, n_bins)
 
     def indices(self, exits: Exits) -> tuple[int, int]:
-        """(real, fake) edge indices; between two edges the stricter one on either side."""
-        size = self.edges.size - 1
-        real = 0 if exits.real_below is None else int(np.searchsorted(self.edges, exits.real_below, side="right")) - 1
-        fake = size
-        if exits.fake_above is not None:
-            fake = int(np.searchsorted(np.nextafter(self.edges, 2.0), exits.fake_above, side="left"))
-        return real, min(max(fake, real), size)
+        """See `edge_indices`."""
+        return edge_indices(self.edges, exits)
 
     def exits(self, real: int, fake: int) -> Exits:
-        """The exits of two edge indices."""
-        size = self.edges.size - 1
-        below = float(self.edges[real]) if real > 0 else None
-        above = float(np.nextafter(self.edges[fake], 2.0)) if fake < size else None
-        return Exits(real_below=below, fake_above=above)
+        """See `edge_exits`."""
+        return edge_exits(self.edges, real, fake)
 
     def tally(self, cuts: Sequence[tuple[int, int]]) -> np.ndarray:
         """(M + 1, 3, 2) counts: [stage][left as real, left as fake, arrived][label]; the last row holds, as `arrived`,

@@ -43,6 +43,24 @@ def default_edges(bins: int) -> np.ndarray:
     return np.concatenate(([0.0], inner, [1.0]))
 
 
+def edge_indices(edges: np.ndarray, exits: Exits) -> tuple[int, int]:
+    """(real, fake) edge indices of a stage's exits. Between two edges the stricter is taken on either side; a side that
+    never exits gives 0 or B."""
+    size = edges.size - 1
+    real = 0 if exits.real_below is None else int(np.searchsorted(edges, exits.real_below, side="right")) - 1
+    fake = size
+    if exits.fake_above is not None:
+        fake = int(np.searchsorted(np.nextafter(edges, 2.0), exits.fake_above, side="left"))
+    return real, min(max(fake, real), size)
+
+
+def edge_exits(edges: np.ndarray, real: int, fake: int) -> Exits:
+    """The policy's exits for two edge indices: `p <= edges[real]`, and `p >= ` the next double after edges[fake]."""
+    below = float(edges[real]) if real > 0 else None
+    above = float(np.nextafter(edges[fake], 2.0)) if fake < edges.size - 1 else None
+    return Exits(real_below=below, fake_above=above)
+
+
 @dataclass(frozen=True)
 class Costs:
     """Cost of one item in one unit of measure (GFLOP or seconds): stage 1, stage 2, and what stage 3 adds."""
@@ -97,19 +115,12 @@ class CascadeTable:
         return int(self.cumulative[1, -1, -1])
 
     def indices(self, exits: Exits) -> tuple[int, int]:
-        """(real, fake) edge indices of a stage's exits. Between two edges the stricter is taken on either side; a side
-        that never exits gives 0 or B."""
-        real = 0 if exits.real_below is None else int(np.searchsorted(self.edges, exits.real_below, side="right")) - 1
-        fake = self.bins
-        if exits.fake_above is not None:
-            fake = int(np.searchsorted(np.nextafter(self.edges, 2.0), exits.fake_above, side="left"))
-        return real, min(max(fake, real), self.bins)
+        """See `edge_indices`."""
+        return edge_indices(self.edges, exits)
 
     def exits(self, real: int, fake: int) -> Exits:
-        """The policy's exits for two edge indices: `p <= edges[real]`, and `p >=` the double after edges[fake]."""
-        below = float(self.edges[real]) if real > 0 else None
-        above = float(np.nextafter(self.edges[fake], 2.0)) if fake < self.bins else None
-        return Exits(real_below=below, fake_above=above)
+        """See `edge_exits`."""
+        return edge_exits(self.edges, real, fake)
 
     def _block(self, a0: int, a1: int, b0: int, b1: int) -> np.ndarray:
         """(2,) counts of reals and fakes in a block of bins."""

@@ -81,7 +81,7 @@ def embed_rows(
     broken = table["sample_id"][~np.isfinite(table["log_odds"])]
     if len(broken):
         raise FloatingPointError(
-            f"{len(broken)} of {len(table)} scores are not finite (first: {broken.iloc[0]}): the weights have diverged; "
-            "train again with a lower learning rate"
+            f"{len(broken)} of {len(table)} scores are not finite (first: {broken.iloc[0]}): the weights diverged. "
+            "Train again with a lower learning rate"
         )
     return Predictions(table), np.concatenate(embeddings)

@@ -119,14 +119,16 @@ TABLE = (
 class TimmDetector(Detector):
     """A timm backbone, its pooled features (and those of earlier `taps`), dropout, one linear output."""
 
-    def __init__(self, backbone: nn.Module, spec: InputSpec, taps: tuple[int, ...], cam: str, dropout: float) -> None:
+    backbone: Any
+
+    def __init__(self, backbone: Any, spec: InputSpec, taps: tuple[int, ...], cam: str, dropout: float) -> None:
         super().__init__()
-        self.backbone: Any = backbone
+        self.backbone = backbone
         self.input_spec = spec
         self.taps, self._cam = taps, cam
-        info = self.backbone.feature_info
+        info = backbone.feature_info
         tapped = sum(info[tap]["num_chs"] for tap in taps)
-        self.embedding_size = int(self.backbone.head_hidden_size) + tapped
+        self.embedding_size = int(backbone.head_hidden_size) + tapped
         # An early stage's means and the last stage's live on different scales; a norm lets one head read both.
         self.head = nn.Sequential(
             nn.BatchNorm1d(self.embedding_size) if taps else nn.Identity(),

@@ -129,7 +129,7 @@ def _cascade(test: pd.DataFrame, policy: CascadePolicy, members: Sequence[Member
         f"- Fakes called real: {_of(as_real, fakes)} of all fakes.",
         f"- Reals called fake: {_of(as_fake, reals)} of all reals.",
         f"- Cost: {cost['cost']:.3g} GFLOP an item against {cost['cost_of_experts']:.3g} for all experts on "
-        f"every item: {cost['speed_up']:.2f} times less.",
+        f"every item, a speed-up of {cost['speed_up']:.2f}.",
     ]
     return rows
 

@@ -6,6 +6,7 @@ scored one crop a forward, so they depend on the file, the bundle and the policy
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,8 +53,8 @@ class Analyzer:
     ) -> Analysis:
         """Judge one file; of `spec`, everything but files, bundle, policy and device applies.
 
-        out: folder (made if need be) for analysis.json and the PNGs it names; None: no files and no
-        evidence. `report.part` gets
+        out: folder (made if need be) for analysis.json and the PNGs it names; None: no files, and
+        evidence without its pictures. `report.part` gets
         partial documents. Raises MediaRejected for a file that is not analysed, LookupError for an unknown face
         detector, RuntimeError when that detector cannot run here."""
         return _Analysis(self, Path(path), spec, out, report or Silent()).run()
@@ -208,11 +209,20 @@ class _Analysis:
 
     def evidence(self, final: Analysis, found: Found, results: list[UnitResult]) -> tuple[list[Evidence], list[str]]:
         """Pictures for the face that decided, at its most suspicious frame, by every member that scored it; told piece
-        by piece. Without a folder to draw in there is none."""
+        by piece. Without a folder to keep them in, only their words and values remain."""
+        if not (self.spec.explain and final.faces):
+            return [], []
+        if self.out is not None:
+            return self.draw(final, found, results, self.out)
+        with tempfile.TemporaryDirectory() as passing:
+            pieces, notes = self.draw(final, found, results, Path(passing))
+        return [piece.model_copy(update={"file": None}) for piece in pieces], notes
+
+    def draw(
+        self, final: Analysis, found: Found, results: list[UnitResult], out: Path
+    ) -> tuple[list[Evidence], list[str]]:
         pieces: list[Evidence] = []
         notes: list[str] = []
-        if not (self.spec.explain and final.faces and self.out is not None):
-            return pieces, notes
         self.report.progress(0.85, "drawing the evidence")
         chosen = judge(final.faces, found.left_out).face
         assert chosen is not None
@@ -222,11 +232,12 @@ class _Analysis:
         members = [self.owner.loaded.member(name) for name in scored]
         crops = [candidate.crops(member.input)[frame] for member in members]
         start = time.perf_counter()
-        for done, (fresh, note) in enumerate(explain_face(members, crops, chosen, final.verdict, self.out), 1):
+        for done, (fresh, note) in enumerate(explain_face(members, crops, chosen, final.verdict, out), 1):
             pieces += fresh
             notes += [note] if note else []
             self.timings["evidence"] = time.perf_counter() - start
-            self.report.part(final.model_copy(update={"evidence": list(pieces)}).model_dump(mode="json"))
+            if self.out is not None:
+                self.report.part(final.model_copy(update={"evidence": list(pieces)}).model_dump(mode="json"))
             self.report.progress(0.85 + 0.14 * done / (len(members) + 1), "drawing the evidence")
         return pieces, notes
 

@@ -18,6 +18,7 @@ from core.cascade.units import Candidate, find_candidates
 from core.cascade.verdict import abstain, input_problems, judge
 from core.data.face_types import FaceDetection
 from core.media.types import Frame, Media, MediaRejected
+from core.progress import Cancelled
 from tests.support.tiny_bundle import build_tiny_bundle, tiny_policy
 
 SPEC = AnalyzeSpec(files=["x"], frames=6)
@@ -126,7 +127,7 @@ def test_the_same_file_gives_the_same_numbers_in_any_company(analyzer, photo, cl
 
 def test_a_clip_is_answered_first_from_keyframes_then_whole(analyzer, clip):
     heard = Listener()
-    found = analyzer.analyze(clip, SPEC, None, heard)
+    found = analyzer.analyze(clip, SPEC.model_copy(update={"explain": False}), None, heard)
     assert found.media["kind"] == "video"
     assert [face.frames for face in found.faces] == [6]
     times = [t for t, _ in found.faces[0].timeline]
@@ -139,6 +140,35 @@ def test_a_clip_is_answered_first_from_keyframes_then_whole(analyzer, clip):
     assert [step.member for step in first.trace] == ["stage1"]
     assert not any("first look" in warning for warning in found.warnings)
     assert found.evidence == []
+
+
+def test_without_a_folder_evidence_keeps_its_words(analyzer, photo, tmp_path):
+    kept, passing = analyzer.analyze(photo, SPEC, tmp_path / "out"), analyzer.analyze(photo, SPEC)
+    assert [e.file for e in passing.evidence] == [None] * len(kept.evidence)
+    assert [(e.kind, e.member, e.values) for e in passing.evidence] == [
+        (e.kind, e.member, e.values) for e in kept.evidence
+    ]
+
+
+def test_evidence_that_fails_costs_no_verdict(analyzer, photo, tmp_path, monkeypatch):
+    def broken(detector, crop, member, *rest):
+        raise RuntimeError("no gradient")
+
+    monkeypatch.setattr("core.cascade.evidence.explain", broken)
+    found = analyzer.analyze(photo, SPEC, tmp_path)
+    assert found.complete
+    assert found.p_fake is not None
+    assert sum("could not be drawn (RuntimeError)" in warning for warning in found.warnings) == 3
+
+
+def test_a_cancelled_analysis_stops(analyzer, photo):
+    class Stop(Listener):
+        def progress(self, fraction, message):
+            if fraction > 0.5:
+                raise Cancelled
+
+    with pytest.raises(Cancelled):
+        analyzer.analyze(photo, SPEC, None, Stop())
 
 
 def test_an_early_exit_is_not_undone_by_asking_everybody(analyzer, photo, tmp_path):

@@ -43,6 +43,13 @@ def title(folder: Path) -> str:
     return f"{manifest.name} {manifest.version}" if manifest else folder.name
 
 
+def policy_title(path: Path | None) -> str:
+    """Name of the chosen policy; None is the bundle's own."""
+    if path is None:
+        return "the bundle's own"
+    return str(read_json(path).get("name") or path.stem) if path.is_file() else f"{path.stem} (its file is gone)"
+
+
 def changes(now: Path, then: Path) -> dict[str, str]:
     """What putting `then` in force in place of `now` changes, in words."""
     before, after = bundle_manifest(now), bundle_manifest(then)

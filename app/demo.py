@@ -218,12 +218,25 @@ def serve(settings: Settings, port: int | None = None, host: str | None = None) 
     shutil.rmtree(cache, ignore_errors=True)  # what a stopped demo left behind
     os.environ["GRADIO_TEMP_DIR"] = str(cache)
     page = build(Workbench.open(settings)).queue(api_open=False, max_size=64)
+    # The style sheet goes into the head as it is: Gradio's own `css` drops container queries.
+    style = f"<style>{theme.style_sheet()}</style>"
     page.launch(
-        server_name=host or settings.host, server_port=settings.demo_port if port is None else port,
-        max_file_size=f"{settings.upload_mb}mb", theme=look(), css=theme.style_sheet(), favicon_path=theme.ICON,
-        footer_links=[], share=False, enable_monitoring=False, ssr_mode=False, show_error=False, quiet=True,
-        run_history=False, mcp_server=False, pwa=False,
-    )  # fmt: skip
+        server_name=host or settings.host,
+        server_port=settings.demo_port if port is None else port,
+        max_file_size=f"{settings.upload_mb}mb",
+        theme=look(),
+        head=style,
+        favicon_path=theme.ICON,
+        footer_links=[],
+        share=False,
+        enable_monitoring=False,
+        ssr_mode=False,
+        show_error=False,
+        quiet=True,
+        run_history=False,
+        mcp_server=False,
+        pwa=False,
+    )
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ def footer() -> None:
     active = workbench.active()
     manifest = bundles.bundle_manifest(active.bundle)
     bundle = f"{manifest.name} {manifest.version}" if manifest else "none yet: make one under Models"
-    policy = active.policy.stem if active.policy else "the bundle's own"
+    policy = bundles.policy_title(active.policy)
     alive = [worker for worker in workbench.workers() if worker.alive]
     tone, words = (
         ("#3f7d4e", f"{len(alive)} worker{'s' if len(alive) > 1 else ''} ready")

@@ -118,7 +118,7 @@ def card(workbench: Workbench) -> None:
     if not job_id:
         widgets.empty(
             "No analysis yet",
-            "Upload a file, or click a sample on the left. The verdict appears here in parts as the stages finish.",
+            "Upload a file, or click a sample. The verdict appears here in parts as the stages finish.",
         )
         return
     try:

@@ -150,7 +150,7 @@ def details(job: JobView, workbench: Workbench) -> None:
             st.json(job.spec)
     with right:
         st.subheader("Log", anchor=False)
-        log = workbench.log_tail(job.id)
+        log = workbench.log_tail(job.id).strip()
         st.code(log or "nothing written", language=None, height=280 if log else "content")
 
 

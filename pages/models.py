@@ -56,14 +56,13 @@ def bundle_card(folder: Path, workbench: Workbench, in_force: bool = False) -> N
         if manifest is None:
             st.text(f"{folder} is gone or holds no bundle.json.")
             return
-        left, right = st.columns([4, 1])
         members = ", ".join(f"{m.title} ({m.gflops:.2g} GFLOP)" for m in manifest.members)
         last = "meta-model" if manifest.stacked else "none; the last expert decides"
-        left.html(
+        st.html(
             f'<div class="aw"><b>{cards.escape(f"{manifest.name} {manifest.version}")}</b></div>'
             + cards.facts({"Members": members, "Stage 3": last, "Made": manifest.created_at, "Folder": folder})
         )
-        with right:
+        with st.container(horizontal=True):
             if not in_force:
                 confirm(folder, workbench)
             if in_force and workbench.active().policy is not None:
@@ -76,32 +75,32 @@ def bundle_card(folder: Path, workbench: Workbench, in_force: bool = False) -> N
 
 def confirm(folder: Path, workbench: Workbench) -> None:
     """Put a bundle in force, after saying what changes."""
-    with st.popover("Use", width="stretch"):
+    with st.popover("Put in force"):
         st.html(cards.facts(bundles.changes(workbench.active().bundle, folder)))
         st.caption("Every new analysis uses it from now on; finished ones keep what they were judged by.")
         reason = st.text_input("Why (kept in the history)", key=f"why-{folder}", max_chars=400)
-        if st.button("Put in force", key=f"use-{folder}", type="primary"):
+        if st.button("Yes, put it in force", key=f"use-{folder}", type="primary"):
             workbench.set_active(bundle=folder, reason=reason)
             st.rerun()
 
 
 def own_policy(workbench: Workbench) -> None:
     """Back from a chosen policy to the bundle's own."""
-    if st.button("Bundle's own policy", width="stretch", help="Sets aside the policy that was chosen under Cascade."):
+    if st.button("Back to the bundle's own policy", help="Sets aside the policy that was chosen under Cascade."):
         workbench.set_active(policy="", reason="back to the bundle's own policy")
         st.rerun()
 
 
 def download(folder: Path, stem: str, workbench: Workbench) -> None:
     """The bundle as a zip, made when asked for."""
-    if st.button("Prepare zip", key=f"zip-{folder}", width="stretch"):
+    if st.button("Prepare zip", key=f"zip-{folder}"):
         st.session_state[f"zipped-{folder}"] = True
     if st.session_state.get(f"zipped-{folder}"):
         path = bundles.zipped(folder, workbench.workspace)
         with open(path, "rb") as stream:
             st.download_button(
                 f"Download ({path.stat().st_size / 2**20:.1f} MB)", stream, file_name=f"{stem}.zip",
-                mime="application/zip", key=f"get-{folder}", width="stretch", on_click="ignore",
+                mime="application/zip", key=f"get-{folder}", on_click="ignore",
             )  # fmt: skip
 
 

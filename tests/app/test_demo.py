@@ -79,6 +79,7 @@ def test_a_failed_job_says_why(workbench, upload):
 
 def test_no_interface_beside_the_page(workbench):
     page = demo.build(workbench)
-    assert all(fn.api_visibility == "private" for fn in page.fns.values())
+    assert {fn.name: fn.api_visibility for fn in page.fns.values()}["run"] == "private"
+    assert "public" not in {fn.api_visibility for fn in page.fns.values()}
     assert page.analytics_enabled is False
     assert page.delete_cache == (300, 900)

@@ -6,10 +6,14 @@ import importlib
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
 
 import streamlit as st
+
+PAGES = Path(__file__).resolve().parents[1] / "pages"
+"""Found by its folder: the arrow points from pages to app, never back."""
 
 SECTIONS = ("Analysis", "Research", "System")
 
@@ -27,9 +31,7 @@ class PageInfo:
 
 def modules() -> list[ModuleType]:
     """Every module of `pages/`, in sidebar order. Raises AttributeError when one lacks PAGE or render."""
-    import pages
-
-    found = [importlib.import_module(f"pages.{item.name}") for item in pkgutil.iter_modules(pages.__path__)]
+    found = [importlib.import_module(f"pages.{item.name}") for item in pkgutil.iter_modules([str(PAGES)])]
     for module in found:
         if not isinstance(getattr(module, "PAGE", None), PageInfo) or not callable(getattr(module, "render", None)):
             raise AttributeError(f"{module.__name__} needs PAGE (an app.navigation.PageInfo) and render()")

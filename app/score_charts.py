@@ -46,7 +46,7 @@ def _finite(threshold: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(threshold), threshold, 1.0)
 
 
-def roc_chart(s: Sweep, point: Confusion) -> alt.LayerChart:
+def roc_chart(s: Sweep, point: Confusion) -> alt.LayerChart | alt.FacetChart:
     """ROC with the operating point, and the diagonal of a coin."""
     fpr, tpr, threshold = roc_points(s)
     frame = pd.DataFrame({"fpr": fpr, "tpr": tpr, "threshold": _finite(threshold), "order": np.arange(fpr.size)})
@@ -59,7 +59,7 @@ def roc_chart(s: Sweep, point: Confusion) -> alt.LayerChart:
     )
 
 
-def pr_chart(s: Sweep, point: Confusion) -> alt.LayerChart:
+def pr_chart(s: Sweep, point: Confusion) -> alt.LayerChart | alt.FacetChart:
     """Precision against recall with the operating point, and the base rate."""
     recall, precision, threshold = pr_points(s)
     frame = pd.DataFrame(
@@ -74,7 +74,7 @@ def pr_chart(s: Sweep, point: Confusion) -> alt.LayerChart:
     return alt.layer(*layers).properties(height=HEIGHT)
 
 
-def confusion_chart(c: Confusion) -> alt.LayerChart:
+def confusion_chart(c: Confusion) -> alt.LayerChart | alt.FacetChart:
     """Counts by truth and call; colour is the share of the truth's row."""
     rows = [
         ("real", "real", c.tn, c.tn / max(1, c.tn + c.fp)), ("real", "fake", c.fp, c.fp / max(1, c.tn + c.fp)),
@@ -96,7 +96,9 @@ def confusion_chart(c: Confusion) -> alt.LayerChart:
     return alt.layer(cells, words).properties(height=HEIGHT)
 
 
-def histogram(p_fake: np.ndarray, labels: np.ndarray, threshold: float, n_bins: int = 40) -> alt.LayerChart:
+def histogram(
+    p_fake: np.ndarray, labels: np.ndarray, threshold: float, n_bins: int = 40
+) -> alt.LayerChart | alt.FacetChart:
     """Items by p_fake, reals and fakes apart, with the threshold."""
     edges = np.linspace(0, 1, n_bins + 1)
     frames = []
@@ -150,7 +152,7 @@ def reliability_chart(p_fake: np.ndarray, labels: np.ndarray, n_bins: int = 15) 
     return alt.vconcat(top, below, spacing=8).configure_view(stroke=LINE)
 
 
-def interval_chart(rows: pd.DataFrame, figure: str) -> alt.LayerChart:
+def interval_chart(rows: pd.DataFrame, figure: str) -> alt.LayerChart | alt.FacetChart:
     """One line a source: value with its interval. rows: source, value, low, high, n."""
     base = alt.Chart(rows).encode(
         y=alt.Y("source:N", title=None, sort=None, axis=alt.Axis(labelLimit=260)),

@@ -1,6 +1,6 @@
 """From a foreign table to the columns of a manifest, or every fault named by row.
 
-Dialects: `image_path,label,dataset,split`; `filepath,label,label_name,dataset`; `path,label`. Other columns are kept."""
+Dialects: `image_path,label,dataset,split`; `filepath,label,label_name,dataset`; `path,label`. Others are kept."""
 
 from __future__ import annotations
 

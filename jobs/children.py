@@ -177,6 +177,10 @@ class WarmChild(Child):
     def idle(self) -> bool:
         return self.job is None and not self.loading and self.process.returncode is None
 
+    def wait_for_answer(self, seconds: float) -> None:
+        """Return when there is something to `listen` to, or after `seconds`."""
+        select.select([self._answers], [], [], seconds)
+
     def listen(self) -> Job | None:
         """Read answers; returns the job that has just come to its end, if one has."""
         done = None

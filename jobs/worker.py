@@ -72,7 +72,7 @@ class Supervisor:
                 except DBAPIError as error:
                     log.error("the database does not answer: %s", str(error).splitlines()[0])
                     self.stopping.wait(1.0)
-                self.stopping.wait(POLL_SECONDS)
+                self._pause()
         finally:
             self.shut_down()
 
@@ -87,6 +87,13 @@ class Supervisor:
         if self._is_due("sweep", SWEEP_SECONDS):
             self._sweep()
         self._claim()
+
+    def _pause(self) -> None:
+        """Wait a moment, but not past the answer of a running analysis: the next one is waiting."""
+        if self.warm is not None and self.warm.job is not None:
+            self.warm.wait_for_answer(POLL_SECONDS)
+        else:
+            self.stopping.wait(POLL_SECONDS)
 
     def shut_down(self) -> None:
         """Stop every child; its job goes back to the queue without losing an attempt."""

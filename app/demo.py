@@ -19,10 +19,9 @@ from typing import Any
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_OFFLINE"] = "1"
 
-import altair as alt
 import gradio as gr
 
-from app import analyses, bundles, cards, charts, theme
+from app import analyses, bundles, cards, theme
 from core.cascade.spec import AnalyzeSpec
 from core.cascade.types import Analysis, Evidence
 from jobs.client import Workbench
@@ -51,7 +50,7 @@ def build(workbench: Workbench) -> gr.Blocks:
                 state = gr.HTML()
                 verdict = gr.HTML(EMPTY)
                 stages = gr.HTML()
-                timeline = gr.Plot(label="Over the clip", visible=False)
+                timeline = gr.HTML()
                 tabs = gr.State([])
                 gr.render(inputs=[tabs], show_progress="hidden")(draw_tabs)
                 with gr.Accordion("The whole answer as JSON", open=False):
@@ -130,28 +129,59 @@ def page_of(
     """Values of (upload, state, verdict, stages, timeline, tabs, document)."""
     note = f'<p class="aw aw-why">{escape(said)}</p>' if said else ""
     if analysis is None:
-        return None, note, EMPTY if not said else "", "", gr.Plot(visible=False), [], ""
+        return None, note, EMPTY if not said else "", "", "", [], ""
     warnings = cards.notes([sentence for sentence in analysis.warnings if sentence != analysis.reason])
     facts = cards.facts(cards.media_facts(analysis))
     strip = cards.stage_strip(analysis, titles or {}, analysis.complete) if analysis.faces else ""
-    chart = timeline_of(analysis)
     text = json.dumps(analysis.model_dump(mode="json"), indent=2, ensure_ascii=False)
     return (
         None,
         note,
         cards.verdict_card(analysis) + warnings,
         strip + faces_html(analysis, folder) + facts,
-        gr.Plot(value=chart, visible=chart is not None),
+        timeline_of(analysis),
         tabs_of(analysis, folder, titles or {}) if analysis.complete else [],
         text,
     )
 
 
-def timeline_of(analysis: Analysis) -> alt.LayerChart | alt.FacetChart | None:
-    """p_fake over a clip, or None for a picture."""
-    series = {f"face {face.face + 1}": face.timeline for face in analysis.faces if len(face.timeline) > 1}
+def timeline_of(analysis: Analysis) -> str:
+    """p_fake over a clip as a drawing that fits any width; empty for a picture. Points carry their figures."""
+    series = [face.timeline for face in analysis.faces if len(face.timeline) > 1]
+    if not series:
+        return ""
+    last = max(time for points in series for time, _ in points) or 1.0
     step = cards.decider(analysis)
-    return charts.timeline(series, step.exits if step else None).properties(width="container") if series else None
+    exits = step.exits if step else None
+    limits = [(exits.real_below, "real"), (exits.fake_above, "fake")] if exits else []
+    drawn = "".join(level(at, theme.VERDICT_COLOURS[side]) for at, side in limits if at is not None)
+    drawn += "".join(f'<text x="0" y="{height(at) + 4:.1f}">{at:g}</text>' for at in (0, 0.5, 1))
+    for index, points in enumerate(series):
+        places = [(40 + 640 * time / last, height(p), time, p) for time, p in points]
+        path = " ".join(f"{x:.1f},{y:.1f}" for x, y, *_ in places)
+        colour = theme.SERIES[index % len(theme.SERIES)]
+        drawn += f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>'
+        drawn += "".join(
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}">'
+            f"<title>{time:.2f} s: p_fake {p:.3f}</title></circle>"
+            for x, y, time, p in places
+        )
+    words = f'<text x="40" y="196">0 s</text><text x="690" y="196" text-anchor="end">{last:.1f} s</text>'
+    return (
+        '<div class="aw"><b>p_fake over the clip</b><svg class="aw-line" viewBox="0 0 700 200" role="img" '
+        f'aria-label="p_fake over the seconds of the clip">{drawn}{words}</svg></div>'
+    )
+
+
+def height(p_fake: float) -> float:
+    """Vertical place of a p_fake in the drawing, pixels from the top."""
+    return 175 - 160 * p_fake
+
+
+def level(at: float, colour: str) -> str:
+    """A dashed line at one exit."""
+    y = f"{height(at):.1f}"
+    return f'<line x1="40" x2="690" y1="{y}" y2="{y}" stroke="{colour}" stroke-width="1.5" stroke-dasharray="5 4"/>'
 
 
 def data_uri(path: Path | None) -> str:

@@ -77,6 +77,16 @@ def test_a_failed_job_says_why(workbench, upload):
     assert "<b>" not in said
 
 
+def test_a_clip_is_drawn_with_every_point_and_both_exits():
+    wave = [(0.0, 0.2), (1.5, 0.9), (3.0, 0.7)]
+    drawn = demo.timeline_of(analysis("clip.mp4", [face(0, 0.71, wave)], "video"))
+    assert drawn.count("<circle") == len(wave)
+    assert drawn.count("<line") == 2
+    assert "1.50 s: p_fake 0.900" in drawn
+    assert f'cx="680.0" cy="{demo.height(0.7):.1f}"' in drawn
+    assert demo.timeline_of(analysis("x.png", [face(0, 0.9)])) == ""
+
+
 def test_no_interface_beside_the_page(workbench):
     page = demo.build(workbench)
     assert {fn.name: fn.api_visibility for fn in page.fns.values()}["run"] == "private"

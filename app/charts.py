@@ -48,7 +48,7 @@ def _threshold(at: float, colour: str, words: str) -> alt.LayerChart:
 
 
 def training_curves(
-    rows: Iterable[Mapping[str, float]], height: int = 210
+    rows: Iterable[Mapping[str, float]], height: int = 280
 ) -> dict[str, alt.LayerChart | alt.FacetChart]:
     """One chart a family of figures ("loss", "auroc", ...): rows are {"step": n, name: value}.
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from app.theme import ACCENT, LINE, QUIET, VERDICT_COLOURS
+from core.evaluate.cross import CrossAuroc
 from core.evaluate.metrics import Confusion
 from core.evaluate.reliability import reliability
 from core.evaluate.sweep import Sweep, pr_points, roc_points
@@ -144,7 +145,7 @@ def reliability_chart(p_fake: np.ndarray, labels: np.ndarray, n_bins: int = 15) 
         .encode(
             x=alt.X("from:Q", title="stated p_fake", scale=UNIT, bin="binned"),
             x2="to:Q",
-            y=alt.Y("items:Q", title="items"),
+            y=alt.Y("items:Q", title="items", axis=alt.Axis(tickCount=3)),
             tooltip=["items:Q"],
         )
         .properties(height=70)
@@ -163,6 +164,26 @@ def interval_chart(rows: pd.DataFrame, figure: str) -> alt.LayerChart | alt.Face
     )
     dots = base.mark_circle(size=80, color=ACCENT, opacity=1).encode(x="value:Q")
     return alt.layer(spread, dots).properties(height=alt.Step(30))
+
+
+def cross_chart(found: CrossAuroc) -> alt.LayerChart | alt.FacetChart:
+    """AUROC of every fake source (rows) against every real source (columns)."""
+    rows = [
+        {"fakes": fake, "reals": real, "auroc": found.auroc[i, j], "items": int(found.n_fake[i] + found.n_real[j])}
+        for i, fake in enumerate(found.fakes)
+        for j, real in enumerate(found.reals)
+    ]
+    base = alt.Chart(pd.DataFrame(rows)).encode(
+        x=alt.X("reals:N", title="reals of", axis=alt.Axis(labelAngle=-25, labelLimit=140)),
+        y=alt.Y("fakes:N", title="fakes of", axis=alt.Axis(labelLimit=170)),
+        tooltip=["fakes:N", "reals:N", alt.Tooltip("auroc:Q", title="AUROC", format=".3f"), "items:Q"],
+    )
+    colour = alt.Color("auroc:Q", legend=None, scale=alt.Scale(domain=[0.5, 1], range=["#f7e9df", ACCENT], clamp=True))
+    words = base.mark_text(fontSize=13).encode(
+        text=alt.Text("auroc:Q", format=".2f"),
+        color=alt.condition("datum.auroc > 0.8", alt.value("white"), alt.value("#1f2933")),
+    )
+    return alt.layer(base.mark_rect().encode(color=colour), words).properties(height=alt.Step(46))
 
 
 def interval_text(found: Mapping[str, Any], digits: int = 3) -> str:

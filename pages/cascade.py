@@ -107,7 +107,7 @@ def promise_table(workbench: Workbench) -> None:
     facts = {"Policy": f"{policy.name} ({policy.policy_id})", "Made": policy.created_at, "Author": policy.author,
              "Why": policy.reason, "Chosen on": policy.data_fingerprint[:16]}  # fmt: skip
     st.html(cards.facts({k: v for k, v in facts.items() if v}))
-    st.dataframe(policy_rows(policy), hide_index=True)
+    st.dataframe(policy_rows(policy).dropna(axis=1, how="all"), hide_index=True)
     st.caption(
         "bound: with this confidence the true share of groups in error is at most this. An exit that cannot be "
         "promised stays closed, and the note says how many groups it would take. Groups are people or videos, "

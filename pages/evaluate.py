@@ -9,6 +9,7 @@ import streamlit as st
 from app import forms, navigation, score_charts, session, widgets
 from app.detector_scores import DetectorScores, detector_scores, judged, stamp_of
 from app.navigation import PageInfo
+from core.evaluate.cross import cross_auroc
 from core.evaluate.evaluate import prevalence_note
 from core.evaluate.metrics import confusion
 from core.evaluate.spec import EvaluateSpec
@@ -68,6 +69,7 @@ def figures_of(available: list[DetectorScores]) -> None:
         charts(p, y, threshold)
     else:
         widgets.notice(["Only one class is present: there is no ROC curve to draw."], "info")
+    reliability_and_sources(frame, p, y)
     by_source(scores, split, threshold, frame)
     cascade_rows(frame, p, y)
 
@@ -90,9 +92,28 @@ def charts(p: np.ndarray, y: np.ndarray, threshold: float) -> None:
         st.subheader("Scores", anchor=False)
         st.altair_chart(score_charts.histogram(p, y, threshold))
         st.caption("Where the colours overlap the detector cannot tell; the dashed line is the chosen threshold.")
-    st.subheader("Reliability", anchor=False)
-    st.altair_chart(score_charts.reliability_chart(p, y))
-    st.caption("Dots on the dashed line: of faces given this p_fake, just this share is fake. Bars are 95 % intervals.")
+
+
+def reliability_and_sources(frame: pd.DataFrame, p: np.ndarray, y: np.ndarray) -> None:
+    """Reliability beside the table of fake sources against real sources."""
+    left, right = st.columns(2)
+    with left:
+        st.subheader("Reliability", anchor=False)
+        st.altair_chart(score_charts.reliability_chart(p, y))
+        st.caption(
+            "Dots on the dashed line: of faces given this p_fake, just this share is fake. Bars: 95 % intervals."
+        )
+    found = cross_auroc(p, y, frame["dataset"].astype(str).to_numpy())
+    with right:
+        st.subheader("Which fakes from which reals", anchor=False)
+        if found is None:
+            widgets.notice(["Only one class is present."], "info")
+            return
+        st.altair_chart(score_charts.cross_chart(found))
+        st.caption(
+            f"AUROC of every source of fakes against every source of reals; plain mean {found.macro:.3f}. A pale cell is "
+            "a pair that the detector cannot tell apart, whatever the pooled figure says."
+        )
 
 
 def by_source(scores: DetectorScores, split: str, threshold: float, frame: pd.DataFrame) -> None:

@@ -125,14 +125,14 @@ export default function ({ parentElement, data, setTriggerValue }) {
     const cards = [
       ["filtration", percent(f.filtration), `${f.filtered} of ${f.n} released by stage 1`],
       ["stage-1 leakage", percent(f.leakage1), `${f.leaked1} of ${f.fakes} fakes`],
-      ["leakage, whole cascade", percent(f.leakage), `${f.realFake} of ${f.fakes} fakes called real`],
+      ["leakage, cascade", percent(f.leakage), `${f.realFake} of ${f.fakes} fakes called real`],
       ["false alarms", percent(f.false_alarms), `${f.fakeReal} of ${f.reals} reals called fake`],
       ["coverage", percent(f.coverage), "passed on by stage 1"],
       ["precision of real", percent(f.precision_real), `${f.realReal} of ${f.realReal + f.realFake}`],
       ["precision of fake", percent(f.precision_fake), `${f.fakeFake} of ${f.fakeReal + f.fakeFake}`],
       ["uncertain", percent(f.uncertain), `${f.open} of ${f.n} stay open`],
-      ["expected cost", f.cost.toPrecision(3) + " GFLOP", "an item, networks only"],
-      ["speed-up", f.speed_up === null ? "unknown" : f.speed_up.toFixed(2) + " ×", "against all experts on all items"],
+      ["expected cost", f.cost.toPrecision(2) + " GFLOP", "an item, networks only"],
+      ["speed-up", f.speed_up === null ? "unknown" : f.speed_up.toFixed(2) + " ×", "against all experts always"],
     ];
     const place = host.querySelector(".figures");
     if (place.children.length !== cards.length)
@@ -144,9 +144,9 @@ export default function ({ parentElement, data, setTriggerValue }) {
     const p = points[cuts[0][0]], at = x(p.edge);
     svg.querySelector(".chosen").innerHTML = `<line x1="${at}" x2="${at}" y1="${T}" y2="${H - B}" stroke="#1f2933" stroke-dasharray="4 4"/>
       <circle cx="${at}" cy="${y(p.filtration)}" r="5" fill="#17616b"/><circle cx="${at}" cy="${y(p.leakage ?? 0)}" r="5" fill="#b3541e"/>`;
+    const leaks = p.leakage > 0 ? "move left until the lower curve is where you can live with it." : "move right until the lower curve begins to rise.";
     host.querySelector(".reading").textContent =
-      `At the chosen exit stage 1 releases ${percent(p.filtration)} of ${f.n} items and with them ${percent(p.leakage)} of ${f.fakes} fakes: ` +
-      "move left until the lower curve is where you can live with it.";
+      `At the chosen exit stage 1 releases ${percent(p.filtration)} of ${f.n} items and with them ${percent(p.leakage)} of ${f.fakes} fakes: ${leaks}`;
     host.dataset.ms = (performance.now() - started).toFixed(2);
   }
   draw();

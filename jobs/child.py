@@ -37,7 +37,7 @@ def one(job_id: str, attempt: int) -> None:
     job = workbench.store.get(job_id)
     if job.attempt != attempt or job.state != "running":
         sys.exit(f"job {job_id} attempt {attempt} is not this process's to run any more")
-    reporter = StoreReporter(workbench.store, job_id, attempt, on_lost=_vanish)
+    reporter = StoreReporter(workbench.store, job_id, attempt, on_lost=_vanish, log=sys.stdout)
     stop_on_sigterm(reporter)
     run_claimed(workbench, job, reporter)
 
@@ -85,7 +85,7 @@ class Server:
             os.dup2(stream.fileno(), 1)
             os.dup2(stream.fileno(), 2)
         try:
-            reporter = StoreReporter(self.workbench.store, job_id, attempt, on_lost=_vanish)
+            reporter = StoreReporter(self.workbench.store, job_id, attempt, on_lost=_vanish, log=sys.stdout)
             stop_on_sigterm(reporter)
             run_claimed(self.workbench, job, reporter)
         finally:

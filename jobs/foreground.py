@@ -39,11 +39,13 @@ def run_here(workbench: Workbench, kind: str, spec: Spec, listener: Listener | N
         worker=me.id,
     )
     job = store.get(job_id)
-    reporter = StoreReporter(store, job_id, job.attempt, on_lost=lambda: None, beat=True, listener=listener)
     log = workbench.job_folder(job_id) / f"attempt-{job.attempt}" / "log.txt"
     log.parent.mkdir(parents=True)
     try:
         with open(log, "a", encoding="utf-8") as stream:
+            reporter = StoreReporter(
+                store, job_id, job.attempt, on_lost=lambda: None, beat=True, listener=listener, log=stream
+            )
             return job_id, run_claimed(workbench, job, reporter, log=stream)
     finally:
         store.seen(me.id, time.time(), state="stopped")

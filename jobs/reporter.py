@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TextIO
 
 from sqlalchemy.exc import DBAPIError
 
@@ -17,6 +18,31 @@ from jobs.store import LEASE_SECONDS, LeaseLost, Store
 log = logging.getLogger(__name__)
 WRITE_SECONDS = 0.5
 WATCH_SECONDS = 2.0
+LOG_SECONDS = 10.0
+
+
+class JobLog:
+    """Progress as lines of a job's log: every row of the curve, every new kind of message, and a message that only
+    counts on ("step 7 of 90") once in LOG_SECONDS."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+        self._kind, self._at = "", -math.inf
+
+    def progress(self, fraction: float, message: str) -> None:
+        kind, now = re.sub(r"\d+|:.*", "", message), time.monotonic()
+        if kind != self._kind or now - self._at >= LOG_SECONDS:
+            self._kind, self._at = kind, now
+            self._line(f"{100 * fraction:3.0f} %  {message}")
+
+    def metric(self, step: int, values: Mapping[str, float]) -> None:
+        self._line(f"step {step}: " + ", ".join(f"{name} {value:.4g}" for name, value in values.items()))
+
+    def _line(self, text: str) -> None:
+        # A message may hold a file's name: control characters in it must not reach a terminal.
+        plain = "".join(c if c.isprintable() else "?" for c in text)
+        self.stream.write(f"{time.strftime('%H:%M:%S')} {plain}\n")
+        self.stream.flush()
 
 
 class StoreReporter:
@@ -26,6 +52,7 @@ class StoreReporter:
         on_lost: called once, in the thread, when the attempt is no longer held.
         beat: renew the lease here (a job in the caller); otherwise the supervisor renews it and this object
             only watches that it does.
+        log: where progress is written as lines of text too, see `JobLog`; None: nowhere.
     """
 
     def __init__(
@@ -38,9 +65,11 @@ class StoreReporter:
         beat: bool = False,
         lease: float = LEASE_SECONDS,
         listener: Callable[[float, str], None] | None = None,
+        log: TextIO | None = None,
     ) -> None:
         self.store, self.job_id, self.attempt = store, job_id, attempt
         self.on_lost, self.beat, self.lease, self.listener = on_lost, beat, lease, listener
+        self.log = JobLog(log) if log is not None else None
         self.stop = threading.Event()
         self.lost = threading.Event()
         self._lock = threading.Lock()
@@ -62,11 +91,15 @@ class StoreReporter:
         """Raises Cancelled when the job was cancelled, or has passed on."""
         if self.listener is not None:
             self.listener(fraction, message)
+        if self.log is not None:
+            self.log.progress(fraction, message)
         with self._lock:
             self._news |= {"fraction": min(1.0, max(0.0, float(fraction))), "message": message}
         self._check()
 
     def metric(self, step: int, values: Mapping[str, float]) -> None:
+        if self.log is not None:
+            self.log.metric(step, values)
         # JSON knows no NaN; a diverged loss is stored as null.
         row = {name: float(value) if math.isfinite(value) else None for name, value in values.items()}
         with self._lock:

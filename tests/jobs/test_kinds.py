@@ -10,6 +10,7 @@ from core.cascade.spec import AnalyzeSpec
 from core.cascade.types import CascadePolicy, Exits
 from core.data.spec import PrepareSpec
 from core.spec import Spec
+from jobs import reporter
 from jobs.client import SHIPPED_BUNDLE, UploadTooLarge, Workbench, safe_name
 from jobs.foreground import run_here
 from jobs.kind import kinds
@@ -147,6 +148,27 @@ def test_foreground_and_queue_give_the_same(workbench):
     assert here.result["values"] == there.result["values"]
     assert workbench.metrics(here_id) == workbench.metrics(queued)
     assert {a.name for a in workbench.artifacts("run")} == {here_id, queued}
+    for job_id in (here_id, queued):
+        assert "step 1: loss 0.5, bad nan" in workbench.log_tail(job_id)
+
+
+def test_a_log_names_every_kind_of_step_once_and_no_control_character(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(reporter.time, "monotonic", lambda: now[0])
+    stream = io.StringIO()
+    log = reporter.JobLog(stream)
+    for step in range(4):
+        log.progress(step / 10, f"epoch 1 of 2, step {step} of 4")
+        now[0] += 4.0
+    log.progress(0.5, "reading \x1b[2Jface.png")
+    log.metric(1, {"val_auroc": 0.75})
+    said = [line.split(" ", 1)[1] for line in stream.getvalue().splitlines()]
+    assert said == [
+        "  0 %  epoch 1 of 2, step 0 of 4",
+        " 30 %  epoch 1 of 2, step 3 of 4",
+        " 50 %  reading ?[2Jface.png",
+        "step 1: val_auroc 0.75",
+    ]
 
 
 def test_a_foreground_failure_is_told_and_logged(workbench, capsys):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -147,11 +146,12 @@ def _seen_in_training(member: StackMember, whole: Manifest, rows: pd.DataFrame, 
 def _add(
     data: StackData, member: StackMember, manifest: Manifest, workspace: Workspace, spec: StackSpec, report: Reporter
 ) -> None:
+    from core.models.cost import cpu_seconds, gflops
     from core.models.registry import detectors
     from core.models.scoring import embed, pick_device
 
     detector = member.run.load_detector("cpu")
-    gflops, seconds = measure_cost(detector)
+    cost = {"gflops": gflops(detector), "seconds": cpu_seconds(detector)}  # before it moves to another device
     predictions, embedding = embed(
         detector,
         manifest,
@@ -175,32 +175,10 @@ def _add(
             detector=str(document["detector"]),
             options=document["options"],
             input=detector.input_spec,
-            gflops=gflops,
-            seconds=seconds,
+            **cost,
             data_fingerprint=str(document.get("data_fingerprint", "")),
         )
     )
-
-
-def measure_cost(detector, repeats: int = 5) -> tuple[float, float]:
-    """(GFLOP, CPU seconds) of one forward of one item on the CPU, where the detector must be; 2 x multiply-adds,
-    counted by torch; median of `repeats`.
-
-    CPU seconds are those of all threads together, which is what one thread would take."""
-    import torch
-    from torch.utils.flop_counter import FlopCounterMode
-
-    size = detector.input_spec.size
-    inputs = torch.zeros(1, 3, size, size)
-    took = []
-    with torch.no_grad():
-        with FlopCounterMode(display=False) as counter:
-            detector(inputs)
-        for _ in range(repeats):
-            start = time.process_time()
-            detector(inputs)
-            took.append(time.process_time() - start)
-    return max(counter.get_total_flops() / 1e9, 1e-9), float(np.median(took))
 
 
 class _Share:

@@ -36,8 +36,8 @@ def card(analysis: Analysis, folder: Path, job: JobView, workbench: Workbench) -
     bundle = analyses.bundle_of(job, workbench)
     titles = bundles.member_titles(bundle)
     st.html(cards.verdict_card(analysis))
-    if warnings := [sentence for sentence in analysis.warnings if sentence != analysis.reason]:
-        widgets.notice(warnings)
+    if analysis.warnings:
+        widgets.notice(analysis.warnings)
     if analysis.verdict == "not_applicable" and analysis.complete:
         whole_frame(job, workbench)
         facts(analysis, job)

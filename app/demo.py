@@ -130,7 +130,7 @@ def page_of(
     note = f'<p class="aw aw-why">{escape(said)}</p>' if said else ""
     if analysis is None:
         return None, note, EMPTY if not said else "", "", "", [], ""
-    warnings = cards.notes([sentence for sentence in analysis.warnings if sentence != analysis.reason])
+    warnings = cards.notes(analysis.warnings)
     facts = cards.facts(cards.media_facts(analysis))
     strip = cards.stage_strip(analysis, titles or {}, analysis.complete) if analysis.faces else ""
     text = json.dumps(analysis.model_dump(mode="json"), indent=2, ensure_ascii=False)

@@ -21,7 +21,7 @@ from core.cascade.evidence import explain_face
 from core.cascade.spec import AnalyzeSpec
 from core.cascade.types import Analysis, CascadePolicy, Evidence, FaceReport
 from core.cascade.units import Candidate, Found, centre_square, find_candidates
-from core.cascade.verdict import RULE, MediaVerdict, abstain, disagreement, input_problems, judge
+from core.cascade.verdict import RULE, abstain, disagreement, input_problems, judge
 from core.explain.pictures import save_png
 from core.media.decode import decode
 from core.media.types import Media
@@ -116,9 +116,7 @@ class _Analysis:
         if not found.candidates and self.spec.whole_frame:
             found = Found([centre_square(media)])
             notes.append(WHOLE)
-        elif not found.candidates:
-            notes.append(NO_FACE)
-        elif media.kind == "video" and found.seen < len(media.frames):
+        elif found.candidates and media.kind == "video" and found.seen < len(media.frames):
             notes.append(f"A face was found in {found.seen} of {len(media.frames)} frames.")
         if found.left_out:
             notes.append(
@@ -179,7 +177,7 @@ class _Analysis:
             verdict=verdict.verdict,
             p_fake=decision.p_fake if decision else None,
             decided_by=decision.decided_by if decision else None,
-            reason=verdict.reason if faces else _nothing(verdict, self.spec),
+            reason=verdict.reason if faces else NO_FACE,
             rule=RULE,
             trace=decision.trace if decision else [],
             timings=dict(self.timings),
@@ -264,7 +262,3 @@ def _deciding_member(result: UnitResult) -> str:
     if exits:
         return exits[0].member
     return scored[-1].member if scored else "stage1"
-
-
-def _nothing(verdict: MediaVerdict, spec: AnalyzeSpec) -> str:
-    return verdict.reason if spec.whole_frame else NO_FACE

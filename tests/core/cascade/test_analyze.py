@@ -189,6 +189,7 @@ def test_without_a_face_there_is_no_number_unless_the_whole_frame_is_asked_for(a
     found = analyzer.analyze(scene, SPEC, tmp_path)
     assert (found.verdict, found.p_fake, found.decided_by, found.faces) == ("not_applicable", None, None, [])
     assert "whole_frame" in found.reason
+    assert found.reason not in found.warnings
     whole = analyzer.analyze(scene, SPEC.model_copy(update={"whole_frame": True}), tmp_path)
     assert whole.p_fake is not None
     height, width = photographs.coffee().shape[:2]

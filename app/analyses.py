@@ -27,7 +27,7 @@ def submit(spec: AnalyzeSpec, workbench: Workbench) -> str:
 def documents(job: JobView, workbench: Workbench) -> list[tuple[Analysis, Path]]:
     """The newest document of every file of an analyze job, with the folder of its pictures; partial while it runs."""
     if job.state != "done":
-        return [(Analysis.model_validate(job.part), workbench.workspace.analyses / job.id)] if job.part else []
+        return [(Analysis.model_validate(job.part), workbench.analysis_folder(job.id))] if job.part else []
     folders = [Path(item["path"]) for item in (job.result or {}).get("produced", []) if item["kind"] == "analysis"]
     return [(Analysis.model_validate(read_json(folder / "analysis.json")), folder) for folder in folders]
 

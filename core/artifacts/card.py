@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from core.artifacts.bundle_schema import Member
+from core.cascade.audit import audit
 from core.cascade.cost import cascade_cost
 from core.cascade.simulate import simulate
 from core.cascade.types import CascadePolicy, Exits, Guarantee
-from core.evaluate.intervals import wilson
 from core.evaluate.thresholds import threshold_rows
 
 CONFIDENCES = (0.90, 0.95, 0.98, 0.99)
@@ -45,6 +45,7 @@ def model_card(
     return "\n\n".join("\n".join(_spaced(block)) for block in blocks if block) + "\n"
 
 
+AUDITED = "Intervals: 95 %, over resampled groups (videos or identities); of shares of groups: exact binomial."
 BY_SOURCE = "AUROC of each source against all test items of the other class (a source mostly holds one label)."
 
 
@@ -109,36 +110,24 @@ def _share(figure: Mapping[str, Any]) -> str:
 
 def _cascade(test: pd.DataFrame, policy: CascadePolicy, members: Sequence[Member]) -> list[str]:
     """What a visitor meets: who decides, how often rightly, how often nobody does, and what it costs."""
+    found = audit(policy, test, stage1="stage1")
+    asked = simulate(test, policy, "stage1")["asked"]
     order = ["stage1", *(expert.name for expert in policy.experts)]
-    way = simulate(test, policy, "stage1")
-    n, y = len(test), test["label"].to_numpy(np.int64)
-    rows = ["| decided by | items | share | right when decided |", "|---|---|---|---|"]
-    for stage in ("stage1", "stage2", "stage3"):
-        here = (way["decided_by"] == stage).to_numpy()
-        spoken = here & way["verdict"].isin(["real", "fake"]).to_numpy()
-        right = int(((way["verdict"] == "fake").to_numpy().astype(int) == y)[spoken].sum())
-        rows.append(f"| {stage} | {int(here.sum())} | {here.mean():.3f} | {_of(right, int(spoken.sum()))} |")
-    unsure = int((way["verdict"] == "uncertain").sum())
-    fakes, reals = int(y.sum()), int(n - y.sum())
-    as_real = int(((way["verdict"] == "real").to_numpy() & (y == 1)).sum())
-    as_fake = int(((way["verdict"] == "fake").to_numpy() & (y == 0)).sum())
-    cost = cascade_cost({m.name: m.gflops for m in members}, order, way["asked"])
+    cost = cascade_cost({m.name: m.gflops for m in members}, order, asked)
+    rows = [AUDITED, "", "| decided by | share | right when it decides |", "|---|---|---|"]
+    for stage, decided in found["decided_by"].items():
+        rows.append(f"| {stage} | {_share(decided)} | {_share(found['right_by'][stage])} |")
     rows += [
         "",
-        f"- Uncertain: {_of(unsure, n)}.",
-        f"- Fakes called real: {_of(as_real, fakes)} of all fakes.",
-        f"- Reals called fake: {_of(as_fake, reals)} of all reals.",
+        f"- Uncertain: {_share(found['uncertain'])}.",
+        f"- Fakes called real: {_share(found['leakage'])} of all fakes; groups with one: "
+        f"{_share(found['group_leakage'])}.",
+        f"- Reals called fake: {_share(found['false_alarms'])} of all reals; groups with one: "
+        f"{_share(found['group_false_alarms'])}.",
         f"- Cost: {cost['cost']:.3g} GFLOP an item against {cost['cost_of_experts']:.3g} for all experts on "
         f"every item, a speed-up of {cost['speed_up']:.2f}.",
     ]
     return rows
-
-
-def _of(part: int, whole: int) -> str:
-    between = wilson(part, whole)
-    if between is None:
-        return "nobody"
-    return f"{part / whole:.3f} ({between[0]:.3f} to {between[1]:.3f}), {part} / {whole}"
 
 
 def _exits(policy: CascadePolicy) -> list[str]:

@@ -54,6 +54,7 @@ def _figures(
     def items(hit: np.ndarray, among: np.ndarray) -> dict[str, Any]:
         return _item_rate(hit, among, codes, n_groups, draws, seed)
 
+    by_stage = {stage: (way["decided_by"] == stage).to_numpy() for stage in ("stage1", "stage2", "stage3")}
     return {
         "n": int(y.size),
         "n_fake": int(fake.sum()),
@@ -64,10 +65,8 @@ def _figures(
         "group_false_alarms": _group_rate(as_fake, real, codes, confidence),
         "uncertain": items(~decided, np.ones(y.size, bool)),
         "accuracy_when_decided": items(right, decided),
-        "decided_by": {
-            stage: items((way["decided_by"] == stage).to_numpy(), np.ones(y.size, bool))
-            for stage in ("stage1", "stage2", "stage3")
-        },
+        "decided_by": {stage: items(here, np.ones(y.size, bool)) for stage, here in by_stage.items()},
+        "right_by": {stage: items(right, decided & here) for stage, here in by_stage.items()},
     }
 
 
@@ -85,7 +84,8 @@ def audit(
 
     leakage: fakes called real / all fakes; false_alarms: reals called fake / all reals; both by item, with intervals
     over resampled groups, and by group (any such item), with exact intervals; uncertain: no verdict / all; decided_by:
-    share a stage decides; accuracy_when_decided: right / decided. A rate over nothing has value None.
+    share a stage decides; right_by: right / decided, by stage; accuracy_when_decided: over all stages. A rate over
+    nothing has value None.
     Raises ValueError when the split is not there, ChoseIt when these items chose the policy."""
     require(table, ["sample_id", "label", "group", "dataset"])
     if split:

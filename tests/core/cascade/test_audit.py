@@ -37,6 +37,8 @@ def test_counts_by_hand():
     assert parts(found["uncertain"]) == (2, 8)
     assert parts(found["accuracy_when_decided"]) == (4, 6)
     assert parts(found["decided_by"]["stage1"]) == (6, 8)
+    assert parts(found["right_by"]["stage1"]) == (4, 6)
+    assert found["right_by"]["stage2"]["value"] is None
     assert found["by_dataset"]["x"]["leakage"]["value"] is None  # no fakes there: unknown, not 0
     assert found["by_dataset"]["y"]["leakage"]["value"] == 0.25
 

@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1
-# One image, three roles: `aware up --no-demo --no-worker` (workbench), `aware worker`, `python -m app.demo`.
+# One image, three roles: `aware up --no-demo --no-worker`, `aware worker`, `aware up --no-web --no-worker`.
 #   docker build -t aware-net .                                     CPU (default)
 #   docker build -t aware-net --build-arg DEVICE=auto .             uses a GPU where the container gets one
 #   docker build -t aware-net --build-arg TORCH_INDEX=<index URL> . smaller CPU-only torch from an index of yours
@@ -14,6 +14,7 @@ COPY jobs jobs
 COPY app app
 COPY pages pages
 COPY assets assets
+COPY .streamlit .streamlit
 RUN if [ -n "$TORCH_INDEX" ]; then \
       /opt/venv/bin/uv pip install --python /opt/venv/bin/python --no-cache --index-url "$TORCH_INDEX" torch torchvision \
       && grep -vE '^(torch|torchvision|triton|nvidia-.*)==' constraints.txt > pins.txt; \

@@ -37,11 +37,16 @@ def start(debug: bool = typer.Option(False, "--debug", help="Show stack traces a
 
 @app.command()
 @told
-def up(demo: bool = typer.Option(True, help="Start the Gradio demo too.")) -> None:
+def up(
+    web: bool = typer.Option(True, help="Start the workbench in the browser."),
+    worker: bool = typer.Option(True, help="Start a worker."),
+    demo: bool = typer.Option(True, help="Start the Gradio demo."),
+) -> None:
     """Start workbench, worker and demo together; one Ctrl-C ends all."""
     from app.up import run_all
 
-    raise typer.Exit(run_all(Settings.read(), demo=demo))
+    wanted = {"workbench": web, "worker": worker, "demo": demo}
+    raise typer.Exit(run_all(Settings.read(), [name for name, asked in wanted.items() if asked]))
 
 
 @app.command()
@@ -52,7 +57,7 @@ def demo() -> None:
 
     settings = Settings.read()
     prepare_workspace(settings)
-    raise typer.Exit(run_all(settings, demo=True))
+    raise typer.Exit(run_all(settings))
 
 
 @app.command()
@@ -68,11 +73,11 @@ def worker(analyses: bool = typer.Option(True, help="Serve analyses too, with a 
 
 @app.command()
 @told
-def doctor() -> None:
+def doctor(only: list[str] = typer.Option([], help="Only this check, e.g. database. Repeat the option.")) -> None:
     """Check this machine, one line each: what is well, what is not, what to do."""
     from app.doctor import examine
 
-    findings = examine(Settings.read())
+    findings = examine(Settings.read(), only)
     for finding in findings:
         console.out.print(finding.line, markup=False, soft_wrap=True)
     raise typer.Exit(console.FAILED if any(finding.state == "FAIL" for finding in findings) else console.DONE)

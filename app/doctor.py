@@ -9,7 +9,7 @@ import shutil
 import sqlite3
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -44,8 +44,8 @@ class Finding:
         return f"{self.state:<4}  {self.subject:<13} {self.text}"
 
 
-def examine(settings: Settings) -> list[Finding]:
-    """Every check, in order."""
+def examine(settings: Settings, only: Sequence[str] = ()) -> list[Finding]:
+    """Every check in order, or only those named. Raises LookupError for a name that is none."""
     checks: list[tuple[str, Callable[[Settings], Iterable[Finding]]]] = [
         ("python", _python),
         ("libraries", _libraries),
@@ -58,8 +58,13 @@ def examine(settings: Settings) -> list[Finding]:
         ("face detector", _faces),
         ("decoding", _decoding),
     ]
+    known = [subject for subject, _ in checks]
+    if strange := [name for name in only if name not in known]:
+        raise LookupError(f"no check {strange[0]!r}; there are: {', '.join(known)}")
     found: list[Finding] = []
     for subject, check in checks:
+        if only and subject not in only:
+            continue
         try:
             found.extend(check(settings))
         except Exception as error:

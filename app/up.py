@@ -12,8 +12,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,6 +29,7 @@ STOP_SECONDS = 12.0
 READY_SECONDS = 120.0
 MOST_RESTARTS = 4
 CALM_SECONDS = 60.0
+SERVICES = ("worker", "workbench", "demo")
 
 
 @dataclass
@@ -123,39 +124,45 @@ def streamlit_command(settings: Settings, port: int) -> list[str]:
     ]  # fmt: skip
 
 
-def services(settings: Settings, *, demo: bool) -> list[Service]:
-    """What `up` runs, with ports chosen and logs named."""
+def services(settings: Settings, wanted: Collection[str] = SERVICES) -> list[Service]:
+    """What `up` runs, some of SERVICES, with ports chosen and logs named."""
     logs = settings.workspace.root / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     offline = {**settings.environ(), "HF_HUB_OFFLINE": "1", "GRADIO_ANALYTICS_ENABLED": "False"}
     reach = "127.0.0.1" if settings.host == "0.0.0.0" else settings.host
-    port = free_port(settings.host, settings.port, set())
-    found = [
-        Service("worker", [sys.executable, "-m", "app.cli", "worker"], logs / "worker.log",
-                environment=settings.environ()),
-        Service("workbench", streamlit_command(settings, port), logs / "workbench.log", f"http://{reach}:{port}",
-                f"{reach}:{port}/_stcore/health", environment=offline),
-    ]  # fmt: skip
-    if demo:
-        demo_port = free_port(settings.host, settings.demo_port, {port})
-        command = [sys.executable, "-m", "app.demo", "--port", str(demo_port)]
-        url = f"http://{reach}:{demo_port}"
-        found.append(Service("demo", command, logs / "demo.log", url, f"{reach}:{demo_port}/", environment=offline))
+    found: list[Service] = []
+    taken: set[int] = set()
+    if "worker" in wanted:
+        command = [sys.executable, "-m", "app.cli", "worker"]
+        found.append(Service("worker", command, logs / "worker.log", environment=settings.environ()))
+    if "workbench" in wanted:
+        port = free_port(settings.host, settings.port, taken)
+        taken.add(port)
+        health = f"{reach}:{port}/_stcore/health"
+        command, url = streamlit_command(settings, port), f"http://{reach}:{port}"
+        found.append(Service("workbench", command, logs / "workbench.log", url, health, environment=offline))
+    if "demo" in wanted:
+        port = free_port(settings.host, settings.demo_port, taken)
+        command = [sys.executable, "-m", "app.demo", "--port", str(port)]
+        url = f"http://{reach}:{port}"
+        found.append(Service("demo", command, logs / "demo.log", url, f"{reach}:{port}/", environment=offline))
     return found
 
 
 @contextmanager
-def alone(workspace: Workspace) -> Iterator[None]:
-    """Hold the workspace's lock. Raises ValueError when another `aware up` holds it."""
+def alone(workspace: Workspace, service: str) -> Iterator[None]:
+    """Hold the workspace's lock of one service: containers that share a workspace run one each.
+
+    Raises ValueError when another `aware up` holds it."""
     workspace.create()
-    place = workspace.root / "up.lock"
+    place = workspace.root / f"up-{service}.lock"
     with open(place, "a+", encoding="utf-8") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             handle.seek(0)
             raise ValueError(
-                f"the workbench of {workspace.root} is running already ({handle.read().strip()}); "
+                f"the {service} of {workspace.root} is running already ({handle.read().strip()}); "
                 "stop it, or choose another AWARE_HOME"
             ) from error
         handle.truncate(0)
@@ -176,14 +183,18 @@ def prepare_workspace(settings: Settings) -> None:
         workbench.close()
 
 
-def run_all(settings: Settings, *, demo: bool = True) -> int:
-    """Start everything, print the addresses, wait for SIGINT or SIGTERM, stop everything. Returns an exit code."""
+def run_all(settings: Settings, wanted: Collection[str] = SERVICES) -> int:
+    """Start what is wanted, print the addresses, wait for SIGINT or SIGTERM, stop all of it. Returns an exit code."""
+    if not wanted:
+        raise ValueError("nothing is left to start; leave one of --web, --worker and --demo")
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
-    with alone(settings.workspace):
+    with ExitStack() as held:
+        for name in wanted:
+            held.enter_context(alone(settings.workspace, name))
         Workbench.open(settings).close()  # one process brings the schema up to date before three want to
-        running = services(settings, demo=demo)
+        running = services(settings, wanted)
         try:
             for service in running:
                 service.start()
@@ -229,7 +240,7 @@ def watch(running: list[Service], stop: threading.Event) -> int:
             last = tail(service.log, 2000) if service.log.is_file() else ""
             err.print(f"{service.name} keeps ending. The end of {service.log}:\n{last}", markup=False, soft_wrap=True)
             running.remove(service)
-            if service.name != "demo":
+            if service.name != "demo" or not running:
                 return FAILED
     return DONE
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -13,11 +14,12 @@ from typer.testing import CliRunner
 
 from app import cli, console
 from app.cli_kinds import POSITIONAL
-from app.up import free_port
+from app.up import alone, free_port, services
 from core.data.spec import PrepareSpec
 from core.media.types import MediaRejected
 from jobs.kind import kinds
 from jobs.process import start_time
+from jobs.settings import Settings
 from tests.support.queueing import ROOT, until
 
 runner = CliRunner()
@@ -96,7 +98,7 @@ def test_bad_use_ends_with_2_and_a_sentence(arguments, words):
 
 
 def test_what_is_not_the_users_fault_ends_with_1(monkeypatch):
-    monkeypatch.setattr("app.doctor.examine", lambda settings: 1 / 0)
+    monkeypatch.setattr("app.doctor.examine", lambda settings, only: 1 / 0)
     text = aware("doctor", code=1)
     assert "ZeroDivisionError" in text
     assert "Traceback" not in text
@@ -162,6 +164,41 @@ def test_the_doctor_says_a_line_a_check(monkeypatch):
     assert all(line.split()[0] in ("OK", "WARN", "FAIL") for line in lines)
     assert "FAIL  devices       OSError: no space left on device" in lines
     assert any(line.startswith("OK    database") for line in lines)
+
+
+def test_the_doctor_answers_one_question():
+    (line,) = aware("doctor", "--only", "disk").splitlines()
+    assert line.split()[1] == "disk"
+    assert "no check 'weather'; there are: python, " in aware("doctor", "--only", "weather", code=2)
+
+
+def test_containers_ask_only_for_what_the_command_has():
+    """Every `aware ...` of compose.yaml, and every folder of the image that the program reads."""
+    commands = re.findall(r"\[(?:CMD, )?aware, ([^\]]+)\]", (ROOT / "compose.yaml").read_text())
+    assert len(commands) == 4
+    for command in commands:
+        name, *words = command.split(", ")
+        flags = [word for word in words if word.startswith("--")]
+        help_text = aware(name, "--help")
+        assert [flag for flag in flags if flag not in help_text] == []
+    copied = re.findall(r"^COPY (\S+) \S+$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert {"core", "jobs", "app", "pages", "assets", ".streamlit"} <= set(copied)
+
+
+def test_services_of_one_workspace_can_live_apart(home):
+    """Workbench and demo in containers of their own share a folder; two of the same kind do not."""
+    settings = Settings(home=home, port=0, demo_port=0)
+    assert [service.name for service in services(settings, ["demo"])] == ["demo"]
+    assert [service.name for service in services(settings)] == ["worker", "workbench", "demo"]
+    here = settings.workspace
+    with (
+        alone(here, "workbench"),
+        alone(here, "demo"),
+        pytest.raises(ValueError, match=r"the demo of .* is running already"),
+        alone(here, "demo"),
+    ):
+        raise AssertionError
+    assert "nothing is left to start" in aware("up", "--no-web", "--no-worker", "--no-demo", code=2)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])

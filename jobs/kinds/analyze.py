@@ -20,11 +20,14 @@ _loaded: tuple[tuple[Any, ...], Any] | None = None
 def analyzer_for(bundle: Path, policy: Path | None, device: str) -> Any:
     """The Analyzer of (bundle, device), built when it is not the one held already, with the policy's exits.
 
+    device `auto`: what AWARE_DEVICE says, so that a job finds the bundle that was loaded before it came.
     The key holds bundle.json's time and size, so that a bundle exported anew under its name is loaded anew."""
     from core.artifacts.bundle import read_policy
     from core.cascade.analyze import Analyzer
 
     global _loaded
+    if device == "auto":
+        device = Settings.read().device
     stat = (bundle / "bundle.json").stat()
     key = (bundle.resolve(), stat.st_mtime_ns, stat.st_size, device)
     if _loaded is None or _loaded[0] != key:

@@ -22,7 +22,7 @@ def expected_cost(costs: Sequence[float], reach: Sequence[float]) -> float:
 
 
 def speed_up(ratio: ArrayLike, decided_early: ArrayLike) -> np.ndarray:
-    """1 / (r + 1 - f), FACTS 2. ratio r: cost of stage 1 / cost of the rest; decided_early f: share that leaves at
+    """1 / (r + 1 - f). ratio r: cost of stage 1 / cost of the rest; decided_early f: share that leaves at
     stage 1 / all. Compared with running the rest alone on everything; under 1 the cascade loses time."""
     r, f = np.asarray(ratio, np.float64), np.asarray(decided_early, np.float64)
     if (r <= 0).any() or (f < 0).any() or (f > 1).any():

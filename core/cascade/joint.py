@@ -103,7 +103,7 @@ def figures(tally: np.ndarray, costs: Sequence[float]) -> dict[str, float | None
     real by stage 1 / all fakes. leakage: fakes called real anywhere / all fakes. false_alarms: reals called fake / all
     reals. precision_real: reals / all called real; precision_fake: fakes / all called fake. uncertain: undecided / all.
     cost: sum over members of cost x share that arrives. speed_up: cost of all members behind stage 1 on every item /
-    cost of the cascade (FACTS: 1 / (r + 1 - f))."""
+    cost of the cascade (1 / (r + 1 - f) of `core.cascade.cost`)."""
     real, fake, arrived = tally[:, 0], tally[:, 1], tally[:, 2]
     n, n_real, n_fake = arrived[0].sum(), arrived[0, 0], arrived[0, 1]
     called_real, called_fake = real.sum(axis=0), fake.sum(axis=0)

@@ -1,6 +1,6 @@
 """A two-stage cascade as a small table: counts over (stage 1, stage 2, label), summed along both axes.
 
-Built once from a million items, it answers any four exits with a handful of look-ups (PERFORMANCE 2), on the server or
+Built once from a million items, it answers any four exits with a handful of look-ups, on the server or
 in the page's JavaScript. Bin i holds edges[i] < p <= edges[i + 1]; edges[0] takes in 0. Exits are edge indices:
 
     leaves stage 1 as real   i <  real1      p1 <= edges[real1]
@@ -139,7 +139,7 @@ class CascadeTable:
         filtration: leave stage 1 / all. coverage: passed on by stage 1 / all. leakage1: fakes that leave stage 1 as
         real / all fakes; leakage: at either stage. false_alarms: reals that leave as fake / all reals. precision_real:
         reals / all that leave as real; precision_fake likewise. open: undecided after stage 2 / all. cost: expected, an
-        item; speed_up: cost of stages 2 and 3 on every item / cost, which is 1 / (r + 1 - f) of FACTS 2. auroc: of the
+        item; speed_up: cost of stages 2 and 3 on every item / cost, which is 1 / (r + 1 - f). auroc: of the
         cascade, each item ranked by the p_fake of the stage that decides it, stage 2's where it stays open."""
         size = self.bins
         (real_r1, fake_r1) = (int(v) for v in self._block(0, real1, 0, size))

@@ -85,7 +85,7 @@ class Sweep:
 
 
 def sweep(scores: ArrayLike, labels: ArrayLike) -> Sweep:
-    """Sort once (PERFORMANCE 1). scores: (N,) finite, higher = more fake. labels: (N,), 1 = fake."""
+    """One sort for all thresholds. scores: (N,) finite, higher = more fake. labels: (N,), 1 = fake."""
     s, y = checked(scores, labels)
     keys, exponent = _keys(s, y)
     keys.sort()

@@ -39,7 +39,7 @@ TABLE = (
     TimmRow(
         "mobilenetv4_hybrid_medium",
         "MobileNetV4 Hybrid Medium",
-        "Full size: stage 1 of the seeds, 9.8 M parameters, convolutions and attention.",
+        "Full size: the fast filter of stage 1, 9.8 M parameters, convolutions and attention.",
         "full",
         "mobilenetv4_hybrid_medium.ix_e550_r256_in1k",
         256,

@@ -13,7 +13,7 @@ def test_expected_cost_by_hand():
 def test_speed_up_formula():
     assert float(speed_up(0.1, 0.5)) == pytest.approx(1 / 0.6)
     assert speed_up(0.6, [0.3, 0.5]).tolist() == pytest.approx([1 / 1.3, 1 / 1.1])
-    assert (speed_up(0.6, [0.3, 0.5]) < 1).all()  # PERFORMANCE 5: such a guard loses time
+    assert (speed_up(0.6, [0.3, 0.5]) < 1).all()  # such a guard loses time
 
 
 def test_reach_and_cost_of_a_replay():

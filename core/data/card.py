@@ -57,6 +57,17 @@ def warnings_of(frame: pd.DataFrame) -> list[str]:
         found.append(
             f"Fewer than 5 independent groups of {', '.join(thin)} in val_calib or test: figures for it are anecdotes."
         )
+    if len(frame) and (frame["group"] == frame["path"]).all():
+        found.append(
+            "No column group, video or identity: every picture counts as independent, and pictures of one clip or "
+            "person may lie on two sides of a split. Figures are then too good; add the column and prepare again."
+        )
+    crossing = frame[frame["identity"] != ""].groupby("identity")["split"].nunique()
+    if (crossing > 1).any():
+        found.append(
+            f"{int((crossing > 1).sum())} identities appear in more than one split (the groups are finer than people): "
+            "a detector can recognise the person. Use the identity as the group to prevent it."
+        )
     if frame["label"].nunique() == 1:
         word = "fake" if frame["label"].iloc[0] == 1 else "real"
         found.append(f"Every item is {word}: nothing can be trained or measured on this alone.")

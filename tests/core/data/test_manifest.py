@@ -193,6 +193,7 @@ def test_card_counts_and_warns():
     frame = pd.DataFrame(
         {
             "sample_id": list("abcd"),
+            "path": ["a.png", "b.png", "c.png", "d.png"],
             "label": [0, 1, 1, 1],
             "dataset": ["x", "y", "y", "x"],
             "method": ["none", "swap", "swap", "gan"],
@@ -210,6 +211,21 @@ def test_card_counts_and_warns():
     assert "The split val_calib is empty." in text
     assert "The split test holds one label only." in text
     json.dumps(card, allow_nan=False)
+
+
+def test_card_warns_where_a_person_may_stand_on_two_sides():
+    """No group column: every picture its own group; groups finer than people: named by their number."""
+    frame = pd.DataFrame(
+        {
+            "sample_id": list("ab"), "path": ["a.png", "b.png"], "label": [0, 1], "dataset": "x",
+            "method": ["none", "swap"], "group": ["a.png", "b.png"], "identity": ["p", "p"], "split": ["train", "test"],
+        }
+    )  # fmt: skip
+    assert "No column group, video or identity" in " ".join(dataset_card(frame)["warnings"])
+    assert "1 identities appear in more than one split" in " ".join(dataset_card(frame)["warnings"])
+    sound = " ".join(dataset_card(frame.assign(group=["g", "h"], identity=["p", "q"]))["warnings"])
+    assert "No column" not in sound
+    assert "identities" not in sound
 
 
 def test_filtration_ceiling_of_the_facts():

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import stat
 import zipfile
+import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -211,7 +212,7 @@ def import_bundle(archive: Path, target: Path) -> Bundle:
                 for name, info in entries.items():
                     _unpack(packed, info, folder / name)
                 opened = open_bundle(folder)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
         raise BundleError(f"{archive} is not a readable zip file: {error}") from error
     except FileNotFoundError as error:
         raise BundleError(f"{archive} holds no {MANIFEST}") from error

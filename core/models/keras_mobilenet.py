@@ -7,6 +7,7 @@ its input is scaled to [-1, 1], that is mean = std = 0.5.
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ def convert(npz_path: Path) -> dict[str, torch.Tensor]:
     try:
         arrays = np.load(npz_path, allow_pickle=False)
         names = set(arrays.files)
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, AttributeError, zipfile.BadZipFile) as error:
         raise ValueError(f"{npz_path} is not an .npz of plain arrays: {error}") from error
     if "conv1/kernel" not in names:
         raise ValueError(f"{npz_path} holds no Keras MobileNetV1: the array conv1/kernel is missing")

@@ -219,6 +219,18 @@ def test_what_is_no_zip_is_refused(tmp_path, data):
         import_bundle(tmp_path / "x.zip", tmp_path / "target")
 
 
+def test_a_zip_whose_packed_bytes_are_damaged_is_refused(tmp_path):
+    archive = tmp_path / "x.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("card.md", bytes(range(256)) * 40)
+    data = bytearray(archive.read_bytes())
+    data[40:60] = b"\xff" * 20  # behind the 30 bytes of the entry's head and its name
+    archive.write_bytes(data)
+    with pytest.raises(BundleError, match="not a readable zip"):
+        import_bundle(archive, tmp_path / "target")
+    assert list(tmp_path.iterdir()) == [archive]
+
+
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory):
     """Tiny runs, a stack of them, and a policy chosen from it."""

@@ -178,3 +178,9 @@ def test_a_silent_hub_is_not_waited_for(tmp_path, monkeypatch):
     with pytest.raises(WeightsOutOfReach):
         build_detector("mobilenetv4_small", "pretrained")
     assert constants.HF_HUB_OFFLINE is False
+
+
+def test_a_broken_npz_is_refused_by_name(tmp_path):
+    (tmp_path / "broken.npz").write_bytes(b"PK\x03\x04 cut off")
+    with pytest.raises(ValueError, match=r"broken\.npz is not an \.npz of plain arrays"):
+        convert(tmp_path / "broken.npz")

@@ -24,7 +24,8 @@ def sentence(error: BaseException) -> str:
         return error.sentence
     name = type(error).__name__
     if isinstance(error, MemoryError) or name == "OutOfMemoryError":
-        return f"Out of memory: use a smaller batch or smaller inputs, then retry. ({str(error).splitlines()[:1]})"
+        said = " ".join(str(error).splitlines()[:1])
+        return "Out of memory: use a smaller batch or smaller inputs, then retry." + (f" ({said})" if said else "")
     if isinstance(error, KeyError):
         return f"KeyError: {error}; the job's log says where."
     if isinstance(error, (ValueError, LookupError, FileNotFoundError, FileExistsError)):

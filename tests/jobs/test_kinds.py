@@ -12,6 +12,7 @@ from core.data.spec import PrepareSpec
 from core.spec import Spec
 from jobs import reporter
 from jobs.client import SHIPPED_BUNDLE, UploadTooLarge, Workbench, safe_name
+from jobs.execution import sentence
 from jobs.foreground import run_here
 from jobs.kind import kinds
 from jobs.references import find_bundle, find_policy, settled
@@ -198,3 +199,19 @@ def test_the_facade_can_be_opened_twice(workbench):
     job_id = again.submit("fake", FakeSpec(), key="once")
     assert workbench.submit("fake", FakeSpec(), key="once") == job_id
     again.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (MemoryError(), "Out of memory: use a smaller batch or smaller inputs, then retry."),
+        (
+            MemoryError("9 GiB asked\nfor"),
+            "Out of memory: use a smaller batch or smaller inputs, then retry. (9 GiB asked)",
+        ),
+        (ValueError("label 2"), "label 2"),
+        (KeyError("x"), "KeyError: 'x'; the job's log says where."),
+    ],
+)
+def test_an_exception_becomes_a_sentence(error, said):
+    assert sentence(error) == said

@@ -68,5 +68,6 @@ def test_the_zip_holds_the_folder_under_its_name(two, workbench):
 
 
 def test_titles_come_from_the_manifest_and_survive_its_loss(two, tmp_path):
-    assert bundles.member_titles(two[0]) == {"stage3": "Meta-model", "filter": "Filter", "texture": "Texture"}
-    assert bundles.member_titles(tmp_path) == {"stage3": "Meta-model"}
+    always = {"stage3": "Meta-model", "": "The picture itself"}
+    assert bundles.member_titles(two[0]) == {**always, "filter": "Filter", "texture": "Texture"}
+    assert bundles.member_titles(tmp_path) == always

@@ -35,7 +35,7 @@ ENV PATH=/opt/venv/bin:$PATH \
 RUN useradd --create-home --uid 10001 aware && mkdir /data && chown aware /data
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /src /src
-USER aware
+USER 10001
 WORKDIR /src
 VOLUME /data
 EXPOSE 8501 7860

@@ -81,20 +81,6 @@ def family(name: str) -> str:
     return name
 
 
-def score_bars(scores: Mapping[str, float]) -> alt.Chart:
-    """p_fake of every member as bars from 0 to 1."""
-    rows = pd.DataFrame({"member": list(scores), "p_fake": list(scores.values())})
-    return (
-        alt.Chart(rows)
-        .mark_bar(color=ACCENT, height=14)
-        .encode(
-            y=alt.Y("member:N", title=None, sort=list(scores)),
-            x=alt.X("p_fake:Q", title="p_fake", scale=alt.Scale(domain=[0, 1])),
-            tooltip=["member:N", alt.Tooltip("p_fake:Q", format=".3f")],
-        )
-    )
-
-
 def counts(rows: pd.DataFrame, category: str, colour: str, n: str = "items") -> alt.Chart:
     """Stacked bars of counts. rows: columns `category`, `colour` and `n`."""
     names = list(dict.fromkeys(rows[colour]))

@@ -43,10 +43,6 @@ def eval_transform(spec: InputSpec) -> Callable[[np.ndarray], Tensor]:
     return transform
 
 
-def _chance(p: float) -> bool:
-    return float(torch.rand(())) < p
-
-
 def _uniform(low: float, high: float) -> float:
     return low + (high - low) * float(torch.rand(()))
 

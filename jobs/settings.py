@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from core.artifacts.workspace import Workspace
 from core.spec import Spec
@@ -39,7 +39,12 @@ class Settings(Spec):
         given = {
             name: environ[f"AWARE_{name.upper()}"] for name in cls.model_fields if environ.get(f"AWARE_{name.upper()}")
         }
-        return cls(**given)  # type: ignore[arg-type]
+        try:
+            return cls(**given)  # type: ignore[arg-type]
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = f"AWARE_{str(first['loc'][0]).upper()}"
+            raise ValueError(f"{name} is set to {environ.get(name)!r}: {first['msg']}") from error
 
     def environ(self) -> dict[str, str]:
         """The environment variables that make `read` give these settings again, for a child process."""

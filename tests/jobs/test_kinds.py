@@ -56,7 +56,7 @@ def test_kinds_client_and_worker_load_without_torch():
 def test_settings_survive_the_way_through_the_environment(tmp_path):
     settings = Settings(home=tmp_path, work_slots=3, memory_gb=1.5, plugins="a,b")
     assert Settings.read(settings.environ()) == settings
-    with pytest.raises(ValueError, match="port"):
+    with pytest.raises(ValueError, match=r"AWARE_PORT is set to .99999.: "):
         Settings.read({"AWARE_PORT": "99999"})
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import altair as alt
 import pandas as pd
 
-from app.theme import ACCENT, QUIET, SERIES, VERDICT_COLOURS
+from app.theme import QUIET, SERIES, VERDICT_COLOURS
 from core.cascade.types import Exits
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -119,7 +121,19 @@ def gather(spec: StackSpec, workspace: Workspace, members: list[StackMember], re
     for position, member in enumerate(members):
         share = _Share(report, position / len(members), 1 / len(members), member.name)
         _add(data, member, manifest, workspace, spec, share)
+    data.notes.extend(order_notes(data.members))
     return data
+
+
+def order_notes(members: Sequence[Member]) -> list[str]:
+    """A sentence for every expert that is asked before a cheaper one: the order is the spec's, and it costs."""
+    experts = [member for member in members if member.role == "expert"]
+    return [
+        f"{first.name} ({first.gflops:.3g} GFLOP) is asked before {then.name} ({then.gflops:.3g}): the cheaper one "
+        "first would cost less on average."
+        for first, then in pairwise(experts)
+        if first.gflops > then.gflops
+    ]
 
 
 def _seen_in_training(member: StackMember, whole: Manifest, rows: pd.DataFrame, workspace: Workspace) -> list[str]:

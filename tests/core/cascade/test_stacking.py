@@ -10,11 +10,13 @@ import pytest
 from sklearn.decomposition import PCA
 from sklearn.metrics import roc_auc_score
 
+from core.artifacts.bundle_schema import Member
 from core.cascade.meta import feature_table, fit_projection, load_meta
 from core.cascade.spec import StackSpec
-from core.cascade.stack_data import StackData, check_splits
+from core.cascade.stack_data import StackData, check_splits, order_notes
 from core.cascade.stack_report import importance
 from core.cascade.stacking import fit_meta, fit_stack, group_folds, hold_out
+from core.models.inputs import InputSpec
 from core.progress import Silent
 from tests.support.tiny_runs import RUNS, tiny_workspace
 
@@ -170,6 +172,16 @@ def test_the_stored_model_gives_the_stored_scores_of_test(stack):
         {n: float(v[test[0]]) for n, v in data.log_odds.items()}, {n: v[test[0]] for n, v in data.embeddings.items()}
     )
     assert one == pytest.approx(stored[data.frame["sample_id"].iloc[test[0]]], abs=1e-9)
+
+
+def test_a_dear_expert_before_a_cheap_one_is_named():
+    def member(name, role, gflops):
+        return Member(name=name, title=name, role=role, detector="x", input=InputSpec(), gflops=gflops)
+
+    first, cheap, dear = member("stage1", "stage1", 9.0), member("b3", "expert", 4.0), member("ed", "expert", 18.0)
+    assert order_notes([first, cheap, dear]) == []
+    (said,) = order_notes([first, dear, cheap])
+    assert said.startswith("ed (18 GFLOP) is asked before b3 (4)")
 
 
 def test_the_report_compares_and_confesses(stack):

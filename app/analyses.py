@@ -12,6 +12,8 @@ from jobs.client import Workbench
 from jobs.references import find_bundle
 from jobs.views import JobView
 
+DOCUMENT = "analysis.json"
+
 
 def submit(spec: AnalyzeSpec, workbench: Workbench) -> str:
     """Queue an analysis. The same file, options, bundle and policy are the same job; one that failed runs again."""
@@ -19,17 +21,24 @@ def submit(spec: AnalyzeSpec, workbench: Workbench) -> str:
     stamp = (active.bundle / "bundle.json").stat().st_mtime_ns if (active.bundle / "bundle.json").is_file() else 0
     key = fingerprint([spec.model_dump(mode="json"), str(active.bundle), stamp, str(active.policy or "")])
     job_id = workbench.submit("analyze", spec, key=f"analyze:{key}")
-    if workbench.job(job_id).state in ("failed", "cancelled"):
+    job = workbench.job(job_id)
+    if job.state in ("failed", "cancelled"):
         workbench.retry(job_id)
+    elif job.state == "done" and any(not (folder / DOCUMENT).is_file() for folder in _folders(job)):
+        return workbench.submit("analyze", spec)  # its pictures were cleared away: judge it again
     return job_id
+
+
+def _folders(job: JobView) -> list[Path]:
+    return [Path(item["path"]) for item in (job.result or {}).get("produced", []) if item["kind"] == "analysis"]
 
 
 def documents(job: JobView, workbench: Workbench) -> list[tuple[Analysis, Path]]:
     """The newest document of every file of an analyze job, with the folder of its pictures; partial while it runs."""
     if job.state != "done":
         return [(Analysis.model_validate(job.part), workbench.analysis_folder(job.id))] if job.part else []
-    folders = [Path(item["path"]) for item in (job.result or {}).get("produced", []) if item["kind"] == "analysis"]
-    return [(Analysis.model_validate(read_json(folder / "analysis.json")), folder) for folder in folders]
+    kept = [folder for folder in _folders(job) if (folder / DOCUMENT).is_file()]
+    return [(Analysis.model_validate(read_json(folder / DOCUMENT)), folder) for folder in kept]
 
 
 def rejected(job: JobView) -> list[str]:

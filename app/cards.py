@@ -131,7 +131,8 @@ def face_line(face: FaceReport) -> str:
 
 def evidence_words(item: Evidence) -> str:
     """What a map shows, what it cannot show, and the figures of its own check."""
-    figures = {name.replace("_", " "): f"{value:.3g}" for name, value in item.values.items()}
+    shown = {name: value for name, value in item.values.items() if name != "informative"}  # the title says it
+    figures = {name.replace("_", " "): f"{value:.3g}" for name, value in shown.items()}
     return (
         f'<div class="aw aw-evidence"><b>{escape(item.title)}</b><p>{prose(item.caption)}</p>'
         f'<p class="aw-quiet">{prose(item.caveat)}</p>{facts(figures)}</div>'

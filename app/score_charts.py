@@ -174,7 +174,7 @@ def cross_chart(found: CrossAuroc) -> alt.LayerChart | alt.FacetChart:
         for j, real in enumerate(found.reals)
     ]
     base = alt.Chart(pd.DataFrame(rows)).encode(
-        x=alt.X("reals:N", title="reals of", axis=alt.Axis(labelAngle=-25, labelLimit=140)),
+        x=alt.X("reals:N", title="reals of", axis=alt.Axis(labelAngle=-25, labelLimit=140, labelOverlap=False)),
         y=alt.Y("fakes:N", title="fakes of", axis=alt.Axis(labelLimit=170)),
         tooltip=["fakes:N", "reals:N", alt.Tooltip("auroc:Q", title="AUROC", format=".3f"), "items:Q"],
     )

@@ -43,6 +43,11 @@ def result_document(result: JobResult) -> dict[str, Any]:
     return json.loads(json.dumps(document, allow_nan=False))
 
 
+def on_device(spec: Spec, device: str) -> Spec:
+    """The spec with `auto` replaced by this machine's setting (AWARE_DEVICE); one that names a device keeps it."""
+    return spec.model_copy(update={"device": device}) if getattr(spec, "device", "") == "auto" else spec
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How a job ended here: with a result, with an exception of its own, or (both None) stopped from outside."""
@@ -66,7 +71,10 @@ def run_claimed(workbench: Workbench, job: Job, reporter: StoreReporter, log: Te
         folder.mkdir(parents=True, exist_ok=True)
         spec: Spec = entry.spec.model_validate(job.spec)
         with reporter:
-            result = entry.run(spec, JobContext(workbench.workspace, folder, reporter, job.attempt))
+            result = entry.run(
+                on_device(spec, workbench.settings.device),
+                JobContext(workbench.workspace, folder, reporter, job.attempt),
+            )
         reporter.flush()
         outcome = Outcome(result=result)
         ending = {

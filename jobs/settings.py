@@ -28,7 +28,7 @@ class Settings(Spec):
         72, gt=0, description="Longest job of the work pool; a longer one is ended, its folder kept."
     )
     memory_gb: float = Field(0, ge=0, description="Most memory of one job, GiB; 0: four fifths of the machine's.")
-    upload_mb: int = Field(200, ge=1, le=4096, description="Largest upload, MiB.")
+    upload_mb: int = Field(200, ge=1, le=200, description="Largest upload, MiB; the decoder takes 200 at most.")
     device: str = Field("auto", description="auto, cpu, cuda or cuda:N.")
     plugins: str = Field("", description="Modules, comma-separated, that register more job kinds when imported.")
 

@@ -10,7 +10,7 @@ import streamlit as st
 
 from app import bundles, cards, forms, navigation, session, widgets
 from app.navigation import PageInfo
-from core.cascade.spec import ExportSpec
+from core.cascade.spec import ExportSpec, StackSpec
 from jobs.client import SHIPPED_BUNDLE, Workbench
 from jobs.views import ArtifactView
 
@@ -158,10 +158,18 @@ def run_row(item: ArtifactView) -> dict[str, Any]:
 
 
 def export_form(workbench: Workbench) -> None:
-    """The form of an `export` job; once sent, its job opens."""
+    """The forms of a `stack` and of an `export` job, in that order; once one is sent, its job opens."""
     if not workbench.artifacts("run"):
         widgets.empty("Nothing to freeze yet", "A bundle is made of a stack run: train, calibrate, then stack.")
         return
+    with st.expander("First: stack calibrated runs (stage 3)"):
+        st.caption("Fits the meta-model over a stage-1 run and its experts, out-of-fold by group, and compares it.")
+        stack = forms.spec_form(
+            StackSpec, workbench, key="stack", submit="Stack", front=("stage1", "experts", "dataset", "name")
+        )
+        if stack is not None:
+            navigation.go_to("jobs", job=workbench.submit("stack", stack))
+    st.subheader("Then: freeze a stack into a bundle", anchor=False)
     st.caption("A bundle freezes a stack run, its members, calibrators and policy, each file with its hash.")
     spec = forms.spec_form(
         ExportSpec, workbench, key="export", submit="Export", front=("policy", "name", "version", "zip")

@@ -16,6 +16,7 @@ from core.data.synth.portraits import draw_item, plan
 
 FOLDER = Path(__file__).resolve().parent
 SEED, SIDE, THUMB = 7, 512, 240
+UNSEEN = "The shipped bundle has never seen drawings: it may well be wrong."
 
 
 def main() -> None:
@@ -46,13 +47,14 @@ def drawn(method: str, title: str) -> dict[str, str]:
     name = f"drawn_{method.replace('none', 'real')}"
     (FOLDER / f"{name}.jpg").write_bytes(draw_item(SEED, item, SIDE)[0])
     about = "A portrait drawn by code" + ("." if method == "none" else ", with another drawn person's face on it.")
+    about += f" {UNSEEN}"
     return row(name, title, about, f"{name}.jpg", Image.open(FOLDER / f"{name}.jpg"))
 
 
 def clip() -> dict[str, str]:
     """Six seconds of a drawn person wearing another's face."""
     path = make_clip(FOLDER / "clip.mp4", SEED, 3, 4, seconds=6.0, width=960, height=540)
-    about = "Six seconds of a drawn person with another drawn person's face."
+    about = f"Six seconds of a drawn person with another drawn person's face. {UNSEEN}"
     return row("clip", "Clip", about, path.name, first_frame(path))
 
 

@@ -6,13 +6,13 @@ import sys
 
 import pytest
 
-from core.cascade.spec import AnalyzeSpec
+from core.cascade.spec import AnalyzeSpec, PolicySpec
 from core.cascade.types import CascadePolicy, Exits
 from core.data.spec import PrepareSpec
 from core.spec import Spec
 from jobs import reporter
 from jobs.client import SHIPPED_BUNDLE, UploadTooLarge, Workbench, safe_name
-from jobs.execution import sentence
+from jobs.execution import on_device, sentence
 from jobs.foreground import run_here
 from jobs.kind import kinds
 from jobs.references import find_bundle, find_policy, settled
@@ -215,3 +215,10 @@ def test_the_facade_can_be_opened_twice(workbench):
 )
 def test_an_exception_becomes_a_sentence(error, said):
     assert sentence(error) == said
+
+
+def test_auto_becomes_the_machines_device_and_a_named_one_stays():
+    assert on_device(AnalyzeSpec(files=["a.jpg"]), "cpu").device == "cpu"
+    assert on_device(AnalyzeSpec(files=["a.jpg"], device="cuda:1"), "cpu").device == "cuda:1"
+    without = PolicySpec(source="x")
+    assert on_device(without, "cpu") is without

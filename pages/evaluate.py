@@ -111,7 +111,7 @@ def reliability_and_sources(frame: pd.DataFrame, p: np.ndarray, y: np.ndarray) -
             return
         st.altair_chart(score_charts.cross_chart(found))
         st.caption(
-            f"AUROC of every source of fakes against every source of reals; plain mean {found.macro:.3f}. A pale cell is "
+            f"AUROC of each source of fakes against each of reals; plain mean {found.macro:.3f}. A pale cell is "
             "a pair that the detector cannot tell apart, whatever the pooled figure says."
         )
 

@@ -11,7 +11,7 @@ from jobs.client import Workbench
 from jobs.process import job_processes, start_time
 from jobs.views import JobView
 from tests.support.fake_kinds import FakeSpec
-from tests.support.queueing import open_workbench, supervised, until, worker_process
+from tests.support.queueing import open_workbench, supervised, until, without_bundle, worker_process
 
 WAIT = 120.0  # a busy machine starts a child in tens of seconds
 
@@ -29,6 +29,7 @@ def ended(tmp_path_factory) -> Iterator[tuple[Workbench, dict[str, JobView]]]:
     workbench = open_workbench(
         tmp_path_factory.mktemp("ended"), work_slots=3, memory_gb=0.5, analyze_seconds=10, threads=3
     )
+    without_bundle(workbench)
     acts = ("steps", "wrong", "vanish", "segfault", "die_once", "surroundings", "allocate")
     with supervised(workbench, analyses=True):
         ids = {act: workbench.submit("fake", FakeSpec(act=act)) for act in acts}

@@ -28,6 +28,15 @@ def open_workbench(home: Path, **settings: object) -> Workbench:
     return Workbench.open(Settings(home=home, plugins=PLUGIN, **settings))  # type: ignore[arg-type]
 
 
+def without_bundle(workbench: Workbench) -> None:
+    """Put a bundle in force that is gone: the analysis process of a test of fake kinds loads no network."""
+    folder = workbench.workspace.root / "gone"
+    folder.mkdir()
+    (folder / "bundle.json").touch()
+    workbench.set_active(bundle=folder)
+    shutil.rmtree(folder)
+
+
 @contextmanager
 def supervised(workbench: Workbench, *, analyses: bool = False, **times: float) -> Iterator[Supervisor]:
     """A supervisor in a thread of this process, shut down in the end. Its children are tied to that thread."""

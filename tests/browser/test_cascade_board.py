@@ -1,0 +1,100 @@
+"""The Cascade page's sliders in a real browser: the page's arithmetic is the server's, and the server is not asked."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from shoot import settle
+
+from app.policies import active_policy, cuts_of
+from app.score_sources import member_facts, predictions_of, score_sources, stages_of
+from core.cascade.joint import JointTable, figures
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
+
+BOARD = """
+  const walk = (node) =>
+    [...node.querySelectorAll('*')].flatMap((e) => [e, ...(e.shadowRoot ? walk(e.shadowRoot) : [])]);
+  const board = walk(document).find((e) => e.classList?.contains('board'));
+"""
+READ = f"""() => {{ {BOARD}
+  const words = (card) => [card.children[0].textContent, card.children[1].textContent];
+  return Object.fromEntries([...board.querySelectorAll('.figure')].map(words));
+}}"""
+MOVE = f"""([stage, side, value]) => {{ {BOARD}
+  const slider = board.querySelectorAll('.stage')[stage].querySelectorAll('input')[side];
+  slider.value = value;
+  slider.dispatchEvent(new Event('input', {{ bubbles: true }}));
+  return Number(board.dataset.ms);
+}}"""
+
+
+def percent(value: float | None) -> str:
+    if value is None:
+        return "unknown"
+    return f"{100 * value:.2f} %" if value < 0.1 else f"{100 * value:.1f} %"
+
+
+def shown(table: JointTable, cuts: list[tuple[int, int]], costs: list[float]) -> dict[str, str]:
+    f = figures(table.tally(cuts), costs)
+    names = {"filtration": "filtration", "stage-1 leakage": "leakage1", "leakage, cascade": "leakage",
+             "false alarms": "false_alarms", "coverage": "coverage", "precision of real": "precision_real",
+             "precision of fake": "precision_fake", "uncertain": "uncertain"}  # fmt: skip
+    return {title: percent(f[name]) for title, name in names.items()} | {"speed-up": f"{f['speed_up']:.2f} ×"}
+
+
+def test_sliders_answer_in_the_browser_as_the_server_would(browser, site, workbench):
+    source = score_sources(workbench)[0]
+    frame = predictions_of(source)
+    members = stages_of(frame)
+    table = JointTable.of_frame(frame[frame["split"] == "val_calib"], members)
+    _, costs = member_facts(source, members)
+    cuts = cuts_of(active_policy(workbench), table)
+    page = browser.new_page(viewport={"width": 1440, "height": 1000})
+    sent: list[str] = []
+    page.on("websocket", lambda socket: socket.on("framesent", lambda _: sent.append("frame")))
+    page.goto(f"{site}/cascade")
+    settle(page)
+    page.wait_for_function("() => document.querySelector('h1')")
+    page.wait_for_timeout(1500)
+    before = page.evaluate(READ)
+    assert {k: before[k] for k in shown(table, cuts, costs)} == shown(table, cuts, costs)
+    quiet = len(sent)
+    times = []
+    rng = np.random.default_rng(0)
+    for _ in range(25):
+        stage, side = int(rng.integers(len(members))), int(rng.integers(2))
+        low, high = (0, cuts[stage][1]) if side == 0 else (cuts[stage][0], table.edges.size - 1)
+        value = int(rng.integers(low, high + 1))
+        times.append(page.evaluate(MOVE, [stage, side, value]))
+        cuts[stage] = (value, cuts[stage][1]) if side == 0 else (cuts[stage][0], value)
+        after = page.evaluate(READ)
+        assert {k: after[k] for k in shown(table, cuts, costs)} == shown(table, cuts, costs)
+    assert len(sent) == quiet, "a slider asked the server"
+    print(f"\nslider to figures, 25 moves: median {np.median(times):.2f} ms, most {max(times):.2f} ms of script")
+    page.close()
+
+
+def test_save_as_policy_puts_the_sliders_in_force(browser, site, workbench):
+    source = score_sources(workbench)[0]
+    frame = predictions_of(source)
+    table = JointTable.of_frame(frame[frame["split"] == "val_calib"], stages_of(frame))
+    page = browser.new_page(viewport={"width": 1440, "height": 1000})
+    page.goto(f"{site}/cascade")
+    settle(page)
+    page.wait_for_timeout(1500)
+    page.evaluate(MOVE, [0, 0, 30])
+    page.get_by_role("button", name="Save as policy").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Name").fill("from the browser")
+    dialog.get_by_label("Why").fill("a test")
+    dialog.get_by_label("Why").press("Tab")
+    page.wait_for_timeout(1000)
+    dialog.get_by_role("button", name="Save").click()
+    page.get_by_text("policy in force (from the browser)").wait_for(timeout=30_000)
+    policy = active_policy(workbench)
+    assert (policy.name, policy.reason) == ("from the browser", "a test")
+    assert cuts_of(policy, table)[0][0] == 30
+    assert workbench.active_history()[0].reason == "a test"
+    workbench.set_active(policy="", reason="back after a test")
+    page.close()

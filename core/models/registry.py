@@ -12,7 +12,7 @@ from typing import Any, Literal
 import torch
 
 from core.models.detector import Detector
-from core.models.weights import initialise
+from core.models.weights import initialise, recorded_options
 from core.registry import Registry
 
 PLUGINS = ("core.models.timm_experts", "core.models.genconvit")
@@ -52,6 +52,8 @@ def build_detector(name: str, weights: str = "none", **options: Any) -> Detector
     """
     entry = detectors.get(name)
     path = None if weights in ("pretrained", "none") else Path(weights)
+    if path is not None and path.suffix == ".safetensors":
+        options = {**recorded_options(path, name), **options}
     if path is not None and entry.file_options is not None:
         options = {**options, **entry.file_options(path)}
     known = [p for p in inspect.signature(entry.build).parameters if p != "pretrained"]

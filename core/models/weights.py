@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from core.artifacts.files import sha256_file
+from core.artifacts.files import read_json, sha256_file
 
 PROBE_SECONDS = 5.0
 
@@ -73,6 +73,20 @@ def initialise(
     kept = {key for key, value in state.items() if key in own and value.data_ptr() == own[key].data_ptr()}
     fresh = kept | set(load_strict(detector, state, str(path)))
     return {"kind": "file", "file": path.name, "sha256": sha256_file(path), "left_random": sorted(fresh)}
+
+
+def recorded_options(path: Path, detector: str) -> dict[str, Any]:
+    """Options that `detector` was built with for the weights at `path`, where a run or a bundle beside them says so.
+
+    A file in a run's folder is described by its run.json, one in a bundle's member folder by bundle.json; a file
+    of another detector, or one that stands alone, gives nothing."""
+    run, bundle = path.parent / "run.json", path.parent.parent / "bundle.json"
+    rows: list[dict[str, Any]] = []
+    if run.is_file():
+        rows = [read_json(run)]
+    elif bundle.is_file():
+        rows = [row for row in read_json(bundle).get("members", []) if row.get("name") == path.parent.name]
+    return dict(next((row.get("options", {}) for row in rows if row.get("detector") == detector), {}))
 
 
 def read_safetensors(path: Path) -> dict[str, torch.Tensor]:

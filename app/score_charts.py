@@ -9,7 +9,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from app.theme import ACCENT, LINE, QUIET, VERDICT_COLOURS
+from app.theme import ACCENT, QUIET, VERDICT_COLOURS
 from core.evaluate.cross import CrossAuroc
 from core.evaluate.metrics import Confusion
 from core.evaluate.reliability import reliability
@@ -123,8 +123,12 @@ def histogram(
     )
 
 
-def reliability_chart(p_fake: np.ndarray, labels: np.ndarray, n_bins: int = 15) -> alt.VConcatChart:
-    """Stated against observed share of fakes with 95 % intervals; below, how many items each bin holds."""
+def reliability_charts(
+    p_fake: np.ndarray, labels: np.ndarray, n_bins: int = 15
+) -> tuple[alt.LayerChart | alt.FacetChart, alt.Chart]:
+    """Stated against observed share of fakes with 95 % intervals; and, to go below it, how many items each bin holds.
+
+    Two charts, because a concatenated one does not follow the width of its column."""
     r = reliability(p_fake, labels, n_bins)
     frame = pd.DataFrame({"stated": r.stated, "observed": r.observed, "low": r.low, "high": r.high, "items": r.count})
     frame["from"], frame["to"] = r.edges[:-1], r.edges[1:]
@@ -148,9 +152,9 @@ def reliability_chart(p_fake: np.ndarray, labels: np.ndarray, n_bins: int = 15) 
             y=alt.Y("items:Q", title="items", axis=alt.Axis(tickCount=3)),
             tooltip=["items:Q"],
         )
-        .properties(height=70)
+        .properties(height=90)
     )
-    return alt.vconcat(top, below, spacing=8).configure_view(stroke=LINE)
+    return top, below
 
 
 def interval_chart(rows: pd.DataFrame, figure: str) -> alt.LayerChart | alt.FacetChart:

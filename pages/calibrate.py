@@ -73,7 +73,9 @@ def before_after(runs: list[ArtifactView]) -> None:
     for column, title, name in ((left, "Before", "p_fake_uncalibrated"), (right, "After", "p_fake_cross_fitted")):
         with column:
             st.subheader(title, anchor=False)
-            st.altair_chart(score_charts.reliability_chart(table[name].to_numpy(np.float64), y, document["n_bins"]))
+            stated = table[name].to_numpy(np.float64)
+            for chart in score_charts.reliability_charts(stated, y, document["n_bins"]):
+                st.altair_chart(chart)
     st.caption("Dots on the dashed line: of faces given this p_fake, just this share is fake. Bars are 95 % intervals.")
     st.dataframe(figure_table(document), hide_index=True)
     st.caption("Intervals (95 %) resample people and videos. Lower is better for all but AUROC.")

@@ -61,7 +61,8 @@ def figures_of(available: list[DetectorScores]) -> None:
     if note := prevalence_note(y):
         widgets.notice([note], "info")
     found = judged(scores, split, "", threshold, stamp_of(scores))
-    for column, (name, title) in zip(st.columns(len(HEADLINE)), HEADLINE.items(), strict=True):
+    places = [*st.columns(3), *st.columns(3)]  # six abreast are cut off on a small screen
+    for column, (name, title) in zip(places, HEADLINE.items(), strict=True):
         value = found[name]
         column.metric(title, "–" if value["value"] is None else f"{value['value']:.3f}", border=True)
         column.caption("" if value["low"] is None else f"{value['low']:.3f} to {value['high']:.3f}")
@@ -99,7 +100,8 @@ def reliability_and_sources(frame: pd.DataFrame, p: np.ndarray, y: np.ndarray) -
     left, right = st.columns(2)
     with left:
         st.subheader("Reliability", anchor=False)
-        st.altair_chart(score_charts.reliability_chart(p, y))
+        for chart in score_charts.reliability_charts(p, y):
+            st.altair_chart(chart)
         st.caption(
             "Dots on the dashed line: of faces given this p_fake, just this share is fake. Bars: 95 % intervals."
         )

@@ -105,7 +105,7 @@ def test_charts_carry_the_numbers():
     assert dots[0]["fpr"] == pytest.approx(c.fp / (c.fp + c.tn))
     shown = [
         r
-        for r in rows_of(score_charts.reliability_chart(p, y))
+        for r in rows_of(score_charts.reliability_charts(p, y)[0])
         if r.get("stated") is not None and "low" in r and r["items"]
     ]
     assert len({r["from"] for r in shown}) == (reliability(p, y, 15).count > 0).sum()

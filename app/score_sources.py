@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from app.bundles import bundle_manifest
+from core.artifacts.bundle_schema import Member
 from core.artifacts.files import read_json
 from core.cascade.policy import STACK, table_members
 from jobs.client import Workbench
@@ -63,8 +64,8 @@ def member_facts(source: ScoreSource, names: list[str]) -> tuple[list[str], list
     if manifest is not None:
         rows = [(m.name, m.title, m.gflops, m.role) for m in manifest.members]
     elif run.is_file():
-        members = read_json(run).get("members", [])
-        rows = [(m["name"], m.get("title", m["name"]), float(m["gflops"]), m.get("role", "")) for m in members]
+        members = [Member.model_validate(row["member"]) for row in read_json(run).get("members", [])]
+        rows = [(m.name, m.title, m.gflops, m.role) for m in members]
     else:
         rows = []
     for name, title, gflops, role in rows:

@@ -128,7 +128,10 @@ def method_form(workbench: Workbench, source: ScoreSource) -> None:
 
 def policy_list(workbench: Workbench) -> None:
     """Every saved policy, with a way to put it in force."""
-    items = workbench.artifacts("policy")
+    found = workbench.artifacts("policy")
+    items = [item for item in found if item.path.is_file()]
+    if len(items) < len(found):
+        st.caption(f"{len(found) - len(items)} saved policies are not shown: their files are gone from the workspace.")
     active = workbench.active()
     if active.policy is not None and st.button("Back to the bundle's own policy", icon=":material/undo:"):
         workbench.set_active(policy="", reason="back to the bundle's own policy")

@@ -6,7 +6,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.policies import active_policy, cuts_of, exits_of, policy_rows
-from app.score_sources import member_facts, predictions_of, score_sources, stages_of
+from app.score_sources import ScoreSource, member_facts, predictions_of, score_sources, stages_of
+from core.artifacts.files import write_json
 from core.cascade.joint import JointTable
 from core.cascade.manual import manual_policy
 from core.cascade.types import Exits
@@ -86,3 +87,22 @@ def test_manual_policy_refuses_a_missing_member(workbench):
     table = predictions_of(score_sources(workbench)[0])
     with pytest.raises(ValueError, match="no exits"):
         manual_policy(table, stages_of(table)[:1], {"another": Exits()}, "x")
+
+
+def test_a_policy_whose_file_is_gone_breaks_no_page(home, workbench, monkeypatch):
+    table = predictions_of(score_sources(workbench)[0])
+    members = stages_of(table)[:-1]
+    policy = manual_policy(table, members, {m: Exits(real_below=0.01) for m in members}, "to be lost")
+    workbench.save_policy(policy).path.unlink()
+    monkeypatch.setenv("AWARE_HOME", str(home))
+    at = AppTest.from_function(page, default_timeout=60).run()
+    assert not at.exception
+    assert any("their files are gone" in caption.value for caption in at.caption)
+
+
+def test_a_stack_run_names_its_members_and_their_costs(tmp_path):
+    member = {"name": "stage1", "title": "A filter", "role": "stage1", "detector": "x", "input": {}, "gflops": 0.5}
+    write_json(tmp_path / "run.json", {"kind": "stack", "members": [{"member": member, "weights": "w"}]})
+    titles, costs = member_facts(ScoreSource("a stack", tmp_path), ["stage1", "stack"])
+    assert titles == ["Stage 1: A filter", "Stage 3: meta-model"]
+    assert costs == [0.5, 0.0]

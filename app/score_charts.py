@@ -152,7 +152,7 @@ def reliability_charts(
             y=alt.Y("items:Q", title="items", axis=alt.Axis(tickCount=3)),
             tooltip=["items:Q"],
         )
-        .properties(height=90)
+        .properties(height=150)
     )
     return top, below
 

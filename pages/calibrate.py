@@ -66,7 +66,7 @@ def before_after(runs: list[ArtifactView]) -> None:
                          f"{document['groups']} groups, {document['n_fake']} fake", **parameters}))  # fmt: skip
     if document["warnings"]:
         widgets.notice(document["warnings"])
-    st.caption(f"{document['how'].capitalize()}. {document['note'].capitalize()}".strip())
+    st.caption(" ".join(f"{s[0].upper()}{s[1:]}." for s in (document["how"], document["note"]) if s))
     table = pd.read_csv(item.path / "calibrated_predictions.csv").dropna(subset=["p_fake_cross_fitted"])
     y = table["label"].to_numpy(np.int64)
     left, right = st.columns(2)
@@ -85,7 +85,7 @@ def parameters_of(document: dict[str, Any]) -> dict[str, Any]:
     """The calibrator's own numbers, whatever the method."""
     calibrator = document["calibrator"]
     inside = calibrator.get("parameters", calibrator)
-    return {k.replace("_", " ").capitalize(): v for k, v in inside.items() if isinstance(v, int | float)}
+    return {k.replace("_", " ").capitalize(): v for k, v in inside.items() if isinstance(v, float)}
 
 
 def figure_table(document: dict[str, Any]) -> pd.DataFrame:

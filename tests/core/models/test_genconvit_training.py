@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 import torch
 from PIL import Image
 
@@ -25,15 +26,16 @@ def make_dataset(folder, count=24):
     return folder / "manifest.csv"
 
 
-def test_tiny_recipe_end_to_end(tmp_path):
+@pytest.mark.parametrize(("kind", "parts"), [("ed", {"reconstruction"}), ("vae", {"reconstruction", "kl"})])
+def test_tiny_recipe_end_to_end(tmp_path, kind, parts):
     manifest = make_dataset(tmp_path)
     spec = TrainSpec(
-        dataset=str(manifest), recipe="genconvit_ed_tiny", weights="none", epochs=2, batch_size=8, device="cpu"
+        dataset=str(manifest), recipe=f"genconvit_{kind}_tiny", weights="none", epochs=2, batch_size=8, device="cpu"
     )
     folder = tmp_path / "run"
     run = fit(spec, Workspace(tmp_path / "workspace"), folder)
     log = pd.read_csv(folder / "training_log.csv")
-    assert [column for column in log if "reconstruction" in column]
+    assert {f"train_{part}" for part in parts | {"bce"}} <= set(log)
     picture = np.asarray(Image.open(folder / "reconstruction_samples.png"))
     assert picture.std() > 10
     assert read_json(folder / "metrics.json")["epochs_run"] == 2

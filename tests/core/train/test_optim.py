@@ -126,11 +126,21 @@ def test_recipes_of_the_guide():
     assert (stage1.patience, stage1.optimizer, stage1.schedule) == (15, "adamw", "cosine")
     assert stage1.augmentation == "guide"
     b3 = recipes.get("efficientnetv2_b3")
-    assert (b3.batch_size, b3.lr, b3.weight_decay) == (28, 5e-5, 1e-4)
-    ed = recipes.get("genconvit_ed")
-    assert (ed.optimizer, ed.lr, ed.schedule, ed.step_epochs, ed.step_factor) == ("adam", 1e-4, "step", 10, 0.1)
-    assert (ed.batch_size, ed.weight_decay) == (16, 1e-4)
-    assert (ed.objective_options["classification"], ed.objective_options["reconstruction"]) == (0.9, 0.1)
+    assert (b3.batch_size, b3.lr, b3.weight_decay, b3.schedule, b3.epochs) == (28, 5e-5, 1e-4, "cosine", 50)
+    for name in ("genconvit_ed", "genconvit_vae"):
+        recipe = recipes.get(name)
+        assert (recipe.optimizer, recipe.lr, recipe.weight_decay, recipe.batch_size) == ("adam", 1e-4, 1e-4, 16)
+        assert (recipe.schedule, recipe.step_epochs, recipe.step_factor) == ("step", 10, 0.1)
+        assert recipe.objective_options["classification"] == 0.9
+        assert recipe.objective_options["reconstruction"] == 0.1
+    assert recipes.get("genconvit_vae").objective_options["kl"] == 0.01
+
+
+def test_b3_eats_what_its_weights_expect():
+    """The published EfficientNetV2 weights want pixels in [-1, 1], not ImageNet's mean and deviation."""
+    spec = build_detector("efficientnetv2_b3", size=64).input_spec
+    assert spec.mean == (0.5, 0.5, 0.5)
+    assert spec.std == (0.5, 0.5, 0.5)
 
 
 def test_what_the_spec_says_wins_over_the_recipe():

@@ -22,7 +22,7 @@ from jobs.kind import JobKind
 from jobs.settings import Settings
 
 # Fields that come without an option's name, because everybody writes them first.
-POSITIONAL = {("prepare", "source"), ("analyze", "files")}
+POSITIONAL = {("prepare", "path"), ("analyze", "files")}
 OWN = ("queue", "spec", "json")
 
 

@@ -204,7 +204,8 @@ def _reference(field: FormField, names: list[str], key: str, start: Any) -> Any:
             field.label, list(dict.fromkeys([*chosen, *names])), default=chosen, key=key, help=field.help,
             accept_new_options=True,
         )  # fmt: skip
-    known = list(dict.fromkeys([*([] if field.required else [AUTOMATIC]), *([start] if start else []), *names]))
+    nothing = [] if field.required or field.default else [AUTOMATIC]
+    known = list(dict.fromkeys([*nothing, *([start] if start else []), *names]))
     index = known.index(start) if start in known else (0 if known else None)
     answer = st.selectbox(
         field.label, known, index=index, key=key, help=field.help, accept_new_options=True,

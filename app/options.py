@@ -43,6 +43,12 @@ def _face_detectors(_: Workbench) -> list[str]:
     return face_detectors.names()
 
 
+def _data_sources(_: Workbench) -> list[str]:
+    from core.data.sources import AUTO, data_sources
+
+    return [AUTO, *data_sources.names()]
+
+
 SOURCES: dict[str, Callable[[Workbench], list[str]]] = {
     "dataset": _artifacts("dataset"),
     "run": _artifacts("run"),
@@ -53,6 +59,7 @@ SOURCES: dict[str, Callable[[Workbench], list[str]]] = {
     "calibrator": _calibrators,
     "exit_policy": _exit_policies,
     "face_detector": _face_detectors,
+    "data_source": _data_sources,
 }
 
 

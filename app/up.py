@@ -178,7 +178,7 @@ def prepare_workspace(settings: Settings) -> None:
     workbench = Workbench.open(settings)
     try:
         if not workbench.artifacts("dataset", limit=1):
-            workbench.submit("prepare", PrepareSpec(source="demo", name="demo"), key="first-demo-dataset")
+            workbench.submit("prepare", PrepareSpec(path="demo", name="demo"), key="first-demo-dataset")
     finally:
         workbench.close()
 

@@ -14,6 +14,7 @@ from jobs.views import Active
 PATHS = ("files", "calibrator", "card", "out")
 NAMES = {
     "source": ("runs", "bundles"),
+    "path": (),
     "dataset": ("datasets",),
     "run": ("runs",),
     "stage1": ("runs",),
@@ -31,7 +32,7 @@ def settled(spec: Spec, workspace: Workspace, active: Active | None = None) -> S
     Relative paths become absolute (a worker has another working directory); an analysis that names no bundle gets
     the one in force now, so that its record says what judged it."""
     changes: dict[str, Any] = {}
-    for name in type(spec).model_fields:
+    for name in set(type(spec).model_fields) - _words(type(spec)):
         value = getattr(spec, name)
         if name in PATHS:
             changes[name] = _each(value, lambda text: str(Path(text).expanduser().absolute()) if text else text)
@@ -43,6 +44,12 @@ def settled(spec: Spec, workspace: Workspace, active: Active | None = None) -> S
             changes["policy"] = str(active.policy)
         changes["bundle"] = bundle
     return spec.model_copy(update=changes)
+
+
+def _words(spec: type[Spec]) -> set[str]:
+    """Fields that choose among the program's own words and so name no place: the layout of a source."""
+    chosen = {name: field.json_schema_extra for name, field in spec.model_fields.items()}
+    return {name for name, extra in chosen.items() if isinstance(extra, dict) and extra.get("choose") == "data_source"}
 
 
 def _each(value: Any, change: Any) -> Any:

@@ -40,7 +40,7 @@ def render() -> None:
 def prepare_form(workbench: Workbench) -> None:
     """The form of a `prepare` job; once sent, its job opens."""
     spec = forms.spec_form(
-        PrepareSpec, workbench, key="prepare", submit="Prepare", values={"source": "demo", "name": "demo"},
+        PrepareSpec, workbench, key="prepare", submit="Prepare", values={"path": "demo", "name": "demo"},
         front=("name", "detect_faces", "label_map"),
     )  # fmt: skip
     if spec is not None:

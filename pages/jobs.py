@@ -69,7 +69,8 @@ def kind_title(kind: str) -> str:
 def subject(job: JobView) -> str:
     """What a job works on, from its spec, in a few words."""
     spec = job.spec
-    first = spec.get("files") or [spec.get("name") or spec.get("run") or spec.get("stack") or spec.get("source") or ""]
+    named = (spec.get(key) for key in ("name", "run", "stack", "path", "source"))
+    first = spec.get("files") or [next((value for value in named if value), "")]
     return str(first[0]).rsplit("/", 1)[-1] or str(spec.get("recipe", ""))
 
 

@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from core.artifacts.files import read_json, sync_folder, write_json
 from core.artifacts.workspace import Workspace
 from core.data.manifest import CARD, Manifest, read_manifest, table_manifest
@@ -34,9 +36,9 @@ def prepare(spec: PrepareSpec, workspace: Workspace, report: Reporter) -> Path:
     Raises: ManifestError; FileNotFoundError; ValueError; FileExistsError when the name holds something else;
     Cancelled."""
     shares_of(spec)
-    folder = workspace.datasets / dataset_name(spec)
+    folder = place_of(spec, workspace)
     if folder.exists():
-        if (folder / CARD).is_file() and read_json(folder / CARD).get("spec") == spec.model_dump(mode="json"):
+        if _spec_of(folder) == spec:
             report.progress(1.0, f"{folder.name} is prepared already")
             return folder
         raise FileExistsError(f"a data set named {folder.name!r} exists already; choose another name")
@@ -49,11 +51,25 @@ def prepare(spec: PrepareSpec, workspace: Workspace, report: Reporter) -> Path:
     return folder
 
 
+def place_of(spec: PrepareSpec, workspace: Workspace) -> Path:
+    """The folder that the data set gets: `out`, else datasets/<name> of the workspace. Raises ValueError."""
+    return Path(spec.out).expanduser().absolute() if spec.out else workspace.datasets / dataset_name(spec)
+
+
+def _spec_of(folder: Path) -> PrepareSpec | None:
+    """The spec that a data set was made by; None when nothing readable says so."""
+    card = read_json(folder / CARD) if (folder / CARD).is_file() else {}
+    try:
+        return PrepareSpec.model_validate(card.get("spec"))
+    except ValidationError:
+        return None
+
+
 def dataset_name(spec: PrepareSpec) -> str:
     """The folder name: the spec's, else made from the source's. Raises ValueError for a name that hides itself."""
     name = spec.name
     if not name:
-        source = Path(spec.source)
+        source = Path(spec.path)
         stem = source.resolve().parent.name if source.stem in ("manifest", "labels", "index") else source.stem
         name = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "-" for c in stem.lower()).strip("-")
     if not name or name.startswith("."):
@@ -72,9 +88,9 @@ Made = tuple[Manifest, dict[str, Any]]
 
 
 def _maker(spec: PrepareSpec, workspace: Workspace) -> Callable[[PrepareSpec, Path, Reporter], Made]:
-    if spec.source == "demo":
+    if spec.path == "demo":
         return _demo
-    source = Path(spec.source).expanduser()
+    source = Path(spec.path).expanduser()
     if not source.exists():
         raise FileNotFoundError(f"no manifest or folder at {source}; `demo` draws the demo set")
     if source.is_file():
@@ -88,7 +104,7 @@ def _maker(spec: PrepareSpec, workspace: Workspace) -> Callable[[PrepareSpec, Pa
 
 def _from_manifest(spec: PrepareSpec, aside: Path, report: Reporter, confined: bool) -> Made:
     """confined: an uploaded manifest names nothing outside its own folder."""
-    source = Path(spec.source).expanduser()
+    source = Path(spec.path).expanduser()
     report.progress(0.0, f"reading {source.name}")
     manifest = read_manifest(source, parse_label_map(spec.label_map), confined=confined)
     if not spec.detect_faces and not manifest.frame["path"].str.lower().str.endswith(CLIPS).any():
@@ -102,7 +118,7 @@ def _from_manifest(spec: PrepareSpec, aside: Path, report: Reporter, confined: b
 def _from_folder(spec: PrepareSpec, aside: Path, report: Reporter) -> Made:
     from core.data.gather import folder_sources, gather, summary
 
-    rows = gather(folder_sources(Path(spec.source).expanduser(), spec.group_by), spec, aside, report)
+    rows = gather(folder_sources(Path(spec.path).expanduser(), spec.group_by), spec, aside, report)
     return table_manifest(rows, aside), {"sources": summary(aside)}
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Any
+
+from pydantic import Field, model_validator
 
 from core.spec import Spec, choose
 
@@ -10,7 +12,14 @@ from core.spec import Spec, choose
 class PrepareSpec(Spec):
     """Make a data set: read a manifest, a `real/` and `fake/` folder of images or clips, or draw the demo set."""
 
-    source: str = Field(description="Manifest (CSV or Parquet), a folder with real/ and fake/, or `demo`.")
+    path: str = Field(description="Manifest (CSV or Parquet), the folder of a source, or `demo`.")
+    source: str = Field(
+        "auto",
+        pattern=r"^[a-z0-9_]+$",
+        description="How the files under the path are laid out; auto: found out from what lies there, and said.",
+        json_schema_extra=choose("data_source"),
+    )
+    out: str = Field("", description="Folder to write; empty: datasets/NAME of the workspace.")
     name: str = Field("", description="Name of the data set; empty: after the source.", pattern=r"^[a-z0-9_.-]*$")
     seed: int = Field(0, ge=0, description="Seed of the split hash, and of the demo portraits.")
     train_share: float = Field(0.6, gt=0, lt=1, description="Share of groups that fit weights.")
@@ -36,3 +45,12 @@ class PrepareSpec(Spec):
     demo_identities: int = Field(150, ge=8, le=5000, description="`demo` only: people drawn.")
     demo_size: int = Field(256, ge=64, le=512, description="`demo` only: side of a portrait, pixels.")
     detector: str = Field("mtcnn", description="Face detector.", json_schema_extra=choose("face_detector"))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_before(cls, document: Any) -> Any:
+        """A whole spec that was stored when `source` still meant what `path` means is read as it was meant."""
+        whole = isinstance(document, dict) and {"source", "seed", "demo_size"} <= document.keys()
+        if not whole or {"path", "out"} & document.keys():
+            return document
+        return {**{k: v for k, v in document.items() if k != "source"}, "path": document["source"]}

@@ -60,7 +60,7 @@ def test_the_help_lists_every_command():
 def test_the_queue_gets_the_spec_that_was_typed(tmp_path):
     job_id = aware("prepare", "demo", "--demo-identities", "20", "--no-keep-splits", "--queue").split()[0]
     spec = json.loads(aware("jobs", "show", job_id))["spec"]
-    assert spec == PrepareSpec(source="demo", demo_identities=20, keep_splits=False).model_dump(mode="json")
+    assert spec == PrepareSpec(path="demo", demo_identities=20, keep_splits=False).model_dump(mode="json")
     assert job_id in aware("jobs", "list")
     assert "cancelled" in aware("jobs", "cancel", job_id)
     assert "queued" in aware("jobs", "retry", job_id)

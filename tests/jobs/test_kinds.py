@@ -62,9 +62,9 @@ def test_settings_survive_the_way_through_the_environment(tmp_path):
 
 def test_a_spec_of_another_kind_is_refused(workbench):
     with pytest.raises(ValueError, match="takes a TrainSpec"):
-        workbench.submit("train", PrepareSpec(source="demo"))
+        workbench.submit("train", PrepareSpec(path="demo"))
     with pytest.raises(LookupError, match="unknown job kind"):
-        workbench.submit("paint", PrepareSpec(source="demo"))
+        workbench.submit("paint", PrepareSpec(path="demo"))
 
 
 def test_references_become_absolute_and_names_stay(workbench, tmp_path, monkeypatch):
@@ -72,8 +72,8 @@ def test_references_become_absolute_and_names_stay(workbench, tmp_path, monkeypa
     (tmp_path / "table.csv").write_text("path,label\n")
     (workbench.workspace.bundles / "b").mkdir()
     (workbench.workspace.bundles / "b" / "bundle.json").write_text("{}")
-    assert settled(PrepareSpec(source="table.csv"), workbench.workspace).source == str(tmp_path / "table.csv")
-    assert settled(PrepareSpec(source="demo"), workbench.workspace).source == "demo"
+    assert settled(PrepareSpec(path="table.csv"), workbench.workspace).path == str(tmp_path / "table.csv")
+    assert settled(PrepareSpec(path="demo"), workbench.workspace).path == "demo"
     named = settled(AnalyzeSpec(files=["x.jpg"], bundle="b"), workbench.workspace, workbench.active())
     assert (named.files, named.bundle, named.policy) == ([str(tmp_path / "x.jpg")], "b", "")
     assert find_bundle("b", workbench.workspace) == workbench.workspace.bundles / "b"

@@ -182,7 +182,7 @@ def test_demo_is_prepared_resumed_and_carries_its_boxes(tmp_path, monkeypatch):
                 raise Cancelled
 
     workspace = Workspace(tmp_path).create()
-    spec = PrepareSpec(source="demo", demo_identities=8, demo_size=64, seed=2)
+    spec = PrepareSpec(path="demo", demo_identities=8, demo_size=64, seed=2)
     with pytest.raises(Cancelled):
         prepare(spec, workspace, Stop())
     drawn = []

@@ -14,7 +14,7 @@ import unicodedata
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -323,3 +323,15 @@ def _why(contents: Contents) -> str:
     if not contents.skipped:
         return "It is empty."
     return "Skipped: " + "; ".join(f"{n} {reason}" for reason, n in contents.skipped.most_common(4)) + "."
+
+
+def inner_root(folder: Path, recognised: Callable[[Path], bool]) -> Path:
+    """Where the data begin in an unpacked archive: inside the one folder that many archives are packed with.
+
+    recognised: whether a folder already looks like a data set's own root, so that nothing is stepped over."""
+    while not recognised(folder):
+        inside = [path for path in folder.iterdir() if not path.name.startswith(".")]
+        if len(inside) != 1 or not inside[0].is_dir():
+            break
+        folder = inside[0]
+    return folder

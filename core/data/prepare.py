@@ -12,9 +12,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from core.artifacts.files import read_json, sync_folder, write_json
+from core.artifacts.files import read_json, sha256_file, sync_folder, write_json
 from core.artifacts.workspace import Workspace
+from core.data.archive import CONTENTS, inner_root, is_archive, unpack
 from core.data.manifest import CARD, Manifest, read_manifest, table_manifest
+from core.data.sources import data_sources
 from core.data.spec import PrepareSpec
 from core.data.splits import Shares
 from core.data.validate import parse_label_map
@@ -42,13 +44,30 @@ def prepare(spec: PrepareSpec, workspace: Workspace, report: Reporter) -> Path:
             report.progress(1.0, f"{folder.name} is prepared already")
             return folder
         raise FileExistsError(f"a data set named {folder.name!r} exists already; choose another name")
-    make = _maker(spec, workspace)
+    opened, contents = _opened(spec, workspace, report)
+    make = _maker(opened, workspace)
     with _staged(folder, spec) as aside:
-        manifest, extra = make(spec, aside, report)
+        manifest, extra = make(opened, aside, report)
         manifest = manifest.with_splits(shares_of(spec), spec.seed, spec.keep_splits)
-        manifest.save(aside, name=folder.name, spec=spec.model_dump(mode="json"), **extra)
+        manifest.save(aside, name=folder.name, spec=spec.model_dump(mode="json"), **contents, **extra)
     report.progress(1.0, f"{len(manifest)} items in {folder.name}")
     return folder
+
+
+def _opened(spec: PrepareSpec, workspace: Workspace, report: Reporter) -> tuple[PrepareSpec, dict[str, Any]]:
+    """The spec with a zip's unpacked folder in the zip's place, and what the card says of the archive.
+
+    The folder lies in the workspace under the archive's hash: the same archive is unpacked once. Raises
+    ArchiveRefused, a ValueError."""
+    source = Path(spec.path).expanduser()
+    if not source.is_file() or not is_archive(source):
+        return spec, {}
+    name = "".join(c if c.isalnum() or c in "_-" else "_" for c in source.stem)
+    root = unpack(source, workspace.uploads / sha256_file(source) / "unpacked" / name, report=report)
+    contents = {"archive": {"file": source.name, **read_json(root / CONTENTS)}}
+    root = inner_root(root, lambda folder: any(found.recognises(folder) for found in data_sources))
+    listed = next((root / name for name in ("manifest.parquet", "manifest.csv") if (root / name).is_file()), None)
+    return spec.model_copy(update={"path": str(listed or root)}), contents
 
 
 def place_of(spec: PrepareSpec, workspace: Workspace) -> Path:

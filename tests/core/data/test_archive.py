@@ -15,7 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from core.artifacts.workspace import Workspace
 from core.data.archive import CONTENTS, ArchiveLimits, ArchiveRefused, is_archive, unpack
+from core.data.manifest import ManifestError, open_dataset
+from core.data.prepare import prepare
+from core.data.spec import PrepareSpec
 from core.progress import Cancelled, Silent
 
 
@@ -250,3 +254,32 @@ def test_a_mutated_archive_is_a_folder_or_a_refusal(tmp_path_factory, wounds: li
         assert sorted(p.name for p in room.iterdir()) == ["a.zip"]
         return
     assert all(path.resolve().is_relative_to(out.resolve()) for path in out.rglob("*"))
+
+
+def test_a_zip_of_two_folders_is_prepared_like_the_folders(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "home").create()
+    files = {f"my set/{label}/{i}.png": png(9 * i + 3) for label in ("real", "fake") for i in range(8)}
+    path = pack(tmp_path / "Some Faces.zip", {**files, "my set/readme.md": b"hello"})
+    folder = prepare(PrepareSpec(path=str(path)), workspace, Silent())
+    assert folder.name == "some-faces"
+    manifest = open_dataset(folder.name, workspace)
+    assert manifest.frame["label"].value_counts().to_dict() == {0: 8, 1: 8}
+    card = json.loads((folder / "dataset.json").read_text())
+    assert card["spec"]["path"] == str(path)
+    assert card["archive"]["files"] == 16
+    assert card["archive"]["not_unpacked"][0]["file"] == "my set/readme.md"
+
+
+def test_a_zip_with_a_manifest_keeps_to_its_own_folder(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "home").create()
+    rows = "".join(f"faces/{i}.png,{i % 2},g{i}\n" for i in range(8))
+    files = {f"faces/{i}.png": png(i) for i in range(8)}
+    honest = pack(tmp_path / "a.zip", {**files, "manifest.csv": f"path,label,group\n{rows}".encode()})
+    prepared = open_dataset(prepare(PrepareSpec(path=str(honest)), workspace, Silent()).name, workspace)
+    assert len(prepared) == 8
+    assert all(prepared.file(p).is_relative_to(workspace.uploads) for p in prepared.frame["path"])
+    secret = tmp_path / "secret.png"
+    secret.write_bytes(png())
+    sly = pack(tmp_path / "b.zip", {**files, "manifest.csv": f"path,label\n{secret},0\nfaces/1.png,1\n".encode()})
+    with pytest.raises(ManifestError, match="leads out"):
+        prepare(PrepareSpec(path=str(sly)), workspace, Silent())

@@ -27,7 +27,7 @@ class JobContext:
 class Produced:
     """An artefact that a job made: registered in the database in the transaction that ends the job."""
 
-    kind: Literal["dataset", "run", "bundle", "policy", "analysis"]
+    kind: Literal["dataset", "run", "bundle", "policy", "analysis", "experts"]
     name: str
     path: str
     summary: dict[str, Any]

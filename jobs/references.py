@@ -19,6 +19,8 @@ NAMES = {
     "run": ("runs",),
     "stage1": ("runs",),
     "experts": ("runs",),
+    "runs": ("runs",),
+    "specialists": ("runs",),
     "stack": ("runs",),
     "bundle": ("bundles",),
     "policy": ("policies",),

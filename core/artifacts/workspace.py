@@ -44,6 +44,10 @@ class Workspace:
     def analyses(self) -> Path:
         return self.root / "analyses"
 
+    @property
+    def experts(self) -> Path:
+        return self.root / "experts"
+
     def create(self) -> Workspace:
         for folder in (
             self.datasets,
@@ -53,6 +57,7 @@ class Workspace:
             self.jobs,
             self.uploads,
             self.analyses,
+            self.experts,
         ):
             folder.mkdir(parents=True, exist_ok=True)
         return self

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 import importlib
 
-from jobs.kinds import analyze, calibrate, evaluate, export, policy, prepare, stack, train
+from jobs.kinds import analyze, calibrate, evaluate, experts, export, policy, prepare, stack, train
 
-__all__ = ["analyze", "calibrate", "evaluate", "export", "load_plugins", "policy", "prepare", "stack", "train"]
+__all__ = [
+    "analyze",
+    "calibrate",
+    "evaluate",
+    "experts",
+    "export",
+    "load_plugins",
+    "policy",
+    "prepare",
+    "stack",
+    "train",
+]
 
 
 def load_plugins(names: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -33,35 +34,72 @@ def _whole(labels: np.ndarray) -> np.ndarray:
     return whole
 
 
-def _keys(scores: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, int]:
-    """Sortable int64: the score's bits (order kept, sign folded) shifted by one, the label in the low bit.
+BLOCK = 1 << 15
+"""Items handled at a time before and after the sort: their temporaries stay in the cache."""
 
-    Scores are first divided by a power of two so that |score| <= 1: its bits then fit 62 and nothing is rounded
-    (values under 2**-1022 of the largest excepted)."""
-    top = max(float(scores.max()), -float(scores.min()))
-    exponent = 0 if 0.5 < top <= 1.0 else int(np.frexp(top)[1])
-    scaled = np.ldexp(scores, -exponent) if exponent else scores
-    bits = (scaled + 0.0).view(np.int64)  # + 0.0 turns -0.0 into 0.0
-    if bits.min() < 0:
-        bits = np.where(bits < 0, -(bits & np.int64(0x7FFFFFFFFFFFFFFF)), bits)
-    bits <<= 1
-    bits |= labels
-    return bits, exponent
+MAGNITUDE = np.int64(0x7FFFFFFFFFFFFFFF)
+ROOM = 1 << 62
+
+
+def _fold(bits: np.ndarray) -> None:
+    """In place: the bits of doubles into integers of the same order, and back. Negative numbers are turned over."""
+    if int(bits.min()) < 0:
+        bits ^= (bits >> 63) & MAGNITUDE
+
+
+def _keys(scores: np.ndarray, labels: np.ndarray, factor: float) -> np.ndarray | None:
+    """(N,) sortable int64: the ordered bits of score x factor, shifted by one, the label in the low bit.
+
+    None when a scaled score does not lie within (-2, 2), where its bits fit 63 with the sign, or a label is neither 0
+    nor 1. A factor that is a power of two rounds nothing (values under 2**-1022 excepted)."""
+    keys = np.empty(scores.size, np.int64)
+    for start in range(0, scores.size, BLOCK):
+        block, of = keys[start : start + BLOCK], labels[start : start + BLOCK]
+        as_float = block.view(np.float64)
+        np.multiply(scores[start : start + BLOCK], factor, out=as_float)
+        as_float += 0.0  # turns -0.0 into 0.0
+        _fold(block)
+        if int(block.min()) < -ROOM or int(block.max()) >= ROOM or int(np.bitwise_or.reduce(of)) & ~1:
+            return None
+        np.left_shift(block, 1, out=block)
+        np.bitwise_or(block, of, out=block)
+    return keys
+
+
+def _sortable(scores: ArrayLike, labels: ArrayLike) -> tuple[np.ndarray, float]:
+    """(keys, factor). Raises what `checked` raises."""
+    s, y = np.asarray(scores), np.asarray(labels)
+    if s.dtype == np.float64 and y.dtype == np.int64 and s.ndim == y.ndim == 1 and s.size == y.size > 0:
+        keys = _keys(s, y, 1.0)
+        if keys is not None:
+            return keys, 1.0
+    s, y = checked(scores, labels)
+    top = max(float(s.max()), -float(s.min()))
+    factor = 0.5 ** int(np.frexp(top)[1]) if top >= 2.0 else 1.0
+    keys = _keys(s, y, factor)
+    assert keys is not None  # finite scores and good labels always fit after scaling
+    return keys, factor
 
 
 @dataclass(frozen=True)
 class Sweep:
     """Exact counts at every threshold of one score. Built by `sweep`.
 
-    score: (K,) distinct scores, ascending. fakes, items: (K,) int64, how many lie at or below each."""
+    score: (K,) distinct scores, ascending. fakes: (K,) int64, how many lie at or below each; ties: (K,) int64, the same
+    for all items, or None when all scores differ (then it counts 1, 2, ..., K)."""
 
     score: np.ndarray
     fakes: np.ndarray
-    items: np.ndarray
+    ties: np.ndarray | None = None
+
+    @cached_property
+    def items(self) -> np.ndarray:
+        """(K,) int64, items at or below each score."""
+        return np.arange(1, self.score.size + 1) if self.ties is None else self.ties
 
     @property
     def n(self) -> int:
-        return int(self.items[-1])
+        return self.score.size if self.ties is None else int(self.ties[-1])
 
     @property
     def n_fake(self) -> int:
@@ -74,7 +112,8 @@ class Sweep:
     def at_or_below(self, threshold: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """(fakes, items) with score <= threshold; same shape as `threshold`."""
         index = np.searchsorted(self.score, np.asarray(threshold, np.float64), side="right")
-        return np.concatenate(([0], self.fakes))[index], np.concatenate(([0], self.items))[index]
+        none = index == 0
+        return np.where(none, 0, self.fakes[index - 1]), np.where(none, 0, self.items[index - 1])
 
     def curve(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(false alarms, hits, threshold), each (K + 1,): counts of reals and fakes with score >= threshold, from
@@ -84,21 +123,36 @@ class Sweep:
         return alarms[::-1], hits[::-1], np.concatenate((self.score, [np.inf]))[::-1]
 
 
+def _counted(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """(fakes, ends) of sorted keys, which lose their low bit in place: cumulative fakes (N,) int64, and whether an item
+    is the last of its score (N,) bool, or None when all are. What stays are the scores' bits."""
+    fakes, ends = np.empty(keys.size, np.int64), np.ones(keys.size, bool)
+    so_far, before = 0, 0
+    for start in range(0, keys.size, BLOCK):
+        block, count = keys[start : start + BLOCK], fakes[start : start + BLOCK]
+        np.bitwise_and(block, 1, out=count)
+        count[0] += so_far
+        np.cumsum(count, out=count)
+        np.right_shift(block, 1, out=block)
+        np.not_equal(block[1:], block[:-1], out=ends[start : start + block.size - 1])
+        if start:
+            ends[start - 1] = before != int(block[0])
+        so_far, before = int(count[-1]), int(block[-1])
+        _fold(block)
+    return fakes, None if ends.all() else ends
+
+
 def sweep(scores: ArrayLike, labels: ArrayLike) -> Sweep:
     """One sort for all thresholds. scores: (N,) finite, higher = more fake. labels: (N,), 1 = fake."""
-    s, y = checked(scores, labels)
-    keys, exponent = _keys(s, y)
+    keys, factor = _sortable(scores, labels)
     keys.sort()
-    fakes, items = np.cumsum(keys & 1), np.arange(1, keys.size + 1)
-    keys >>= 1
-    ends = np.append(keys[1:] != keys[:-1], True)
-    if not ends.all():
-        keys, fakes, items = keys[ends], fakes[ends], items[ends]
-    if keys[0] >= 0:
-        value = keys.view(np.float64)
-    else:
-        value = np.copysign(np.abs(keys).view(np.float64), keys)
-    return Sweep(np.ldexp(value, exponent) if exponent else value, fakes, items)
+    fakes, ends = _counted(keys)
+    items = None
+    if ends is not None:
+        items = np.flatnonzero(ends) + 1
+        keys, fakes = keys[ends], fakes[ends]
+    value = keys.view(np.float64)
+    return Sweep(value if factor == 1.0 else value / factor, fakes, items)
 
 
 def thin(x: np.ndarray, y: np.ndarray, most: int = 500) -> np.ndarray:

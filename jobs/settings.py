@@ -29,6 +29,11 @@ class Settings(Spec):
     )
     memory_gb: float = Field(0, ge=0, description="Most memory of one job, GiB; 0: four fifths of the machine's.")
     upload_mb: int = Field(200, ge=1, le=200, description="Largest upload, MiB; the decoder takes 200 at most.")
+    data_roots: str = Field(
+        "",
+        description="Folders, separated by the system's path separator, below which the browser may name data to "
+        "prepare; the workspace's `incoming` always is one. Commands are not restricted.",
+    )
     device: str = Field("auto", description="auto, cpu, cuda or cuda:N.")
     plugins: str = Field("", description="Modules, comma-separated, that register more job kinds when imported.")
 
@@ -49,6 +54,11 @@ class Settings(Spec):
     def environ(self) -> dict[str, str]:
         """The environment variables that make `read` give these settings again, for a child process."""
         return {f"AWARE_{name.upper()}": str(value) for name, value in self.model_dump().items() if value != ""}
+
+    def readable_roots(self) -> list[Path]:
+        """The folders below which the browser may name data, `incoming` of the workspace first."""
+        named = [Path(text).expanduser().resolve() for text in self.data_roots.split(os.pathsep) if text.strip()]
+        return list(dict.fromkeys([self.workspace.incoming, *named]))
 
     @property
     def workspace(self) -> Workspace:

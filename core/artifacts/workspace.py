@@ -41,6 +41,11 @@ class Workspace:
         return self.root / "uploads"
 
     @property
+    def incoming(self) -> Path:
+        """Where a person of this machine puts folders that the browser may then name."""
+        return self.root / "incoming"
+
+    @property
     def analyses(self) -> Path:
         return self.root / "analyses"
 
@@ -56,6 +61,7 @@ class Workspace:
             self.policies,
             self.jobs,
             self.uploads,
+            self.incoming,
             self.analyses,
             self.experts,
         ):

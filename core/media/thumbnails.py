@@ -175,6 +175,7 @@ def child_main(side: int) -> None:
     while len(prefix := source.read(4)) == 4:
         data = source.read(int.from_bytes(prefix, "big"))
         payload = b""
+        head: dict[str, int | str]
         try:
             _, picture = decode_image(io.BytesIO(data), sniff(data[:HEAD_BYTES]), limits)
             head, payload = {"width": picture.width, "height": picture.height}, picture.tobytes()

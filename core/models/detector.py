@@ -48,6 +48,10 @@ class Detector(nn.Module):
         """inputs: (B, 3, size, size) float, normalised by `input_spec`."""
         raise NotImplementedError
 
+    def parts(self, output: DetectorOutput) -> dict[str, Tensor]:
+        """Named parts of what the detector says of each item, (B, D_part) each; `embedding` is always there."""
+        return {"embedding": output.embedding}
+
     def cam_layer(self) -> nn.Module:
         """The module whose (B, C, h, w) output a class-activation map reads. Never a layer after the pooling."""
         raise NotImplementedError

@@ -52,6 +52,19 @@ def embed(
     return embed_rows(detector, cache, np.arange(len(cache)), batch_size=batch_size, device=device, report=report)
 
 
+@torch.inference_mode()
+def answer(
+    detector: Detector, pixels: torch.Tensor, device: torch.device | str
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """One batch, however it was read: (B,) float64 log-odds of fake, and the (B, D) float32 parts of the embedding.
+
+    pixels: (B, 3, S, S) uint8 at the detector's size. The detector is on `device`, in evaluation mode."""
+    inputs = normalise(pixels.to(device), detector.input_spec)
+    output = detector(inputs.contiguous(memory_format=torch.channels_last))
+    parts = {name: values.float().cpu().numpy() for name, values in detector.parts(output).items()}
+    return output.log_odds.float().cpu().numpy().astype(np.float64), parts
+
+
 def embed_rows(
     detector: Detector,
     cache: FaceCache,
@@ -66,18 +79,16 @@ def embed_rows(
     was_training = detector.training
     detector.to(device=device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
     log_odds, embeddings, done = [], [], 0
-    with torch.inference_mode():
-        for pixels in DataLoader(EvalFaces(cache, rows, detector.input_spec.size), batch_size):
-            inputs = normalise(pixels.to(device), detector.input_spec)
-            output = detector(inputs.contiguous(memory_format=torch.channels_last))
-            log_odds.append(output.log_odds.float().cpu().numpy())
-            embeddings.append(output.embedding.float().cpu().numpy())
-            done += len(pixels)
-            report.progress(done / len(rows), f"scored {done} of {len(rows)}")
+    for pixels in DataLoader(EvalFaces(cache, rows, detector.input_spec.size), batch_size):
+        scores, parts = answer(detector, pixels, device)
+        log_odds.append(scores)
+        embeddings.append(parts["embedding"])
+        done += len(pixels)
+        report.progress(done / len(rows), f"scored {done} of {len(rows)}")
     detector.train(was_training)
     frame = cache.manifest.frame.iloc[rows]
     table = frame[list(CARRIED)].reset_index(drop=True)
-    table["log_odds"] = np.concatenate(log_odds).astype(np.float64)
+    table["log_odds"] = np.concatenate(log_odds)
     broken = table["sample_id"][~np.isfinite(table["log_odds"])]
     if len(broken):
         raise FloatingPointError(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib
 
-from jobs.kinds import analyze, calibrate, evaluate, experts, export, policy, prepare, stack, train
+from jobs.kinds import analyze, calibrate, embed, evaluate, experts, export, policy, prepare, stack, train
 
 __all__ = [
     "analyze",
     "calibrate",
+    "embed",
     "evaluate",
     "experts",
     "export",

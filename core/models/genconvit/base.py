@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from core.models.detector import Detector
+from core.models.detector import Detector, DetectorOutput
+from core.models.inputs import InputSpec
 
 ERROR_SIZE = 4
 
@@ -37,6 +38,12 @@ class GenConViT(Detector):
             start += size
         return parts
 
+    def parts(self, output: DetectorOutput) -> dict[str, Tensor]:
+        """`embedding`, and apart: `image` and `reconstruction` (the trunk's branch on each), `latent`, and
+        `reconstruction_error` (B, 2), see `pixel_error`."""
+        named = {name: output.embedding[:, place] for name, place in self.embedding_parts().items() if name != "error"}
+        return {"embedding": output.embedding, **named, "reconstruction_error": output.aux["reconstruction_error"]}
+
     def cam_layer(self) -> nn.Module:
         """The image's (B, C, h, w) maps, just before they are pooled."""
         return self.image_map
@@ -45,6 +52,17 @@ class GenConViT(Detector):
 def squared_error(inputs: Tensor, reconstruction: Tensor) -> Tensor:
     """(B,) mean squared error of each reconstruction, in normalised pixels squared."""
     return (inputs - reconstruction).float().square().flatten(1).mean(1)
+
+
+@torch.no_grad()
+def pixel_error(inputs: Tensor, reconstruction: Tensor, spec: InputSpec) -> Tensor:
+    """(B, 2) of each reconstruction against its picture, both as pixels in [0, 1]: mean squared error, and PSNR in dB.
+
+    A reconstruction outside the pixels' range is cut off first, as it is when it is shown; PSNR ends at 100 dB."""
+    mean, std = (inputs.new_tensor(values).view(1, 3, 1, 1).float() for values in (spec.mean, spec.std))
+    shown = (reconstruction.float() * std + mean).clamp(0, 1)
+    error = (inputs.float() * std + mean - shown).square().flatten(1).mean(1)
+    return torch.stack([error, -10 * torch.log10(error.clamp_min(1e-10))], dim=1)
 
 
 def error_summary(inputs: Tensor, reconstruction: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from core.models.detector import DetectorOutput
 from core.models.genconvit.autoencoder import PlainAutoencoder, VariationalAutoencoder
-from core.models.genconvit.base import GenConViT, error_summary, squared_error
+from core.models.genconvit.base import GenConViT, error_summary, pixel_error, squared_error
 from core.models.inputs import InputSpec
 
 
@@ -78,17 +78,19 @@ class HybridGenConViT(GenConViT):
         self.set_parts(dim, autoencoder.latent_channels)
 
     def forward(self, inputs: Tensor) -> DetectorOutput:
-        """inputs: (B, 3, S, S) normalised. aux: reconstruction, residual_error (B,); VAE: mu, logvar."""
+        """inputs: (B, 3, S, S) normalised. aux: reconstruction, residual_error (B,),
+        reconstruction_error (B, 2); VAE: mu, logvar."""
         reconstruction, latent, aux = self.autoencoder(inputs)
         # Both halves share each batch norm's statistics, in training as at evaluation: one batch, image first.
         maps = self.swin(self.backbone(torch.cat([inputs, self._shown(reconstruction)]))[-1])
         image, rebuilt = maps.chunk(2)
         branches = torch.cat([self.image_map(image).mean((2, 3)), rebuilt.mean((2, 3))], dim=1)
         embedding = torch.cat([branches, latent.mean((2, 3)), error_summary(inputs, reconstruction)], dim=1)
-        error = squared_error(inputs, reconstruction)
-        return DetectorOutput(
-            self.head(branches), embedding, {"reconstruction": reconstruction, "residual_error": error, **aux}
-        )
+        errors = {
+            "residual_error": squared_error(inputs, reconstruction),
+            "reconstruction_error": pixel_error(inputs, reconstruction, self.input_spec),
+        }
+        return DetectorOutput(self.head(branches), embedding, {"reconstruction": reconstruction, **errors, **aux})
 
     def _shown(self, reconstruction: Tensor) -> Tensor:
         """What the classifier sees; during the warm-up no gradient comes back from it. Counts training steps."""

@@ -25,7 +25,7 @@ from core.models.genconvit.autoencoder import (
     up_decoder,
     vae_encoder,
 )
-from core.models.genconvit.base import GenConViT, error_summary, squared_error
+from core.models.genconvit.base import GenConViT, error_summary, pixel_error, squared_error
 from core.models.inputs import InputSpec
 
 BACKBONE = "convnext_tiny"
@@ -63,6 +63,7 @@ class PublishedGenConViT(GenConViT):
         aux = {
             "reconstruction": picture,
             "residual_error": squared_error(inputs, picture),
+            "reconstruction_error": pixel_error(inputs, picture, self.input_spec),
             "published_logits": logits,
         }
         return DetectorOutput(logits[:, :1] - logits[:, 1:], embedding, aux)

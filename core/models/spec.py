@@ -1,0 +1,21 @@
+"""Inputs of the jobs that use or bring in a network outside training: `embed` and `import_detector`."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from core.spec import Spec, choose
+
+
+class EmbedSpec(Spec):
+    """Write a detector's embeddings and log-odds of a data set to one columnar file."""
+
+    run: str = Field(description="Run whose best weights embed.", json_schema_extra=choose("run"))
+    dataset: str = Field(
+        "",
+        description="Data set name in the workspace, or path to a manifest; empty: the run's own.",
+        json_schema_extra=choose("dataset"),
+    )
+    split: list[str] = Field([], description="Splits to embed (train, val_select, val_calib, test); none: every row.")
+    batch_size: int = Field(32, ge=1, le=4096, description="Items a forward.")
+    device: str = Field("auto", description="auto, cpu, cuda or cuda:N.")

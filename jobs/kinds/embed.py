@@ -1,0 +1,48 @@
+"""Job kind `embed`: a detector's embeddings of a data set in one columnar file; a retry goes on where it stopped."""
+
+from __future__ import annotations
+
+from core.artifacts.run import find_run
+from core.models.spec import EmbedSpec
+from jobs.kind import JobContext, JobKind, JobResult, kinds
+
+
+def run(spec: EmbedSpec, context: JobContext) -> JobResult:
+    from core.data.manifest import Manifest, open_dataset
+    from core.embeddings import read_about
+    from core.models.embedding import embed_dataset
+
+    found = find_run(spec.run, context.workspace)
+    dataset = spec.dataset or str(found.document.get("dataset") or "")
+    if not dataset:
+        raise ValueError(f"run {found.name!r} was trained on no data set of this workspace: name one with --dataset")
+    manifest = open_dataset(dataset, context.workspace)
+    if spec.split:
+        for split in spec.split:
+            manifest.select(split)  # names the splits there are
+        frame = manifest.frame[manifest.frame["split"].isin(spec.split)].reset_index(drop=True)
+        manifest = Manifest(frame, manifest.root)
+    path = embed_dataset(
+        found,
+        manifest,
+        context.workspace,
+        batch_size=spec.batch_size,
+        device=spec.device,
+        report=context.report,
+    )
+    about = read_about(path)
+    lost = f" {len(about.missing)} rows could not be read and are named in it." if about.missing else ""
+    values = {"file": str(path), "bytes": path.stat().st_size, "complete": about.complete, **about.model_dump()}
+    return JobResult(f"{about.rows - len(about.missing)} of {about.rows} rows embedded: {path}.{lost}", values, [])
+
+
+kinds.add(
+    "embed",
+    JobKind(
+        "embed",
+        "Embed",
+        "Write a run's embeddings and log-odds of a data set to one columnar file, in bounded memory.",
+        EmbedSpec,
+        run,
+    ),
+)

@@ -1,7 +1,7 @@
 """The decoding child: limits itself, then decodes standard input and writes messages to standard output.
 
-A message is 4 bytes of length (big endian), that many bytes of JSON, and, for a frame, its raw RGB bytes. Run as
-`python -c "…; main(JSON)"` by `core.media.decode`; it imports neither numpy nor torch."""
+A message is 4 bytes of length (big endian), that many bytes of JSON, and, for a frame, its raw RGB bytes, for a piece
+of sound its samples. Children are forked by `core.media.nursery`; nothing here imports numpy or torch."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ import math
 import os
 import resource
 import sys
+import time
 
 from core.media.limits import Limits, Refusal
-from core.media.sniff import HEAD_BYTES, sniff
+from core.media.plan import FramePlan
+from core.media.sniff import HEAD_BYTES, Format, sniff
 
 _OUT_OF_MEMORY = Refusal("out_of_memory", "Decoding the file needs more memory than is allowed. Reduce it and retry.")
 
@@ -37,12 +39,23 @@ def confine(memory: int, cpu_seconds: float) -> None:
             resource.setrlimit(what, bound)
 
 
+def load_decoders() -> None:
+    """Import all that decoding needs: the confined child can open no file any more."""
+    import av
+    import av.subtitles.stream  # noqa: F401 - loaded late by PyAV itself
+    import PIL.ImageFile  # noqa: F401 - likewise by Pillow
+
+    import core.media.image
+    import core.media.sound
+    import core.media.video  # noqa: F401
+
+
 def main(request: str) -> None:
-    """Decode standard input as `request` (JSON: limits, max_frames, scout) says. Every outcome is a message."""
+    """Decode standard input as `request` (JSON: limits, plan, sound) says. Every outcome is a message."""
     asked = json.loads(request)
     limits = Limits(**asked["limits"])
     try:
-        _decode(limits, asked["max_frames"], asked["scout"])
+        _decode(limits, FramePlan(**asked["plan"]), asked["sound"])
     except Refusal as refusal:
         _send({"refused": refusal.code, "sentence": refusal.sentence})
     except MemoryError:
@@ -54,37 +67,48 @@ def main(request: str) -> None:
     os._exit(0)  # decoder threads and atexit hooks have nothing to say any more
 
 
-def _decode(limits: Limits, max_frames: int, scout: bool) -> None:
+def _decode(limits: Limits, plan: FramePlan, sound: bool) -> None:
     stream = open(0, "rb", closefd=False)  # noqa: SIM115 - lives as long as the process
     kind = sniff(stream.read(HEAD_BYTES))
     stream.seek(0)
-    if kind.kind == "image":
-        from core.media.image import decode_image
-
-        confine(limits.memory_bytes, limits.image_cpu)
-        facts, picture = decode_image(stream, kind, limits)
-        _send(facts)
-        _send({"time": 0.0, "index": 0, "width": picture.width, "height": picture.height}, picture.tobytes())
-        _send({"end": True, "warnings": []})
+    load_decoders()
+    if kind.kind == "video":
+        confine(limits.memory_bytes, limits.video_cpu)
+        _decode_clip(stream, kind, limits, plan, sound)
         return
+    from core.media.image import decode_image
+
+    confine(limits.memory_bytes, limits.image_cpu)
+    facts, picture = decode_image(stream, kind, limits)
+    _send(facts)
+    _send({"time": 0.0, "index": 0, "width": picture.width, "height": picture.height}, picture.tobytes())
+    _send({"end": True, "warnings": [], "sound": "none"})
+
+
+def _decode_clip(stream, kind: Format, limits: Limits, plan: FramePlan, sound: bool) -> None:
     import av
-    import av.subtitles.stream  # loaded late by PyAV itself, when no file can be opened any more
-    import PIL.ImageFile  # noqa: F401 - likewise by Pillow
 
-    from core.media.video import decode_video
+    from core.media.sound import Sound
+    from core.media.video import Clock, decode_video
 
-    confine(limits.memory_bytes, limits.video_cpu)
-    sent = 0
+    clock, sent, word = Clock(limits), 0, "none"
     notes: list[str] = []
     try:
-        facts, frames, notes = decode_video(stream, kind, limits, max_frames, scout)
-        for picture, seconds, number in frames:
+        clip = decode_video(stream, kind, limits, plan, clock)
+        notes = clip.notes
+        for picture, seconds, number in clip.frames:
             if not sent:
                 width, height = picture.info["original"]
-                _send({**facts, "width": width, "height": height, "warnings": []})
+                _send({**clip.facts, "width": width, "height": height, "warnings": []})
             about = {"time": seconds, "index": number, "width": picture.width, "height": picture.height}
-            _send(about, picture.tobytes())
+            clock.waited += _send(about, picture.tobytes())
             sent += 1
+        if sent and sound:
+            stream.seek(0)
+            track = Sound(stream, kind, limits, clip.timeline, clock, notes)
+            for piece in track.pieces():
+                clock.waited += _send({"samples": len(piece) // 2}, piece)
+            word = track.word
     except av.FFmpegError as error:
         if error.errno == errno.ENOMEM:
             raise _OUT_OF_MEMORY from error
@@ -93,13 +117,16 @@ def _decode(limits: Limits, max_frames: int, scout: bool) -> None:
         notes.append("The clip is damaged; what came before the damage was analysed.")
     if not sent:
         raise Refusal("damaged", "No frame of the clip could be decoded: it is damaged or was cut off.")
-    _send({"end": True, "warnings": notes})
+    _send({"end": True, "warnings": notes, "sound": word})
 
 
-def _send(message: dict, payload: bytes = b"") -> None:
+def _send(message: dict, payload: bytes = b"") -> float:
+    """Write a message; the seconds that the reader took to take it."""
+    start = time.monotonic()
     out = sys.stdout.buffer
     head = json.dumps(message).encode()
     out.write(len(head).to_bytes(4, "big"))
     out.write(head)
     out.write(payload)
     out.flush()
+    return time.monotonic() - start

@@ -1,7 +1,8 @@
-"""`decode`: a file that nobody vouches for becomes pixels, or a refusal with a sentence. The only door for media."""
+"""`decode` and `stream`: a file that nobody vouches for becomes pixels, or a refusal with a sentence. The only door."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -9,23 +10,27 @@ import os
 import selectors
 import signal
 import stat
-import subprocess
-import sys
 import time
+import wave
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from core.media import nursery
 from core.media.limits import Limits, Refusal
+from core.media.plan import FramePlan
 from core.media.sniff import HEAD_BYTES, Format, sniff
 from core.media.types import Frame, Media, MediaRejected
 
+SOUND_RATE = 16_000
 _log = logging.getLogger(__name__)
 _HEAD_LIMIT = 1 << 16
+_PIECE_LIMIT = 1 << 20
 _LESS = "Upload a smaller picture or a shorter clip."
-_KEPT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")  # where libraries lie; nothing else of the environment goes along
-_BOOT = "import sys; sys.path[:] = {path!r}; from core.media.child import main; main(sys.argv[1])"
 _CRASHED = ("damaged", "The file made its decoder fail. It is damaged, or made to do harm; it is not analysed.")
 
 
@@ -38,15 +43,100 @@ def decode(path: Path, *, max_frames: int = 16, scout: bool = False, limits: Lim
     damaged, too_many_pixels, too_long, no_video, timeout, out_of_memory."""
     if max_frames < 1:
         raise ValueError(f"max_frames must be at least 1, not {max_frames}")
+    with stream(path, FramePlan("scout" if scout else "even", max_frames), limits=limits) as reading:
+        frames = list(reading)
+        return reading.media(frames)
+
+
+@contextmanager
+def stream(
+    path: Path, plan: FramePlan = FramePlan(), *, limits: Limits = Limits(), sound_to: Path | None = None
+) -> Iterator[Reading]:
+    """Open a picture or clip, to take its frames one by one: no more than two are held, however long the clip.
+
+    sound_to: where the sound of a clip goes, as a WAV of 16 kHz, mono, 16 bits, once every frame was taken; sample 0
+    is heard with the first frame; nothing is written when there is no sound. Raises MediaRejected (codes as `decode`),
+    also while frames are taken; the time that the caller spends on a frame does not count against the limits."""
     handle = _open(Path(path), limits)
     try:
         kind = sniff(os.pread(handle, HEAD_BYTES, 0))
-        sha256, answers = _run(handle, kind, limits, max_frames, scout)
+        sha256 = _sha256(handle)
+        child = _Child(handle, kind, limits, plan, sound_to is not None)
     except Refusal as refusal:
         raise MediaRejected(refusal.code, refusal.sentence) from refusal
     finally:
         os.close(handle)
-    return _media(answers, sha256, kind)
+    with contextlib.closing(child):
+        yield Reading(kind, sha256, child, sound_to)
+
+
+class Reading:
+    """A file that is being decoded: iterate once over its frames. Facts are known from the first frame on; `warnings`
+    and `sound` (kept, none: no sound track, unread: a codec that is not opened) when the last frame was taken."""
+
+    def __init__(self, kind: Format, sha256: str, child: _Child, sound_to: Path | None) -> None:
+        self.kind, self.sha256 = kind.kind, sha256
+        self.facts: dict = {}
+        self.warnings: list[str] = []
+        self.sound = "none"
+        self._child, self._sound_to = child, sound_to
+
+    def __iter__(self) -> Iterator[Frame]:
+        try:
+            with contextlib.closing(_Wave(self._sound_to)) as wav:
+                for head, payload in self._child.messages():
+                    if "time" in head:
+                        yield Frame(payload, float(head["time"]), int(head["index"]))
+                    elif "samples" in head:
+                        wav.add(payload)
+                    elif "end" in head:
+                        self._end(head)
+                    else:
+                        self._begin(head)
+                wav.keep()
+        except Refusal as refusal:
+            raise MediaRejected(refusal.code, refusal.sentence) from refusal
+
+    def media(self, frames: list[Frame]) -> Media:
+        """What was read, with the frames that the caller kept."""
+        return Media(kind=self.kind, sha256=self.sha256, frames=frames, warnings=self.warnings, **self.facts)
+
+    def _begin(self, head: dict) -> None:
+        self.facts = {"format": str(head["format"]), "width": int(head["width"]), "height": int(head["height"])}
+        self.facts |= {"duration": float(head["duration"]), "fps": float(head["fps"])}
+        self.warnings = [str(note) for note in head["warnings"]]
+
+    def _end(self, head: dict) -> None:
+        self.warnings += [str(note) for note in head["warnings"]]
+        self.sound = str(head["sound"])
+
+
+class _Wave:
+    """A WAV file that grows aside and takes its name when it is whole; without a target or a sample, nothing."""
+
+    def __init__(self, target: Path | None) -> None:
+        self.target = target
+        self.aside = target.with_name(f".{target.name}.{os.getpid()}") if target else None
+        self.file: wave.Wave_write | None = None
+
+    def add(self, samples: bytes) -> None:
+        if self.aside is None:
+            raise Refusal(*_CRASHED)
+        if self.file is None:
+            self.file = wave.open(str(self.aside), "wb")  # noqa: SIM115 - closed by `close`
+            self.file.setparams((1, 2, SOUND_RATE, 0, "NONE", ""))
+        self.file.writeframesraw(samples)
+
+    def keep(self) -> None:
+        if self.file is not None and self.aside is not None and self.target is not None:
+            self.file.close()
+            os.replace(self.aside, self.target)
+            self.file = None
+
+    def close(self) -> None:
+        if self.file is not None and self.aside is not None:
+            self.file.close()
+            self.aside.unlink(missing_ok=True)
 
 
 def _open(path: Path, limits: Limits) -> int:
@@ -75,87 +165,120 @@ def _sha256(handle: int) -> str:
     return digest.hexdigest()
 
 
-def _run(
-    handle: int, kind: Format, limits: Limits, max_frames: int, scout: bool
-) -> tuple[str, list[tuple[dict, np.ndarray | None]]]:
-    """Start the child, hash while it decodes, gather its messages. Raises Refusal, also for how it died."""
-    wall = limits.image_wall if kind.kind == "image" else limits.video_wall
-    deadline = time.monotonic() + wall
-    request = json.dumps({"limits": asdict(limits), "max_frames": max_frames, "scout": scout})
-    child = subprocess.Popen(
-        [sys.executable, "-I", "-S", "-c", _BOOT.format(path=_import_path()), request],
-        stdin=handle,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={"LC_ALL": "C.UTF-8", **{name: os.environ[name] for name in _KEPT if name in os.environ}},
-    )
-    try:
-        digest = _sha256(handle)
-        answers = list(_messages(child, deadline, limits, kind, max_frames))
-        code = child.wait(timeout=max(deadline - time.monotonic(), 1.0))
-    except (TimeoutError, subprocess.TimeoutExpired) as error:
-        raise Refusal("timeout", f"Decoding took longer than {wall:.0f} s and was stopped. {_LESS}") from error
-    finally:
-        if child.poll() is None:
-            child.kill()
-            child.wait()
-        if child.stdout is not None:
-            child.stdout.close()
-    refused = next((head for head, _ in answers if "refused" in head), None)
-    if refused is not None:
-        raise Refusal(str(refused["refused"]), str(refused.get("sentence", "")))
-    failed = next((head["failed"] for head, _ in answers if "failed" in head), None)
-    if failed is not None:
-        _log.warning("the decoding child failed: %s", failed)
-        raise Refusal(*_CRASHED)
-    if code == -signal.SIGXCPU:
-        raise Refusal("timeout", f"Decoding used up its processor time and was stopped. {_LESS}")
-    if code == -signal.SIGKILL:
-        raise Refusal("out_of_memory", f"The decoder was stopped by the system, most likely for memory. {_LESS}")
-    if not answers or "end" not in answers[-1][0]:
-        raise Refusal(*_CRASHED)
-    return digest, answers
+class _Child:
+    """A decoding child and its messages. It is not trusted: sizes are checked before anything is read."""
 
+    def __init__(self, handle: int, kind: Format, limits: Limits, plan: FramePlan, sound: bool) -> None:
+        self.side = limits.image_side if kind.kind == "image" else limits.video_side
+        self.wall = limits.image_wall if kind.kind == "image" else limits.video_wall
+        self.frames = plan.count
+        self.samples = round(limits.video_seconds * SOUND_RATE) if sound else 0
+        request = json.dumps({"limits": asdict(limits), "plan": asdict(plan), "sound": sound})
+        answers, theirs = os.pipe()
+        self.reader = _Reader(answers, self.wall)
+        try:
+            self.nursery = _start(request, handle, theirs)
+        except BaseException:
+            self.reader.close()
+            raise
+        finally:
+            os.close(theirs)
+        self.ended = False
 
-def _import_path() -> list[str]:
-    """Where the child finds this project and its libraries: this process's own path, made absolute."""
-    root = str(Path(__file__).resolve().parents[2])
-    return [root, *(str(Path(entry).resolve()) for entry in sys.path if entry and Path(entry).exists())]
+    def messages(self) -> Iterator[tuple[dict, Any]]:
+        """(JSON object, pixels (H, W, 3) or samples or None) up to and with the last. Raises Refusal, also for how
+        the child died."""
+        head: dict = {}
+        try:
+            while "end" not in head:
+                message = self._next()
+                if message is None:
+                    break
+                head = message[0]
+                if "refused" in head:
+                    raise Refusal(str(head["refused"]), str(head.get("sentence", "")))
+                if "failed" in head:
+                    _log.warning("the decoding child failed: %s", head["failed"])
+                    raise Refusal(*_CRASHED)
+                yield message
+            if "end" not in head:
+                raise self._death()
+        except TimeoutError as error:
+            raise Refusal("timeout", f"Decoding took longer than {self.wall:.0f} s and was stopped. {_LESS}") from error
 
-
-def _messages(child: subprocess.Popen, deadline: float, limits: Limits, kind: Format, max_frames: int):
-    """Messages of the child, (JSON object, pixels or None). The child is not trusted: sizes are checked first."""
-    side = limits.image_side if kind.kind == "image" else limits.video_side
-    reader = _Reader(child.stdout, deadline)
-    for _ in range(max_frames + 2):
-        prefix = reader.take(4)
+    def _next(self) -> tuple[dict, Any] | None:
+        prefix = self.reader.take(4)
         if len(prefix) < 4:
-            return
+            return None
         size = int.from_bytes(prefix, "big")
         if size > _HEAD_LIMIT:
             raise Refusal(*_CRASHED)
         try:
-            head = json.loads(bytes(reader.take(size)))
-        except ValueError as error:
+            head = json.loads(bytes(self.reader.take(size)))
+            return (head, *self._payload(head)) if isinstance(head, dict) else None
+        except (ValueError, KeyError, TypeError) as error:
             raise Refusal(*_CRASHED) from error
-        if "time" not in head:
-            yield head, None
-            continue
-        width, height = int(head["width"]), int(head["height"])
-        if not (0 < width <= side and 0 < height <= side):
-            raise Refusal(*_CRASHED)
-        pixels = reader.take(width * height * 3)
-        if len(pixels) < width * height * 3:
+
+    def _payload(self, head: dict) -> tuple[Any]:
+        if "time" in head:
+            width, height = int(head["width"]), int(head["height"])
+            self.frames -= 1
+            if not (0 < width <= self.side and 0 < height <= self.side and self.frames >= 0):
+                raise Refusal(*_CRASHED)
+            pixels = self.reader.take(width * height * 3)
+            if len(pixels) < width * height * 3:
+                raise self._death()
+            return (np.frombuffer(pixels, np.uint8).reshape(height, width, 3),)
+        if "samples" in head:
+            count = int(head["samples"])
+            self.samples -= count
+            if not (0 < count <= _PIECE_LIMIT and self.samples >= 0):
+                raise Refusal(*_CRASHED)
+            return (bytes(self.reader.take(2 * count)),)
+        return (None,)
+
+    def _death(self) -> Refusal:
+        """Why a child said nothing more."""
+        self.ended, code = True, self.nursery.status(self.reader.left)
+        if code == -signal.SIGXCPU:
+            return Refusal("timeout", f"Decoding used up its processor time and was stopped. {_LESS}")
+        if code == -signal.SIGKILL:
+            sentence = "The decoder was stopped by the system, most likely for memory."
+            return Refusal("out_of_memory", f"{sentence} {_LESS}")
+        return Refusal(*_CRASHED)
+
+    def close(self) -> None:
+        """Keep the nursery for the next file when this child has ended by itself in a moment; else end both."""
+        self.reader.close()  # a child that still writes ends of it
+        try:
+            if not self.ended and self.nursery.status(1.0 if self.reader.left > 0 else 0.0) is None:
+                self.nursery.close()
+                return
+        except TimeoutError:
+            self.nursery.close()
             return
-        yield head, np.frombuffer(pixels, np.uint8).reshape(height, width, 3)
+        nursery.give_back(self.nursery)
+
+
+def _start(request: str, handle: int, answers: int) -> nursery.Nursery:
+    """A nursery that has begun on the request. One that idled too long has ended: another is tried once."""
+    for last in (False, True):
+        chosen = nursery.lend()
+        try:
+            chosen.start(request, handle, answers)
+            return chosen
+        except OSError:
+            chosen.close()
+            if last:
+                raise
+    raise AssertionError
 
 
 class _Reader:
-    """Reads exact counts from a pipe until a deadline (monotonic seconds). Raises TimeoutError."""
+    """Reads exact counts from a pipe; `left` are the seconds that may still be waited. Raises TimeoutError."""
 
-    def __init__(self, pipe, deadline: float) -> None:
-        self.handle = pipe.fileno()
-        self.deadline = deadline
+    def __init__(self, handle: int, seconds: float) -> None:
+        self.handle, self.left = handle, seconds
         self.selector = selectors.DefaultSelector()
         self.selector.register(self.handle, selectors.EVENT_READ)
 
@@ -164,8 +287,10 @@ class _Reader:
         data = bytearray(count)
         view, have = memoryview(data), 0
         while have < count:
-            left = self.deadline - time.monotonic()
-            if left <= 0 or not self.selector.select(left):
+            start = time.monotonic()
+            ready = self.left > 0 and self.selector.select(self.left)
+            self.left -= time.monotonic() - start
+            if not ready:
                 raise TimeoutError
             got = os.readv(self.handle, [view[have:]])
             if got == 0:
@@ -175,18 +300,6 @@ class _Reader:
         del data[have:]
         return data
 
-
-def _media(answers: list[tuple[dict, np.ndarray | None]], sha256: str, kind: Format) -> Media:
-    facts = answers[0][0]
-    frames = [Frame(pixels, float(head["time"]), int(head["index"])) for head, pixels in answers if pixels is not None]
-    return Media(
-        kind=kind.kind,
-        sha256=sha256,
-        format=str(facts["format"]),
-        width=int(facts["width"]),
-        height=int(facts["height"]),
-        duration=float(facts["duration"]),
-        fps=float(facts["fps"]),
-        frames=frames,
-        warnings=[str(note) for note in (*facts["warnings"], *answers[-1][0]["warnings"])],
-    )
+    def close(self) -> None:
+        self.selector.close()
+        os.close(self.handle)

@@ -43,3 +43,20 @@ class Limits:
     """Wall clock for a clip; reading stops by itself at two thirds."""
     threads: int = 2
     """Decoder threads."""
+    exact_pixels: int = 600 * 1280 * 720
+    """Pixels of a clip that are decoded for the sake of even spacing (20 s of 720p, about 1 s of one core); beyond,
+    keyframes stand in for their neighbours."""
+
+
+LIBRARY = Limits(
+    file_bytes=8 << 30,
+    video_seconds=4 * 3600.0,
+    image_side=3840,
+    video_side=3840,
+    video_cpu=1200.0,
+    video_wall=1800.0,
+    threads=1,
+    exact_pixels=6000 * 1280 * 720,
+)
+"""For the files of a collection, which is read by several processes at once, each with a decoder of one thread. Frames
+come back as large as they were, up to 4K: reducing them first would cost the faces their pixels."""

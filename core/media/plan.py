@@ -7,6 +7,7 @@ import math
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from statistics import median
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -63,22 +64,49 @@ class Timeline:
         return sorted(self.times[start:end])
 
 
-def plan_frames(timeline: Timeline, max_frames: int, scout: bool, budget: float = math.inf) -> dict[int, list[int]]:
-    """Wanted packets by group: {first packet of the group: packets as shown}, at most `max_frames` in all.
+@dataclass(frozen=True)
+class FramePlan:
+    """Which frames of a clip are wanted, at most `count`.
 
-    The length is cut into `max_frames` equal slots. Each slot gives the frame on display at its middle; where that
+    even: spread over the whole clip, no two closer than `step` seconds. scout: the keyframes nearest to those, which
+    decode alone. nth: every `step`-th frame from the first on. seconds: the frame on display every `step` seconds."""
+
+    kind: Literal["even", "scout", "nth", "seconds"] = "even"
+    count: int = 16
+    step: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise ValueError(f"a plan has at least 1 frame, not {self.count}")
+        least = {"nth": 1.0, "seconds": 1e-3}.get(self.kind, 0.0)
+        if not least <= self.step < math.inf:
+            raise ValueError(f"the step of a plan of kind {self.kind} is at least {least:g}, not {self.step}")
+
+
+def plan_frames(timeline: Timeline, plan: FramePlan, budget: float = math.inf) -> dict[int, list[int]]:
+    """Wanted packets by group: {first packet of the group: packets as shown}. Nothing comes twice.
+
+    For an even plan the length is cut into equal slots. Each slot gives the frame on display at its middle; where that
     would mean to decode more than `budget` packets, each slot that holds a keyframe gives the one nearest to its
-    middle instead. `scout`: the nearest keyframe of the clip, since keyframes decode alone. Nothing comes twice."""
-    count = max(1, min(max_frames, len(timeline.order)))
+    middle instead. Other plans are exact whatever they cost."""
+    if plan.kind == "nth":
+        places = range(0, len(timeline.order), round(plan.step))[: plan.count]
+        return _grouped(timeline, [_whole(timeline, timeline.order[place]) for place in places])
+    if plan.kind == "seconds":
+        steps = min(math.ceil(timeline.duration / plan.step - 1e-9), plan.count)
+        return _grouped(timeline, [_exact(timeline, k * plan.step) for k in range(max(steps, 1))])
+    count = max(1, min(plan.count, len(timeline.order)))
+    if plan.step > 0:
+        count = max(1, min(count, math.floor(timeline.duration / plan.step + 1e-6)))
     width = timeline.duration / count
     middles = [(slot + 0.5) * width for slot in range(count)]
     keys = sorted(timeline.starts, key=timeline.times.__getitem__)
-    if scout:
+    if plan.kind == "scout":
         return _grouped(timeline, [_nearest(timeline, keys, middle) for middle in middles])
     exact = [_exact(timeline, middle) for middle in middles]
-    plan = _grouped(timeline, exact)
-    if sum(max(packets) - start + 1 for start, packets in plan.items()) <= budget:
-        return plan
+    wanted = _grouped(timeline, exact)
+    if sum(max(packets) - start + 1 for start, packets in wanted.items()) <= budget:
+        return wanted
     nearest = [_nearest(timeline, keys, middle) for middle in middles]
     return _grouped(
         timeline,
@@ -90,11 +118,15 @@ def plan_frames(timeline: Timeline, max_frames: int, scout: bool, budget: float 
 
 
 def _exact(timeline: Timeline, seconds: float) -> int:
-    """Packet of the frame on display at a time.
+    """Packet of the frame on display at a time."""
+    return _whole(timeline, timeline.order[timeline.shown_at(seconds)])
 
-    A frame shown before the keyframe that is stored before it needs the group before as well (open GOP). Its
-    neighbour, the keyframe, does as well at a fraction of the price."""
-    packet = timeline.order[timeline.shown_at(seconds)]
+
+def _whole(timeline: Timeline, packet: int) -> int:
+    """The packet, or its neighbour where it cannot be decoded from its own group.
+
+    A frame shown before the keyframe that is stored before it needs the group before as well (open GOP). The keyframe
+    does as well at a fraction of the price."""
     start = timeline.group_of(packet)
     return start if timeline.times[packet] < timeline.times[start] else packet
 

@@ -47,6 +47,9 @@ _KNOWN_BUT_REFUSED = (
     (b"PK\x03\x04", "unsupported", "This is a ZIP archive or an office document. Unpack it and upload the picture."),
     (b"ID3", "no_video", "This file holds sound only. Upload a picture or a video."),
     (b"fLaC", "no_video", "This file holds sound only. Upload a picture or a video."),
+    (b"\xff\xfb", "no_video", "This file holds sound only. Upload a picture or a video."),
+    (b"\xff\xf3", "no_video", "This file holds sound only. Upload a picture or a video."),
+    (b"\xff\xf1", "no_video", "This file holds sound only. Upload a picture or a video."),
     (b"OggS", "no_video", "This Ogg file is not read. Upload a picture, or a video as MP4, MOV, MKV, WebM or AVI."),
 )
 ACCEPTED = "Accepted are JPEG, PNG, WebP, AVIF, BMP, TIFF, GIF, and video in MP4, MOV, MKV, WebM or AVI."

@@ -1,16 +1,17 @@
-"""Decode a few frames of a clip with PyAV, inside the child: one reading to plan, one to decode what the plan needs."""
+"""Decode frames of a clip with PyAV, inside the child: one reading to plan, one to decode what the plan needs."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import BinaryIO
 
 import av
 from PIL import Image
 
 from core.media.limits import Limits, Refusal
-from core.media.plan import Timeline, plan_frames
+from core.media.plan import FramePlan, Timeline, plan_frames
 from core.media.sniff import Format
 
 CODECS = {
@@ -26,29 +27,38 @@ CODECS = {
     "mjpeg": "mjpeg",
 }
 """Decoder name of FFmpeg to codec; nothing else is opened."""
-DECODE_PIXELS = 600 * 1280 * 720
-"""Pixels that are decoded for the sake of exact spacing (20 s of 720p, about 1 s of one core); beyond, keyframes."""
 
 
-class _Clock:
-    """What of the time for a clip is spent: 1 is when reading should stop, well before the limits end the process."""
+class Clock:
+    """What of the time for a clip is spent: 1 is when reading should stop, well before the limits end the process.
+
+    waited: seconds in which whoever takes the frames was busy with them; they do not count."""
 
     def __init__(self, limits: Limits) -> None:
         self.start, self.wall, self.cpu = time.monotonic(), limits.video_wall * 2 / 3, limits.video_cpu / 2
+        self.waited = 0.0
 
     @property
     def spent(self) -> float:
-        return max((time.monotonic() - self.start) / self.wall, time.process_time() / self.cpu)
+        return max((time.monotonic() - self.start - self.waited) / self.wall, time.process_time() / self.cpu)
 
 
-def decode_video(
-    stream: BinaryIO, kind: Format, limits: Limits, max_frames: int, scout: bool
-) -> tuple[dict, Iterator[tuple[Image.Image, float, int]], list[str]]:
-    """Header facts (JSON), an iterator of (upright RGB picture, seconds, frame number), and its growing warnings.
+@dataclass(frozen=True)
+class Clip:
+    """An opened clip. facts: JSON; frames: (upright RGB picture, seconds from the first shown frame, frame number);
+    notes: warnings, growing while frames are taken; timeline: of the picture track."""
 
-    The frames are spread evenly over the whole length. Only groups of pictures that hold a wanted frame are decoded;
-    `scout` takes keyframes alone. Raises Refusal (damaged, no_video, unsupported, too_many_pixels, too_long)."""
-    clock = _Clock(limits)
+    facts: dict
+    frames: Iterator[tuple[Image.Image, float, int]]
+    notes: list[str]
+    timeline: Timeline
+
+
+def decode_video(stream: BinaryIO, kind: Format, limits: Limits, plan: FramePlan, clock: Clock) -> Clip:
+    """Open a clip and plan its frames; they are decoded while they are taken.
+
+    Only groups of pictures that hold a wanted frame are decoded. Raises Refusal (damaged, no_video, unsupported,
+    too_many_pixels, too_long)."""
     container, track = _open(stream, kind, limits)
     area = max(track.codec_context.width * track.codec_context.height, 1)
     notes: list[str] = []
@@ -59,11 +69,11 @@ def decode_video(
             "too_long",
             f"The clip lasts {timeline.duration:.0f} s; at most {limits.video_seconds:.0f} s are read. Cut it first.",
         )
-    wanted = plan_frames(timeline, max_frames, scout, DECODE_PIXELS / area)
+    wanted = plan_frames(timeline, plan, limits.exact_pixels / area)
     stream.seek(0)
     container, track = _open(stream, kind, limits)
     frames = _wanted_frames(container, track, timeline, wanted, clock, notes)
-    return _facts(track, kind, timeline), _upright(frames, track, limits), notes
+    return Clip(_facts(track, kind, timeline), _upright(frames, track, limits), notes, timeline)
 
 
 def _open(stream: BinaryIO, kind: Format, limits: Limits) -> tuple:
@@ -107,7 +117,7 @@ def _packets(container, track) -> Iterator:
             yield packet
 
 
-def _read_timeline(container, track, clock: _Clock, notes: list[str]) -> Timeline:
+def _read_timeline(container, track, clock: Clock, notes: list[str]) -> Timeline:
     """Times and keyframe marks of all packets, without decoding."""
     base = float(track.time_base or 0)
     rate = float(track.average_rate or track.guessed_rate or 25)
@@ -137,9 +147,9 @@ def _read_timeline(container, track, clock: _Clock, notes: list[str]) -> Timelin
     return timeline
 
 
-def _wanted_frames(container, track, timeline: Timeline, wanted: dict, clock: _Clock, notes: list[str]) -> Iterator:
+def _wanted_frames(container, track, timeline: Timeline, wanted: dict, clock: Clock, notes: list[str]) -> Iterator:
     """(frame, seconds, number) of the wanted times, reading forward. `wanted`: as `plan_frames`."""
-    number, failed, starts = -1, 0, set(timeline.starts)
+    number, failed, starts, last = -1, 0, set(timeline.starts), max(wanted)
     group: _Group | None = None
     for packet in _until_damage(container, track, len(timeline.times)):
         number += 1
@@ -153,7 +163,9 @@ def _wanted_frames(container, track, timeline: Timeline, wanted: dict, clock: _C
             yield from group.feed(packet, number)
             if group.done:
                 failed += group.failed
-                group = None
+                done, group = number >= last, None
+                if done:
+                    break
         if clock.spent > 1:
             notes.append("Decoding took too long; the frames read until then were analysed.")
             break

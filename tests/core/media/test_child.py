@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from skimage import data
 
-from core.media import decode as door
+from core.media import nursery
+from core.media.decode import decode, stream
+from core.media.limits import Limits
+from core.media.plan import FramePlan
 from core.media.types import MediaRejected
 
 ROOT = Path(__file__).parents[3]
@@ -44,25 +50,57 @@ except (OSError, MemoryError) as error:
     assert run(program) == "refused"
 
 
-def test_the_child_loads_no_heavy_library() -> None:
+def test_the_nursery_loads_no_heavy_library() -> None:
     program = """
 import sys
-import core.media.child, core.media.image, core.media.video
+import core.media.child, core.media.nursery
+core.media.child.load_decoders()
 print(sorted({"numpy", "torch", "cv2", "pydantic", "timm"} & set(sys.modules)))
 """
     assert run(program) == "[]"
 
 
-def test_a_child_that_spins_is_stopped(tmp_path: Path, monkeypatch) -> None:
+@pytest.fixture
+def astronaut(tmp_path: Path) -> Path:
     path = tmp_path / "a.png"
     Image.fromarray(data.astronaut()).save(path)
-    spin = (
-        "import sys; sys.path[:] = {path!r}; from core.media.child import confine; confine(1 << 30, 1)\nwhile 1: pass"
-    )
-    monkeypatch.setattr(door, "_BOOT", spin)
+    return path
+
+
+@pytest.fixture
+def hijacked(monkeypatch):
+    """`hijacked(program)`: from now on the decoding children run that instead of decoding."""
+
+    def turn(program: str) -> None:
+        escaped = repr(program).replace("{", "{{").replace("}", "}}")
+        boot = (
+            "import sys; sys.path[:] = {path!r}\n"
+            "from core.media import child, nursery\n"
+            f"child.main = lambda request: exec({escaped})\n"
+            "nursery.serve()"
+        )
+        nursery.close_idle()
+        monkeypatch.setattr(nursery, "BOOT", boot)
+
+    yield turn
+    nursery.close_idle()
+
+
+def test_a_child_that_spins_is_stopped(astronaut: Path, hijacked) -> None:
+    hijacked("from core.media.child import confine; confine(1 << 30, 1)\nwhile 1: pass")
     with pytest.raises(MediaRejected) as refused:
-        door.decode(path)
+        decode(astronaut)
     assert refused.value.code == "timeout"
+    assert "processor time" in refused.value.sentence
+
+
+def test_a_child_that_sleeps_is_stopped_by_the_clock(astronaut: Path, hijacked) -> None:
+    hijacked("import time; time.sleep(600)")
+    start = time.monotonic()
+    with pytest.raises(MediaRejected) as refused:
+        decode(astronaut, limits=Limits(image_wall=0.6))
+    assert refused.value.code == "timeout"
+    assert time.monotonic() - start < 10
 
 
 @pytest.mark.parametrize(
@@ -73,13 +111,43 @@ def test_a_child_that_spins_is_stopped(tmp_path: Path, monkeypatch) -> None:
         "import sys; sys.stdout.buffer.write((5).to_bytes(4, 'big') + b'hello')",
         'import sys; b = b\'{"time": 0, "index": 0, "width": 99999, "height": 99999}\'; '
         "sys.stdout.buffer.write(len(b).to_bytes(4, 'big') + b)",
+        'import sys; b = b\'{"samples": 9}\'; sys.stdout.buffer.write(len(b).to_bytes(4, "big") + b + bytes(18))',
         "pass",
     ],
 )
-def test_a_child_that_dies_or_lies_is_a_refusal(tmp_path: Path, monkeypatch, program: str) -> None:
-    path = tmp_path / "a.png"
-    Image.fromarray(data.astronaut()).save(path)
-    monkeypatch.setattr(door, "_BOOT", program.replace("{", "{{").replace("}", "}}"))
+def test_a_child_that_dies_or_lies_is_a_refusal(astronaut: Path, hijacked, program: str) -> None:
+    hijacked(program)
     with pytest.raises(MediaRejected) as refused:
-        door.decode(path)
+        decode(astronaut)
     assert refused.value.code == "damaged"
+
+
+def test_a_nursery_serves_many_files_and_ends_with_its_owner(astronaut: Path) -> None:
+    nursery.close_idle()
+    decode(astronaut)
+    first = nursery.lend()
+    nursery.give_back(first)
+    decode(astronaut)
+    assert nursery.lend() is first
+    first.socket.close()
+    assert first.process.wait(5) == 0
+    nursery.give_back(first)
+    assert decode(astronaut).width == 512  # one that has ended is replaced
+    nursery.close_idle()
+
+
+def test_taking_no_further_frame_leaves_no_child(clip, numbered_frames) -> None:
+    path = clip("long.mp4", numbered_frames(200))
+    with stream(path, FramePlan("nth", 200, 1)) as reading:
+        assert next(iter(reading)).index == 0
+    nursery.close_idle()
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def test_the_owner_s_own_time_does_not_count(clip, numbered_frames) -> None:
+    path = clip("patient.mp4", [np.full((480, 640, 3), n, np.uint8) for n in range(12)])
+    with stream(path, FramePlan("nth", 12, 1), limits=Limits(video_wall=1.5)) as reading:
+        seen = sum(1 for _ in reading if time.sleep(0.25) is None)
+    assert seen == 12
+    assert reading.warnings == []

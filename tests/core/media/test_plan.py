@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.media.plan import Timeline, plan_frames
+from core.media.plan import FramePlan, Timeline, plan_frames
 
 clips = st.lists(st.tuples(st.integers(1, 500), st.booleans()), min_size=1, max_size=80)
 
@@ -21,7 +22,7 @@ def timeline_of(clip: list[tuple[int, bool]]) -> Timeline:
 @given(clips, st.integers(1, 40), st.booleans())
 def test_a_plan_is_small_lies_in_the_clip_and_starts_at_groups(clip, most, scout) -> None:
     timeline = timeline_of(clip)
-    wanted = plan_frames(timeline, most, scout)
+    wanted = plan_frames(timeline, FramePlan("scout" if scout else "even", most))
     times = [timeline.times[packet] for group in wanted.values() for packet in group]
     assert 1 <= len(times) <= most
     assert set(wanted) <= set(timeline.starts)
@@ -34,7 +35,9 @@ def test_a_plan_is_small_lies_in_the_clip_and_starts_at_groups(clip, most, scout
 @given(st.integers(1, 200), st.integers(1, 40), st.integers(1, 50))
 def test_a_steady_clip_gives_as_many_frames_as_asked(count: int, most: int, gop: int) -> None:
     timeline = timeline_of([(4, n % gop == 0) for n in range(count)])
-    times = [timeline.times[packet] for group in plan_frames(timeline, most, False).values() for packet in group]
+    times = [
+        timeline.times[packet] for group in plan_frames(timeline, FramePlan("even", most)).values() for packet in group
+    ]
     assert len(times) == min(most, count)
     slot = timeline.duration / len(times)
     assert all(abs(time - (k + 0.5) * slot) <= 0.04 + 1e-9 for k, time in enumerate(times))
@@ -43,20 +46,20 @@ def test_a_steady_clip_gives_as_many_frames_as_asked(count: int, most: int, gop:
 @given(clips, st.integers(1, 40))
 def test_scout_wants_keyframes_each_once(clip, most) -> None:
     timeline = timeline_of(clip)
-    for start, packets in plan_frames(timeline, most, True).items():
+    for start, packets in plan_frames(timeline, FramePlan("scout", most)).items():
         assert packets == [start]
 
 
 @given(clips, st.integers(1, 40))
 def test_out_of_budget_slots_take_their_keyframe(clip, most: int) -> None:
     timeline = timeline_of(clip)
-    exact = plan_frames(timeline, most, False)
-    cheap = plan_frames(timeline, most, False, budget=0)
+    exact = plan_frames(timeline, FramePlan("even", most))
+    cheap = plan_frames(timeline, FramePlan("even", most), budget=0)
 
     def cost(plan: dict[int, list[int]]) -> int:
         return sum(max(packets) - start + 1 for start, packets in plan.items())
 
-    assert plan_frames(timeline, most, False, budget=cost(exact)) == exact
+    assert plan_frames(timeline, FramePlan("even", most), budget=cost(exact)) == exact
     slot = timeline.duration / min(most, len(clip))
     for packet in (packet for group in cheap.values() for packet in group):
         held = int(timeline.times[packet] / slot)
@@ -66,7 +69,7 @@ def test_out_of_budget_slots_take_their_keyframe(clip, most: int) -> None:
 
 def test_a_long_clip_is_read_by_its_keyframes() -> None:
     timeline = timeline_of([(4, n % 250 == 0) for n in range(15_000)])
-    plan = plan_frames(timeline, 16, False, budget=600)
+    plan = plan_frames(timeline, FramePlan("even", 16), budget=600)
     assert all(packets == [start] for start, packets in plan.items())
     assert len(plan) == 16
 
@@ -74,4 +77,36 @@ def test_a_long_clip_is_read_by_its_keyframes() -> None:
 def test_a_file_without_time_stamps_goes_by_its_rate() -> None:
     timeline = Timeline.of([None] * 50, [n % 10 == 0 for n in range(50)], 25.0)
     assert timeline.duration == 2.0
-    assert plan_frames(timeline, 2, False) == {10: [12], 30: [37]}
+    assert plan_frames(timeline, FramePlan("even", 2)) == {10: [12], 30: [37]}
+
+
+@given(clips, st.integers(1, 40), st.integers(1, 20))
+def test_every_nth_frame_is_that(clip, most: int, step: int) -> None:
+    timeline = timeline_of(clip)
+    wanted = plan_frames(timeline, FramePlan("nth", most, step))
+    assert sorted(p for group in wanted.values() for p in group) == list(range(0, len(clip), step))[:most]
+
+
+@given(clips, st.integers(1, 40), st.floats(0.05, 20))
+def test_a_frame_every_so_many_seconds_is_the_one_on_display(clip, most: int, step: float) -> None:
+    timeline = timeline_of(clip)
+    wanted = plan_frames(timeline, FramePlan("seconds", most, step))
+    shown = set()
+    for k in range(most):
+        if k * step < timeline.duration - 1e-6 or k == 0:
+            shown.add(max(n for n, time in enumerate(timeline.times) if time <= k * step + 1e-6))
+    assert {p for group in wanted.values() for p in group} == shown
+
+
+@given(clips, st.integers(1, 40), st.floats(0.05, 20))
+def test_even_frames_keep_their_distance(clip, most: int, step: float) -> None:
+    timeline = timeline_of(clip)
+    wanted = plan_frames(timeline, FramePlan("even", most, step))
+    count = sum(map(len, wanted.values()))
+    assert 1 <= count <= min(most, max(timeline.duration / step + 1e-6, 1))
+
+
+@pytest.mark.parametrize("faulty", [("even", 0, 0.0), ("nth", 5, 0.5), ("seconds", 5, 0.0), ("even", 5, -1.0)])
+def test_a_plan_that_means_nothing_is_an_error(faulty) -> None:
+    with pytest.raises(ValueError, match=r"at least"):
+        FramePlan(*faulty)

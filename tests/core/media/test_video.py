@@ -11,9 +11,10 @@ from skimage import data
 
 from core.media.decode import decode
 from core.media.limits import Limits
+from core.media.plan import FramePlan
 from core.media.sniff import MOV
 from core.media.types import MediaRejected
-from core.media.video import decode_video
+from core.media.video import Clock, decode_video
 
 CONTAINERS = [
     ("a.mp4", "libx264", {"gop": 12}),
@@ -152,9 +153,10 @@ def test_clips_have_limits(clip, numbered_frames) -> None:
 def test_when_time_runs_out_the_beginning_is_used_and_that_is_said(clip, numbered_frames) -> None:
     path = clip("slow.mp4", numbered_frames(30))
     with path.open("rb") as stream:
-        _, frames, notes = decode_video(stream, MOV, Limits(video_wall=1e-6), 8, False)
-        assert len(list(frames)) == 1
-    assert "beginning" in notes[0]
+        limits = Limits(video_wall=1e-6)
+        opened = decode_video(stream, MOV, limits, FramePlan("even", 8), Clock(limits))
+        assert len(list(opened.frames)) == 1
+    assert "beginning" in opened.notes[0]
 
 
 def test_memory_does_not_grow_with_the_length(clip) -> None:

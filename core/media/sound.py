@@ -1,0 +1,108 @@
+"""The sound of a clip as 16 kHz mono PCM, inside the child: sample 0 is heard when the first frame is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import av
+import av.audio.resampler
+import av.filter  # the resampler is a filter graph, loaded late by PyAV itself
+
+from core.media.limits import Limits
+from core.media.plan import Timeline
+from core.media.sniff import Format
+from core.media.video import Clock
+
+RATE = 16_000
+"""Samples a second: what speech and lip-sync networks take."""
+CODECS = (
+    *("aac", "mp3", "mp3float", "opus", "libopus", "vorbis", "flac", "alac", "ac3", "eac3"),
+    *("pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s32le", "pcm_u8", "pcm_f32le", "pcm_mulaw", "pcm_alaw"),
+)
+"""FFmpeg decoders that are opened; the sound of a clip with another one is left out, and that is said."""
+_GAP = 0.1
+"""Seconds without a packet that are filled with silence; shorter ones are rounding."""
+
+
+class Sound:
+    """The sound track of a clip, if it has one that is read. After `pieces` ran out `word` says what came of it:
+
+    kept, none (no sound track), unread (a codec that is not opened, or damaged from the start)."""
+
+    def __init__(
+        self, stream: BinaryIO, kind: Format, limits: Limits, timeline: Timeline, clock: Clock, notes: list[str]
+    ) -> None:
+        self.stream, self.kind, self.timeline, self.clock, self.notes = stream, kind, timeline, clock, notes
+        self.most = round(min(timeline.duration, limits.video_seconds) * RATE)
+        self.word = "none"
+
+    def pieces(self) -> Iterator[bytes]:
+        """Signed 16-bit little-endian samples, in all no more than the pictures last."""
+        options = {"codec_whitelist": ",".join(CODECS), "format_whitelist": self.kind.readers[0]}
+        if self.kind.readers[0] == "mov":
+            options["enable_drefs"] = "0"
+        try:
+            container = av.open(self.stream, format=self.kind.readers[0], options=options, metadata_errors="ignore")
+        except (av.FFmpegError, ValueError, OSError):
+            self.word = "unread"
+            return
+        if not container.streams.audio:
+            return
+        track = container.streams.audio[0]
+        context = track.codec_context
+        if context is None or context.name not in CODECS:
+            self.word = "unread"
+            self.notes.append(f"The sound is encoded as {context.name if context else 'unknown'!r} and was left out.")
+            return
+        context.thread_count = 1
+        self.word = "unread"
+        left = self.most
+        for piece in self._aligned(container, track):
+            piece = piece[: 2 * left]
+            left -= len(piece) // 2
+            if piece:
+                self.word = "kept"
+                yield piece
+            if left <= 0 or self.clock.spent > 1:
+                break
+
+    def _aligned(self, container, track) -> Iterator[bytes]:
+        """Samples from the time of the first frame on: what is earlier is cut, gaps are filled with silence."""
+        resampler = av.audio.resampler.AudioResampler(format="s16", layout="mono", rate=RATE)
+        heard: float | None = None
+        cut = 0
+        for frame in self._frames(container, track):
+            start = (frame.time if frame.time is not None else heard or 0.0) - self.timeline.origin
+            gap = start - (heard or 0.0)
+            if heard is None and gap < 0:
+                cut = round(-gap * RATE)
+            elif gap > (_GAP if heard is not None else 0.0):
+                yield from _silence(min(round(gap * RATE), self.most))
+            heard = max(start, heard or start) + frame.samples / max(frame.sample_rate, 1)
+            for made in resampler.resample(frame):
+                piece = bytes(made.planes[0])[: 2 * made.samples]
+                dropped, cut = min(cut, made.samples), max(cut - made.samples, 0)
+                yield piece[2 * dropped :]
+        if heard is not None:
+            for made in resampler.resample(None):
+                yield bytes(made.planes[0])[: 2 * made.samples]
+
+    def _frames(self, container, track) -> Iterator:
+        """Decoded frames; damaged packets are passed over and said once."""
+        damaged = False
+        try:
+            for packet in container.demux(track):
+                try:
+                    yield from track.codec_context.decode(packet)
+                except av.FFmpegError:
+                    damaged = True
+        except (av.FFmpegError, OSError):
+            damaged = True
+        if damaged:
+            self.notes.append("Parts of the sound are damaged and were left out.")
+
+
+def _silence(samples: int) -> Iterator[bytes]:
+    for start in range(0, samples, RATE):
+        yield bytes(2 * min(RATE, samples - start))

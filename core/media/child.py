@@ -21,15 +21,16 @@ from core.media.sniff import HEAD_BYTES, Format, sniff
 _OUT_OF_MEMORY = Refusal("out_of_memory", "Decoding the file needs more memory than is allowed. Reduce it and retry.")
 
 
-def confine(memory: int, cpu_seconds: float) -> None:
-    """Bound this process for good: address space, processor time, no written file, no core dump, no new descriptor.
+def confine(memory: int, cpu_seconds: float, written: int = 0) -> None:
+    """Bound this process for good: address space, processor time, bytes written to a file, no core dump, no new
+    descriptor.
 
     With no descriptor left neither a file nor a socket can be opened, so a hijacked decoder has nowhere to go."""
     cpu = max(math.ceil(cpu_seconds), 1)
     bounds = [
         (resource.RLIMIT_AS, (memory, memory)),
         (resource.RLIMIT_CPU, (cpu, cpu + 1)),  # at the first SIGXCPU, which the parent tells from other deaths
-        (resource.RLIMIT_FSIZE, (0, 0)),
+        (resource.RLIMIT_FSIZE, (written, written)),
         (resource.RLIMIT_CORE, (0, 0)),
         (resource.RLIMIT_NOFILE, (3, 3)),
     ]

@@ -13,6 +13,7 @@ import pandas as pd
 from core.artifacts.files import sha256_file, write_bytes
 from core.artifacts.workspace import Workspace
 from core.calibrate import Calibrator, calibrators, load_calibrator
+from core.embeddings import read_embeddings
 from core.evaluate.experts_spec import ExpertsSpec
 from core.evaluate.reconstruction_quality import compare_all
 from core.progress import Reporter, Within
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from core.models.detector import Detector
 
 CALIBRATORS = ("calibrator.json", "calibration_temp.json")
+THUMBNAIL = 192
+"""Side of the pictures that a report keeps, pixels."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +42,13 @@ class Judged:
 
 @dataclass
 class Heard:
-    """What one expert said. p: (N,) calibrated; log_odds: (N,) raw; embedding: (N, D).
+    """What one expert said. p: (N,) calibrated; log_odds: (N,) raw; parts: (N, D) by part, `embedding` always.
 
     measures: (M, 3) of the reconstructions of `rebuilt_rows`, or None for an expert that rebuilds nothing."""
 
     p: np.ndarray
     log_odds: np.ndarray
-    embedding: np.ndarray
+    parts: dict[str, np.ndarray]
     rebuilt_rows: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
     measures: np.ndarray | None = None
 
@@ -108,18 +111,19 @@ def hear(
     report: Reporter,
 ) -> Heard:
     """Scores and embeddings of all rows, and how well the sampled rows are rebuilt by an expert that can."""
-    from core.models.scoring import embed, pick_device
+    from core.models.embedding import embed_dataset
 
-    detector = judged.run.load_detector("cpu")
-    predictions, embedding = embed(
-        detector,
+    file = embed_dataset(
+        judged.run,
         manifest,
-        workspace.root / "cache",
+        workspace,
         batch_size=spec.batch_size,
-        device=pick_device(spec.device),
+        device=spec.device,
         report=Within(report, 0.0, 0.8),
     )
-    heard = Heard(judged.calibrator.transform(predictions.log_odds), predictions.log_odds, embedding)
+    said = read_embeddings(file).take(manifest.frame["sample_id"])
+    heard = Heard(judged.calibrator.transform(said.log_odds), said.log_odds, said.parts)
+    detector = judged.run.load_detector("cpu")
     if len(rebuilt_rows) and rebuilds(detector):
         report.progress(0.8, f"comparing {len(rebuilt_rows)} reconstructions")
         pairs = reconstructions(detector, open_faces(detector, manifest, workspace), rebuilt_rows, spec.batch_size)
@@ -129,7 +133,7 @@ def hear(
 
 
 def open_faces(detector: Detector, manifest: Manifest, workspace: Workspace) -> FaceCache:
-    """The cache that `embed` made of this manifest for this detector."""
+    """Decoded pictures of this manifest at the detector's size."""
     from core.data.dataset import cache_side, open_cache
 
     return open_cache(manifest, workspace.root / "cache", cache_side(detector.input_spec.size))
@@ -161,22 +165,35 @@ def reconstructions(
         yield rows[list(part)], pictures, rebuilt
 
 
-def keep_pictures(
+def keep_faces(manifest: Manifest, rows: np.ndarray, folder: Path) -> None:
+    """Write some rows' pictures as `<sample_id>.jpg`, THUMBNAIL pixels: pages show these, never a data set's files."""
+    from core.data.dataset import load_square
+
+    for row in rows:
+        item = manifest.frame.iloc[row]
+        _write_jpeg(folder / f"{item['sample_id']}.jpg", load_square(manifest.file(item["path"]), THUMBNAIL))
+
+
+def keep_reconstructions(
     judged: Judged, manifest: Manifest, rows: np.ndarray, folder: Path, spec: ExpertsSpec, workspace: Workspace
 ) -> None:
-    """Write what an expert makes of some rows as `<sample_id>.png` into `folder`."""
-    import io
-
-    from PIL import Image
-
+    """Write what an expert makes of some rows as `<sample_id>.jpg` into `folder`."""
     detector = judged.run.load_detector("cpu")
     cache = open_faces(detector, manifest, workspace)
     ids = manifest.frame["sample_id"].to_numpy()
     for part, _, rebuilt in reconstructions(detector, cache, rows, spec.batch_size):
         for row, picture in zip(part, rebuilt, strict=True):
-            stream = io.BytesIO()
-            Image.fromarray(picture).save(stream, "PNG")
-            write_bytes(folder / f"{ids[row]}.png", stream.getvalue())
+            _write_jpeg(folder / f"{ids[row]}.jpg", picture)
+
+
+def _write_jpeg(path: Path, picture: np.ndarray) -> None:
+    import io
+
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.fromarray(picture).save(stream, "JPEG", quality=88)
+    write_bytes(path, stream.getvalue())
 
 
 def describe(judged: Judged) -> dict[str, Any]:

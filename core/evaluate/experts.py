@@ -17,7 +17,15 @@ from core.evaluate.complementarity import oracle, pairwise
 from core.evaluate.embedding_quality import embedding_quality, sample_rows
 from core.evaluate.evaluate import describe as counts
 from core.evaluate.evaluate import prevalence_note
-from core.evaluate.expert_scores import Heard, describe, hear, judged_runs, keep_pictures, stage3_scores
+from core.evaluate.expert_scores import (
+    Heard,
+    describe,
+    hear,
+    judged_runs,
+    keep_faces,
+    keep_reconstructions,
+    stage3_scores,
+)
 from core.evaluate.experts_spec import ExpertsSpec
 from core.evaluate.figures import figures
 from core.evaluate.reconstruction_quality import reconstruction_quality
@@ -27,7 +35,7 @@ from core.progress import Reporter, Within
 REPORT = "experts_report.json"
 PREDICTIONS = "predictions.parquet"
 SAMPLES = "samples.parquet"
-PICTURES = "reconstructions"
+FACES, REBUILT = "faces", "reconstructions"
 KEPT = ("auroc", "average_precision", "f1", "accuracy", "balanced_accuracy", "ece_binary_width", "brier", "nll")
 CARRIED = ("sample_id", "path", "label", "dataset", "group", "split", "method")
 MEAN, STAGE3 = "mean", "stage3"
@@ -80,7 +88,8 @@ def disagreements(p: Mapping[str, np.ndarray], frame: pd.DataFrame) -> pd.DataFr
 
 
 def measure(spec: ExpertsSpec, workspace: Workspace, folder: Path, report: Reporter) -> dict[str, Any]:
-    """Write experts_report.json (last), predictions.parquet, samples.parquet and reconstructions/ into `folder`.
+    """Write experts_report.json (last), predictions.parquet, samples.parquet, faces/ and reconstructions/ into
+    `folder`.
 
     Returns the report. Raises FileNotFoundError (run, calibrator, data set), ValueError (no such split, weights that
     have changed, a run named twice)."""
@@ -103,9 +112,10 @@ def measure(spec: ExpertsSpec, workspace: Workspace, folder: Path, report: Repor
     samples = disagreements(p, frame)
     report.progress(0.95, "keeping the samples they quarrel over")
     wanted = np.unique(samples.groupby(["right", "wrong"]).head(spec.pictures)["row"].to_numpy(np.int64))
+    keep_faces(manifest, wanted, folder / FACES)
     for member in members:
         if heard[member.name].measures is not None and len(wanted):
-            keep_pictures(member, manifest, wanted, folder / PICTURES / member.name, spec, workspace)
+            keep_reconstructions(member, manifest, wanted, folder / REBUILT / member.name, spec, workspace)
     table = frame[list(CARRIED)].assign(
         **{f"p_{name}": said.p for name, said in heard.items()},
         **{f"log_odds_{name}": said.log_odds for name, said in heard.items()},
@@ -158,9 +168,10 @@ def _document(
         "pairs": pairwise(right, groups, draws=draws, seed=seed),
         "together": oracle(right, groups, draws=draws, seed=seed),
         "embeddings": {
-            name: embedding_quality(
-                said.embedding, y, groups, sources, most=spec.embedding_items, draws=draws, seed=seed
-            )
+            name: {
+                part: embedding_quality(values, y, groups, sources, most=spec.embedding_items, draws=draws, seed=seed)
+                for part, values in said.parts.items()
+            }
             for name, said in heard.items()
         },
         "reconstructions": {

@@ -1,0 +1,111 @@
+"""How stage 3 compares with simpler ways, what it leans on, and what its out-of-fold scores may flatter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from app import experts_charts, widgets
+from app.score_charts import interval_text
+
+Report = dict[str, Any]
+
+
+def render(name: str, report: Report) -> None:
+    """One stack run's report."""
+    rows = comparison_rows(report["comparison"])
+    if rows.empty:
+        widgets.notice(["The data set has no test split: there is nothing to compare on."], "info")
+    else:
+        st.subheader("Ways to combine the experts, on test", anchor=False)
+        st.altair_chart(experts_charts.intervals(rows, "AUROC on test"))
+        st.caption(
+            "Each line is a 95 % interval over groups. Ways whose lines overlap may still differ: the paired "
+            "differences below are drawn on the same groups."
+        )
+        st.dataframe(comparison_table(report["comparison"]), hide_index=True)
+        st.caption(
+            "Less plain mean: AUROC of the way less that of plain averaging on the same draws of groups; an interval "
+            "that holds 0 is no proof of a difference. DeLong's p takes items as independent."
+        )
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.subheader("What stage 3 leans on", anchor=False)
+        shares = pd.DataFrame([{"what": what, "value": value} for what, value in report["importance"].items()])
+        st.altair_chart(experts_charts.importance_chart(shares, "share of LightGBM's gain"))
+        st.caption("Gain counts how much a feature was used in fitting, not how much it helps on new items.")
+    with right:
+        if permutation := report.get("permutation"):
+            st.subheader("What it would lose", anchor=False)
+            lost = pd.DataFrame(
+                [
+                    {"source": what, "value": row["drop"], "low": row["low"], "high": row["high"]}
+                    for what, row in permutation.items()
+                ]
+            )
+            st.altair_chart(experts_charts.intervals(lost, "AUROC lost on test", at=0.0))
+            st.caption("All of one expert's features shuffled over the test items; lines span the repeats.")
+    leak(report)
+    with st.expander(f"How {widgets.plain_markdown(name)} was fitted"):
+        for note in report["notes"]:
+            st.caption(widgets.plain_markdown(note))
+
+
+def leak(report: Report) -> None:
+    """How much better stage 3 looks on what it learned from than on test."""
+    found = report.get("leak")
+    if not found:
+        return
+    st.subheader("What the rows it learns from flatter", anchor=False)
+    rows = pd.DataFrame(
+        [
+            {"source": row["title"], **row["optimism"], "what": f"{row['items']} items learned from"}
+            for row in found["rows"]
+            if row["optimism"]["value"] is not None
+        ]
+    )
+    if not rows.empty:
+        st.altair_chart(experts_charts.intervals(rows, "optimism: AUROC out-of-fold less AUROC on test", at=0.0))
+    st.caption(widgets.plain_markdown(found["reading"]))
+
+
+def comparison_rows(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """For the interval chart: source, value, low, high, what."""
+    return pd.DataFrame(
+        [
+            {
+                "source": row["name"],
+                "value": row["auroc"],
+                "low": row["interval"][0] if row["interval"] else row["auroc"],
+                "high": row["interval"][1] if row["interval"] else row["auroc"],
+                "what": row.get("features", ""),
+            }
+            for row in rows
+            if row["auroc"] is not None
+        ],
+        columns=["source", "value", "low", "high", "what"],
+    )
+
+
+def comparison_table(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Figures of every way as text."""
+    return pd.DataFrame([_line(row) for row in rows])
+
+
+def _line(row: dict[str, Any]) -> dict[str, str]:
+    line = {"way": row["name"]}
+    for key, title, between in (
+        ("auroc", "AUROC", "interval"),
+        ("f1", "F1", "f1_interval"),
+        ("ece", "ECE", "ece_interval"),
+    ):
+        low, high = row.get(between) or (None, None)
+        line[title] = interval_text({"value": row[key], "low": low, "high": high})
+    gap = row.get("less_mean")
+    if gap:
+        low, high = gap["interval"] or (None, None)
+        line["less plain mean"] = interval_text({"value": gap["value"], "low": low, "high": high})
+        line["p (DeLong)"] = "" if gap["p_value"] is None else f"{gap['p_value']:.3f}"
+    return line

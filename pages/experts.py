@@ -1,0 +1,164 @@
+"""Experts: what each is worth alone, what it adds to the others, and where they quarrel."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from app import experts_charts, experts_reports, experts_samples, experts_stack, forms, navigation, session, widgets
+from app.experts_reports import ExpertsReport
+from app.navigation import PageInfo
+from app.score_charts import interval_text
+from core.cascade.spec import StackSpec
+from core.evaluate.complementarity import MEANING, TITLES
+from core.evaluate.experts_spec import ExpertsSpec
+from jobs.client import Workbench
+
+PAGE = PageInfo(section="Research", title="Experts", url="experts", icon=":material/groups:", order=45)
+MEASURES = {"mse": "mean squared error (0 to 1)", "psnr": "PSNR (dB)", "ssim": "SSIM (-1 to 1)"}
+
+
+def render() -> None:
+    workbench = session.workbench()
+    widgets.page_header("Experts", "What each expert is worth alone, what it adds to the others, where they quarrel.")
+    judged, stacking, start = st.tabs(["Experts", "Stacking", "Judge or stack"])
+    with judged:
+        show_experts(workbench)
+    with stacking:
+        show_stacks(workbench)
+    with start:
+        launch(workbench)
+
+
+def show_experts(workbench: Workbench) -> None:
+    """The chosen report, or what to do to get one."""
+    reports = experts_reports.experts_reports(workbench)
+    if not reports:
+        widgets.empty("No experts are judged yet", "Choose a stack run or some runs in the last tab.")
+        return
+    report = st.selectbox("Report", reports, format_func=lambda r: r.title)
+    document = report.document
+    st.caption(
+        f"{document['n']} items of {document['groups']} groups; {document['n_fake']} fake, {document['n_real']} real. "
+        "Intervals are 95 % over resampled groups (people, videos)."
+    )
+    if document["notes"]:
+        widgets.notice(document["notes"], "info")
+    alone(report)
+    together(report)
+    embeddings(report)
+    reconstructions(report)
+    st.subheader("Where they quarrel", anchor=False)
+    experts_samples.render(report)
+
+
+def alone(report: ExpertsReport) -> None:
+    st.subheader("Each alone", anchor=False)
+    st.dataframe(experts_reports.alone_table(report), hide_index=True)
+    with st.expander("By source"):
+        st.altair_chart(experts_charts.source_matrix(experts_reports.source_rows(report)))
+        st.caption(
+            "AUROC of each source's items against all items of the other class (a source mostly holds one label). A "
+            "pale row is a source that nobody knows; a pale cell in a dark row is where another expert helps."
+        )
+
+
+def together(report: ExpertsReport) -> None:
+    """The matrix of pairs and what all of them could do at best."""
+    if not report.document["pairs"]:
+        return
+    st.subheader("In pairs", anchor=False)
+    figure = st.segmented_control(
+        "Figure", list(TITLES), default="error_overlap", format_func=lambda f: TITLES[f], required=True
+    )
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        st.altair_chart(experts_charts.pair_matrix(experts_reports.pair_rows(report, figure), figure))
+        st.caption(MEANING[figure])
+    with right:
+        found = report.document["together"]
+        st.metric("All together, at best", interval_text(found["oracle"]), border=True)
+        st.caption("Share of items that at least one expert calls rightly: no way to combine them can do better.")
+        st.metric("Gain over the best one", interval_text(found["gain"]), border=True)
+        best = widgets.plain_markdown(report.title_of(found["best"]))
+        st.caption(f"Best alone at p_fake 0.5: {best}, accuracy {interval_text(found['accuracy'])}.")
+
+
+def embeddings(report: ExpertsReport) -> None:
+    rows = experts_reports.embedding_rows(report)
+    st.subheader("What the embeddings hold", anchor=False)
+    left, right = st.columns(2, gap="large")
+    with left:
+        probes = rows.dropna(subset=["value"]).assign(
+            what=[f"{d} dimensions, {n} items" for d, n in zip(rows["dimensions"], rows["n"], strict=True)]
+        )
+        if probes.empty:
+            widgets.notice(["Too few groups of either class for a linear probe."], "info")
+        else:
+            st.altair_chart(experts_charts.intervals(probes, "AUROC of a linear probe, by group"))
+        st.caption("A logistic regression on the embedding alone: what a simple reader could still get out of it.")
+    with right:
+        st.altair_chart(experts_charts.silhouettes(rows))
+        st.caption(
+            "Above 0, items of one label (or of one source) lie together. A long second bar: it knows the source."
+        )
+
+
+def reconstructions(report: ExpertsReport) -> None:
+    found = report.document["reconstructions"]
+    if not found:
+        return
+    st.subheader("What they rebuild", anchor=False)
+    for column, (measure, title) in zip(st.columns(3), MEASURES.items(), strict=True):
+        rows = pd.DataFrame(
+            [
+                {"expert": report.title_of(name), "truth": truth, **quality[truth][measure]}
+                for name, quality in found.items()
+                for truth in ("real", "fake")
+            ]
+        )
+        column.altair_chart(experts_charts.rebuilt_chart(rows.dropna(subset=["value"]), title))
+    st.caption("Mean over real and over fake faces; low error and high PSNR and SSIM mean a faithful copy.")
+    separate = pd.DataFrame(
+        [
+            {"source": f"{report.title_of(name)}: {words}", **quality["separates"][key]}
+            for name, quality in found.items()
+            for key, words in (("mse", "squared error"), ("ssim", "1 - SSIM"))
+            if quality["separates"][key]
+        ]
+    )
+    if not separate.empty:
+        st.altair_chart(experts_charts.intervals(separate, "AUROC of the error as a detector", at=0.5))
+    for name, quality in found.items():
+        st.caption(f"{widgets.plain_markdown(report.title_of(name))}: {quality['reading']}")
+
+
+def show_stacks(workbench: Workbench) -> None:
+    """The chosen stack run's comparison."""
+    reports = experts_reports.stack_reports(workbench)
+    if not reports:
+        widgets.empty("No stack yet", "Stack a stage-1 run and its experts in the last tab.")
+        return
+    name = st.selectbox("Stack run", list(reports))
+    experts_stack.render(name, reports[name])
+
+
+def launch(workbench: Workbench) -> None:
+    """The forms of both jobs."""
+    if not workbench.artifacts("run"):
+        widgets.empty("No run yet", "Train and calibrate a stage-1 run and an expert first; then judge or stack them.")
+        return
+    st.subheader("Judge experts", anchor=False)
+    st.caption("A stack's members, or any runs: alone, in pairs, by embeddings and reconstructions.")
+    spec = forms.spec_form(
+        ExpertsSpec, workbench, key="experts", submit="Judge", front=("stack", "runs", "dataset", "split")
+    )
+    if spec is not None:
+        navigation.go_to("jobs", job=workbench.submit("experts", spec))
+    st.subheader("Stack experts", anchor=False)
+    st.caption("Fits stage 3 over calibrated runs and compares it with simpler ways to combine them.")
+    stack = forms.spec_form(
+        StackSpec, workbench, key="experts.stack", submit="Stack", front=("stage1", "experts", "dataset", "name")
+    )
+    if stack is not None:
+        navigation.go_to("jobs", job=workbench.submit("stack", stack))

@@ -22,3 +22,4 @@ class Task(Spec):
 
 
 FACES = Task(name="faces", classes=("real", "fake"), item="face")
+ROADWORK = Task(name="roadwork", classes=("no roadwork", "roadwork"), item="picture")

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from pydantic import ValidationError
 
-from core.artifacts.files import read_json, sha256_file, sync_folder, write_json
+from core.artifacts.files import read_json, sha256_file, sync_folder, write_json, write_text
 from core.artifacts.workspace import Workspace
 from core.data.archive import CONTENTS, inner_root, is_archive, unpack
-from core.data.manifest import CARD, Manifest, read_manifest, table_manifest
-from core.data.sources import data_sources
+from core.data.manifest import CARD, Manifest, table_manifest
+from core.data.sources import Listing, data_sources, find
+from core.data.sources.base import CLIPS
 from core.data.spec import PrepareSpec
 from core.data.splits import Shares
-from core.data.validate import parse_label_map
+from core.data.tables import csv_text
 from core.progress import Reporter
 
-CLIPS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
 ABOUT_DEMO = (
     "Portraits drawn and rendered by code; nobody in them exists. Fakes are made from the same rendered people by "
     "self-blending, face swap, upsampling traces, resolution mismatch and relighting. Good for trying the workbench "
@@ -45,9 +45,9 @@ def prepare(spec: PrepareSpec, workspace: Workspace, report: Reporter) -> Path:
             return folder
         raise FileExistsError(f"a data set named {folder.name!r} exists already; choose another name")
     opened, contents = _opened(spec, workspace, report)
-    make = _maker(opened, workspace)
+    listing = listed(opened, workspace, report)
     with _staged(folder, spec) as aside:
-        manifest, extra = make(opened, aside, report)
+        manifest, extra = _demo(opened, aside, report) if listing is None else _made(listing, opened, aside, report)
         manifest = manifest.with_splits(shares_of(spec), spec.seed, spec.keep_splits)
         manifest.save(aside, name=folder.name, spec=spec.model_dump(mode="json"), **contents, **extra)
     report.progress(1.0, f"{len(manifest)} items in {folder.name}")
@@ -106,39 +106,38 @@ def shares_of(spec: PrepareSpec) -> Shares:
 Made = tuple[Manifest, dict[str, Any]]
 
 
-def _maker(spec: PrepareSpec, workspace: Workspace) -> Callable[[PrepareSpec, Path, Reporter], Made]:
+def listed(spec: PrepareSpec, workspace: Workspace, report: Reporter) -> Listing | None:
+    """The files of the source, labels and splits checked; None for the demo set. Raises as `find` does."""
     if spec.path == "demo":
-        return _demo
-    source = Path(spec.path).expanduser()
-    if not source.exists():
-        raise FileNotFoundError(f"no manifest or folder at {source}; `demo` draws the demo set")
-    if source.is_file():
-        uploaded = source.resolve().is_relative_to(workspace.uploads.resolve())
-        return partial(_from_manifest, confined=uploaded)
-    names = {path.name.lower() for path in source.iterdir()}
-    if not {"real", "fake"} <= names and ("manifest.csv" in names or "manifest.parquet" in names):
-        raise ValueError(f"{source} has a manifest and no real/ and fake/; give the manifest file as the source")
-    return _from_folder
+        return None
+    report.progress(0.0, f"listing the files of {Path(spec.path).name}")
+    uploaded = Path(spec.path).expanduser().resolve().is_relative_to(workspace.uploads.resolve())
+    return find(spec, confined=uploaded)
 
 
-def _from_manifest(spec: PrepareSpec, aside: Path, report: Reporter, confined: bool) -> Made:
-    """confined: an uploaded manifest names nothing outside its own folder."""
-    source = Path(spec.path).expanduser()
-    report.progress(0.0, f"reading {source.name}")
-    manifest = read_manifest(source, parse_label_map(spec.label_map), confined=confined)
-    if not spec.detect_faces and not manifest.frame["path"].str.lower().str.endswith(CLIPS).any():
-        return manifest, {}
-    from core.data.gather import gather, manifest_sources, summary
+def _made(listing: Listing, spec: PrepareSpec, aside: Path, report: Reporter) -> Made:
+    """The manifest, still without our splits, and what else the card says."""
+    write_text(aside / "not_listed.csv", csv_text(_left_out(listing)))
+    extra = {"listing": listing.card(), "task": data_sources.get(listing.source).task.model_dump(mode="json")}
+    if stays_in_place(listing, spec):
+        assert listing.manifest is not None
+        return listing.manifest, extra
+    from core.data.gather import gather, summary
 
-    rows = gather(manifest_sources(manifest), spec, aside, report)
-    return table_manifest(rows, aside), {"sources": summary(aside)}
+    rows = gather(listing.items, spec, aside, report)
+    return table_manifest(rows, aside), {**extra, "sources": summary(aside)}
 
 
-def _from_folder(spec: PrepareSpec, aside: Path, report: Reporter) -> Made:
-    from core.data.gather import folder_sources, gather, summary
+def stays_in_place(listing: Listing, spec: PrepareSpec) -> bool:
+    """Whether the pictures of a list are used where they are: no faces to cut, no clips to open."""
+    names = [item.name.lower() for item in listing.items]
+    return listing.manifest is not None and not spec.detect_faces and not any(name.endswith(CLIPS) for name in names)
 
-    rows = gather(folder_sources(Path(spec.path).expanduser(), spec.group_by), spec, aside, report)
-    return table_manifest(rows, aside), {"sources": summary(aside)}
+
+def _left_out(listing: Listing) -> pd.DataFrame:
+    """Every file that is no item, with the reason."""
+    rest = [(name, "no part of this layout") for name in listing.unlisted]
+    return pd.DataFrame([*listing.refusals, *rest], columns=["file", "why"])
 
 
 def _demo(spec: PrepareSpec, aside: Path, report: Reporter) -> Made:

@@ -32,12 +32,22 @@ class PrepareSpec(Spec):
     )
     label_map: str = Field("", description="Words for labels in a foreign manifest, e.g. `real=0,fake=1`.")
     detect_faces: bool = Field(False, description="Find and crop faces; off: the pictures are crops already.")
+    methods: list[str] = Field([], description="Only fakes of these methods; empty: all. Real files always stay.")
+    compressions: list[str] = Field([], description="Only these compressions, e.g. c23 of FaceForensics++; empty: all.")
     group_by: str = Field(
-        "file",
-        pattern="^(file|folder)$",
-        description="real/ and fake/ folders: files of one name form a group (a fake named like its original stays "
-        "with it), or all files of one inner folder do (frames of one clip).",
+        "auto",
+        pattern="^(auto|file|folder|clip|identity|columns)$",
+        description="What must not cross a split; auto: what the source knows best. real/ and fake/ folders: files of "
+        "one name (a fake stays with its original) or one folder; Celeb-DF: the source clip or the identity.",
     )
+    siblings: str = Field(
+        "leave_out",
+        pattern="^(leave_out|keep)$",
+        description="An official test list that cuts through groups (Celeb-DF): other clips of a tested group are "
+        "left out of training, or kept as published, with the leak counted on the card.",
+    )
+    reals: str = Field("", description="DF40: folder of the real source its fakes come from (FF++ or Celeb-DF layout).")
+    media: str = Field("", description="Road work: folder of the pictures; empty: beside the list.")
     every_seconds: float = Field(0.5, gt=0, le=60, description="Clips: one frame every so many seconds.")
     max_faces: int = Field(50, ge=1, le=1000, description="Clips: most crops kept from one clip.")
     min_face_px: int = Field(80, ge=16, le=1024, description="Smaller faces are left out and counted.")
@@ -53,4 +63,5 @@ class PrepareSpec(Spec):
         whole = isinstance(document, dict) and {"source", "seed", "demo_size"} <= document.keys()
         if not whole or {"path", "out"} & document.keys():
             return document
-        return {**{k: v for k, v in document.items() if k != "source"}, "path": document["source"]}
+        kept = {k: v for k, v in document.items() if k != "source" and (k, v) != ("group_by", "file")}
+        return {**kept, "path": document["source"]}

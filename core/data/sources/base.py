@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from core.artifacts.files import sha256_file
+from core.data.manifest import Manifest
+from core.data.sources.walk import walk
 from core.data.spec import PrepareSpec
 from core.registry import Registry
+from core.task import FACES, Task
 
 AUTO = "auto"
+CLIPS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif")
+TEXTS = ("dataset", "group", "split", "method", "compression", "identity", "donor", "video", "original")
 
 
 @dataclass(frozen=True)
 class SourceItem:
     """One file to take in. row: the manifest columns that all its crops inherit.
 
-    label (1 = fake), dataset, group, split ("" or an official word), method, compression, identity, video (stable name
-    of the clip, "" for pictures), original (the clip a fake was made from, or "")."""
+    label (1 = fake), and as text, "" where unknown: dataset, group, split (an official word), method, compression,
+    identity (the person whose footage it is), donor (the person whose face was put there), video (stable name of the
+    clip), original (the clip a fake was made from)."""
 
     file: Path
     name: str
@@ -26,24 +36,122 @@ class SourceItem:
 
 @dataclass(frozen=True)
 class Listing:
-    """What a source found. notes: sentences for the card; refusals: (file or row, sentence) of what was left out."""
+    """What a source found, whole: every file below the root is an item, refused with a sentence, or unlisted.
+
+    notes: sentences for the card. refusals: (file, why not) of what belongs here and cannot be used. unlisted: files
+    that are no part of the layout. lists: SHA-256 of every official list that was read, by name. group: what a group
+    is here, one sentence. manifest: set where the pictures may stay in place. how: why `auto` chose this source."""
 
     items: list[SourceItem]
     notes: list[str] = field(default_factory=list)
     refusals: list[tuple[str, str]] = field(default_factory=list)
+    unlisted: list[str] = field(default_factory=list)
+    lists: dict[str, str] = field(default_factory=dict)
+    group: str = ""
+    manifest: Manifest | None = None
+    source: str = ""
+    how: str = ""
+
+    def card(self, shown: int = 20) -> dict[str, Any]:
+        """What the data set's card says of the listing: all counts, the first `shown` names."""
+        return {
+            "source": self.source,
+            "how": self.how,
+            "files": len(self.items),
+            "group": self.group,
+            "notes": self.notes,
+            "official_lists": self.lists,
+            "refused": {"files": len(self.refusals), "first": [list(pair) for pair in self.refusals[:shown]]},
+            "unlisted": {"files": len(self.unlisted), "first": self.unlisted[:shown]},
+        }
 
 
 class DataSource(Protocol):
-    """One layout of files. `title` and `tells` (what its folder looks like) are for lists and messages."""
+    """One layout of files. title: its name for people; tells: what its folder looks like, for messages."""
 
     title: str
     tells: str
+    task: Task
 
-    def recognises(self, root: Path) -> bool:
-        """Whether tell-tale files of this layout lie at `root`; looks at few names, reads no media."""
+    def recognises(self, root: Path) -> str:
+        """The tell-tale names of this layout at `root`, in words; "" when they are not there. Reads no media."""
 
-    def find(self, root: Path, spec: PrepareSpec) -> Listing:
-        """List the files. Raises ValueError (what, where, what next) when the layout is not there."""
+    def find(self, root: Path, spec: PrepareSpec, *, confined: bool = False) -> Listing:
+        """List the files. confined: nothing outside `root` may be named (an upload).
+
+        Raises ManifestError with all faults by file or row; ValueError (what, where, what next)."""
 
 
 data_sources: Registry[DataSource] = Registry("data source")
+
+
+class Collector:
+    """Sorts the files below a root into items, refusals and the rest, so that none is lost without a word."""
+
+    def __init__(self, root: Path) -> None:
+        self.tree = walk(root)
+        self.names = set(self.tree.files)
+        self.items: list[SourceItem] = []
+        self.notes: list[str] = []
+        self.refusals = list(self.tree.skipped)
+        self.lists: dict[str, str] = {}
+        self._seen: set[str] = set()
+        self._skipped: Counter[str] = Counter()
+
+    def take(self, name: str, label: int, **columns: str) -> None:
+        """`name` is an item with these columns; those not given are "", the method of a real one is "none"."""
+        unknown = columns.keys() - set(TEXTS)
+        if unknown:
+            raise TypeError(f"no column {sorted(unknown)} in a source's row")
+        row: dict[str, Any] = {"label": label, **dict.fromkeys(TEXTS, ""), **columns}
+        row["method"] = row["method"] or ("unknown" if label else "none")
+        self.items.append(SourceItem(self.tree.root / name, name, row))
+        self._seen.add(name)
+
+    def refuse(self, name: str, why: str) -> None:
+        """`name` belongs to the layout and is left out; it need not exist."""
+        self.refusals.append((name, why))
+        self._seen.add(name)
+
+    def use(self, name: str) -> Path:
+        """An official list: its hash goes on the card. Returns its path."""
+        self.lists[name] = sha256_file(self.tree.root / name)
+        self._seen.add(name)
+        return self.tree.root / name
+
+    def skip(self, names: Iterable[str], why: str) -> None:
+        """Files left out on purpose, too many to name: `why` goes into the notes with their count."""
+        names = list(names)
+        self._seen.update(names)
+        self._skipped[why] += len(names)
+
+    def listing(self, group: str) -> Listing:
+        unlisted = [name for name in self.tree.files if name not in self._seen]
+        self.notes += [f"{count:,} {why}." for why, count in self._skipped.items() if count]
+        if self.tree.hidden:
+            self.notes.append(f"{self.tree.hidden:,} hidden files and folders (a dot first) were passed over.")
+        if unlisted:
+            kinds = Counter(Path(name).suffix.lower() or "no suffix" for name in unlisted)
+            said = ", ".join(f"{count:,} {suffix}" for suffix, count in kinds.most_common(5))
+            self.notes.append(f"{len(unlisted):,} files are no part of this layout and were not read ({said}).")
+        return Listing(self.items, self.notes, self.refusals, unlisted, self.lists, group)
+
+
+def grouping(spec: PrepareSpec, source: str, supported: tuple[str, ...]) -> str:
+    """How files are grouped: the spec's word, or the source's first for `auto`. Raises ValueError."""
+    if spec.group_by == "auto":
+        return supported[0]
+    if spec.group_by not in supported:
+        raise ValueError(f"{source} cannot be grouped by {spec.group_by}; it knows: auto, {', '.join(supported)}")
+    return spec.group_by
+
+
+def thinned(names: list[str], most: int) -> list[str]:
+    """At most `most` of the names, evenly spaced, the first always among them."""
+    if len(names) <= most:
+        return names
+    return [names[index * len(names) // most] for index in range(most)]
+
+
+def is_faces(source: DataSource) -> bool:
+    return source.task.name == FACES.name

@@ -88,7 +88,7 @@ def test_folders_can_be_groups(workspace, media):
 def test_cancelled_work_is_resumed(workspace, media, monkeypatch):
     spec = PrepareSpec(path=str(media), name="set")
     with pytest.raises(Cancelled):
-        prepare(spec, workspace, Stop(after=3))
+        prepare(spec, workspace, Stop(after=4))
     assert not (workspace.datasets / "set").exists()
     taken = []
     original = gather.take_in

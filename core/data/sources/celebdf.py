@@ -1,0 +1,166 @@
+"""Celeb-DF-v2 (Li et al., CVPR 2020), with its official test list, whose labels are the other way round: 1 = real.
+
+Layout: Celeb-real/id0_0000.mp4, YouTube-real/00000.mp4, Celeb-synthesis/id0_id1_0000.mp4 (footage id0_0000 with the
+face of id1), or frames in FOLDER/frames/CLIP/; List_of_testing_videos.txt with lines "1 YouTube-real/00170.mp4"."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from core.data.sources.base import CLIPS, PICTURES, Collector, Listing, grouping, thinned
+from core.data.sources.walk import read_list
+from core.data.spec import PrepareSpec
+from core.data.tables import ManifestError
+from core.task import FACES
+
+LABELS = {"Celeb-real": 0, "YouTube-real": 0, "Celeb-synthesis": 1}
+TEST_LIST = "List_of_testing_videos.txt"
+PLACE = re.compile(r"(?P<folder>[^/]+)/(?:frames/(?P<frames>[^/]+)/[^/]+|(?:videos/)?(?P<video>[^/]+)\.\w+)")
+NAMES = {
+    "Celeb-real": re.compile(r"(?P<target>id\d+)_(?P<take>\d+)"),
+    "YouTube-real": re.compile(r"(?P<take>\d+)"),
+    "Celeb-synthesis": re.compile(r"(?P<target>id\d+)_(?P<donor>id\d+)_(?P<take>\d+)"),
+}
+LINE = re.compile(r"([01])\s+(\S+)")
+
+
+class Clip(NamedTuple):
+    """video: FOLDER/NAME; source: the footage it shows; files: one video, or frames."""
+
+    label: int
+    video: str
+    source: str
+    target: str
+    donor: str
+    files: list[str]
+
+
+class CelebDF:
+    """The official list is the test split; the rest is hashed by the footage a clip shows."""
+
+    title = "Celeb-DF-v2"
+    tells = "Celeb-real/, Celeb-synthesis/, YouTube-real/"
+    task = FACES
+
+    def recognises(self, root: Path) -> str:
+        found = [name for name in LABELS if (root / name).is_dir()]
+        return " and ".join(f"{name}/" for name in found)
+
+    def find(self, root: Path, spec: PrepareSpec, *, confined: bool = False) -> Listing:
+        by = grouping(spec, self.title, ("clip", "identity"))
+        found = Collector(root)
+        clips = list(_clips(found))
+        tested = _tested(found, clips) if spec.keep_splits else set()
+        if tested and by == "identity":
+            raise ValueError(
+                f"{TEST_LIST} cuts through people: with --group-by identity no one is left for training; take "
+                "--group-by clip, or cut new splits with --no-keep-splits"
+            )
+        behind = {clip.source for clip in clips if clip.video in tested}
+        left, kept = 0, 0
+        for clip in clips:
+            group = clip.target if by == "identity" and clip.target else clip.source
+            sibling = clip.source in behind and clip.video not in tested
+            if sibling and spec.siblings == "leave_out":
+                left += 1
+                found.skip(clip.files, f"files show footage that {TEST_LIST} tests, and are left out of training")
+                continue
+            kept += sibling
+            chosen = thinned(clip.files, spec.max_faces)
+            for name in chosen:
+                found.take(
+                    name,
+                    clip.label,
+                    dataset="celebdf",
+                    group=f"{group} (training side)" if sibling else group,
+                    split="test" if clip.video in tested else "",
+                    method="Celeb-synthesis" if clip.label else "none",
+                    identity=clip.target,
+                    donor=clip.donor,
+                    video=clip.video,
+                    original=clip.source if clip.label else "",
+                )
+            found.skip(set(clip.files) - set(chosen), f"frames beyond the {spec.max_faces} kept of a clip")
+        found.notes += _notes(clips, tested, left, kept, by)
+        return found.listing(
+            "the celebrity whose footage it is; YouTube clips by themselves"
+            if by == "identity"
+            else "the footage: Celeb-real/id0_0000 and every fake id0_*_0000 made from it; YouTube clips by themselves"
+        )
+
+
+def _clips(found: Collector) -> Iterator[Clip]:
+    files: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for name in found.tree.files:
+        place = PLACE.fullmatch(name)
+        suffixes = PICTURES if place and place["frames"] else CLIPS
+        if place and place["folder"] in LABELS and name.lower().endswith(suffixes):
+            files[place["folder"], place["video"] or place["frames"]].append(name)
+    for (folder, clip), names in files.items():
+        videos = [name for name in names if name.lower().endswith(CLIPS)]
+        if videos:
+            found.skip(set(names) - set(videos), "frames are left out: the clip they were cut from is there too")
+            names = videos
+        said = NAMES[folder].fullmatch(clip)
+        if said is None:
+            for name in names:
+                found.refuse(name, f"{clip!r} is no clip name of {folder}; whose footage it shows is unknown.")
+            continue
+        parts = {"target": "", "donor": "", **said.groupdict()}
+        source = f"Celeb-real/{parts['target']}_{parts['take']}" if parts["target"] else f"{folder}/{clip}"
+        yield Clip(LABELS[folder], f"{folder}/{clip}", source, parts["target"], parts["donor"], names)
+
+
+def _tested(found: Collector, clips: list[Clip]) -> set[str]:
+    """Videos of the official list that are there. Its 1 means real. Raises ManifestError for contradictions."""
+    if TEST_LIST not in found.names:
+        found.notes.append(f"{TEST_LIST} is not there: every split is cut by hash, and none is the official test.")
+        return set()
+    there = {clip.video for clip in clips}
+    problems, tested = [], set()
+    for number, line in enumerate(read_list(found.use(TEST_LIST)).splitlines(), 1):
+        if not line.strip():
+            continue
+        said = LINE.fullmatch(line.strip())
+        folder = said[2].split("/")[0] if said else ""
+        if said is None or folder not in LABELS:
+            problems.append(f"{TEST_LIST} line {number}: {line.strip()[:80]!r} is no `1 YouTube-real/00170.mp4`")
+        elif 1 - int(said[1]) != LABELS[folder]:
+            word = "real" if said[1] == "1" else "fake"
+            problems.append(
+                f"{TEST_LIST} line {number}: {said[2]} is called {word} (its 1 = real) but lies in {folder}"
+            )
+        elif (video := said[2].rsplit(".", 1)[0]) in there:
+            tested.add(video)
+        else:
+            found.refuse(said[2], f"{TEST_LIST} line {number} names it, and it is not there.")
+    if problems:
+        raise ManifestError(TEST_LIST, problems)
+    return tested
+
+
+def _notes(clips: list[Clip], tested: set[str], left: int, kept: int, by: str) -> Iterator[str]:
+    if left:
+        yield (
+            f"{left:,} clips show footage of which another version is officially tested; they are left out. "
+            "--siblings keep takes them into training, as published results do."
+        )
+    if kept:
+        yield f"{kept:,} clips of tested footage are kept for training, as published: the test is too easy by them."
+    on_test = {clip.target for clip in clips if clip.video in tested and clip.target}
+    off_test = {clip.target for clip in clips if clip.video not in tested and clip.target}
+    if on_test & off_test:
+        yield (
+            f"{len(on_test & off_test):,} of {len(on_test):,} tested celebrities have clips outside the official test: "
+            "it measures new footage of known people. --no-keep-splits --group-by identity keeps people apart."
+        )
+    donors = {(clip.target, clip.donor) for clip in clips if clip.donor}
+    if donors:
+        yield (
+            f"{len(donors):,} pairs of celebrities lend each other faces. Groups follow the footage ({by}); the face "
+            "of a fake can be seen in another split, since joining every pair would leave one group of nearly all."
+        )

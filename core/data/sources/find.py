@@ -1,0 +1,91 @@
+"""From a spec to a listing: which source it is, its files, the spec's filters, and every fault before work begins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+
+from core.data.manifest import Manifest
+from core.data.sources.base import AUTO, Listing, SourceItem, data_sources, is_faces
+from core.data.spec import PrepareSpec
+from core.data.tables import Table, frame_as_text
+from core.data.validate import validate
+
+
+def find(spec: PrepareSpec, *, confined: bool = False) -> Listing:
+    """The files that a spec names, filtered by its methods and compressions, labels and splits checked.
+
+    Raises FileNotFoundError; LookupError for an unknown source; ManifestError; ValueError."""
+    root = Path(spec.path).expanduser()
+    if not root.exists():
+        raise FileNotFoundError(f"no manifest or folder at {root}; `demo` draws the demo set")
+    name, how = recognised(root) if spec.source in ("", AUTO) else (spec.source, "named by --source")
+    source = data_sources.get(name)
+    if spec.detect_faces and not is_faces(source):
+        raise ValueError(f"{source.title} pictures are judged whole, not by their faces; leave --detect-faces off")
+    listing = replace(source.find(root, spec, confined=confined), source=name, how=how)
+    if not listing.items:
+        raise ValueError(f"{root} has the layout of {source.title}, and not one file in it; expected: {source.tells}")
+    listing = _only(_only(listing, "method", spec.methods), "compression", spec.compressions)
+    checked(listing)
+    return listing
+
+
+def recognised(root: Path) -> tuple[str, str]:
+    """(name, why) of the one source whose tell-tale files lie at `root`. Raises ValueError for none and for several."""
+    found = {name: data_sources.get(name).recognises(root) for name in data_sources.names()}
+    found = {name: why for name, why in found.items() if why}
+    if len(found) == 1:
+        name, why = found.popitem()
+        return name, f"recognised by {why}"
+    if found:
+        said = "; ".join(f"{name}: {why}" for name, why in found.items())
+        raise ValueError(f"{root} looks like {len(found)} sources ({said}); say which with --source")
+    known = "\n".join(f"  {name}: {data_sources.get(name).tells}" for name in data_sources.names())
+    raise ValueError(f"no source is recognised at {root}; what they look like:\n{known}\nsay which with --source")
+
+
+def _only(listing: Listing, column: str, wanted: list[str]) -> Listing:
+    """The items whose column is one of `wanted`; real ones have no method and stay. Raises ValueError."""
+    if not wanted:
+        return listing
+    fakes = column == "method"
+    there = sorted({str(i.row.get(column, "")) for i in listing.items if i.row["label"] or not fakes} - {""})
+    unknown = [word for word in wanted if word not in there]
+    if unknown:
+        raise ValueError(f"no file has the {column} {', '.join(unknown)}; there are: {', '.join(there) or 'none'}")
+    kept = [i for i in listing.items if i.row.get(column) in wanted or (fakes and not i.row["label"])]
+    note = f"Only {column} {', '.join(wanted)}: {len(listing.items) - len(kept):,} files of others were left out."
+    return replace(listing, items=kept, notes=[*listing.notes, note], manifest=_matching(listing, kept))
+
+
+def _matching(listing: Listing, kept: list[SourceItem]) -> Manifest | None:
+    if listing.manifest is None:
+        return None
+    names = {item.name for item in kept}
+    frame = listing.manifest.frame
+    return replace(listing.manifest, frame=frame[frame["path"].isin(names)].reset_index(drop=True))
+
+
+@dataclass(frozen=True)
+class FileTable(Table):
+    """Rows that are files: faults name the file instead of a row number."""
+
+    names: tuple[str, ...] = ()
+
+    def row(self, position: int) -> str:
+        return self.names[position]
+
+
+def checked(listing: Listing) -> pd.DataFrame:
+    """The manifest frame of the listed files, one row a file: what splits and counts are made from.
+
+    Raises ManifestError naming every file with a fault: a label, an unknown split, a group in two splits."""
+    if listing.manifest is not None:
+        return listing.manifest.frame
+    rows = pd.DataFrame([{"path": item.name, **item.row} for item in listing.items])
+    names = tuple(item.name for item in listing.items)
+    table = FileTable("files", listing.source, frame_as_text(rows), first_row=1, names=names)
+    return validate(table, listing.items[0].file.parent, {}, confined=False, check_files=False)

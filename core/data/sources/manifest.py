@@ -1,0 +1,55 @@
+"""A manifest in any of the three dialects as a source: rows are items, pictures may stay where they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core.data.manifest import Manifest, read_manifest
+from core.data.sources.base import Listing, SourceItem, grouping
+from core.data.spec import PrepareSpec
+from core.data.tables import ManifestError, read_table
+from core.data.validate import PATHS, parse_label_map
+from core.task import FACES
+
+NAMES = ("manifest.parquet", "manifest.csv")
+
+
+class Dialects:
+    """CSV or Parquet with a path and a label in every row; a folder that holds manifest.csv or .parquet."""
+
+    title = "Manifest"
+    tells = "a CSV or Parquet file with the columns path (image_path, filepath) and label"
+    task = FACES
+
+    def recognises(self, root: Path) -> str:
+        if root.is_dir():
+            return next((name for name in NAMES if (root / name).is_file()), "")
+        if not root.is_file() or root.suffix.lower() in (".json", ".jsonl"):
+            return ""
+        try:
+            columns = list(read_table(root).frame.columns)
+        except ManifestError:
+            return ""
+        named = [name for name in columns if name in (*PATHS, "label")]
+        return f"columns {', '.join(named)}" if "label" in named and len(named) > 1 else ""
+
+    def find(self, root: Path, spec: PrepareSpec, *, confined: bool = False) -> Listing:
+        grouping(spec, self.title, ("columns",))
+        file = root
+        if root.is_dir():
+            named = self.recognises(root)
+            if not named:
+                raise ValueError(f"{root} holds neither {' nor '.join(NAMES)}; name the manifest file itself")
+            file = root / named
+        return listing_of(read_manifest(file, parse_label_map(spec.label_map), confined=confined))
+
+
+def listing_of(manifest: Manifest, group: str = "") -> Listing:
+    """The rows of a validated manifest as items; it is kept beside them for pictures that stay in place."""
+    rows = manifest.frame.drop(columns=["sample_id"]).to_dict("records")
+    items = [
+        SourceItem(manifest.file(row["path"]), str(row["path"]), {str(k): v for k, v in row.items() if k != "path"})
+        for row in rows
+    ]
+    said = group or "what the manifest's columns say (group, video, identity), else every file by itself"
+    return Listing(items, group=said, manifest=manifest)

@@ -1,0 +1,89 @@
+"""Names below a folder that nobody vouches for: links are not followed out, odd names and huge lists are refused."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+MOST_FILES = 5_000_000
+LIST_BYTES = 64 << 20
+LITTER = frozenset(["__MACOSX", "Thumbs.db", "desktop.ini"])
+
+
+@dataclass(frozen=True)
+class Tree:
+    """files: names below `root` with forward slashes, sorted. skipped: (name, why) of links and odd names.
+    hidden: files and folders whose name begins with a dot, or that a system left there."""
+
+    root: Path
+    files: list[str]
+    skipped: list[tuple[str, str]]
+    hidden: int
+
+
+def walk(root: Path) -> Tree:
+    """All regular files below a folder. A link is taken when it leads to a file below the same root, else named.
+
+    Raises ValueError when there are more than MOST_FILES, or the root is no folder."""
+    root = root.resolve()
+    if not root.is_dir():
+        raise ValueError(f"{root} is no folder")
+    files: list[str] = []
+    skipped: list[tuple[str, str]] = []
+    hidden = 0
+    folders = [""]
+    while folders:
+        folder = folders.pop()
+        with os.scandir(root / folder) as entries:
+            for entry in entries:
+                name = f"{folder}{entry.name}"
+                if entry.name[0] == "." or entry.name in LITTER:
+                    hidden += 1
+                elif not entry.name.isprintable():
+                    skipped.append((ascii(name)[1:-1], "Its name holds control or undecodable characters; rename it."))
+                elif entry.is_symlink():
+                    fault = _fault_of_link(root, name)
+                    skipped.append((name, fault)) if fault else files.append(name)
+                elif entry.is_dir(follow_symlinks=False):
+                    folders.append(f"{name}/")
+                elif entry.is_file(follow_symlinks=False):
+                    files.append(name)
+                else:
+                    skipped.append((name, "It is neither a file nor a folder."))
+        if len(files) > MOST_FILES:
+            raise ValueError(f"{root} holds more than {MOST_FILES:,} files; name a smaller folder")
+    return Tree(root, sorted(files), sorted(skipped), hidden)
+
+
+def _fault_of_link(root: Path, name: str) -> str:
+    """Why a link is not followed; "" for one to a file below the same root."""
+    try:
+        target = (root / name).resolve(strict=True)
+    except (OSError, RuntimeError):
+        return "It is a link that leads nowhere."
+    if not target.is_relative_to(root):
+        return "It is a link out of the folder; links are not followed. Name the folder it leads to instead."
+    return "" if target.is_file() else "It is a link to a folder; links are not followed."
+
+
+def read_list(path: Path) -> str:
+    """The text of an official list of at most LIST_BYTES. Raises ValueError naming the file."""
+    if path.stat().st_size > LIST_BYTES:
+        raise ValueError(f"{path} has {path.stat().st_size >> 20} MiB; a list of at most {LIST_BYTES >> 20} is read")
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8 text (byte {error.start})") from error
+
+
+def read_listed_json(path: Path) -> Any:
+    """A bounded JSON document from outside. Raises ValueError naming the file; deep nesting is one."""
+    try:
+        return json.loads(read_list(path))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is not JSON: {error}") from error
+    except RecursionError as error:
+        raise ValueError(f"{path} is nested too deeply to be a list") from error

@@ -2,38 +2,88 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import numpy as np
 
 from core.evaluate import metrics
+from core.evaluate.brier_parts import brier_parts
+from core.evaluate.catalogue import FIGURES, names
+from core.evaluate.debiased import debiased_ece, debiased_rmsce, rmsce
+from core.evaluate.draws import FPR, PARTIAL, selective_draws
 from core.evaluate.intervals import percentile, probability_draws, ranking_draws
+from core.evaluate.ranking import partial_auroc, tpr_at_fpr
 from core.evaluate.reliability import ece, mce
+from core.evaluate.selective import augrc, aurc
 
-RANKING = ("auroc", "average_precision", "eer")
-CALIBRATION = tuple(
-    f"{figure}_{which}_{binning}"
-    for figure in ("ece", "mce")
-    for which in ("binary", "top_label")
-    for binning in ("width", "mass")
-)
+RANKING = names("ranking")
+CALIBRATION = names("calibration")
 
 
 def point_figures(p_fake: np.ndarray, labels: np.ndarray, n_bins: int = 15, threshold: float = 0.5) -> dict[str, Any]:
-    """Every figure by name; None where undefined (one class, nothing called fake)."""
+    """Every figure of the catalogue by name, in its order; None where undefined (one class, nothing called fake)."""
     values: dict[str, Any] = {
         "auroc": metrics.auroc(p_fake, labels),
         "average_precision": metrics.average_precision(p_fake, labels),
         "eer": metrics.eer(p_fake, labels),
+        **{f"tpr_at_fpr_{100 * at:.3g}": tpr_at_fpr(p_fake, labels, at) for at in FPR},
+        "partial_auroc": partial_auroc(p_fake, labels, PARTIAL),
         **metrics.threshold_metrics(metrics.confusion(p_fake, labels, threshold)),
         "brier": metrics.brier(p_fake, labels),
+        **{f"brier_{part}": value for part, value in brier_parts(p_fake, labels, n_bins).items()},
         "nll": metrics.nll(p_fake, labels),
+        "aurc": aurc(p_fake, labels),
+        "augrc": augrc(p_fake, labels),
     }
     for which in ("binary", "top_label"):
-        for binning in ("width", "mass"):
-            values[f"ece_{which}_{binning}"] = ece(p_fake, labels, n_bins, which, binning)  # type: ignore[arg-type]
-            values[f"mce_{which}_{binning}"] = mce(p_fake, labels, n_bins, which, binning)  # type: ignore[arg-type]
-    return values
+        for (name, of), binning in product((("ece", ece), ("mce", mce)), ("width", "mass")):
+            values[f"{name}_{which}_{binning}"] = of(p_fake, labels, n_bins, which, binning)  # type: ignore[arg-type]
+        for name, of in (("ece", debiased_ece), ("rmsce", debiased_rmsce)):
+            values[f"{name}_debiased_{which}_mass"] = of(p_fake, labels, n_bins, which)  # type: ignore[arg-type]
+    return {name: values[name] for name in FIGURES}
+
+
+def drawn_figures(
+    p_fake: np.ndarray,
+    labels: np.ndarray,
+    groups: np.ndarray,
+    draws: int,
+    n_bins: int = 15,
+    seed: int = 0,
+    threshold: float = 0.5,
+) -> dict[str, np.ndarray]:
+    """(draws,) of every figure under the same draws of groups: two tables of the same items and groups can be
+    subtracted draw by draw."""
+    found = ranking_draws(p_fake, labels, groups, draws, np.random.default_rng(seed))
+    found |= probability_draws(p_fake, labels, groups, draws, np.random.default_rng(seed), n_bins, threshold)
+    return found | selective_draws(p_fake, labels, groups, draws, np.random.default_rng(seed))
+
+
+def interval_of(name: str, value: float, plugged: float | None, drawn: np.ndarray) -> tuple[float, float] | None:
+    """95 % interval of one figure from its draws: the percentiles, except for calibration errors.
+
+    A draw adds its own noise to that of the sample, and an error that is never negative grows by it: the draws of a
+    plain ECE or MCE scatter about more than its value, those of a debiased figure about the plain one (`plugged`). So
+    the percentiles are moved by the draws' mean excess over the value, or, for a debiased figure, the error
+    drawn - plugged is taken off the value; both end at 0 or more."""
+    found = percentile(drawn)
+    if found is None or FIGURES[name].kind != "calibration":
+        return found
+    if plugged is None:
+        excess = float(np.nanmean(drawn)) - value
+        return max(0.0, found[0] - excess), max(0.0, found[1] - excess)
+    return max(0.0, value + plugged - found[1]), max(0.0, value + plugged - found[0])
+
+
+def plug_in(name: str, p_fake: np.ndarray, labels: np.ndarray, points: dict[str, Any], n_bins: int) -> float | None:
+    """The figure that a debiased one corrects; None for all others."""
+    if "_debiased_" not in name:
+        return None
+    which = "top_label" if "top_label" in name else "binary"
+    if name.startswith("ece"):
+        return points[f"ece_{which}_mass"]
+    return rmsce(p_fake, labels, n_bins, which)  # type: ignore[arg-type]
 
 
 def figures(
@@ -46,15 +96,16 @@ def figures(
     seed: int = 0,
     threshold: float = 0.5,
 ) -> dict[str, dict[str, Any]]:
-    """{name: {value, low, high}}; low and high: 95 % percentile interval over `draws` bootstrap draws of groups, None
-    without draws, with a single group, or where the figure is undefined in most draws."""
+    """{name: {value, low, high}}; low and high: 95 % interval over `draws` bootstrap draws of groups, None without
+    draws, with a single group, or where the figure is undefined in most draws."""
     points = point_figures(p_fake, labels, n_bins, threshold)
     spread: dict[str, np.ndarray] = {}
     if draws and np.unique(groups).size > 1:
-        spread = ranking_draws(p_fake, labels, groups, draws, np.random.default_rng(seed))
-        spread |= probability_draws(p_fake, labels, groups, draws, np.random.default_rng(seed), n_bins, threshold)
+        spread = drawn_figures(p_fake, labels, groups, draws, n_bins, seed, threshold)
     result = {}
     for name, value in points.items():
-        found = percentile(spread[name]) if name in spread and value is not None else None
+        found = None
+        if name in spread and value is not None:
+            found = interval_of(name, value, plug_in(name, p_fake, labels, points, n_bins), spread[name])
         result[name] = {"value": value, "low": found[0] if found else None, "high": found[1] if found else None}
     return result

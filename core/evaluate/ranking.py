@@ -29,9 +29,13 @@ def partial_auroc(scores: ArrayLike, labels: ArrayLike, max_fpr: float = 0.1) ->
     if not s.n_fake or not s.n_real:
         return None
     alarms, hits, _ = s.curve()
-    x, y = alarms / s.n_real, hits / s.n_fake
-    stop = int(np.searchsorted(x, max_fpr, side="right"))
-    edge = np.interp(max_fpr, x, y)
-    area = float(np.trapezoid(np.append(y[:stop], edge), np.append(x[:stop], max_fpr)))
+    return mcclish(alarms / s.n_real, hits / s.n_fake, max_fpr)
+
+
+def mcclish(fpr: np.ndarray, tpr: np.ndarray, max_fpr: float) -> float:
+    """Standardised area under a ROC curve's points (ascending, from the origin) up to `max_fpr`."""
+    stop = int(np.searchsorted(fpr, max_fpr, side="right"))
+    edge = np.interp(max_fpr, fpr, tpr)
+    area = float(np.trapezoid(np.append(tpr[:stop], edge), np.append(fpr[:stop], max_fpr)))
     least = max_fpr**2 / 2
     return 0.5 * (1.0 + (area - least) / (max_fpr - least))

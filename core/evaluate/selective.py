@@ -46,19 +46,3 @@ def augrc(p_fake: ArrayLike, labels: ArrayLike) -> float:
     """Area under (accepted errors / N) over coverage (Traub et al. 2024), as a sum of steps; at most 1."""
     c = risk_coverage(p_fake, labels)
     return float(np.diff(c.coverage, prepend=0.0) @ c.generalised)
-
-
-def brier_parts(p_fake: ArrayLike, labels: ArrayLike) -> dict[str, float]:
-    """Murphy's decomposition over distinct values of p_fake: brier = reliability - resolution + uncertainty, exact.
-
-    reliability: mean squared gap between stated and observed frequency (0 is best); resolution: how far the observed
-    frequencies lie from the base rate (more is better); uncertainty: base rate x (1 - base rate)."""
-    p, y = probabilities(p_fake, labels)
-    stated, index, count = np.unique(p, return_inverse=True, return_counts=True)
-    observed, base = np.bincount(index, y) / count, float(y.mean())
-    share = count / y.size
-    return {
-        "reliability": float(share @ (stated - observed) ** 2),
-        "resolution": float(share @ (observed - base) ** 2),
-        "uncertainty": base * (1 - base),
-    }

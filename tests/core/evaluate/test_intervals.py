@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from core.evaluate import intervals, metrics
+from core.evaluate import delong, intervals, metrics
 from core.evaluate.reliability import ece
 
 
@@ -41,7 +41,7 @@ def test_delong_equals_its_definition():
     y = rng.integers(0, 2, 80)
     s = np.round(rng.normal(y, 1), 1)
     pairs = np.array([[(a > b) + 0.5 * (a == b) for b in s[y == 0]] for a in s[y == 1]])
-    found = intervals.delong(s, y)
+    found = delong.delong(s, y)
     assert found.auroc == pytest.approx(roc_auc_score(y, s))
     expected = pairs.mean(1).var(ddof=1) / len(pairs) + pairs.mean(0).var(ddof=1) / pairs.shape[1]
     assert found.standard_error == pytest.approx(expected**0.5)
@@ -53,15 +53,15 @@ def test_delong_interval_covers():
     truth, hits = 0.7602499, 0  # Phi(1 / sqrt(2))
     for _ in range(300):
         y = np.repeat([0, 1], 60)
-        e = intervals.delong(rng.normal(y, 1), y)
+        e = delong.delong(rng.normal(y, 1), y)
         hits += e.low <= truth <= e.high
     assert hits / 300 == pytest.approx(0.95, abs=0.04)
 
 
 def test_delong_difference_of_a_score_with_itself():
     p, y, _ = clustered()
-    assert intervals.delong_difference(p, p, y) == (0.0, 0.0, 1.0)
-    gap, error, p_value = intervals.delong_difference(p, np.random.default_rng(0).random(p.size), y)
+    assert delong.delong_difference(p, p, y) == (0.0, 0.0, 1.0)
+    gap, error, p_value = delong.delong_difference(p, np.random.default_rng(0).random(p.size), y)
     assert gap > 0.2
     assert error > 0
     assert p_value < 1e-6
@@ -94,7 +94,7 @@ def test_binned_ranks_are_close_enough():
     draws = intervals.ranking_draws(s, y, np.arange(20_000) // 20, 200, rng)["auroc"]
     assert draws.mean() == pytest.approx(roc_auc_score(y, s), abs=3 * draws.std() / 200**0.5 + 1e-5)
     plain = intervals.ranking_draws(s, y, None, 200, rng)["auroc"]
-    assert plain.std() == pytest.approx(intervals.delong(s, y).standard_error, rel=0.2)
+    assert plain.std() == pytest.approx(delong.delong(s, y).standard_error, rel=0.2)
 
 
 def test_clusters_widen_the_interval():

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score, roc_curve
 
+from core.evaluate.brier_parts import brier_parts
 from core.evaluate.metrics import brier
 from core.evaluate.ranking import partial_auroc, tpr_at_fpr
-from core.evaluate.selective import augrc, aurc, brier_parts, risk_coverage
+from core.evaluate.selective import augrc, aurc, risk_coverage
 
 
 def draw(decimals: int | None = None):

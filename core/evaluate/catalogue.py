@@ -1,0 +1,118 @@
+"""Every figure of a report by name: what to call it, which way is better, what it says. One row a figure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["ranking", "threshold", "probability", "calibration", "selective"]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """kind: what it judges. better: which way, or "" for a part that is neither. says: one sentence for a reader."""
+
+    name: str
+    title: str
+    kind: Kind
+    better: Literal["higher", "lower", ""]
+    says: str
+
+
+CONVENTIONS = {"binary": "p_fake against the share of fakes", "top_label": "confidence in the likelier class, Guo 2017"}
+BINNINGS = {"width": "equal-width bins", "mass": "equal-mass bins"}
+
+
+def _calibration() -> list[Figure]:
+    rows = []
+    for which, words in CONVENTIONS.items():
+        short = which.replace("_", " ")
+        for binning, bins in BINNINGS.items():
+            tail = f"{short}, {bins}"
+            rows.append(
+                Figure(
+                    f"ece_{which}_{binning}",
+                    f"ECE, {tail}",
+                    "calibration",
+                    "lower",
+                    f"Mean gap between stated and observed ({words}); noise alone makes it positive.",
+                )
+            )
+            rows.append(
+                Figure(
+                    f"mce_{which}_{binning}",
+                    f"MCE, {tail}",
+                    "calibration",
+                    "lower",
+                    f"Largest gap of any bin ({words}); one sparse bin can make it.",
+                )
+            )
+        for name, title, error in (("ece", "ECE", "absolute"), ("rmsce", "Root mean square CE", "squared")):
+            rows.append(
+                Figure(
+                    f"{name}_debiased_{which}_mass",
+                    f"{title} debiased, {short}, equal-mass bins",
+                    "calibration",
+                    "lower",
+                    f"The {error} gap with the part that noise makes taken off (Kumar 2019); 0 for a perfect one.",
+                )
+            )
+    return rows
+
+
+FIGURES: dict[str, Figure] = {
+    figure.name: figure
+    for figure in [
+        Figure("auroc", "AUROC", "ranking", "higher", "Chance that a fake scores above a real."),
+        Figure(
+            "average_precision",
+            "Average precision",
+            "ranking",
+            "higher",
+            "Precision averaged over recall; guessing gives the share of fakes.",
+        ),
+        Figure("eer", "Equal error rate", "ranking", "lower", "Where false alarms and misses are equally frequent."),
+        Figure(
+            "tpr_at_fpr_1", "Hits at 1 % false alarms", "ranking", "higher", "Fakes caught when 1 real in 100 is accused."
+        ),
+        Figure(
+            "tpr_at_fpr_10",
+            "Hits at 10 % false alarms",
+            "ranking",
+            "higher",
+            "Fakes caught when 1 real in 10 is accused.",
+        ),
+        Figure(
+            "partial_auroc",
+            "Partial AUROC, up to 10 % false alarms",
+            "ranking",
+            "higher",
+            "Area under the left of the ROC curve, standardised by McClish: .5 is guessing, 1 perfect.",
+        ),
+        Figure("accuracy", "Accuracy", "threshold", "higher", "Items called rightly; moves with the share of fakes."),
+        Figure("balanced_accuracy", "Balanced accuracy", "threshold", "higher", "Mean of recall and specificity."),
+        Figure("precision", "Precision", "threshold", "higher", "Of those called fake, how many are."),
+        Figure("recall", "Recall", "threshold", "higher", "Of the fakes, how many are called fake."),
+        Figure("specificity", "Specificity", "threshold", "higher", "Of the reals, how many are called real."),
+        Figure("f1", "F1", "threshold", "higher", "Harmonic mean of precision and recall; base-rate bound."),
+        Figure("mcc", "Matthews correlation", "threshold", "higher", "Correlation of call and truth, -1 to 1."),
+        Figure("brier", "Brier score", "probability", "lower", "Mean squared distance of p_fake from the truth."),
+        Figure(
+            "brier_reliability", "Brier: reliability", "probability", "lower", "Squared gap of stated and observed."
+        ),
+        Figure(
+            "brier_resolution", "Brier: resolution", "probability", "higher", "How far bins leave the base rate."
+        ),
+        Figure("brier_uncertainty", "Brier: uncertainty", "probability", "", "How hard the set itself is."),
+        Figure("brier_within", "Brier: within bins", "probability", "", "What binning hides; the four parts add up."),
+        Figure("nll", "NLL", "probability", "lower", "Mean surprise in nats; one confident error costs much."),
+        *_calibration(),
+        Figure("aurc", "AURC", "selective", "lower", "Error among accepted items, averaged over coverage."),
+        Figure("augrc", "AUGRC", "selective", "lower", "Accepted errors over all items, averaged over coverage."),
+    ]
+}  # fmt: skip
+
+
+def names(*kinds: Kind) -> tuple[str, ...]:
+    """Names of the figures of these kinds, in the catalogue's order; of all kinds when none is named."""
+    return tuple(name for name, figure in FIGURES.items() if not kinds or figure.kind in kinds)

@@ -1,0 +1,172 @@
+"""Every figure under the bootstrap of groups: (draws,) values from per-group tables, never from the items again."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import get_args
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.sparse import csr_matrix
+
+from core.evaluate.bootstrap import group_codes, in_chunks
+from core.evaluate.brier_parts import parts_of
+from core.evaluate.debiased import debiased_ece_of, debiased_rmsce_of
+from core.evaluate.metrics import crossing, log_losses, probabilities
+from core.evaluate.ranking import mcclish
+from core.evaluate.reliability import Binning, Convention, bin_edges, bin_of, convention, ece_of, mce_of
+from core.evaluate.sweep import checked
+
+# Figures of an order are drawn from a histogram of ranks: exact while distinct scores are fewer than this, else cut at
+# equal mass (error of an area under 1e-6 at 1e6 items; pairs inside one cell count as ties), and more finely where
+# false alarms are rare, so that hits at a fixed false-alarm rate are resolved.
+RANK_CELLS = 1024
+RARE = np.geomspace(1e-4, 0.1, 128)
+"""False-alarm rates at which ranks are cut besides."""
+
+FPR = (0.01, 0.1)
+"""False-alarm rates at which reports list hits (tpr_at_fpr_<percent>)."""
+
+PARTIAL = 0.1
+"""Highest false-alarm rate of the reported partial area."""
+
+
+def rank_cells(scores: np.ndarray, most: int = RANK_CELLS, reals: np.ndarray | None = None) -> tuple[np.ndarray, int]:
+    """(cell of each item, ascending with its score; number of cells). reals: scores at whose RARE upper quantiles the
+    ranks are cut besides."""
+    sample = _sample(scores)
+    inner = np.unique(sample)
+    if inner.size > most or sample is not scores:
+        cuts = np.quantile(sample, np.linspace(0, 1, most + 1)[1:-1], method="inverted_cdf")
+        if reals is not None and reals.size:
+            cuts = np.append(cuts, np.quantile(_sample(reals), 1 - RARE, method="inverted_cdf"))
+        inner = np.unique(cuts)
+    else:
+        inner = inner[:-1]
+    return np.searchsorted(inner, scores, side="left"), inner.size + 1
+
+
+def _sample(scores: np.ndarray) -> np.ndarray:
+    return scores if scores.size <= 200_000 else scores[:: scores.size // 100_000]
+
+
+def drawn_counts(
+    cell: np.ndarray, size: int, flag: np.ndarray, groups: ArrayLike | None, draws: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """(draws, size) counts of the items of each cell whose flag is 0, and of those whose flag is 1.
+
+    Without groups every item is its own: the counts of a draw are multinomial."""
+    column = cell * 2 + flag
+    if groups is None:
+        counts = np.bincount(column, minlength=2 * size)
+        tables = rng.multinomial(cell.size, counts / cell.size, draws).astype(np.float64)
+        return tables[:, 0::2], tables[:, 1::2]
+    codes, n_groups = group_codes(groups, cell.size)
+    matrix = csr_matrix((np.ones(cell.size), (codes, column)), shape=(n_groups, 2 * size))
+    if n_groups * size <= 8_000_000:
+        dense = matrix.toarray()
+        tables = in_chunks(lambda weights: weights @ dense, n_groups, draws, rng)
+    else:
+        transposed = matrix.T.tocsr()
+        tables = in_chunks(lambda weights: (transposed @ weights.T).T, n_groups, draws, rng)
+    return tables[:, 0::2], tables[:, 1::2]
+
+
+def ranking_draws(
+    scores: ArrayLike, labels: ArrayLike, groups: ArrayLike | None, draws: int, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """(draws,) of every ranking figure of each draw; NaN where a draw lacks a class."""
+    s, y = checked(scores, labels)
+    cell, size = rank_cells(s, reals=s[y == 0])
+    return _ranking_of(*drawn_counts(cell, size, y, groups, draws, rng))
+
+
+def _ranking_of(reals: np.ndarray, fakes: np.ndarray) -> dict[str, np.ndarray]:
+    """Ranking figures of (draws, cells) counts of each class, cells ascending."""
+    n_real, n_fake = reals.sum(1), fakes.sum(1)
+    both = (n_real > 0) & (n_fake > 0)
+    below = np.cumsum(reals, 1) - reals / 2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        area = (fakes * below).sum(1) / (n_real * n_fake)
+        hits, alarms = np.cumsum(fakes[:, ::-1], 1), np.cumsum(reals[:, ::-1], 1)
+        precision = np.where(hits + alarms > 0, hits / np.maximum(hits + alarms, 1.0), 0.0)
+        average = (fakes[:, ::-1] * precision).sum(1) / n_fake
+    equal, partial = np.full(len(reals), np.nan), np.full(len(reals), np.nan)
+    caught = {at: np.full(len(reals), np.nan) for at in FPR}
+    for i in np.flatnonzero(both):
+        fpr = np.concatenate(([0.0], alarms[i] / n_real[i]))
+        tpr = np.concatenate(([0.0], hits[i] / n_fake[i]))
+        equal[i] = crossing(fpr, 1.0 - tpr)
+        partial[i] = mcclish(fpr, tpr, PARTIAL)
+        for at, values in caught.items():
+            values[i] = tpr[np.searchsorted(fpr, at * (1 + 1e-12), side="right") - 1]
+    area[~both], average[n_fake == 0] = np.nan, np.nan
+    named = {f"tpr_at_fpr_{100 * at:.3g}": values for at, values in caught.items()}
+    return {"auroc": area, "average_precision": average, "eer": equal, **named, "partial_auroc": partial}
+
+
+def selective_draws(
+    p_fake: ArrayLike, labels: ArrayLike, groups: ArrayLike | None, draws: int, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """(draws,) aurc and augrc of each draw; items of one cell of confidence are accepted together."""
+    sure, right = convention(*probabilities(p_fake, labels), "top_label")
+    cell, size = rank_cells(sure)
+    right_counts, wrong_counts = drawn_counts(cell, size, 1 - right.astype(np.int64), groups, draws, rng)
+    step = (right_counts + wrong_counts)[:, ::-1]
+    accepted, errors = np.cumsum(step, 1), np.cumsum(wrong_counts[:, ::-1], 1)
+    n = accepted[:, -1:]
+    risk = errors / np.maximum(accepted, 1.0)
+    return {"aurc": (step * risk).sum(1) / n[:, 0], "augrc": (step * errors / n).sum(1) / n[:, 0]}
+
+
+def probability_draws(
+    p_fake: ArrayLike,
+    labels: ArrayLike,
+    groups: ArrayLike | None,
+    draws: int,
+    rng: np.random.Generator,
+    n_bins: int = 15,
+    threshold: float = 0.5,
+) -> dict[str, np.ndarray]:
+    """(draws,) of every thresholded and calibration figure. Bins of equal mass stay those of the whole sample."""
+    p, y = probabilities(p_fake, labels)
+    codes, n_groups = group_codes(groups, p.size)
+    called, fake = p >= threshold, y == 1
+    columns = [called & fake, called & ~fake, ~called & fake, ~called & ~fake, (p - y) ** 2, log_losses(p, y)]
+    blocks = [np.stack([np.bincount(codes, column, n_groups) for column in columns], axis=1)]
+    names: list[tuple[Convention, Binning]] = list(product(get_args(Convention), get_args(Binning)))
+    for which, binning in names:
+        x, hit = convention(p, y, which)
+        edges = bin_edges(x, n_bins, binning)
+        size = edges.size - 1
+        cell = codes * size + bin_of(x, edges)
+        blocks += [np.bincount(cell, w, n_groups * size).reshape(n_groups, size) for w in (np.ones(p.size), x, hit)]
+    sums = np.concatenate(blocks, axis=1)
+    drawn = in_chunks(lambda weights: weights @ sums, n_groups, draws, rng)
+    base, *bins = np.split(drawn, np.cumsum([block.shape[1] for block in blocks])[:-1], axis=1)
+    n = base[:, :4].sum(1)
+    result = _threshold_draws(*base[:, :4].T) | {"brier": base[:, 4] / n, "nll": base[:, 5] / n}
+    for i, (which, binning) in enumerate(names):
+        count, stated, hits = bins[3 * i : 3 * i + 3]
+        result[f"ece_{which}_{binning}"] = ece_of(count, stated, hits)
+        result[f"mce_{which}_{binning}"] = mce_of(count, stated, hits)
+        if binning == "mass":
+            result[f"ece_debiased_{which}_mass"] = debiased_ece_of(count, stated, hits)
+            result[f"rmsce_debiased_{which}_mass"] = debiased_rmsce_of(count, stated, hits)
+        if (which, binning) == ("binary", "mass"):
+            result |= {f"brier_{part}": v for part, v in parts_of(count, stated, hits, result["brier"]).items()}
+    return result
+
+
+def _threshold_draws(tp: np.ndarray, fp: np.ndarray, fn: np.ndarray, tn: np.ndarray) -> dict[str, np.ndarray]:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        recall, specificity = tp / (tp + fn), tn / (tn + fp)
+        return {
+            "accuracy": (tp + tn) / (tp + fp + fn + tn),
+            "balanced_accuracy": (recall + specificity) / 2,
+            "precision": tp / (tp + fp),
+            "recall": recall,
+            "specificity": specificity,
+            "f1": 2 * tp / (2 * tp + fp + fn),
+            "mcc": (tp * tn - fp * fn) / np.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)),
+        }

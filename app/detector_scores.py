@@ -54,7 +54,7 @@ def detector_scores(workbench: Workbench) -> list[DetectorScores]:
     for source in score_sources(workbench):
         names = stages_of(predictions_of(source))
         try:
-            titles, _ = member_facts(source, names)
+            titles = member_facts(source, names).titles
         except ValueError:
             titles = names
         found += [

@@ -39,12 +39,12 @@ def exits_by_member(policy: CascadePolicy, stage1: str) -> dict[str, Exits]:
 def cuts_of(policy: CascadePolicy, table: JointTable) -> list[tuple[int, int]]:
     """Slider positions of a policy; a member that it does not know never lets go."""
     exits = exits_by_member(policy, table.members[0])
-    return [table.indices(exits.get(name, Exits())) for name in table.members]
+    return [table.indices(m, exits.get(name, Exits())) for m, name in enumerate(table.members)]
 
 
 def exits_of(table: JointTable, members: Sequence[str], cuts: Sequence[tuple[int, int]]) -> dict[str, Exits]:
     """Exits of slider positions, by member."""
-    return {name: table.exits(real, fake) for name, (real, fake) in zip(members, cuts, strict=True)}
+    return {name: table.exits(m, real, fake) for m, (name, (real, fake)) in enumerate(zip(members, cuts, strict=True))}
 
 
 def policy_rows(policy: CascadePolicy, every: bool = False) -> pd.DataFrame:

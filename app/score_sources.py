@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -55,23 +56,47 @@ def stages_of(table: pd.DataFrame) -> list[str]:
     return table_members(table) + ([STACK] if f"p_{STACK}" in table else [])
 
 
-def member_facts(source: ScoreSource, names: list[str]) -> tuple[list[str], list[float]]:
-    """(titles, GFLOP an item) of the members; a stack run knows them from its run.json, a bundle from its manifest."""
-    titles = {STACK: "Stage 3: meta-model"}
-    costs = {STACK: 0.0}
+@dataclass(frozen=True)
+class MemberFacts:
+    """titles: a member as people read it. gflops: of one forward. seconds: measured, of one item on one CPU thread;
+    None unless all members were measured (the stack's own time, some microseconds, is counted as nothing)."""
+
+    titles: list[str]
+    gflops: list[float]
+    seconds: list[float] | None
+
+    def units(self) -> list[dict[str, Any]]:
+        """Units of cost that a page can offer: GFLOP always, milliseconds where they were measured."""
+        found = [{"name": "GFLOP", "words": "an item, networks only", "costs": self.gflops}]
+        if self.seconds is not None:
+            words = "an item, measured on one CPU thread"
+            found.append({"name": "ms", "words": words, "costs": [1000 * s for s in self.seconds]})
+        return found
+
+
+def member_facts(source: ScoreSource, names: list[str]) -> MemberFacts:
+    """What is known of the members: from a stack run's run.json or a bundle's manifest.
+
+    Raises ValueError naming the members whose cost is not known."""
     manifest = bundle_manifest(source.folder)
     run = source.folder / "run.json"
+    members: list[Member] = []
     if manifest is not None:
-        rows = [(m.name, m.title, m.gflops, m.role) for m in manifest.members]
+        members = list(manifest.members)
     elif run.is_file():
         members = [Member.model_validate(row["member"]) for row in read_json(run).get("members", [])]
-        rows = [(m.name, m.title, m.gflops, m.role) for m in members]
-    else:
-        rows = []
-    for name, title, gflops, role in rows:
-        titles[name] = f"{'Stage 1' if role == 'stage1' else 'Expert'}: {title}"
-        costs[name] = gflops
-    missing = [name for name in names if name not in costs]
+    known = {m.name: m for m in members}
+    missing = [name for name in names if name not in known and name != STACK]
     if missing:
         raise ValueError(f"{source.folder} does not say what {', '.join(missing)} costs; stack or export it again")
-    return [titles[name] for name in names], [costs[name] for name in names]
+    titles, gflops, seconds = [], [], []
+    for name in names:
+        member = known.get(name)
+        if member is None:
+            titles.append("Stage 3: meta-model")
+        else:
+            titles.append(f"{'Stage 1' if member.role == 'stage1' else 'Expert'}: {member.title}")
+        gflops.append(member.gflops if member else 0.0)
+        seconds.append(member.seconds if member else 0.0)
+    timed = [s for s in seconds if s is not None]
+    return MemberFacts(titles, gflops, timed if len(timed) == len(names) else None)

@@ -7,7 +7,8 @@ import streamlit as st
 
 from app import cards, forms, navigation, session, widgets
 from app.bundles import bundle_manifest
-from app.cascade_board import cascade_board
+from app.cascade_board import cascade_board, cuts_of_text, cuts_text
+from app.cascade_tables import joint_of
 from app.navigation import PageInfo
 from app.policies import active_policy, cuts_of, exits_of, policy_rows, read_policy
 from app.score_sources import ScoreSource, member_facts, predictions_of, score_sources, stages_of
@@ -49,30 +50,38 @@ def render() -> None:
 
 
 def board(workbench: Workbench, source: ScoreSource, table: pd.DataFrame, split: str) -> None:
-    """The sliders; `Save as policy` opens a dialog."""
-    rows = table[table["split"] == split]
+    """The sliders; `Save as policy` opens a dialog. Where they rest stands in the address, so that a link shares it."""
     members = stages_of(table)
     try:
-        titles, costs = member_facts(source, members)
+        facts = member_facts(source, members)
     except ValueError as error:
         widgets.notice([str(error)], "error")
         return
-    joint = JointTable.of_frame(rows, members)
     policy = active_policy(workbench, source)
-    start = cuts_of(policy, joint) if policy else [(0, joint.edges.size - 1)] * len(members)
-    fakes = int((rows["label"] == 1).sum())
-    st.caption(
-        f"{len(rows)} items of {rows['group'].nunique()} groups, {fakes} fake. The sliders start at "
-        + (
-            f"the policy in force ({widgets.plain_markdown(policy.name)})."
-            if policy
-            else "never: no policy fits these members."
-        )
-    )
+    joint, groups = joint_of(source, split, policy)
+    home = cuts_of(policy, joint) if policy else joint.closed()
+    cuts = cuts_of_text(joint, st.query_params.get("exits", "")) or home
+    rows = table[table["split"] == split]
+    st.caption(board_caption(rows, joint, policy))
     identity = f"{source.folder}|{split}|{policy.policy_id if policy else ''}"
-    saved = cascade_board(joint, titles, costs, start, identity)
-    if saved is not None:
-        save_dialog(workbench, source, table, members, exits_of(joint, members, saved))
+    answer = cascade_board(joint, facts.titles, facts.units(), groups, cuts, home, identity)
+    if answer.cuts is not None and len(answer.cuts) == len(members):
+        st.query_params["exits"] = cuts_text(joint, answer.cuts)
+    if answer.saved is not None:
+        save_dialog(workbench, source, table, members, exits_of(joint, members, answer.saved))
+
+
+def board_caption(rows: pd.DataFrame, joint: JointTable, policy: CascadePolicy | None) -> str:
+    """How many items, how exact, and where the sliders start."""
+    counts = "Counts are exact at every step." if joint.exact else (
+        "Counts are exact at stage 1 and at the customary exits; in between, later stages are rounded to some "
+        "hundredths of a percent. A saved policy is counted on the items themselves."
+    )  # fmt: skip
+    start = f"the policy in force ({widgets.plain_markdown(policy.name)})" if policy else "never: no policy fits"
+    return (
+        f"{len(rows):,} items of {rows['group'].nunique():,} groups, {int((rows['label'] == 1).sum()):,} fake. The "
+        f"sliders start at {start}. {counts} Intervals count groups, as if the items of one group agreed wholly."
+    )
 
 
 @st.dialog("Save as policy")

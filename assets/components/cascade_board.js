@@ -1,104 +1,128 @@
-// The cascade's sliders. All arithmetic is that of core/cascade/joint.py: the server is asked only to save.
-const decode = (text, kind) => new kind(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
-const share = (part, whole) => (whole > 0 ? part / whole : null);
-const percent = (value) => (value === null ? "unknown" : (100 * value).toFixed(value < 0.1 ? 2 : 1) + " %");
+// The cascade's sliders. All arithmetic is that of core/cascade/joint.py: the server is asked only to save or to search.
+function open(table) {
+  const stages = table.members.length;
+  const opened = {
+    ...table, counts: decode(table.counts, Uint32Array), bins: table.bins.map((t) => decode(t, Uint16Array)),
+    onto: table.onto.map((t) => decode(t, Uint16Array)), marginals: table.marginals.map((t) => decode(t, Uint32Array)),
+    cells: table.cells.map((t) => decode(t, Uint16Array)),
+  };
+  opened.shares = opened.marginals.map((counts, m) => {
+    const onto = opened.onto[m], all = new Float64Array(2 * (onto[onto.length - 1] + 1));
+    for (let i = 0; i < onto.length; i++) for (const k of [0, 1]) all[2 * onto[i] + k] += counts[2 * i + k];
+    return Float64Array.from(counts, (c, i) => (c ? c / all[2 * onto[i >> 1] + (i & 1)] : 0));
+  });
+  opened.sizes = opened.onto.map((onto) => onto[onto.length - 1] + 1);
+  opened.arrived = opened.sizes.map((size) => new Float64Array(2 * size));
+  opened.open = opened.sizes.map((size) => new Float64Array(2 * size));
+  opened.fine = opened.onto.map((onto) => new Float64Array(2 * onto.length));
+  opened.stages = stages;
+  return opened;
+}
+
+// Fills table.fine[stage] = [real, fake] that arrive there, by fine bin; returns what is open at the end.
+function arrivals(table, cuts) {
+  const { stages, rows, counts, bins, arrived, open } = table;
+  for (let m = 0; m < stages; m++) {
+    const onto = table.onto[m], shares = table.shares[m], left = open[m];
+    arrived[m].fill(0); left.fill(0);
+    for (let i = cuts[m][0]; i < cuts[m][1]; i++) { left[2 * onto[i]] += shares[2 * i]; left[2 * onto[i] + 1] += shares[2 * i + 1]; }
+    for (let i = 0; i < left.length; i++) if (left[i] > 1 - 1e-12) left[i] = 1;
+  }
+  const end = [0, 0];
+  for (let row = 0; row < rows; row++) {
+    let real = counts[2 * row], fake = counts[2 * row + 1], m = 0;
+    for (; m < stages; m++) {
+      const at = 2 * bins[m][row];
+      arrived[m][at] += real; arrived[m][at + 1] += fake;
+      real *= open[m][at]; fake *= open[m][at + 1];
+      if (real === 0 && fake === 0) break;
+    }
+    if (m === stages) { end[0] += real; end[1] += fake; }
+  }
+  for (let m = 0; m < stages; m++) {
+    const onto = table.onto[m], shares = table.shares[m], fine = table.fine[m], from = arrived[m];
+    for (let i = 0; i < onto.length; i++) {
+      fine[2 * i] = from[2 * onto[i]] * shares[2 * i]; fine[2 * i + 1] = from[2 * onto[i] + 1] * shares[2 * i + 1];
+    }
+  }
+  return end;
+}
 
 // tally[stage] = [left as real, left as fake, arrived], each [reals, fakes]; the last stage holds what nobody decided.
-export function tally(table, cuts) {
-  const stages = table.members.length;
-  const out = Array.from({ length: stages + 1 }, () => [[0, 0], [0, 0], [0, 0]]);
-  for (let row = 0; row < table.rows; row++) {
-    const real = table.counts[2 * row], fake = table.counts[2 * row + 1];
-    let stage = 0;
-    for (; stage < stages; stage++) {
-      const bin = table.bins[row * stages + stage];
-      const cell = out[stage];
-      cell[2][0] += real; cell[2][1] += fake;
-      const exit = bin < cuts[stage][0] ? 0 : bin >= cuts[stage][1] ? 1 : -1;
-      if (exit >= 0) { cell[exit][0] += real; cell[exit][1] += fake; break; }
+function tally(table, cuts) {
+  const end = arrivals(table, cuts);
+  const out = table.fine.map((fine, m) => {
+    const cell = [[0, 0], [0, 0], [0, 0]];
+    for (let i = 0; i < fine.length / 2; i++) for (const k of [0, 1]) {
+      const value = fine[2 * i + k];
+      cell[2][k] += value;
+      if (i < cuts[m][0]) cell[0][k] += value; else if (i >= cuts[m][1]) cell[1][k] += value;
     }
-    if (stage === stages) { out[stages][2][0] += real; out[stages][2][1] += fake; }
-  }
+    return cell;
+  });
+  return [...out, [[0, 0], [0, 0], end]];
+}
+
+// [real, fake, ...] over one axis of p_fake: every item where the stage that decides it puts it. After `tally`.
+function scores(table, cuts) {
+  const out = new Float64Array(2 * table.score_cells);
+  table.fine.forEach((fine, m) => {
+    const cells = table.cells[m], last = m === table.stages - 1;
+    for (let i = 0; i < cells.length; i++)
+      if (last || i < cuts[m][0] || i >= cuts[m][1]) { out[2 * cells[i]] += fine[2 * i]; out[2 * cells[i] + 1] += fine[2 * i + 1]; }
+  });
   return out;
 }
 
-export function figures(counts, costs) {
+function figures(counts, costs) {
   const arrived = counts[0][2], n = arrived[0] + arrived[1];
   const sum = (exit, label) => counts.reduce((total, stage) => total + stage[exit][label], 0);
   const realReal = sum(0, 0), realFake = sum(0, 1), fakeReal = sum(1, 0), fakeFake = sum(1, 1);
-  const first = counts[0], both = (pair) => pair[0] + pair[1];
+  const first = counts[0], both = (pair) => pair[0] + pair[1], end = counts[counts.length - 1][2];
   const cost = costs.reduce((total, c, i) => total + c * both(counts[i][2]), 0) / n;
   const rest = costs.slice(1).reduce((total, c) => total + c, 0);
   return {
     n, fakes: arrived[1], reals: arrived[0], cost, realFake, fakeReal, realReal, fakeFake,
-    filtered: both(first[0]), open: both(counts[counts.length - 1][2]), leaked1: first[0][1],
+    filtered: both(first[0]), open: both(end), leaked1: first[0][1],
     filtration: both(first[0]) / n, coverage: 1 - (both(first[0]) + both(first[1])) / n,
     leakage1: share(first[0][1], arrived[1]), leakage: share(realFake, arrived[1]),
     false_alarms: share(fakeReal, arrived[0]), precision_real: share(realReal, realReal + realFake),
-    precision_fake: share(fakeFake, fakeReal + fakeFake), uncertain: both(counts[counts.length - 1][2]) / n,
-    speed_up: share(rest, cost),
+    precision_fake: share(fakeFake, fakeReal + fakeFake), uncertain: both(end) / n,
+    found: share(fakeFake, arrived[1]), spared: share(realReal, arrived[0]), speed_up: share(rest, cost),
   };
 }
 
-// Filtration and leakage of stage 1 at every edge, from cumulative sums over its bins.
-export function curve(table) {
-  const size = table.edges.length - 1, stages = table.members.length;
-  const bins = [new Float64Array(size + 1), new Float64Array(size + 1)];
-  for (let row = 0; row < table.rows; row++)
-    for (const label of [0, 1]) bins[label][table.bins[row * stages] + 1] += table.counts[2 * row + label];
-  for (let i = 1; i <= size; i++) for (const label of [0, 1]) bins[label][i] += bins[label][i - 1];
-  const n = bins[0][size] + bins[1][size];
-  return Array.from({ length: size + 1 }, (_, i) => ({
-    edge: table.edges[i], filtration: (bins[0][i] + bins[1][i]) / n, leakage: share(bins[1][i], bins[1][size]),
-  }));
-}
-
-const W = 640, H = 260, L = 46, R = 12, T = 10, B = 40;
-const logit = (p) => Math.log(p / (1 - p));
-const SPAN = 8;
-const x = (edge) => L + ((Math.max(-SPAN, Math.min(SPAN, edge <= 0 ? -SPAN : edge >= 1 ? SPAN : logit(edge))) + SPAN) / (2 * SPAN)) * (W - L - R);
-const y = (value) => T + (1 - value) * (H - T - B);
-
-function frame() {
-  const ticksX = [0.001, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99, 0.999];
-  const gridY = [0, 0.25, 0.5, 0.75, 1].map((v) => `<line x1="${L}" x2="${W - R}" y1="${y(v)}" y2="${y(v)}" stroke="#eef1f1"/><text x="${L - 6}" y="${y(v) + 4}" text-anchor="end">${v * 100} %</text>`);
-  const gridX = ticksX.map((v) => `<line x1="${x(v)}" x2="${x(v)}" y1="${H - B}" y2="${H - B + 4}" stroke="#66727c"/><text x="${x(v)}" y="${H - B + 16}" text-anchor="middle">${v}</text>`);
-  return gridY.join("") + gridX.join("") + `<text x="${(L + W - R) / 2}" y="${H - 6}" text-anchor="middle">stage 1 releases as real when p_fake is at most this (log-odds scale)</text>`;
-}
-
-const path = (points, key) => points.filter((p) => p[key] !== null).map((p, i) => `${i ? "L" : "M"}${x(p.edge).toFixed(1)},${y(p[key]).toFixed(1)}`).join("");
-
-export default function ({ parentElement, data, setTriggerValue }) {
-  const host = parentElement.querySelector(".board");
-  const table = { ...data.table, bins: decode(data.table.bins, Uint8Array), counts: decode(data.table.counts, Uint32Array) };
-  const size = table.edges.length - 1, costs = table.costs;
-  if (!host.cuts || host.identity !== data.identity) { host.cuts = data.cuts.map((c) => [...c]); host.identity = data.identity; }
-  const cuts = host.cuts;
-  const points = curve(table);
-
-  host.innerHTML = `<div class="controls"></div><div class="view"><div class="figures"></div><div class="plot">
-    <svg viewBox="0 0 ${W} ${H}" role="img" aria-label="Filtration and leakage of stage 1 over all thresholds"></svg>
-    <div class="keys"><span><i style="background:#17616b"></i>filtration: released / all</span>
-    <span><i style="background:#b3541e"></i>leakage: fakes released / all fakes</span></div>
-    <p class="reading"></p></div></div>`;
-  const controls = host.querySelector(".controls");
-  const svg = host.querySelector("svg");
-  svg.innerHTML = frame() + `<path d="${path(points, "filtration")}" fill="none" stroke="#17616b" stroke-width="2"/>
-    <path d="${path(points, "leakage")}" fill="none" stroke="#b3541e" stroke-width="2"/><g class="chosen"></g>`;
+function build(host, data) {
+  const table = open(data.table), n = table.stages, groups = data.groups;
+  const ends = table.edges.map((e) => e.length - 1);
+  let cuts = data.cuts.map((c) => [...c]), focus = [0, 0], unit = 0, risk = "leakage", latest = data;
+  host.innerHTML = `<div class="controls"></div><div class="view"><div class="figures"></div><div class="plots">
+    <section class="plot"><h5 class="where"></h5><svg></svg><div class="keys"></div><p></p></section>
+    <section class="plot"><h5>ROC of the cascade</h5><svg></svg><div class="keys">${key(REAL, "each item ranked by the stage that decides it")}${key(FAKE, "called fake", true)}${key(INK, "not called real", true)}</div><p></p></section>
+    <section class="plot"><h5>Cost against risk<span class="choices"></span></h5><svg></svg><div class="keys">${key(QUIET, "cheapest at each risk (Pareto front)")}${key(REAL, "policy in force", true)}${key(FAKE, "these sliders", true)}${key("#8a6d1f", "found", true)}</div><p></p></section>
+    <section class="plot"><h5>Reliability of the deciding p_fake</h5><svg></svg><div class="keys">${key(REAL, "share of fakes, with 95 % interval")}${key(QUIET, "as stated")}</div><p></p></section>
+  </div></div>`;
+  const controls = host.querySelector(".controls"), sections = [...host.querySelectorAll(".plot")];
+  const svgs = sections.map((s) => s.querySelector("svg")), readings = sections.map((s) => s.querySelector("p"));
 
   table.members.forEach((member, stage) => {
     const box = document.createElement("div");
     box.className = "stage";
-    box.innerHTML = `<h4><em style="font-style:normal"></em><span></span></h4>
-      <div class="line"><label>real up to</label><input class="real" type="range" min="0" max="${size}" step="1"><output></output></div>
-      <div class="line"><label>fake from</label><input class="fake" type="range" min="0" max="${size}" step="1"><output></output></div>
-      <div class="flow" title="What becomes of the items that arrive here"><i style="background:#17616b"></i><i style="background:#b3541e"></i></div>`;
-    box.querySelector("em").textContent = table.titles[stage];
-    const [real, fake] = box.querySelectorAll("input");
-    real.setAttribute("aria-label", `${table.titles[stage]}: real up to`);
-    fake.setAttribute("aria-label", `${table.titles[stage]}: fake from`);
-    real.oninput = () => { cuts[stage][0] = Math.min(+real.value, cuts[stage][1]); draw(); };
-    fake.oninput = () => { cuts[stage][1] = Math.max(+fake.value, cuts[stage][0]); draw(); };
+    box.innerHTML = `<h4><em></em><span></span></h4>
+      <div class="line"><label>real up to</label><input class="real" type="range" min="0" max="${ends[stage]}" step="1"><output></output></div>
+      <div class="line"><label>fake from</label><input class="fake" type="range" min="0" max="${ends[stage]}" step="1"><output></output></div>
+      <div class="flow" title="What becomes of the items that arrive here"><i style="background:${REAL}"></i><i style="background:${FAKE}"></i></div>`;
+    box.querySelector("em").textContent = data.titles[stage];
+    box.querySelectorAll("input").forEach((input, side) => {
+      input.setAttribute("aria-label", `${data.titles[stage]}: ${side ? "fake from" : "real up to"}`);
+      input.oninput = () => {
+        focus = [stage, side];
+        cuts[stage][side] = side ? Math.max(+input.value, cuts[stage][0]) : Math.min(+input.value, cuts[stage][1]);
+        draw();
+      };
+      input.onfocus = () => { if (focus[0] !== stage || focus[1] !== side) { focus = [stage, side]; draw(); } };
+      input.onchange = release;
+    });
     controls.append(box);
   });
   const buttons = document.createElement("div");
@@ -106,48 +130,188 @@ export default function ({ parentElement, data, setTriggerValue }) {
   buttons.innerHTML = `<button class="main">Save as policy</button><button>Back to the policy in force</button>`;
   controls.append(buttons);
   const [save, reset] = buttons.children;
-  save.onclick = () => setTriggerValue("saved", cuts.map((c) => [...c]));
-  reset.onclick = () => { data.cuts.forEach((c, i) => { cuts[i][0] = c[0]; cuts[i][1] = c[1]; }); draw(); };
+  const rest = rested(() => host.send.state(cuts.map((c) => [...c])));
+  function release() { rest(); }
+  save.onclick = () => host.send.save(cuts.map((c) => [...c]));
+  reset.onclick = () => { cuts = latest.home.map((c) => [...c]); draw(); release(); };
+
+  const roc = plot(svgs[1], shareAxis("false alarms: reals above / all reals"), shareAxis("fakes found / all fakes"), "ROC curve of the cascade");
+  const reliable = plot(svgs[3], shareAxis("stated p_fake"), shareAxis("share of fakes"), "Share of fakes against stated probability");
+  const lost = (f) => `${Math.abs(f.auroc_loss ?? 0).toFixed(4)} ${f.auroc_loss < 0 ? "more" : "less"} than asking everyone`;
+  let curve = null, trade = null, edge = "", closed = null;
+
+  function chooser() {
+    const place = sections[2].querySelector(".choices");
+    const option = (name, text, on) => `<button type="button" data-${name} aria-pressed="${on}">${text}</button>`;
+    place.innerHTML = latest.units.map((u, i) => option(`unit="${i}"`, u.name, i === unit)).join("") +
+      option('risk="leakage"', "leakage", risk === "leakage") + option('risk="auroc_loss"', "AUROC loss", risk === "auroc_loss");
+    place.querySelectorAll("button").forEach((b) => (b.onclick = () => {
+      if (b.dataset.unit) unit = +b.dataset.unit; else risk = b.dataset.risk;
+      redraw();
+    }));
+  }
+
+  function measure(at) {
+    const counts = tally(table, at), hist = scores(table, at), f = figures(counts, latest.units[unit].costs);
+    f.auroc = area(hist);
+    f.auroc_loss = f.auroc === null || closed === null ? null : closed - f.auroc;
+    return { counts, hist, f };
+  }
+
+  function redraw() {
+    closed = null;
+    closed = measure(ends.map((end) => [0, end])).f.auroc;
+    chooser();
+    const front = latest.fronts?.[latest.units[unit].name]?.[risk] ?? [];
+    const marked = [["policy in force", latest.home, REAL], ...(latest.found ? [["found", latest.found, "#8a6d1f"]] : [])]
+      .map(([words, at, colour]) => { const f = measure(at).f; return [words, f.cost, f[risk], colour]; });
+    const all = latest.units[unit].costs.reduce((a, c) => a + c, 0);
+    const risks = front.map((p) => p[1]).concat(marked.map((m) => m[2] ?? 0));
+    const high = Math.min(1, Math.max(0.01, ...risks) * 1.15);
+    trade = plot(svgs[2], numberAxis(`cost of an item (${latest.units[unit].name})`, 0, all * 1.02 || 1),
+      shareAxis(risk === "leakage" ? "leakage: fakes called real / fakes" : "AUROC lost against asking everyone", high), "Cost against risk");
+    const steps = front.flatMap(([c, r], i) => (i ? [[c, front[i - 1][1]], [c, r]] : [[c, r]]));
+    trade.still = (steps.length ? stroke(trade.line(steps), QUIET) : "") +
+      marked.filter((m) => m[2] !== null).map(([words, c, r, colour]) => spot(trade.x(c), trade.y(r), colour, words)).join("");
+    trade.front = front;
+    edge = "";
+    draw();
+  }
+
+  function thresholds(fine, f) {
+    const [stage, side] = focus, name = `${stage}|${side}`;
+    if (edge !== name) {
+      sections[0].querySelector("h5").textContent = `${data.titles[stage]}: every threshold`;
+      curve = plot(svgs[0], probabilityAxis(side ? "leaves as fake when p_fake is above this (log-odds scale)" : "leaves as real when p_fake is at most this (log-odds scale)"),
+        shareAxis("share"), "Share that leaves and share in error over all thresholds of one stage");
+      sections[0].querySelector(".keys").innerHTML = side
+        ? key(FAKE, "called fake here / all items") + key(REAL, "false alarms here: reals / all reals")
+        : key(REAL, "filtration: released here / all items") + key(FAKE, "leakage here: fakes released / all fakes");
+      edge = name;
+    }
+    const size = ends[stage], wrong = side ? 0 : 1, total = wrong ? f.fakes : f.reals, count = wrong ? groups.fake : groups.real;
+    const left = [], errors = [];
+    let items = 0, bad = 0;
+    for (let i = 0; i <= size; i++) {
+      const at = side ? size - i : i;
+      left.push([table.edges[stage][at], items / f.n]);
+      errors.push([table.edges[stage][at], total ? bad / total : 0]);
+      if (i === size) break;
+      const bin = side ? at - 1 : at;
+      items += fine[2 * bin] + fine[2 * bin + 1]; bad += fine[2 * bin + wrong];
+    }
+    const spread = (points, n_) => points.map(([a, v]) => { const w = wilson(v, n_) ?? [v, v]; return [a, w[0], w[1]]; });
+    const at = cuts[stage][side], i = side ? size - at : at, where = curve.x(table.edges[stage][at]);
+    const [goes, errs] = side ? [FAKE, REAL] : [REAL, FAKE];
+    curve.marks.innerHTML = shade(curve.band(spread(left, groups.all)), goes) + shade(curve.band(spread(errors, count)), errs) +
+      stroke(curve.line(left), goes) + stroke(curve.line(errors), errs) +
+      `<line x1="${where}" x2="${where}" y1="${curve.top}" y2="${curve.bottom}" stroke="${INK}" stroke-dasharray="4 4"/>` +
+      spot(where, curve.y(left[i][1]), goes, "share that leaves") + spot(where, curve.y(errors[i][1]), errs, "share in error");
+    const share_ = errors[i][1], what = side ? "reals" : "fakes";
+    readings[0].textContent = `At this exit ${percent(left[i][1])} of all ${whole(f.n)} items leave here, and with them ${percent(share_)} of the ${whole(total)} ${what} ` +
+      `(${between(wilson(share_, count))}, from ${whole(count)} effective groups): ` +
+      (share_ > 0 ? `move ${side ? "right" : "left"} until the error curve is where you can live with it.` : `move ${side ? "left" : "right"} until the error curve begins to rise.`);
+  }
+
+  function ranking(hist, f) {
+    const interval = areaInterval(f.auroc, groups.real, groups.fake);
+    const [fx, tx] = [f.false_alarms ?? 0, f.found ?? 0], [fo, to] = [1 - (f.spared ?? 0), 1 - (f.leakage ?? 0)];
+    const cross = (a, b, colour) => {
+      const h = wilson(a, groups.real), v = wilson(b, groups.fake);
+      return (h ? `<line x1="${roc.x(h[0])}" x2="${roc.x(h[1])}" y1="${roc.y(b)}" y2="${roc.y(b)}" stroke="${colour}"/>` : "") +
+        (v ? `<line x1="${roc.x(a)}" x2="${roc.x(a)}" y1="${roc.y(v[0])}" y2="${roc.y(v[1])}" stroke="${colour}"/>` : "");
+    };
+    roc.marks.innerHTML = `<line x1="${roc.left}" y1="${roc.bottom}" x2="${roc.right}" y2="${roc.top}" stroke="${QUIET}" stroke-dasharray="4 4"/>` +
+      (f.auroc === null ? "" : stroke(roc.line(rocPoints(hist)), REAL)) + cross(fo, to, INK) + cross(fx, tx, FAKE) +
+      spot(roc.x(fo), roc.y(to), INK, "not called real") + spot(roc.x(fx), roc.y(tx), FAKE, "called fake");
+    readings[1].textContent = f.auroc === null ? "One class only: no curve." :
+      `AUROC ${f.auroc.toFixed(4)}${interval ? ` (95 %: ${interval[0].toFixed(3)} to ${interval[1].toFixed(3)})` : ""}, ${lost(f)}; ` +
+      `what lies between the two points is left uncertain. n = ${whole(f.n)}.`;
+  }
+
+  function trading(f) {
+    const here = f[risk];
+    const ci = risk === "leakage" ? wilson(here, groups.fake) : null;
+    trade.marks.innerHTML = trade.still + (here === null ? "" :
+      (ci ? `<line x1="${trade.x(f.cost)}" x2="${trade.x(f.cost)}" y1="${trade.y(ci[0])}" y2="${trade.y(ci[1])}" stroke="${FAKE}"/>` : "") + spot(trade.x(f.cost), trade.y(here), FAKE, "these sliders"));
+    const word = risk === "leakage" ? "leakage" : "AUROC loss", name = latest.units[unit].name;
+    if (!trade.front.length || here === null) { readings[2].textContent = latest.front_note; return; }
+    const best = trade.front.filter((p) => p[1] <= here + 1e-12).reduce((a, p) => (a === null || p[0] < a[0] ? p : a), null);
+    readings[2].textContent = (best === null ? `No point of the grid has so little ${word}. `
+      : f.cost > best[0] * 1.005 ? `The same ${word} can be had for ${short(best[0])} instead of ${short(f.cost)} ${name}. `
+        : `Nothing on the grid is cheaper at this ${word} (${short(f.cost)} ${name}). `) + latest.front_note;
+  }
+
+  function reliability(hist) {
+    const bins = Array.from({ length: 10 }, () => [0, 0, 0]), mids = table.mids;
+    for (let i = 0; i < mids.length; i++) {
+      const of = bins[Math.min(9, Math.floor(mids[i] * 10))], r = hist[2 * i], k = hist[2 * i + 1];
+      of[0] += r; of[1] += k; of[2] += (r + k) * mids[i];
+    }
+    const total = bins.reduce((a, b) => a + b[0] + b[1], 0), scale = groups.all / total;
+    let marks = `<line x1="${reliable.left}" y1="${reliable.bottom}" x2="${reliable.right}" y2="${reliable.top}" stroke="${QUIET}" stroke-dasharray="4 4"/>`, gap = 0;
+    for (const [r, k, sum] of bins) {
+      const n_ = r + k;
+      if (!n_) continue;
+      const stated = sum / n_, seen = k / n_, w = wilson(seen, n_ * scale);
+      gap += (n_ / total) * Math.abs(stated - seen);
+      marks += `<line x1="${reliable.x(stated)}" x2="${reliable.x(stated)}" y1="${reliable.y(w[0])}" y2="${reliable.y(w[1])}" stroke="${REAL}" stroke-width="2"/>` +
+        spot(reliable.x(stated), reliable.y(seen), REAL, `${whole(n_)} items`);
+    }
+    reliable.marks.innerHTML = marks;
+    readings[3].textContent = `Points on the diagonal say what they mean; mean gap (ECE, 10 even bins) ${gap.toFixed(3)}. Under the diagonal: fakes are rarer than stated. n = ${whole(total)}.`;
+  }
 
   function draw() {
     const started = performance.now();
-    const counts = tally(table, cuts), f = figures(counts, costs);
+    const { counts, hist, f } = measure(cuts);
     controls.querySelectorAll(".stage").forEach((box, stage) => {
-      const [real, fake] = box.querySelectorAll("input"), [below, above] = box.querySelectorAll("output");
-      real.value = cuts[stage][0]; fake.value = cuts[stage][1];
-      below.textContent = cuts[stage][0] > 0 ? "≤ " + (+table.edges[cuts[stage][0]].toPrecision(3)) : "never";
-      above.textContent = cuts[stage][1] < size ? "> " + (+table.edges[cuts[stage][1]].toPrecision(3)) : "never";
+      const inputs = box.querySelectorAll("input"), [below, above] = box.querySelectorAll("output"), edges = table.edges[stage];
+      inputs[0].value = cuts[stage][0]; inputs[1].value = cuts[stage][1];
+      below.textContent = cuts[stage][0] > 0 ? "≤ " + short(edges[cuts[stage][0]]) : "never";
+      above.textContent = cuts[stage][1] < ends[stage] ? "> " + short(edges[cuts[stage][1]]) : "never";
+      inputs[0].setAttribute("aria-valuetext", below.textContent); inputs[1].setAttribute("aria-valuetext", above.textContent);
       const [asReal, asFake, came] = counts[stage].map((pair) => pair[0] + pair[1]);
-      box.querySelector("h4 span").textContent = `${came} arrive, ${asReal} leave as real, ${asFake} as fake`;
+      box.querySelector("h4 span").textContent = `${whole(came)} arrive, ${whole(asReal)} leave as real, ${whole(asFake)} as fake`;
       const [a, b] = box.querySelectorAll(".flow i");
       a.style.width = came ? (100 * asReal) / came + "%" : 0; b.style.width = came ? (100 * asFake) / came + "%" : 0;
     });
-    const cards = [
-      ["filtration", percent(f.filtration), `${f.filtered} of ${f.n} released by stage 1`],
-      ["stage-1 leakage", percent(f.leakage1), `${f.leaked1} of ${f.fakes} fakes`],
-      ["leakage, cascade", percent(f.leakage), `${f.realFake} of ${f.fakes} fakes called real`],
-      ["false alarms", percent(f.false_alarms), `${f.fakeReal} of ${f.reals} reals called fake`],
+    const now = latest.units[unit], fakeCi = (v) => between(wilson(v, groups.fake));
+    fillCards(host.querySelector(".figures"), [
+      ["filtration", percent(f.filtration), `${whole(f.filtered)} of ${whole(f.n)} released by stage 1`],
+      ["stage-1 leakage", percent(f.leakage1), `${whole(f.leaked1)} of ${whole(f.fakes)} fakes. ${fakeCi(f.leakage1)}`],
+      ["leakage, cascade", percent(f.leakage), `${whole(f.realFake)} of ${whole(f.fakes)} fakes called real. ${fakeCi(f.leakage)}`],
+      ["false alarms", percent(f.false_alarms), `${whole(f.fakeReal)} of ${whole(f.reals)} reals called fake. ${between(wilson(f.false_alarms, groups.real))}`],
+      ["AUROC", f.auroc === null ? "unknown" : f.auroc.toFixed(4), f.auroc === null ? "one class only" : lost(f)],
       ["coverage", percent(f.coverage), "passed on by stage 1"],
-      ["precision of real", percent(f.precision_real), `${f.realReal} of ${f.realReal + f.realFake}`],
-      ["precision of fake", percent(f.precision_fake), `${f.fakeFake} of ${f.fakeReal + f.fakeFake}`],
-      ["uncertain", percent(f.uncertain), `${f.open} of ${f.n} stay open`],
-      ["expected cost", f.cost.toPrecision(2) + " GFLOP", "an item, networks only"],
-      ["speed-up", f.speed_up === null ? "unknown" : f.speed_up.toFixed(2) + " ×", "against all experts always"],
-    ];
-    const place = host.querySelector(".figures");
-    if (place.children.length !== cards.length)
-      place.innerHTML = cards.map(() => `<div class="figure"><em></em><b></b><small></small></div>`).join("");
-    cards.forEach(([name, value, note], i) => {
-      const [title, number, small] = place.children[i].children;
-      title.textContent = name; number.textContent = value; small.textContent = note;
-    });
-    const p = points[cuts[0][0]], at = x(p.edge);
-    svg.querySelector(".chosen").innerHTML = `<line x1="${at}" x2="${at}" y1="${T}" y2="${H - B}" stroke="#1f2933" stroke-dasharray="4 4"/>
-      <circle cx="${at}" cy="${y(p.filtration)}" r="5" fill="#17616b"/><circle cx="${at}" cy="${y(p.leakage ?? 0)}" r="5" fill="#b3541e"/>`;
-    const leaks = p.leakage > 0 ? "move left until the lower curve is where you can live with it." : "move right until the lower curve begins to rise.";
-    host.querySelector(".reading").textContent =
-      `At the chosen exit stage 1 releases ${percent(p.filtration)} of ${f.n} items and with them ${percent(p.leakage)} of ${f.fakes} fakes: ${leaks}`;
+      ["precision of real", percent(f.precision_real), `${whole(f.realReal)} of ${whole(f.realReal + f.realFake)} called real`],
+      ["precision of fake", percent(f.precision_fake), `${whole(f.fakeFake)} of ${whole(f.fakeReal + f.fakeFake)} called fake`],
+      ["uncertain", percent(f.uncertain), `${whole(f.open)} of ${whole(f.n)} stay open`],
+      [`expected cost`, `${f.cost.toPrecision(3)} ${now.name}`, f.speed_up === null ? now.words : `${f.speed_up.toFixed(2)} × as fast as all experts always; ${now.words}`],
+    ]);
+    thresholds(table.fine[focus[0]], f);
+    ranking(hist, f);
+    trading(f);
+    reliability(hist);
     host.dataset.ms = (performance.now() - started).toFixed(2);
   }
-  draw();
+
+  const together = [...new Set(table.edges.flat())].sort((a, b) => a - b);
+  table.mids = Float64Array.from({ length: table.score_cells }, (_, i) => (together[i] + together[i + 1]) / 2);
+  redraw();
+  return {
+    update(next) {
+      latest = next;
+      if (next.jump !== host.jump) { host.jump = next.jump; cuts = next.cuts.map((c) => [...c]); }
+      redraw();
+    },
+  };
+}
+
+export default function ({ parentElement, data, setTriggerValue, setStateValue }) {
+  const host = parentElement.querySelector(".board");
+  host.send = { save: (cuts) => setTriggerValue("saved", cuts), state: (cuts) => setStateValue("cuts", cuts) };
+  if (host.board && host.identity === data.identity) { host.board.update(data); return; }
+  host.identity = data.identity; host.jump = data.jump;
+  host.board = build(host, data);
 }

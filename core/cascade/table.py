@@ -1,7 +1,7 @@
 """A two-stage cascade as a small table: counts over (stage 1, stage 2, label), summed along both axes.
 
 Built once from a million items, it answers any four exits with a handful of look-ups, on the server or
-in the page's JavaScript. Bin i holds edges[i] < p <= edges[i + 1]; edges[0] takes in 0. Exits are edge indices:
+in a benchmark. Bin i holds edges[i] < p <= edges[i + 1]; edges[0] takes in 0. Exits are edge indices:
 
     leaves stage 1 as real   i <  real1      p1 <= edges[real1]
     leaves stage 1 as fake   i >= fake1      p1 >  edges[fake1]
@@ -19,46 +19,15 @@ Counts are exact for these thresholds; only the AUROC treats items of one bin as
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from core.cascade.binning import bin_index, default_edges, edge_exits, edge_indices
 from core.cascade.types import Exits
 from core.evaluate.metrics import probabilities
-
-CUSTOMARY = (0.01, 0.02, 0.05, 0.1, 0.9, 0.95, 0.98, 0.99)
-
-
-def default_edges(bins: int) -> np.ndarray:
-    """(bins + 1,) from 0 to 1: even steps in log-odds between 3e-4 and 1 - 3e-4, the nearest replaced by the customary
-    exits .01 .02 .05 .10 and their mirror images, which are therefore exact."""
-    if bins < 32:
-        raise ValueError(f"a cascade table needs at least 32 bins, not {bins}")
-    inner = np.round(1 / (1 + np.exp(-np.linspace(-8, 8, bins - 1))), 7)
-    for exact in CUSTOMARY:
-        inner[np.argmin(np.abs(inner - exact))] = exact
-    return np.concatenate(([0.0], inner, [1.0]))
-
-
-def edge_indices(edges: np.ndarray, exits: Exits) -> tuple[int, int]:
-    """(real, fake) edge indices of a stage's exits. Between two edges the stricter is taken on either side; a side that
-    never exits gives 0 or B."""
-    size = edges.size - 1
-    real = 0 if exits.real_below is None else int(np.searchsorted(edges, exits.real_below, side="right")) - 1
-    fake = size
-    if exits.fake_above is not None:
-        fake = int(np.searchsorted(np.nextafter(edges, 2.0), exits.fake_above, side="left"))
-    return real, min(max(fake, real), size)
-
-
-def edge_exits(edges: np.ndarray, real: int, fake: int) -> Exits:
-    """The policy's exits for two edge indices: `p <= edges[real]`, and `p >= ` the next double after edges[fake]."""
-    below = float(edges[real]) if real > 0 else None
-    above = float(np.nextafter(edges[fake], 2.0)) if fake < edges.size - 1 else None
-    return Exits(real_below=below, fake_above=above)
 
 
 @dataclass(frozen=True)
@@ -90,9 +59,9 @@ class CascadeTable:
         edges = default_edges(bins) if edges is None else np.asarray(edges, np.float64)
         if edges.ndim != 1 or edges.size < 3 or edges[0] != 0 or edges[-1] != 1 or (np.diff(edges) <= 0).any():
             raise ValueError("edges must ascend strictly from 0 to 1")
-        size, inner = edges.size - 1, edges[1:-1]
-        flat = (y * size + np.searchsorted(inner, first, side="left")) * size
-        flat += np.searchsorted(inner, second, side="left")
+        size = edges.size - 1
+        flat = (y * size + bin_index(edges, first)) * size
+        flat += bin_index(edges, second)
         return cls.of_cells(edges, np.bincount(flat, minlength=2 * size * size).reshape(2, size, size))
 
     @classmethod
@@ -180,33 +149,6 @@ class CascadeTable:
         real, fake = (first + last).astype(np.float64)
         pairs = real.sum() * fake.sum()
         return float(fake @ (np.cumsum(real) - real / 2) / pairs) if pairs else None
-
-    def to_document(self, costs: Costs | None = None) -> dict[str, Any]:
-        """JSON for a page, about 90 kB at 128 bins. `cells`: base64 of little-endian uint16, [label][stage 1][stage 2],
-        the low 16 bits of each count; `overflow`: [[flat index, count >> 16], ...] for counts of 65,536 and more."""
-        flat = self.cells.ravel()
-        high = np.flatnonzero(flat >> 16)
-        return {
-            "format": 1,
-            "bins": self.bins,
-            "edges": self.edges.tolist(),
-            "n": self.n,
-            "n_fake": self.n_fake,
-            "cells": base64.b64encode((flat & 0xFFFF).astype("<u2").tobytes()).decode(),
-            "overflow": [[int(i), int(flat[i] >> 16)] for i in high],
-            "costs": None if costs is None else [costs.stage1, costs.stage2, costs.stage3],
-        }
-
-    @classmethod
-    def from_document(cls, document: dict[str, Any]) -> CascadeTable:
-        """Inverse of `to_document`. Raises ValueError when the counts do not add up."""
-        size = int(document["bins"])
-        flat = np.frombuffer(base64.b64decode(document["cells"]), "<u2").astype(np.int64)
-        for index, count in document["overflow"]:
-            flat[index] += count << 16
-        if flat.size != 2 * size * size or int(flat.sum()) != document["n"]:
-            raise ValueError("the cascade table's counts do not add up to its n")
-        return cls.of_cells(np.asarray(document["edges"], np.float64), flat.reshape(2, size, size))
 
 
 def _share(part: float, whole: float) -> float | None:

@@ -1,10 +1,15 @@
 """The Cascade page over a tiny bundle: it renders, saves what the sliders say, and puts it in force."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app.boards import effective_groups
+from app.cascade_board import cuts_of_text, cuts_text
+from app.cascade_tables import joint_of
 from app.policies import active_policy, cuts_of, exits_of, policy_rows
 from app.score_sources import ScoreSource, member_facts, predictions_of, score_sources, stages_of
 from core.artifacts.files import write_json
@@ -69,9 +74,12 @@ def test_saved_sliders_become_the_policy_in_force(workbench):
 def test_every_member_has_a_title_and_a_cost(workbench):
     source = score_sources(workbench)[0]
     members = stages_of(predictions_of(source))
-    titles, costs = member_facts(source, members)
-    assert len(titles) == len(costs) == len(members)
-    assert all(cost > 0 for cost in costs[:-1])
+    facts = member_facts(source, members)
+    assert len(facts.titles) == len(facts.gflops) == len(members)
+    assert all(cost > 0 for cost in facts.gflops[:-1])
+    assert [unit["name"] for unit in facts.units()] == ["GFLOP"]
+    timed = replace(facts, seconds=[0.01] * len(members))
+    assert timed.units()[1]["costs"] == [10.0] * len(members)
     with pytest.raises(ValueError, match="costs"):
         member_facts(type(source)("x", Path("/nonexistent")), members)
 
@@ -103,6 +111,26 @@ def test_a_policy_whose_file_is_gone_breaks_no_page(home, workbench, monkeypatch
 def test_a_stack_run_names_its_members_and_their_costs(tmp_path):
     member = {"name": "stage1", "title": "A filter", "role": "stage1", "detector": "x", "input": {}, "gflops": 0.5}
     write_json(tmp_path / "run.json", {"kind": "stack", "members": [{"member": member, "weights": "w"}]})
-    titles, costs = member_facts(ScoreSource("a stack", tmp_path), ["stage1", "stack"])
-    assert titles == ["Stage 1: A filter", "Stage 3: meta-model"]
-    assert costs == [0.5, 0.0]
+    facts = member_facts(ScoreSource("a stack", tmp_path), ["stage1", "stack"])
+    assert facts.titles == ["Stage 1: A filter", "Stage 3: meta-model"]
+    assert facts.gflops == [0.5, 0.0]
+    assert facts.seconds is None
+
+
+def test_a_link_carries_the_thresholds(workbench):
+    source = score_sources(workbench)[0]
+    joint, groups = joint_of(source, "val_calib", active_policy(workbench))
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        cuts = [(int(rng.integers(0, e.size // 2)), int(rng.integers(e.size // 2, e.size))) for e in joint.edges]
+        assert cuts_of_text(joint, cuts_text(joint, cuts)) == cuts
+    assert cuts_of_text(joint, cuts_text(joint, joint.closed())) == joint.closed()
+    for broken in ("", "0.1~0.9", "a~b_c~d_e~f_g~h", "1~2~3_~_~_~"):
+        assert cuts_of_text(joint, broken) is None
+    assert 0 < groups["fake"] <= 15
+
+
+def test_groups_of_one_size_count_as_they_are():
+    assert effective_groups(np.repeat(np.arange(7), 5)) == pytest.approx(7)
+    assert effective_groups(["a"] * 99 + ["b"]) == pytest.approx(100**2 / (99**2 + 1))
+    assert effective_groups([]) == 0

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from shoot import settle
 
+from app.cascade_tables import joint_of
 from app.policies import active_policy, cuts_of
 from app.score_sources import member_facts, predictions_of, score_sources, stages_of
 from core.cascade.joint import JointTable, figures
@@ -40,15 +41,16 @@ def shown(table: JointTable, cuts: list[tuple[int, int]], costs: list[float]) ->
     names = {"filtration": "filtration", "stage-1 leakage": "leakage1", "leakage, cascade": "leakage",
              "false alarms": "false_alarms", "coverage": "coverage", "precision of real": "precision_real",
              "precision of fake": "precision_fake", "uncertain": "uncertain"}  # fmt: skip
-    return {title: percent(f[name]) for title, name in names.items()} | {"speed-up": f"{f['speed_up']:.2f} ×"}
+    auroc = table.auroc(cuts)
+    return {title: percent(f[name]) for title, name in names.items()} | {"AUROC": f"{auroc:.4f}"}
 
 
 def test_sliders_answer_in_the_browser_as_the_server_would(browser, site, workbench):
     source = score_sources(workbench)[0]
     frame = predictions_of(source)
     members = stages_of(frame)
-    table = JointTable.of_frame(frame[frame["split"] == "val_calib"], members)
-    _, costs = member_facts(source, members)
+    table, _ = joint_of(source, "val_calib", active_policy(workbench))
+    costs = member_facts(source, members).gflops
     cuts = cuts_of(active_policy(workbench), table)
     page = browser.new_page(viewport={"width": 1440, "height": 1000})
     sent: list[str] = []
@@ -64,7 +66,7 @@ def test_sliders_answer_in_the_browser_as_the_server_would(browser, site, workbe
     rng = np.random.default_rng(0)
     for _ in range(25):
         stage, side = int(rng.integers(len(members))), int(rng.integers(2))
-        low, high = (0, cuts[stage][1]) if side == 0 else (cuts[stage][0], table.edges.size - 1)
+        low, high = (0, cuts[stage][1]) if side == 0 else (cuts[stage][0], table.edges[stage].size - 1)
         value = int(rng.integers(low, high + 1))
         times.append(page.evaluate(MOVE, [stage, side, value]))
         cuts[stage] = (value, cuts[stage][1]) if side == 0 else (cuts[stage][0], value)
@@ -77,8 +79,7 @@ def test_sliders_answer_in_the_browser_as_the_server_would(browser, site, workbe
 
 def test_save_as_policy_puts_the_sliders_in_force(browser, site, workbench):
     source = score_sources(workbench)[0]
-    frame = predictions_of(source)
-    table = JointTable.of_frame(frame[frame["split"] == "val_calib"], stages_of(frame))
+    table, _ = joint_of(source, "val_calib", active_policy(workbench))
     page = browser.new_page(viewport={"width": 1440, "height": 1000})
     page.goto(f"{site}/cascade")
     settle(page)

@@ -1,12 +1,14 @@
 """The joint table against the policy replayed item by item."""
 
 import base64
+import json
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
 
 from core.cascade.joint import JointTable, figures
 from core.cascade.simulate import simulate
@@ -24,7 +26,7 @@ def make(n, seed):
 
 
 def policy_of(table, cuts):
-    stage1, texture, genconvit, final = (table.exits(*cut) for cut in cuts)
+    stage1, texture, genconvit, final = (table.exits(m, *cut) for m, cut in enumerate(cuts))
     return CascadePolicy(
         policy_id="x", name="x", created_at="2026-01-01T00:00:00+00:00", stage1=stage1, final=final,
         experts=[ExpertExits(name="texture", exits=texture), ExpertExits(name="genconvit", exits=genconvit)],
@@ -39,12 +41,13 @@ def policy_of(table, cuts):
 )
 def test_equals_the_policy_replayed_item_by_item(n, seed, raw):
     frame = make(n, seed)
-    table = JointTable.of_frame(frame, MEMBERS)
+    table = JointTable.of_frame(frame, MEMBERS, 128)
     cuts = [(min(a, b), max(a, b)) if a != b else (a, min(a + 1, 128)) for a, b in raw]
     cuts = [(real, max(fake, real)) for real, fake in cuts]
     tally = table.tally(cuts)
     replay = simulate(frame, policy_of(table, cuts), stage1="filter")
     y = frame["label"].to_numpy()
+    assert table.exact
     assert tally[:, 0].sum() == (replay["verdict"] == "real").sum()
     assert tally[:, 1].sum() == (replay["verdict"] == "fake").sum()
     assert tally[-1, 2].sum() == (replay["verdict"] == "uncertain").sum()
@@ -58,27 +61,84 @@ def test_equals_the_policy_replayed_item_by_item(n, seed, raw):
 
 
 def test_indices_and_exits_are_inverse():
-    table = JointTable.of_frame(make(50, 1), MEMBERS)
+    table = JointTable.of_frame(make(50, 1), MEMBERS, 128)
     for real, fake in [(0, 128), (5, 100), (64, 65)]:
-        assert table.indices(table.exits(real, fake)) == (real, fake)
-    assert table.indices(Exits(real_below=0.02, fake_above=None))[0] == int(np.flatnonzero(table.edges == 0.02)[0])
+        assert table.indices(2, table.exits(2, real, fake)) == (real, fake)
+    at = int(np.flatnonzero(table.edges[0] == 0.02)[0])
+    assert table.indices(0, Exits(real_below=0.02, fake_above=None))[0] == at
 
 
-def test_bins_coarsen_when_there_are_too_many_combinations(monkeypatch):
-    monkeypatch.setattr("core.cascade.joint.MOST_ROWS", 500)
-    frame = make(3000, 2)
+def test_exits_handed_in_are_exact_edges():
+    exits = {"texture": Exits(real_below=0.123456, fake_above=0.87654321), "stack": Exits(fake_above=0.6)}
+    table = JointTable.of_frame(make(500, 1), MEMBERS, 128, exits)
+    for m, name in enumerate(MEMBERS):
+        wanted = exits.get(name, Exits())
+        assert table.exits(m, *table.indices(m, wanted)) == wanted
+
+
+def replayed(frame, table, cuts):
+    way, y = simulate(frame, policy_of(table, cuts), stage1="filter"), frame["label"].to_numpy()
+    called = [((way["verdict"] == v) & (y == k)).sum() for v in ("real", "fake", "uncertain") for k in (0, 1)]
+    return np.array(called), way, y
+
+
+def of_tally(tally):
+    return np.concatenate([tally[:, 0].sum(axis=0), tally[:, 1].sum(axis=0), tally[-1, 2]])
+
+
+def test_a_table_of_many_items_is_small_exact_at_coarse_edges_and_close_elsewhere(monkeypatch):
+    frame = make(20_000, 2)
+    exact = JointTable.of_frame(frame, MEMBERS)
+    assert exact.exact
+    monkeypatch.setattr("core.cascade.joint.MOST_ROWS", 6000)
+    exits = {name: Exits(real_below=0.071, fake_above=0.93) for name in MEMBERS}
+    table = JointTable.of_frame(frame, MEMBERS, exits=exits)
+    assert not table.exact
+    assert len(table.bins) <= 6000
+    assert table.counts.sum() == 20_000
+    handed = [table.indices(m, exits[name]) for m, name in enumerate(MEMBERS)]
+    customary = [table.indices(m, Exits(real_below=0.02, fake_above=0.95)) for m in range(4)]
+    customary = [(real, table.edges[m].searchsorted(0.95)) for m, (real, _) in enumerate(customary)]
+    for cuts in (handed, customary, table.closed()):
+        assert of_tally(table.tally(cuts)) == pytest.approx(replayed(frame, table, cuts)[0], abs=1e-6)
+    rng = np.random.default_rng(0)
+    for _ in range(10):
+        cuts = [(int(rng.integers(0, 120)), int(rng.integers(130, e.size))) for e in table.edges]
+        true, way, y = replayed(frame, table, cuts)
+        assert np.abs(of_tally(table.tally(cuts)) - true).max() < 0.004 * len(frame)
+        assert table.tally(cuts)[0] == pytest.approx(exact_stage1(frame, table, cuts[0]), abs=1e-6)
+        score = np.where(way["decided_by"] == "", frame["p_stack"], way["p_fake"])
+        assert table.auroc(cuts) == pytest.approx(roc_auc_score(y, score), abs=4e-3)
+
+
+def exact_stage1(frame, table, cut):
+    p, y, exits = frame["p_filter"], frame["label"], table.exits(0, *cut)
+    real = p <= (exits.real_below if exits.real_below is not None else -1)
+    fake = p >= (exits.fake_above if exits.fake_above is not None else 2)
+    return np.array([[(of & (y == k)).sum() for k in (0, 1)] for of in (real, fake, p >= 0)])
+
+
+def test_auroc_is_that_of_the_deciding_stage():
+    frame = make(20_000, 5)
     table = JointTable.of_frame(frame, MEMBERS)
-    assert table.edges.size - 1 < 128
-    assert table.counts.sum() == 3000
+    cuts = [(60, 220), (40, 240), (90, 200), (100, 150)]
+    _, way, y = replayed(frame, table, cuts)
+    score = np.where(way["decided_by"] == "", frame["p_stack"], way["p_fake"])
+    assert table.auroc(cuts) == pytest.approx(roc_auc_score(y, score), abs=5e-4)
+    assert table.auroc(table.closed()) == pytest.approx(roc_auc_score(y, frame["p_stack"]), abs=5e-4)
+    assert JointTable.build(np.full((3, 2), 0.5), np.ones(3), ["a", "b"]).auroc([(0, 9), (0, 9)]) is None
 
 
-def test_document_round_trips_its_counts():
+def test_document_round_trips_its_counts_and_does_not_grow(monkeypatch):
     table = JointTable.of_frame(make(200, 3), MEMBERS)
-    document = table.to_document([1, 2, 3, 0], ["a", "b", "c", "d"])
+    document = table.to_document()
     counts = np.frombuffer(base64.b64decode(document["counts"]), "<u4").reshape(-1, 2)
-    bins = np.frombuffer(base64.b64decode(document["bins"]), np.uint8).reshape(-1, 4)
+    bins = [np.frombuffer(base64.b64decode(text), "<u2") for text in document["bins"]]
     assert (counts == table.counts).all()
-    assert (bins == table.bins).all()
+    assert (np.stack(bins, axis=1) == table.bins).all()
+    monkeypatch.setattr("core.cascade.joint.MOST_ROWS", 2000)
+    sizes = [len(json.dumps(JointTable.of_frame(make(n, 3), MEMBERS).to_document())) for n in (20_000, 200_000)]
+    assert max(sizes) < 200_000
 
 
 def test_bad_input_is_refused():

@@ -1,16 +1,14 @@
 """The cumulative table against masks over the items, and the replay against the rules written out item by item."""
 
-import base64
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from core.cascade.binning import CUSTOMARY, bin_index, default_edges
 from core.cascade.cost import speed_up
 from core.cascade.simulate import simulate
-from core.cascade.table import CUSTOMARY, CascadeTable, Costs, default_edges
+from core.cascade.table import CascadeTable, Costs
 from core.cascade.types import CascadePolicy, Exits, ExpertExits
 
 
@@ -107,27 +105,6 @@ def test_speed_up_is_the_cost_model():
     assert found["speed_up"] == pytest.approx(float(speed_up(2.5 / 20, found["filtration"])))
 
 
-def test_document_is_small_whole_and_readable_by_plain_arithmetic():
-    p1, p2, y = two_stages(300_000)
-    p1[:150_000], p2[:150_000] = 1e-5, 1e-5  # one cell far over 65,535
-    table = CascadeTable.build(p1, p2, y, 128)
-    text = json.dumps(table.to_document(Costs(1, 2, 3)))
-    assert len(text) < 100_000
-    document = json.loads(text)
-    assert document["overflow"]
-    again = CascadeTable.from_document(document)
-    assert np.array_equal(again.cells, table.cells)
-    raw, size = base64.b64decode(document["cells"]), document["bins"]
-    count = [raw[2 * k] + 256 * raw[2 * k + 1] for k in range(2 * size * size)]
-    for index, high in document["overflow"]:
-        count[index] += high * 65536
-    real1 = document["edges"].index(0.02)
-    released = sum(count[(size + i) * size + j] for i in range(real1) for j in range(size))
-    assert released / document["n_fake"] == table.ask(Exits(real_below=0.02))["leakage1"]
-    with pytest.raises(ValueError, match="add up"):
-        CascadeTable.from_document(document | {"n": 7})
-
-
 def test_customary_exits_are_edges():
     for bins in (32, 64, 128, 512):
         edges = default_edges(bins)
@@ -135,6 +112,15 @@ def test_customary_exits_are_edges():
         assert set(CUSTOMARY) <= set(edges.tolist())
     with pytest.raises(ValueError, match="32"):
         default_edges(16)
+
+
+@pytest.mark.parametrize("bins", [32, 128, 512])
+def test_binning_is_searchsorted(bins):
+    rng = np.random.default_rng(bins)
+    close = [0.3, np.nextafter(0.3, 1), 0.3 + 1e-9, 0.3 + 2e-9]  # several edges inside one look-up cell
+    edges = default_edges(bins, close)
+    p = np.concatenate([rng.random(20_000), rng.beta(0.05, 0.05, 20_000), edges, np.nextafter(edges[:-1], 2), close])
+    assert (bin_index(edges, p) == np.searchsorted(edges[1:-1], p, side="left")).all()
 
 
 def policy(final: Exits) -> CascadePolicy:

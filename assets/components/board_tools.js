@@ -1,0 +1,100 @@
+// What both boards share: decoding, shares with intervals, axes. Put before a board's own script by app/boards.py.
+const decode = (text, kind) => new kind(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
+const share = (part, whole) => (whole > 0 ? part / whole : null);
+const percent = (value) => (value === null ? "unknown" : (100 * value).toFixed(value < 0.1 ? 2 : 1) + " %");
+const whole = (value) => Math.round(value).toLocaleString("en-US").replace(/,/g, " ");
+const short = (value) => String(+value.toPrecision(3));
+
+// Wilson's 95 % interval of a share over n independent groups (n need not be whole); null without any.
+function wilson(p, n) {
+  if (p === null || !(n > 0)) return null;
+  const z2 = 3.841458820694124, centre = (p + z2 / (2 * n)) / (1 + z2 / n);
+  const half = Math.sqrt(z2 * (p * (1 - p) / n + z2 / (4 * n * n))) / (1 + z2 / n);
+  return [Math.max(0, centre - half), Math.min(1, centre + half)];
+}
+const between = (pair) => (pair === null ? "" : `95 %: ${percent(pair[0])} to ${percent(pair[1])}`);
+
+// AUROC of counts [real, fake, real, fake, ...] over ascending scores, ties half; null with one class.
+function area(counts) {
+  let reals = 0, fakes = 0, sum = 0;
+  for (let i = 0; i < counts.length; i += 2) {
+    sum += counts[i + 1] * (reals + counts[i] / 2);
+    reals += counts[i]; fakes += counts[i + 1];
+  }
+  return reals > 0 && fakes > 0 ? sum / (reals * fakes) : null;
+}
+
+// 95 % interval of an AUROC from Hanley & McNeil 1982 with `reals` and `fakes` independent groups.
+function areaInterval(a, reals, fakes) {
+  if (a === null || reals < 2 || fakes < 2) return null;
+  const q1 = a / (2 - a), q2 = (2 * a * a) / (1 + a);
+  const half = 1.96 * Math.sqrt((a * (1 - a) + (fakes - 1) * (q1 - a * a) + (reals - 1) * (q2 - a * a)) / (reals * fakes));
+  return [Math.max(0, a - half), Math.min(1, a + half)];
+}
+
+// ROC points "false alarms, hits" from the strictest threshold down.
+function rocPoints(counts) {
+  const points = [[0, 0]];
+  let reals = 0, fakes = 0;
+  for (let i = counts.length - 2; i >= 0; i -= 2) { reals += counts[i]; fakes += counts[i + 1]; points.push([reals, fakes]); }
+  return points.map(([r, f]) => [reals ? r / reals : 0, fakes ? f / fakes : 0]);
+}
+
+const SPAN = 8;
+const logit = (p) => (p <= 0 ? -SPAN : p >= 1 ? SPAN : Math.max(-SPAN, Math.min(SPAN, Math.log(p / (1 - p)))));
+const PROBABILITIES = [0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999];
+const probabilityAxis = (title) => ({ title, low: -SPAN, high: SPAN, of: logit, ticks: PROBABILITIES, text: String });
+const shareAxis = (title, high = 1) => ({
+  title, low: 0, high, of: (v) => v, ticks: [0, 0.25, 0.5, 0.75, 1].map((v) => v * high), text: (v) => +(100 * v).toPrecision(3) + " %",
+});
+function numberAxis(title, low, high) {
+  const raw = (high - low) / 4, unit = 10 ** Math.floor(Math.log10(raw)), step = unit * [1, 2, 2.5, 5, 10].find((k) => k * unit >= raw);
+  const ticks = [];
+  for (let v = Math.ceil(low / step - 1e-9) * step; v <= high + step * 1e-6; v += step) ticks.push(v);
+  return { title, low, high, of: (v) => v, ticks, text: (v) => String(+v.toPrecision(4)) };
+}
+
+// A frame with axes in one SVG of 380 x 250: x and y give pixels, line and band give path data.
+function plot(svg, horizontal, vertical, label) {
+  const W = 380, H = 250, L = 60, R = 12, T = 12, B = 42;
+  const scale = (axis, from, to) => (v) => {
+    const at = (axis.of(v) - axis.low) / (axis.high - axis.low || 1);
+    return from + Math.max(0, Math.min(1, at)) * (to - from);
+  };
+  const x = scale(horizontal, L, W - R), y = scale(vertical, H - B, T);
+  svg.setAttribute("viewBox", `0 0 ${W} ${H}`);
+  svg.setAttribute("role", "img");
+  svg.setAttribute("aria-label", label);
+  const grid = vertical.ticks.map((v) => `<line x1="${L}" x2="${W - R}" y1="${y(v)}" y2="${y(v)}" class="grid"/><text x="${L - 6}" y="${y(v) + 4}" text-anchor="end">${vertical.text(v)}</text>`)
+    .concat(horizontal.ticks.map((v) => `<line x1="${x(v)}" x2="${x(v)}" y1="${H - B}" y2="${H - B + 4}" class="tick"/><text x="${x(v)}" y="${H - B + 16}" text-anchor="middle">${horizontal.text(v)}</text>`));
+  const middle = (H - B + T) / 2;
+  svg.innerHTML = `<g>${grid.join("")}<text x="${(L + W - R) / 2}" y="${H - 6}" text-anchor="middle" class="axis">${horizontal.title}</text>
+    <text transform="translate(13 ${middle}) rotate(-90)" text-anchor="middle" class="axis">${vertical.title}</text></g><g class="marks"></g>`;
+  const steps = (points) => points.map(([a, b], i) => `${i ? "L" : "M"}${x(a).toFixed(1)},${y(b).toFixed(1)}`).join("");
+  return {
+    x, y, line: steps, top: T, bottom: H - B, left: L, right: W - R, marks: svg.querySelector(".marks"),
+    band: (points) => steps(points.map(([a, b]) => [a, b])) + points.slice().reverse().map(([a, , c]) => `L${x(a).toFixed(1)},${y(c).toFixed(1)}`).join("") + "Z",
+  };
+}
+
+const REAL = "#17616b", FAKE = "#b3541e", INK = "#1f2933", QUIET = "#66727c";
+const key = (colour, text, round) => `<span><i style="background:${colour}${round ? ";height:9px;width:9px;border-radius:50%" : ""}"></i>${text}</span>`;
+const stroke = (d, colour, more = "") => `<path d="${d}" fill="none" stroke="${colour}" stroke-width="2" ${more}/>`;
+const shade = (d, colour) => `<path d="${d}" fill="${colour}" fill-opacity=".13" stroke="none"/>`;
+const spot = (x, y, colour, words) => `<circle cx="${x}" cy="${y}" r="5" fill="${colour}"><title>${words}</title></circle>`;
+
+// Cards of [name, value, note]; rebuilt only when their number changes.
+function fillCards(place, cards) {
+  if (place.children.length !== cards.length)
+    place.innerHTML = cards.map(() => `<div class="figure"><em></em><b></b><small></small></div>`).join("");
+  cards.forEach(([name, value, note], i) => {
+    const [title, number, small] = place.children[i].children;
+    title.textContent = name; number.textContent = value; small.textContent = note;
+  });
+}
+
+// Calls `send` once the hand has rested for a moment.
+function rested(send) {
+  let timer = 0;
+  return () => { clearTimeout(timer); timer = setTimeout(send, 350); };
+}

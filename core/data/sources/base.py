@@ -39,8 +39,9 @@ class Listing:
     """What a source found, whole: every file below the root is an item, refused with a sentence, or unlisted.
 
     notes: sentences for the card. refusals: (file, why not) of what belongs here and cannot be used. unlisted: files
-    that are no part of the layout. lists: SHA-256 of every official list that was read, by name. group: what a group
-    is here, one sentence. manifest: set where the pictures may stay in place. how: why `auto` chose this source."""
+    that are no part of the layout. passed_over: files left out by a rule that the notes state with its count. lists:
+    SHA-256 of every official list that was read, by name. group: what a group is here, one sentence. manifest: set
+    where the pictures may stay in place. how: why `auto` chose this source."""
 
     items: list[SourceItem]
     notes: list[str] = field(default_factory=list)
@@ -48,6 +49,7 @@ class Listing:
     unlisted: list[str] = field(default_factory=list)
     lists: dict[str, str] = field(default_factory=dict)
     group: str = ""
+    passed_over: int = 0
     manifest: Manifest | None = None
     source: str = ""
     how: str = ""
@@ -134,7 +136,7 @@ class Collector:
             kinds = Counter(Path(name).suffix.lower() or "no suffix" for name in unlisted)
             said = ", ".join(f"{count:,} {suffix}" for suffix, count in kinds.most_common(5))
             self.notes.append(f"{len(unlisted):,} files are no part of this layout and were not read ({said}).")
-        return Listing(self.items, self.notes, self.refusals, unlisted, self.lists, group)
+        return Listing(self.items, self.notes, self.refusals, unlisted, self.lists, group, sum(self._skipped.values()))
 
 
 def grouping(spec: PrepareSpec, source: str, supported: tuple[str, ...]) -> str:

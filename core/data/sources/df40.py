@@ -53,7 +53,7 @@ class DF40:
             row = by_clip.get(target)
             if row is None or _crosses(row, by_clip.get(donor)):
                 why = (
-                    f"its real clip {target or clip!r} is not below --reals; without it the picture can only be told "
+                    f"its real clip {target or clip} is not below --reals; without it the picture can only be told "
                     "apart by its data set."
                     if row is None
                     else f"it joins {target} and {donor}, which lie on two official splits."
@@ -94,9 +94,9 @@ def _reals(root: Path, spec: PrepareSpec, confined: bool) -> Listing:
     items = [item for item in listing.items if item.row["label"] == 0]
     if not items:
         raise ValueError(f"{place} holds no real clip; DF40's fakes need theirs")
-    others = len(listing.items) - len(items)
-    note = [f"{others:,} fakes of the real source itself are left out."] if others else []
-    return replace(listing, items=items, notes=[*listing.notes, *note])
+    others = len(listing.items) - len(items) + listing.passed_over
+    note = [f"{others:,} other files of the real source, its own fakes among them, are left out."] if others else []
+    return replace(listing, items=items, notes=[*listing.notes, *note], passed_over=others)
 
 
 def _regrouped(real: Listing, said: set[tuple[str, str]]) -> Listing:
@@ -142,5 +142,6 @@ def _joined(fakes: Listing, real: Listing) -> Listing:
         notes=notes,
         refusals=[*fakes.refusals, *((f"reals/{name}", why) for name, why in real.refusals)],
         unlisted=[*fakes.unlisted, *(f"reals/{name}" for name in real.unlisted)],
+        passed_over=fakes.passed_over + real.passed_over,
         lists={f"reals/{name}": digest for name, digest in real.lists.items()},
     )

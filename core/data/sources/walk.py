@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ def walk(root: Path) -> Tree:
                 name = f"{folder}{entry.name}"
                 if entry.name[0] == "." or entry.name in LITTER:
                     hidden += 1
-                elif not entry.name.isprintable():
+                elif not _plain(entry.name):
                     skipped.append((ascii(name)[1:-1], "Its name holds control or undecodable characters; rename it."))
                 elif entry.is_symlink():
                     fault = _fault_of_link(root, name)
@@ -56,6 +57,11 @@ def walk(root: Path) -> Tree:
         if len(files) > MOST_FILES:
             raise ValueError(f"{root} holds more than {MOST_FILES:,} files; name a smaller folder")
     return Tree(root, sorted(files), sorted(skipped), hidden)
+
+
+def _plain(name: str) -> bool:
+    """Whether a name can stand in a UTF-8 list: no control characters, no bytes that were not text."""
+    return name.isprintable() or all(unicodedata.category(letter) not in ("Cc", "Cs") for letter in name)
 
 
 def _fault_of_link(root: Path, name: str) -> str:

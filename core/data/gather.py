@@ -1,203 +1,124 @@
-"""Raw pictures and clips to square crops: every file ends in the report, kept or with the reason why not."""
+"""Raw pictures and clips to square crops, in parallel: every file ends in the report, kept or with the reason why not."""
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
-from collections import Counter
+import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from PIL import Image
 
-from core.artifacts.files import write_bytes, write_text
-from core.data.faces import crop_face, find_faces
-from core.data.manifest import Manifest
+from core.data.face_types import face_detectors
+from core.data.faces import find_faces  # noqa: F401 - the registry is filled by it
+from core.data.outcome import JOURNAL, Outcome, read_journal, summary, why, write_report
+from core.data.pool import Died, unordered, usable_cores
+from core.data.sources.base import SourceItem
 from core.data.spec import PrepareSpec
-from core.data.tables import csv_text
-from core.media.decode import decode
-from core.media.types import Media, MediaRejected
+from core.data.take_in import subjects_of, take_in, thresholds
 from core.progress import Reporter
 
-SIDE = 256
-LABELS = {"real": 0, "fake": 1}
-JOURNAL = "journal.jsonl"
+FILES_A_WORKER = 8
+"""A worker takes seconds to start: for fewer files than this it does not pay."""
+
+__all__ = ["FILES_A_WORKER", "gather", "summary", "thresholds", "workers_for"]
 
 
-@dataclass(frozen=True)
-class Source:
-    """One file to take in. row: the manifest columns that its crops inherit."""
+def gather(items: list[SourceItem], spec: PrepareSpec, folder: Path, report: Reporter) -> pd.DataFrame:
+    """Take in every file below `folder`; files done by an interrupted run are not done again.
 
-    file: Path
-    name: str
-    row: dict[str, Any]
-
-
-@dataclass
-class Outcome:
-    """What became of one file. outcome: kept, refused, no_face or too_small; code and sentence say why not;
-    crops: (path below the data set, time in seconds) of what was kept; other_faces: seen but not the largest."""
-
-    name: str
-    outcome: str
-    code: str = ""
-    sentence: str = ""
-    crops: list[tuple[str, float]] = field(default_factory=list)
-    other_faces: int = 0
-
-
-def folder_sources(root: Path, group_by: str) -> list[Source]:
-    """All files below real/ and fake/ (any case), sorted. Raises ValueError when one of the two is missing.
-
-    group_by `file`: files of one stem are one group, so that a fake named like its original stays with it;
-    `folder`: the files of one folder are. dataset: first folder below the label's, else the root's name."""
-    sources = []
-    found = {path.name.lower(): path for path in sorted(root.iterdir()) if path.is_dir()}
-    missing = [word for word in LABELS if word not in found]
-    if missing:
-        raise ValueError(f"{root} has no folder {' and no folder '.join(missing)}; put the files below real/ and fake/")
-    for word, label in LABELS.items():
-        for file in sorted(path for path in found[word].rglob("*") if path.is_file() and path.name[0] != "."):
-            inner = file.relative_to(found[word])
-            nested = len(inner.parts) > 1
-            row = {
-                "label": label,
-                "dataset": inner.parts[0] if nested else root.name,
-                "group": str(inner.parent) if group_by == "folder" and nested else inner.stem,
-                "method": "none" if not label else inner.parts[0] if nested else "unknown",
-                "video": "",
-            }
-            sources.append(Source(file, file.relative_to(root).as_posix(), row))
-    if not sources:
-        raise ValueError(f"{root} has empty folders real/ and fake/; put pictures or clips into them")
-    return sources
-
-
-def manifest_sources(manifest: Manifest) -> list[Source]:
-    """The rows of a manifest whose files are raw media."""
-    rows = manifest.frame.drop(columns=["sample_id"]).to_dict("records")
-    return [Source(manifest.file(row["path"]), str(row["path"]), {str(k): v for k, v in row.items()}) for row in rows]
-
-
-def gather(sources: list[Source], spec: PrepareSpec, folder: Path, report: Reporter) -> pd.DataFrame:
-    """Take in every source below `folder`; files done by an interrupted run are not done again.
-
-    Returns manifest rows. Writes report.csv. Raises ValueError when nothing at all could be kept; Cancelled."""
-    done = _journal(folder)
+    Returns manifest rows in the order of the files, the same for any number of workers. Writes report.csv. Raises
+    ValueError when nothing at all could be kept, or the spec asks the impossible; RuntimeError when the detector
+    cannot run; Cancelled, with no process left behind."""
+    _check(items, spec)
+    done = read_journal(folder)
+    todo = [item for item in items if item.name not in done]
+    pace = _Pace(len(items), len(items) - len(todo))
+    work = partial(take_in, spec=spec, folder=folder)
+    modules = ("torch", face_detectors.get(spec.detector).find.__module__) if spec.detect_faces else ()
+    if todo:
+        report.progress(pace.share, pace.said(todo[0].name))
     with open(folder / JOURNAL, "a", encoding="utf-8") as journal:
-        for number, source in enumerate(sources):
-            report.progress(number / len(sources), f"file {number + 1} of {len(sources)}: {source.name}")
-            if source.name in done:
-                continue
-            done[source.name] = outcome = take_in(source, spec, folder)
-            journal.write(json.dumps(asdict(outcome)) + "\n")
+        results = unordered(
+            work,
+            todo,
+            workers_for(spec, len(todo)),
+            modules=modules,
+            tick=lambda: report.progress(pace.share, pace.said()),
+        )
+        for index, result in results:
+            outcome = _outcome(todo[index], result)
+            done[outcome.name] = outcome
+            journal.write(outcome.line())
             journal.flush()
-    outcomes = [done[source.name] for source in sources]
-    write_text(folder / "report.csv", csv_text(_report_table(outcomes)))
-    rows = [row for source in sources for row in _rows(source, done[source.name])]
+            pace.done += 1
+            report.progress(pace.share, pace.said(outcome.name))
+    outcomes = [done[item.name] for item in items]
+    write_report(folder, outcomes)
+    rows = [row for item, outcome in zip(items, outcomes, strict=True) for row in _rows(item, outcome)]
     if not rows:
-        raise ValueError(f"none of {len(sources)} files gave a picture: {_why(outcomes)}")
+        raise ValueError(f"none of {len(items)} files gave a picture: {why(outcomes)}")
     return pd.DataFrame(rows)
 
 
-def take_in(source: Source, spec: PrepareSpec, folder: Path) -> Outcome:
-    """Decode one file and save its crops as PNG of SIDE x SIDE."""
-    try:
-        media = decode(source.file, max_frames=spec.max_faces)
-    except MediaRejected as refusal:
-        return Outcome(source.name, "refused", refusal.code, refusal.sentence)
-    outcome = Outcome(source.name, "kept")
-    largest = 0.0
-    for index, rgb, time in _spaced(media, spec.every_seconds):
-        crop, seen, others = _crop(rgb, spec)
-        largest, outcome.other_faces = max(largest, seen), outcome.other_faces + others
-        if crop is not None:
-            path = f"pictures/{hashlib.sha256(source.name.encode()).hexdigest()[:20]}_{index:04d}.png"
-            write_bytes(folder / path, _png(crop))
-            outcome.crops.append((path, round(time, 3)))
-    if not outcome.crops and largest > 0:
-        outcome.outcome, outcome.code = "too_small", "too_small"
-        outcome.sentence = f"The largest face has {largest:.0f} pixels; at least {spec.min_face_px} are asked for."
-    elif not outcome.crops:
-        outcome.outcome, outcome.code, outcome.sentence = "no_face", "no_face", "No face was found."
-    return outcome
+def workers_for(spec: PrepareSpec, files: int) -> int:
+    """Processes for so many files: as asked, else one a core where that pays."""
+    return max(min(spec.workers or min(usable_cores(), files // FILES_A_WORKER), files), 1)
 
 
-def _spaced(media: Media, every: float) -> Iterator[tuple[int, np.ndarray, float]]:
-    """Frames at least `every` seconds apart: (running number, rgb, time)."""
-    last, number = -np.inf, 0
-    for frame in media.frames:
-        if media.kind == "image" or frame.time >= last + every - 1e-6:
-            yield number, frame.rgb, frame.time
-            last, number = frame.time, number + 1
-
-
-def _crop(rgb: np.ndarray, spec: PrepareSpec) -> tuple[np.ndarray | None, float, int]:
-    """The crop or None, the longer side of the largest face in pixels, how many other faces there are.
-
-    Only the largest face is kept: a label speaks of the person the file was collected for."""
+def _check(items: list[SourceItem], spec: PrepareSpec) -> None:
+    """What would otherwise fail file by file. Raises ValueError, RuntimeError."""
+    for item in items:
+        subjects_of(item)
     if not spec.detect_faces:
-        return crop_face(rgb, (0, 0, rgb.shape[1], rgb.shape[0]), 1.0, SIDE), float(max(rgb.shape[:2])), 0
-    found = find_faces(rgb, spec.detector, min_px=min(24, spec.min_face_px))
-    if not found:
-        return None, 0.0, 0
-    size = float(max(found[0].box[2:]))
-    if size < spec.min_face_px:
-        return None, size, len(found) - 1
-    return crop_face(rgb, found[0].box, spec.crop_scale, SIDE), size, len(found) - 1
+        return
+    detector = face_detectors.get(spec.detector)
+    problem = detector.ready()
+    if problem:
+        raise RuntimeError(problem)
+    if spec.aligned and not detector.landmarks:
+        able = ", ".join(one.name for one in face_detectors if one.landmarks)
+        raise ValueError(
+            f"the face detector {spec.detector} gives no landmarks to align by; use {able}, or no alignment"
+        )
 
 
-def _png(rgb: np.ndarray) -> bytes:
-    stream = io.BytesIO()
-    Image.fromarray(rgb).save(stream, "PNG")
-    return stream.getvalue()
+def _outcome(item: SourceItem, result: Any) -> Outcome:
+    if not isinstance(result, Died):
+        return result
+    sentence = f"The process that worked on the file was ended (exit {result.code}), most likely for memory."
+    return Outcome(item.name, "refused", "worker_died", sentence)
 
 
-def _journal(folder: Path) -> dict[str, Outcome]:
-    """Outcomes of an interrupted run; a torn last line is work to do again."""
-    done: dict[str, Outcome] = {}
-    path = folder / JOURNAL
-    if not path.is_file():
-        return done
-    text = path.read_text(encoding="utf-8")
-    whole = text[: text.rfind("\n") + 1]
-    if whole != text:
-        write_text(path, whole)
-    for line in whole.splitlines():
-        fields = json.loads(line)
-        fields["crops"] = [(path_, time) for path_, time in fields["crops"]]
-        done[fields["name"]] = Outcome(**fields)
-    return done
+def _rows(item: SourceItem, outcome: Outcome) -> Iterator[dict[str, Any]]:
+    """Manifest rows: what the source said of the file, then what was measured on each crop."""
+    for crop in outcome.crops:
+        measured = {**crop.columns(), "source": item.name, "sha256": outcome.sha256, "audio": outcome.audio}
+        clip = item.name if outcome.kind == "video" else ""
+        yield {**item.row, **measured, "video": item.row.get("video") or clip}
 
 
-def _rows(source: Source, outcome: Outcome) -> Iterator[dict[str, Any]]:
-    for path, time in outcome.crops:
-        yield {**source.row, "path": path, "source": source.name, "time": time}
+class _Pace:
+    """How far, how fast, how much longer: what a person who waits wants to know."""
+
+    def __init__(self, total: int, done: int) -> None:
+        self.total, self.done, self.before, self.start = total, done, done, time.monotonic()
+
+    @property
+    def share(self) -> float:
+        return self.done / self.total if self.total else 1.0
+
+    def said(self, name: str = "") -> str:
+        text = f"{self.done} of {self.total} files"
+        spent, new = time.monotonic() - self.start, self.done - self.before
+        if new and spent > 2:
+            left = (self.total - self.done) * spent / new
+            text += f", {new / spent:.1f} files/s, {_duration(left)} left"
+        return f"{text}: {name}" if name else text
 
 
-def _report_table(outcomes: list[Outcome]) -> pd.DataFrame:
-    columns = ["file", "outcome", "code", "sentence", "crops", "other_faces"]
-    rows = [(o.name, o.outcome, o.code, o.sentence, len(o.crops), o.other_faces) for o in outcomes]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def _why(outcomes: list[Outcome]) -> str:
-    counts = Counter(f"{outcome.code}: {outcome.sentence}" for outcome in outcomes)
-    return "; ".join(f"{n} x {reason}" for reason, n in counts.most_common(3))
-
-
-def summary(folder: Path) -> dict[str, Any]:
-    """What report.csv says, for the card: files by outcome and the first 20 that were not kept."""
-    outcomes = list(_journal(folder).values())
-    lost = [{"file": o.name, "outcome": o.outcome, "sentence": o.sentence} for o in outcomes if o.outcome != "kept"]
-    return {
-        "files": dict(Counter(outcome.outcome for outcome in outcomes)),
-        "crops": sum(len(outcome.crops) for outcome in outcomes),
-        "other_faces": sum(outcome.other_faces for outcome in outcomes),
-        "not_kept": lost[:20],
-    }
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -48,10 +48,35 @@ class PrepareSpec(Spec):
     )
     reals: str = Field("", description="DF40: folder of the real source its fakes come from (FF++ or Celeb-DF layout).")
     media: str = Field("", description="Road work: folder of the pictures; empty: beside the list.")
-    every_seconds: float = Field(0.5, gt=0, le=60, description="Clips: one frame every so many seconds.")
-    max_faces: int = Field(50, ge=1, le=1000, description="Clips: most crops kept from one clip.")
+    frames: str = Field(
+        "even",
+        pattern="^(even|nth|seconds)$",
+        description="Clips: frames spread evenly over the whole clip (near keyframes where it is long), every n-th "
+        "frame from the first on, or one every so many seconds.",
+    )
+    every_seconds: float = Field(
+        0.5, gt=0, le=60, description="Clips: distance of frames for `seconds`, least distance for `even`."
+    )
+    every_frames: int = Field(10, ge=1, le=10_000, description="Clips: n of `nth`.")
+    max_faces: int = Field(50, ge=1, le=1000, description="Clips: most frames taken from one clip.")
+    people: str = Field(
+        "largest",
+        pattern="^(largest|all|frontmost)$",
+        description="largest: who fills most of the clip; all: also bystanders, in real clips only, since the label of "
+        "a fake speaks of its subject (a manifest column `subject` can name other tracks); frontmost: the largest "
+        "face of each frame, for clips with cuts.",
+    )
     min_face_px: int = Field(80, ge=16, le=1024, description="Smaller faces are left out and counted.")
     crop_scale: float = Field(1.3, ge=1.0, le=3.0, description="Face box enlargement before the square crop.")
+    aligned: bool = Field(False, description="Turn and scale faces so that eyes, nose and mouth lie at fixed places.")
+    min_sharpness: float = Field(
+        0.0, ge=0, le=10_000, description="Blurred faces are left out (variance of the Laplacian; 40 is soft, 0: off)."
+    )
+    max_yaw: float = Field(90.0, ge=0, le=90, description="Heads turned further are left out, degrees; 90: off.")
+    min_brightness: float = Field(0.0, ge=0, le=255, description="Darker faces are left out, mean grey; 0: off.")
+    max_brightness: float = Field(255.0, ge=0, le=255, description="Brighter faces are left out; 255: off.")
+    keep_sound: bool = Field(True, description="Clips: keep the sound as WAV, 16 kHz mono, beside the crops.")
+    workers: int = Field(0, ge=0, le=256, description="Processes at work; 0: one a core, one in all for a few files.")
     demo_identities: int = Field(150, ge=8, le=5000, description="`demo` only: people drawn.")
     demo_size: int = Field(256, ge=64, le=512, description="`demo` only: side of a portrait, pixels.")
     detector: str = Field("mtcnn", description="Face detector.", json_schema_extra=choose("face_detector"))

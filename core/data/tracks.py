@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -38,6 +37,11 @@ class Track:
         """Median longer side of the boxes, pixels."""
         return float(np.median([max(box[2:]) for box in self.boxes]))
 
+    @property
+    def prominence(self) -> float:
+        """Sum of the boxes' areas: who fills most of the clip."""
+        return sum(found.area for found in self.detections)
+
     def _add(self, frame: int, time: float, found: FaceDetection) -> None:
         self.frames.append(frame)
         self.times.append(time)
@@ -54,28 +58,53 @@ def iou(a: tuple[float, float, float, float], b: tuple[float, float, float, floa
     return shared / (a[2] * a[3] + b[2] * b[3] - shared)
 
 
-def link_tracks(detections: list[list[FaceDetection]], times: list[float]) -> list[Track]:
-    """Tracks of a clip, longest seen first (then largest). One list of detections a frame, times ascending (s).
+class Tracker:
+    """Links detections frame by frame, as they come; a track is not changed by what comes later.
 
-    A detection continues the track whose last box it overlaps or lies near to: cost is (1 - IoU) + distance of the
-    centres over the mean longer side. The reach grows with the gap in time, since sampled frames lie up to a second
-    apart; a track that was lost for longer than 3 s is closed. The order of detections within a frame is without
+    A track stays open for 3 s, and always until the next frame: in a sparsely sampled clip place and size are all that
+    tells people apart."""
+
+    def __init__(self) -> None:
+        self.tracks: list[Track] = []
+        self._frame = -1
+        self._before = 0.0
+
+    def add(self, time: float, found: list[FaceDetection]) -> list[Track]:
+        """The track of each detection of the next frame, in the order given; that order is without effect.
+
+        Raises ValueError when times run backwards."""
+        if self._frame >= 0 and time < self._before:
+            raise ValueError("times must ascend")
+        self._frame, self._before = self._frame + 1, time
+        order = sorted(range(len(found)), key=lambda n: (found[n].box, found[n].score))
+        live = [
+            track
+            for track in self.tracks
+            if time - track.times[-1] <= _MEMORY_SECONDS or track.frames[-1] == self._frame - 1
+        ]
+        taken = _assign(live, [found[n] for n in order], time)
+        placed: dict[int, Track] = {}
+        for place, n in enumerate(order):
+            if place in taken:
+                taken[place]._add(self._frame, time, found[n])
+                placed[n] = taken[place]
+            else:
+                placed[n] = Track([self._frame], [time], [found[n]])
+                self.tracks.append(placed[n])
+        return [placed[n] for n in range(len(found))]
+
+
+def link_tracks(detections: list[list[FaceDetection]], times: list[float]) -> list[Track]:
+    """Tracks of a clip, longest seen first, then largest.
+
+    detections: one list a frame; times: seconds of the frames, ascending. The order within a frame is without
     effect. Raises ValueError when the lists differ in length or times run backwards."""
     if len(detections) != len(times):
         raise ValueError(f"{len(detections)} frames of detections but {len(times)} times")
-    if any(b < a for a, b in itertools.pairwise(times)):
-        raise ValueError("times must ascend")
-    tracks: list[Track] = []
-    for frame, (found, time) in enumerate(zip(detections, times, strict=True)):
-        found = sorted(found, key=lambda one: (one.box, one.score))
-        live = [track for track in tracks if time - track.times[-1] <= _MEMORY_SECONDS]
-        taken = _assign(live, found, time)
-        for index, one in enumerate(found):
-            if index in taken:
-                taken[index]._add(frame, time, one)
-            else:
-                tracks.append(Track([frame], [time], [one]))
-    return sorted(tracks, key=lambda track: (-len(track.frames), -track.size, track.frames[0], track.boxes[0]))
+    tracker = Tracker()
+    for found, time in zip(detections, times, strict=True):
+        tracker.add(time, found)
+    return sorted(tracker.tracks, key=lambda track: (-len(track.frames), -track.size, track.frames[0], track.boxes[0]))
 
 
 def _assign(live: list[Track], found: list[FaceDetection], time: float) -> dict[int, Track]:
@@ -95,6 +124,6 @@ def _cost(track: Track, found: FaceDetection, time: float) -> float:
         return _FAR
     distance = float(np.hypot(*np.subtract(last.centre, found.centre))) / ((a + b) / 2)
     gap = time - track.times[-1]
-    if distance > _REACH + _REACH_PER_SECOND * gap:
+    if distance > _REACH + _REACH_PER_SECOND * min(gap, _MEMORY_SECONDS):
         return _FAR
     return 1.0 - iou(last.box, found.box) + distance

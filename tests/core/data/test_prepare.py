@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from core.artifacts.workspace import Workspace
-from core.data import gather
+from core.data import gather, take_in
 from core.data.face_types import FaceDetection
 from core.data.manifest import ManifestError, open_dataset
 from core.data.prepare import dataset_name, prepare
@@ -73,7 +73,7 @@ def test_clips_become_spaced_frames_of_one_group(workspace, tmp_path):
     prepare(PrepareSpec(path=str(root), every_seconds=0.5, max_faces=50), workspace, Silent())
     frame = open_dataset("clips", workspace).frame
     assert frame.groupby("source").size().to_dict() == {"real/p3.mp4": 4, "fake/p3.mp4": 4}
-    assert frame.loc[frame["label"] == 0, "time"].tolist() == [0.0, 0.5, 1.0, 1.5]
+    assert frame.loc[frame["label"] == 0, "time"].tolist() == [0.25, 0.75, 1.25, 1.75]
     assert set(frame["group"]) == {"p3"}
     prepare(PrepareSpec(path=str(root), name="few", every_seconds=0.1, max_faces=3), workspace, Silent())
     assert open_dataset("few", workspace).frame.groupby("source").size().max() == 3
@@ -92,7 +92,7 @@ def test_cancelled_work_is_resumed(workspace, media, monkeypatch):
     assert not (workspace.datasets / "set").exists()
     taken = []
     original = gather.take_in
-    monkeypatch.setattr(gather, "take_in", lambda s, *rest: (taken.append(s.name), original(s, *rest))[1])
+    monkeypatch.setattr(gather, "take_in", lambda s, **rest: (taken.append(s.name), original(s, **rest))[1])
     folder = prepare(spec, workspace, Silent())
     assert len(taken) == 2
     assert len(open_dataset("set", workspace)) == 4
@@ -116,7 +116,7 @@ def test_faces_are_cropped_counted_and_missed_by_name(workspace, media, monkeypa
         assert detector == "mtcnn"
         return [FaceDetection((10.0, 10.0, s, s), 0.9, None) for s in sizes[rgb.shape[:2]]]
 
-    monkeypatch.setattr(gather, "find_faces", fake_faces)
+    monkeypatch.setattr(take_in, "find_faces", fake_faces)
     folder = prepare(PrepareSpec(path=str(media), detect_faces=True), workspace, Silent())
     report = pd.read_csv(folder / "report.csv", keep_default_na=False).set_index("file")
     assert report["outcome"].to_dict() == {
@@ -131,7 +131,7 @@ def test_faces_are_cropped_counted_and_missed_by_name(workspace, media, monkeypa
 
 
 def test_nothing_kept_says_why(workspace, media, monkeypatch):
-    monkeypatch.setattr(gather, "find_faces", lambda *_, **__: [])
+    monkeypatch.setattr(take_in, "find_faces", lambda *_, **__: [])
     with pytest.raises(ValueError, match=r"none of 5 files gave a picture: 4 x no_face"):
         prepare(PrepareSpec(path=str(media), detect_faces=True), workspace, Silent())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 import altair as alt
+import numpy as np
 import pandas as pd
 
 from app.theme import QUIET, SERIES, VERDICT_COLOURS
@@ -101,4 +102,36 @@ def counts(rows: pd.DataFrame, category: str, colour: str, n: str = "items") -> 
             tooltip=[f"{category}:N", f"{colour}:N", f"{n}:Q"],
         )
         .properties(height=alt.Step(26))
+    )
+
+
+def spread(rows: pd.DataFrame, column: str, title: str, bins: int = 40) -> alt.Chart:
+    """How a number is spread over real and fake: the share of each label's items in each of `bins` equal ranges.
+
+    rows: columns `column` and `label` (1 = fake); missing numbers are left out."""
+    known = rows[[column, "label"]].dropna()
+    low, high = float(known[column].min()), float(known[column].max())
+    edges = np.linspace(low, high if high > low else low + 1.0, bins + 1)
+    parts = []
+    for label, word in ((0, "real"), (1, "fake")):
+        values = known.loc[known["label"] == label, column].to_numpy(float)
+        if len(values):
+            share = np.histogram(values, edges)[0] / len(values)
+            parts += [(word, edges[i], share[i]) for i in range(bins)] + [(word, edges[-1], share[-1])]
+    frame = pd.DataFrame(parts, columns=["label", "value", "share"])
+    colour = alt.Scale(domain=["real", "fake"], range=[VERDICT_COLOURS["real"], VERDICT_COLOURS["fake"]])
+    return (
+        alt.Chart(frame)
+        .mark_area(interpolate="step-after", opacity=0.35, line={"strokeWidth": 1.5})
+        .encode(
+            x=alt.X("value:Q", title=title, scale=alt.Scale(nice=False, zero=False)),
+            y=alt.Y("share:Q", title="share of the label", stack=None, axis=alt.Axis(format="%")),
+            color=alt.Color("label:N", title=None, scale=colour, legend=alt.Legend(orient="bottom")),
+            tooltip=[
+                "label:N",
+                alt.Tooltip("value:Q", title="from", format=".4g"),
+                alt.Tooltip("share:Q", format=".1%"),
+            ],
+        )
+        .properties(height=320)
     )

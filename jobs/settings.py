@@ -57,7 +57,8 @@ class Settings(Spec):
 
     def readable_roots(self) -> list[Path]:
         """The folders below which the browser may name data, `incoming` of the workspace first."""
-        named = [Path(text).expanduser().resolve() for text in self.data_roots.split(os.pathsep) if text.strip()]
+        texts = [text.strip() for text in self.data_roots.split(os.pathsep)]
+        named = [Path(text).expanduser().resolve() for text in texts if text]
         return list(dict.fromkeys([self.workspace.incoming, *named]))
 
     @property

@@ -28,9 +28,11 @@ def render() -> None:
     )
     recipe = recipes.get(name)
     about(recipe)
+    dataset = {"dataset": st.query_params["dataset"]} if st.query_params.get("dataset") else {}
     spec = forms.spec_form(
         TrainSpec, workbench, key=f"train.{name}", submit="Start training", given={"recipe": name},
-        values={"weights": recipe.weights}, front=("dataset", "name", "weights", "epochs"), placeholder="the recipe's",
+        values={"weights": recipe.weights} | dataset, front=("dataset", "name", "weights", "epochs"),
+        placeholder="the recipe's",
     )  # fmt: skip
     if spec is not None:
         navigation.go_to("jobs", job=workbench.submit("train", spec))

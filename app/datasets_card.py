@@ -1,0 +1,124 @@
+"""The card of a data set: what it holds now, what that makes impossible, and what to beware of."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from app import cards, charts, navigation, widgets
+from app.datasets_table import QUALITIES, DatasetTable
+from core.data.card import dataset_card
+from core.data.splits import SPLITS
+from core.data.tables import csv_text
+from jobs.views import ArtifactView
+
+MOST_BARS = 12
+
+
+def show(item: ArtifactView, table: DatasetTable) -> None:
+    """Counts, warnings and charts of the rows in use, and the way on to training."""
+    kept = table.kept
+    if kept.empty:
+        widgets.empty("Every picture is excluded", "Take some back in under Exclusions.")
+        return
+    summary = dataset_card(kept)
+    if summary.get("warnings"):
+        widgets.notice(summary["warnings"])
+    tiles = (("items", "items in use"), ("real", "real"), ("fake", "fake"), ("groups", "independent groups"))
+    for column, (key, label) in zip(st.columns(4), tiles, strict=True):
+        column.metric(label, f"{summary.get(key, 0):,}")
+    if summary.get("ceiling"):
+        st.caption(widgets.plain_markdown(summary["ceiling"]))
+    onward(item, table)
+    counts(kept)
+    qualities(table)
+    with st.expander("Place, fingerprint and how it was made"):
+        made(item, table)
+
+
+def onward(item: ArtifactView, table: DatasetTable) -> None:
+    """To the Train page with this data set chosen; the manifest as CSV."""
+    with st.container(horizontal=True):
+        if st.button("Train on this data set", icon=":material/arrow_forward:", type="primary"):
+            navigation.go_to("train", dataset=item.name)
+        st.download_button(
+            "Manifest as CSV", lambda: csv_text(table.kept), f"{item.name}.csv", "text/csv", icon=":material/download:",
+            help="The rows in use; cells that a spreadsheet would run are quoted.", on_click="ignore",
+        )  # fmt: skip
+
+
+def counts(kept: pd.DataFrame) -> None:
+    """Bars of items by label over splits, source sets, methods, identities."""
+    splits = [name for name in SPLITS if (kept["split"] == name).any()]
+    charts_of = [
+        ("Splits", "No group is in two of them; read off whether each has enough of both labels.",
+         by_label(kept, "split", "split", splits)),
+        ("Source sets", "A source with one label only can be recognised instead of the forgery.",
+         by_label(kept, "dataset", "source set")),
+        ("How the fakes were made", "A method with few items is hardly learnt and hardly measured.",
+         by_label(kept[kept["label"] == 1], "method", "method")),
+        ("People", "Someone with many items weighs much; each stands in one split only.",
+         by_label(kept, "identity", "person")),
+    ]  # fmt: skip
+    drawn = [entry for entry in charts_of if len(entry[2])]
+    with st.container(key="halves"):
+        for start in range(0, len(drawn), 2):
+            for column, (title, read, rows) in zip(st.columns(2, gap="large"), drawn[start : start + 2], strict=False):
+                with column:
+                    st.subheader(title, anchor=False)
+                    st.altair_chart(charts.counts(rows, str(rows.columns[0]), "label"))
+                    st.caption(read + more(rows))
+
+
+def more(rows: pd.DataFrame) -> str:
+    """How many bars were left out."""
+    left = rows.attrs.get("left", 0)
+    return f" The {MOST_BARS} largest; {left:,} more are in the manifest." if left else ""
+
+
+def by_label(kept: pd.DataFrame, column: str, title: str, order: list[str] | None = None) -> pd.DataFrame:
+    """Rows (title, label, items) for a chart, largest first, at most MOST_BARS categories."""
+    named = kept[kept[column].astype(str) != ""]
+    order = order or [str(name) for name in named[column].value_counts().index]
+    table = pd.crosstab(named[column].astype(str), named["label"])
+    rows = [
+        (name, word, int(table.at[name, label]) if label in table.columns else 0)
+        for name in order[:MOST_BARS]
+        for label, word in ((0, "real"), (1, "fake"))
+    ]
+    result = pd.DataFrame([row for row in rows if row[2]], columns=[title, "label", "items"])
+    result.attrs["left"] = max(0, len(order) - MOST_BARS)
+    return result
+
+
+def qualities(table: DatasetTable) -> None:
+    """How measured quality is spread over the two labels."""
+    names = [name for name in table.qualities if name not in ("time", "track")]
+    if not names:
+        return
+    st.subheader("Quality", anchor=False)
+    name = st.segmented_control("Measure", names, default=names[0], format_func=lambda n: QUALITIES[n], required=True)
+    st.altair_chart(charts.spread(table.kept, name, QUALITIES[name]))
+    st.caption(
+        "Two curves that lie apart are a shortcut: a detector can tell the labels by this number alone. Sort or cut "
+        "by it under Pictures."
+    )
+
+
+def made(item: ArtifactView, table: DatasetTable) -> None:
+    """Folder, root, fingerprints, the spec it was prepared by."""
+    card = table.card
+    facts = {
+        "Folder": item.path,
+        "Pictures below": table.root,
+        "Made": widgets.when(item.created_at),
+        "By job": item.job_id or "–",
+        "Fingerprint now": table.fingerprint,
+        "When prepared": card.get("fingerprint", "–"),
+        "Excluded": f"{len(table.out):,} of {len(table.frame):,}",
+        "Columns": ", ".join(table.frame.columns),
+    }
+    st.html(cards.facts(facts))
+    if spec := card.get("spec"):
+        st.caption("Prepared by these options")
+        st.html(cards.facts({name.replace("_", " "): widgets.figure(value) for name, value in spec.items() if value}))

@@ -1,0 +1,151 @@
+"""Rows that a person took out of a data set: an append-only log beside the manifest, with reasons, undoable.
+
+Nothing is deleted. `exclusions.jsonl` holds one JSON document a line; what is excluded now is the log read from top to
+bottom. `open_dataset` leaves these rows out, so the fingerprint changes and nothing fitted before can pass for new."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow.parquet
+
+LOG = "exclusions.jsonl"
+MOST_REASON = 500
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """Why a row is out: the reason, who said so, and when (ISO 8601, UTC)."""
+
+    reason: str
+    author: str
+    at: str
+
+
+@dataclass(frozen=True)
+class Act:
+    """One line of the log. `undo` turns round the last act that is not undone yet; it names no rows of its own."""
+
+    action: Literal["exclude", "restore", "undo"]
+    sample_ids: tuple[str, ...]
+    reason: str
+    author: str
+    at: str
+
+
+def exclude(folder: Path, sample_ids: Iterable[str], reason: str, author: str, *, at: datetime | None = None) -> int:
+    """Take rows out; returns how many were in before. Rows that are out already keep their first reason.
+
+    Raises ValueError without a reason or for a sample_id that the manifest does not hold."""
+    reason = " ".join(reason.split())
+    if not 0 < len(reason) <= MOST_REASON:
+        raise ValueError(f"an exclusion needs a reason of 1 to {MOST_REASON} characters")
+    out = excluded(folder)
+    ids = [name for name in _known(folder, sample_ids) if name not in out]
+    if ids:
+        _append(folder, Act("exclude", tuple(ids), reason, author, _time(at)))
+    return len(ids)
+
+
+def restore(
+    folder: Path, sample_ids: Iterable[str], author: str, reason: str = "", *, at: datetime | None = None
+) -> int:
+    """Take rows back in; returns how many were out before. Raises ValueError for an unknown sample_id."""
+    out = excluded(folder)
+    ids = [name for name in _known(folder, sample_ids) if name in out]
+    if ids:
+        _append(folder, Act("restore", tuple(ids), " ".join(reason.split())[:MOST_REASON], author, _time(at)))
+    return len(ids)
+
+
+def undo_last(folder: Path, author: str = "", *, at: datetime | None = None) -> Act | None:
+    """Turn round the last act that still stands and return it; None when there is none. The log keeps both."""
+    standing = _standing(history(folder))
+    if not standing:
+        return None
+    _append(folder, Act("undo", (), "", author, _time(at)))
+    return standing[-1]
+
+
+def excluded(folder: Path) -> dict[str, Exclusion]:
+    """sample_id -> why it is out now."""
+    out: dict[str, Exclusion] = {}
+    for act in _standing(history(folder)):
+        for name in act.sample_ids:
+            if act.action == "exclude":
+                out[name] = Exclusion(act.reason, act.author, act.at)
+            else:
+                out.pop(name, None)
+    return out
+
+
+def history(folder: Path) -> list[Act]:
+    """Every act, oldest first. A last line that a power cut tore is no act. Raises ValueError for any other fault."""
+    path = folder / LOG
+    if not path.is_file():
+        return []
+    text = path.read_text(encoding="utf-8")
+    acts = []
+    for number, line in enumerate(text[: text.rfind("\n") + 1].splitlines(), 1):
+        try:
+            document = json.loads(line)
+            act = Act(**{**document, "sample_ids": tuple(map(str, document["sample_ids"]))})
+        except (ValueError, TypeError, KeyError) as error:
+            raise ValueError(f"{path} line {number} is no exclusion ({error}); mend or remove that line") from error
+        if act.action not in ("exclude", "restore", "undo"):
+            raise ValueError(f"{path} line {number}: unknown action {act.action!r}; mend or remove that line")
+        acts.append(act)
+    return acts
+
+
+def exclusion_summary(folder: Path) -> dict[str, Any]:
+    """For the card: {"items": how many rows are out, "reasons": reason -> how many}."""
+    reasons = Counter(item.reason for item in excluded(folder).values())
+    return {"items": sum(reasons.values()), "reasons": dict(reasons.most_common())}
+
+
+def _standing(acts: list[Act]) -> list[Act]:
+    stack: list[Act] = []
+    for act in acts:
+        if act.action != "undo":
+            stack.append(act)
+        elif stack:
+            stack.pop()
+    return stack
+
+
+def _known(folder: Path, sample_ids: Iterable[str]) -> list[str]:
+    """The ids without repeats, in order. Raises ValueError naming the first that the manifest does not hold."""
+    ids = list(dict.fromkeys(str(name) for name in sample_ids))
+    there = set(pyarrow.parquet.read_table(folder / "manifest.parquet", columns=["sample_id"])["sample_id"].to_pylist())
+    strange = [name for name in ids if name not in there]
+    if strange:
+        raise ValueError(f"{folder.name} has no item {strange[0]!r} ({len(strange)} of {len(ids)} are unknown)")
+    return ids
+
+
+def _append(folder: Path, act: Act) -> None:
+    """One whole line at the end: O_APPEND keeps two writers apart, and a torn line before it is closed first."""
+    path = folder / LOG
+    torn = path.is_file() and path.stat().st_size > 0 and path.read_bytes()[-1:] != b"\n"
+    if torn:
+        text = path.read_bytes()
+        os.truncate(path, text.rfind(b"\n") + 1)
+    line = json.dumps(asdict(act), ensure_ascii=False) + "\n"
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        os.write(handle, line.encode())
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _time(at: datetime | None) -> str:
+    return (at or datetime.now(UTC)).isoformat(timespec="seconds")

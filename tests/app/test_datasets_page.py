@@ -1,0 +1,353 @@
+"""The page Datasets: card, pictures, exclusions, files, ways in; with a data set that has every column of faces."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import texts
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from app import datasets_live, datasets_table, datasets_ways, navigation
+from app.datasets_table import BOTH, OUT, DatasetTable, Filter
+from core.data.exclusions import exclude, excluded, history
+from core.data.manifest import open_dataset
+from jobs.client import Workbench
+from jobs.settings import Settings
+from tests.support.face_set import PEOPLE, face_set
+
+
+@pytest.fixture
+def folder(workbench: Workbench) -> Path:
+    return face_set(workbench)
+
+
+@pytest.fixture
+def table(workbench: Workbench, folder: Path) -> DatasetTable:
+    loaded = datasets_table.load(workbench.artifact("dataset", "clips"))
+    assert loaded is not None
+    return loaded
+
+
+def by_label(elements, label: str):
+    return next(item for item in elements if item.label == label)
+
+
+def button(test: AppTest, label: str):
+    return by_label(test.button, label)
+
+
+# ---- the card ------------------------------------------------------------------------------------------------------
+def test_the_card_counts_what_is_in_use(open_page, folder) -> None:
+    before = {item.label: item.value for item in open_page("datasets").metric}
+    assert before == {"items in use": "40", "real": "20", "fake": "20", "independent groups": "20"}
+    exclude(folder, ["id001", "id003"], "blurred", "me")
+    after = {item.label: item.value for item in open_page("datasets").metric}
+    assert (after["items in use"], after["fake"]) == ("38", "18")
+
+
+def test_the_card_says_what_prevalence_makes_impossible_and_what_to_beware_of(open_page, folder) -> None:
+    test = open_page("datasets")
+    said = texts(test)
+    assert "no filter can exit more than" in said
+    assert "cannot be certified" in said
+    assert len(test.get("vega_lite_chart")) == 5  # splits, source sets, methods, people, one quality
+
+
+def test_train_opens_with_the_data_set_chosen(open_page, folder, monkeypatch) -> None:
+    opened = []
+    monkeypatch.setattr(navigation, "go_to", lambda name, **query: opened.append((name, query)))
+    button(open_page("datasets", dataset="clips"), "Train on this data set").click().run()
+    assert opened == [("train", {"dataset": "clips"})]
+    assert by_label(open_page("train", dataset="clips").selectbox, "Dataset").value == "clips"
+
+
+def test_a_lost_manifest_is_said_and_not_a_trace(open_page, folder) -> None:
+    (folder / "manifest.parquet").unlink()
+    assert "manifest is gone" in texts(open_page("datasets"))
+
+
+# ---- filters -------------------------------------------------------------------------------------------------------
+def test_every_part_of_a_filter_narrows_by_its_own_column(table: DatasetTable) -> None:
+    frame = table.frame
+    cases = [
+        (Filter(split="train"), frame["split"] == "train"),
+        (Filter(label="fake"), frame["label"] == 1),
+        (Filter(methods=("FaceSwap",)), frame["method"] == "FaceSwap"),
+        (Filter(sources=("beta",)), frame["dataset"] == "beta"),
+        (Filter(text="PERSON-03"), frame["group"] == "person-03"),
+        (Filter(text="clip3.mp4 id006"), frame["sample_id"] == "id006"),
+        (Filter(quality="sharpness", low=70.0, high=80.0), frame["sharpness"].between(70, 80)),
+        (Filter(label="real", sources=("alpha",)), (frame["label"] == 0) & (frame["dataset"] == "alpha")),
+    ]
+    for wanted, expected in cases:
+        assert 0 < expected.sum() < len(frame)
+        assert list(table.chosen(wanted)["sample_id"]) == list(frame[expected]["sample_id"])
+    assert table.chosen(Filter(text=".*")).empty, "text is text, not a pattern"
+
+
+def test_sorting_is_stable_and_puts_what_was_not_measured_last(table: DatasetTable) -> None:
+    frame = table.frame.assign(sharpness=[np.nan, 5.0, 5.0, 1.0] * (PEOPLE // 2))
+    changed = DatasetTable(table.folder, table.root, frame, {})
+    up = changed.chosen(Filter(sort="sharpness"))["sharpness"].to_numpy()
+    down = changed.chosen(Filter(sort="sharpness", descending=True))["sharpness"].to_numpy()
+    assert np.array_equal(up, np.sort(up), equal_nan=True)
+    assert np.isnan(down[-PEOPLE // 2 :]).all()
+    assert list(changed.chosen(Filter(sort="sharpness"))["sample_id"])[:2] == ["id003", "id007"]
+
+
+def test_a_set_without_measures_offers_none(workbench, table: DatasetTable) -> None:
+    bare = DatasetTable(table.folder, table.root, table.frame.drop(columns=list(datasets_table.QUALITIES)), {})
+    assert bare.qualities == []
+    assert len(bare.chosen(Filter())) == 2 * PEOPLE
+
+
+# ---- pictures and exclusions ---------------------------------------------------------------------------------------
+def test_ticked_pictures_are_excluded_with_a_reason_and_the_fingerprint_changes(open_page, folder, workbench) -> None:
+    before = open_dataset("clips", workbench.workspace)
+    test = open_page("datasets", view="pictures")
+    assert len(test.image) == 24
+    ticks = [box for box in test.checkbox if (box.key or "").startswith("tick-")]
+    assert len(ticks) == 24
+    ticks[0].check()
+    ticks[2].check()
+    button(test, "Exclude").click().run()
+    assert "needs a reason" in texts(test)
+    assert excluded(folder) == {}
+    by_label(test.text_input, "Reason").input("two people in one crop")
+    by_label(test.text_input, "Author").input("Ada")
+    button(test, "Exclude").click().run()
+    assert not test.exception
+    out = excluded(folder)
+    assert set(out) == {"id000", "id002"}
+    assert {(item.reason, item.author) for item in out.values()} == {("two people in one crop", "Ada")}
+    after = open_dataset("clips", workbench.workspace)
+    assert len(after) == len(before) - 2
+    assert after.fingerprint() != before.fingerprint()
+    assert "2 pictures excluded" in str([item.value for item in test.success])
+    by_label(test.selectbox, "State").select(OUT).run()
+    assert "out: two people" in texts(test)
+    button(test, "Take back in").click().run()
+    assert "Tick at least one" in texts(test)
+
+
+def test_all_that_a_filter_shows_can_go_at_once(open_page, folder) -> None:
+    test = open_page("datasets", view="pictures")
+    by_label(test.selectbox, "Label").select("fake").run()
+    by_label(test.selectbox, "Sort by").select("sharpness").run()
+    low, _ = test.slider[0].value
+    test.slider[0].set_range(low, low + 5).run()
+    choice = by_label(test.selectbox, "Exclude")
+    choice.select(choice.options[1])
+    by_label(test.text_input, "Reason").input("too soft")
+    button(test, "Exclude").click().run()
+    assert not test.exception
+    frame = pd.read_parquet(folder / "manifest.parquet")
+    soft = frame[(frame["label"] == 1) & frame["sharpness"].between(low, low + 5)]
+    assert 0 < len(soft) < 10
+    assert set(excluded(folder)) == set(soft["sample_id"])
+
+
+def test_exclusions_are_listed_undone_and_taken_back(open_page, folder, workbench) -> None:
+    whole = open_dataset("clips", workbench.workspace).fingerprint()
+    exclude(folder, ["id001"], "blurred", "Ada")
+    exclude(folder, ["id002", "id003"], "mirror", "Ben")
+    test = open_page("datasets", view="exclusions")
+    said = texts(test)
+    assert "changes the data set's fingerprint" in said
+    assert whole[:16] in said
+    assert list(test.dataframe[0].value["reason"]) == ["blurred", "mirror", "mirror"]
+    button(test, "Undo the last act").click().run()
+    assert set(excluded(folder)) == {"id001"}
+    button(test, "Take all 1 back in").click().run()
+    assert excluded(folder) == {}
+    assert [act.action for act in history(folder)] == ["exclude", "exclude", "undo", "restore"]
+    assert open_dataset("clips", workbench.workspace).fingerprint() == whole
+
+
+def test_every_picture_can_be_out_without_a_trace(open_page, folder) -> None:
+    exclude(folder, [f"id{i:03d}" for i in range(2 * PEOPLE)], "all", "me")
+    for view in ("card", "pictures", "exclusions", "files"):
+        open_page("datasets", view=view)
+    assert "Every picture is excluded" in texts(open_page("datasets"))
+
+
+def test_names_from_a_manifest_are_text_and_foreign_bytes_are_never_shown(open_page, folder, workbench) -> None:
+    frame = pd.read_parquet(folder / "manifest.parquet")
+    evil = "![x](http://h.example/p.png)<b>:red[boo]"
+    frame["method"] = frame["method"].where(frame["label"] == 0, evil)
+    frame.to_parquet(folder / "manifest.parquet", index=False)
+    for path in frame["path"][:3]:
+        (folder / path).write_bytes(b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>")
+    test = open_page("datasets", view="pictures")
+    assert len(test.image) == 21
+    said = "\n".join(item.value for item in test.caption)
+    assert "not a picture or video of a kind" in said
+    assert "](http://" not in said
+    assert "<b>" not in said.replace("\\<b\\>", "").replace("\\<b", "")
+
+
+# ---- files ---------------------------------------------------------------------------------------------------------
+def test_refused_files_are_named_with_their_reason_and_the_thresholds_shown(open_page, folder) -> None:
+    test = open_page("datasets", view="files")
+    lost = test.dataframe[0].value
+    assert list(lost["file"]) == ["clip1.mp4", "wall.jpg"]
+    assert "damaged" in lost["sentence"].iloc[0]
+    assert "min face px" in texts(test)
+    assert any("Report of all files" in item.label for item in test.get("download_button"))
+
+
+def test_a_set_that_opened_no_file_says_so(open_page, folder) -> None:
+    (folder / "report.csv").unlink()
+    assert "Every picture stayed where it was" in texts(open_page("datasets", view="files"))
+
+
+# ---- ways in -------------------------------------------------------------------------------------------------------
+def a_zip() -> bytes:
+    picture = io.BytesIO()
+    Image.new("RGB", (32, 32), "teal").save(picture, "PNG")
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for label in ("real", "fake"):
+            for number in range(6):
+                archive.writestr(f"{label}/{number}.png", picture.getvalue())
+    return stream.getvalue()
+
+
+def test_an_uploaded_zip_is_kept_by_hash_and_becomes_a_job(open_page, workbench) -> None:
+    test = open_page("datasets")
+    test.segmented_control[0].set_value(datasets_ways.UPLOAD).run()
+    test.file_uploader[0].set_value(("My faces.zip", a_zip(), "application/zip")).run()
+    assert not test.exception
+    assert "My_faces.zip" in texts(test)
+    assert not test.file_uploader[0].value, "the uploader keeps nothing in memory"
+    button(test, "Prepare").click().run()
+    assert not test.exception
+    job = workbench.jobs(kind="prepare")[0]
+    assert Path(job.spec["path"]).is_relative_to(workbench.workspace.uploads)
+    assert job.spec["out"] == ""
+    assert test.query_params["job"] == job.id or test.query_params["job"] == [job.id]
+
+
+@pytest.mark.parametrize("data", [b"", b"GIF89a no zip at all", b"MZ" + bytes(90)])
+def test_what_is_no_zip_is_refused_with_a_sentence_and_not_kept(open_page, workbench, data: bytes) -> None:
+    test = open_page("datasets")
+    test.segmented_control[0].set_value(datasets_ways.UPLOAD).run()
+    test.file_uploader[0].set_value(("a.zip", data, "application/zip")).run()
+    assert not test.exception
+    assert "a.zip" in texts(test)
+    assert [path for path in workbench.workspace.uploads.rglob("*") if path.is_file()] == []
+
+
+def test_a_folder_is_chosen_from_the_allowed_roots(open_page, workbench, tmp_path, monkeypatch) -> None:
+    extra = tmp_path / "extra"
+    (extra / "clips here").mkdir(parents=True)
+    (workbench.workspace.incoming / "mine").mkdir(parents=True)
+    (workbench.workspace.incoming / ".hidden").mkdir()
+    monkeypatch.setenv("AWARE_DATA_ROOTS", str(extra))
+    test = open_page("datasets")
+    test.segmented_control[0].set_value(datasets_ways.FOLDER).run()
+    box = by_label(test.selectbox, "Folder, zip or manifest")
+    assert [Path(name).name for name in box.options] == ["mine", "clips here"]
+    assert str(extra) in texts(test)
+    assert "AWARE_DATA_ROOTS" in texts(test)
+    box.select(str(extra / "clips here")).run()
+    button(test, "Prepare").click().run()
+    assert workbench.jobs(kind="prepare")[0].spec["path"] == str((extra / "clips here").resolve())
+
+
+def test_only_what_lies_in_a_root_is_allowed(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    (root / "in").mkdir(parents=True)
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (root / "link").symlink_to(outside)
+    (tmp_path / "rootling").mkdir()
+    assert datasets_ways.allowed(str(root / "in"), [root]) == root / "in"
+    assert datasets_ways.allowed("in", [root]) == root / "in"
+    refused = {}
+    for text in (str(outside), str(tmp_path / "never"), str(root / "link"), str(root / "in" / ".." / ".." / "outside"),
+                 "../outside", "/etc", "~", "/", str(tmp_path / "rootling"), "a\0b"):  # fmt: skip
+        with pytest.raises(ValueError, match="AWARE_DATA_ROOTS") as told:
+            datasets_ways.allowed(text, [root])
+        refused[text] = str(told.value).replace(repr(text), "")
+    assert len(set(refused.values())) == 1, "what exists elsewhere cannot be told from what does not"
+    with pytest.raises(ValueError, match="not there"):
+        datasets_ways.allowed("nothing", [root])
+
+
+@given(st.text(st.sampled_from("/.~ab\0 \\"), max_size=14))
+def test_whatever_is_typed_stays_in_the_root(tmp_path_factory, text: str) -> None:
+    root = tmp_path_factory.getbasetemp() / "typed"
+    (root / "a" / "b").mkdir(parents=True, exist_ok=True)
+    try:
+        found = datasets_ways.allowed(text, [root])
+    except ValueError:
+        return
+    assert found.resolve().is_relative_to(root.resolve())
+
+
+def test_roots_come_from_the_settings(tmp_path: Path) -> None:
+    home = str(tmp_path / "home")
+    assert Settings(home=home).readable_roots() == [tmp_path / "home" / "incoming"]
+    roots = os.pathsep.join([str(tmp_path / "x"), "", f" {tmp_path / 'y'} "])
+    settings = Settings.read({"AWARE_HOME": home, "AWARE_DATA_ROOTS": roots})
+    assert settings.readable_roots()[1:] == [tmp_path / "x", tmp_path / "y"]
+    assert Settings.read(settings.environ()) == settings
+
+
+# ---- live ----------------------------------------------------------------------------------------------------------
+def test_a_running_job_shows_its_progress_and_can_be_stopped(open_page, workbench) -> None:
+    workbench.store.add(
+        job_id="prepare-1", kind="prepare", pool="work", spec={"path": "/data/clips", "name": "clips"}, now=1.0,
+        worker="w-1",
+    )  # fmt: skip
+    workbench.store.report("prepare-1", 1, fraction=0.4, message="file 8 of 20: a.mp4")
+    test = open_page("datasets")
+    assert "file 8 of 20" in str([item.proto for item in test.get("progress")])
+    button(test, "Yes, stop it").click().run()
+    assert workbench.job("prepare-1").cancel_requested
+
+
+def test_a_failed_job_says_why_and_goes_again(open_page, workbench) -> None:
+    workbench.store.add(
+        job_id="prepare-1", kind="prepare", pool="work", spec={"path": "/up/a.zip"}, now=1.0, worker="w-1"
+    )
+    workbench.store.finish("prepare-1", 1, "failed", 2.0, error="The archive is damaged. Upload it again.")
+    test = open_page("datasets", job="prepare-1")
+    assert "The archive is damaged" in texts(test)
+    button(test, "Retry").click().run()
+    assert workbench.job("prepare-1").state == "queued"
+    assert "No worker is running" in str([item.proto for item in test.get("progress")])
+
+
+def test_the_job_just_done_opens_its_data_set(open_page, workbench, folder) -> None:
+    face_set(workbench, "newer")
+    workbench.store.add(job_id="prepare-1", kind="prepare", pool="work", spec={"path": "x"}, now=1.0, worker="w-1")
+    result = {"message": "Data set clips is ready.", "produced": [{"kind": "dataset", "name": "clips"}]}
+    workbench.store.finish("prepare-1", 1, "done", 2.0, result=json.loads(json.dumps(result)))
+    test = open_page("datasets", job="prepare-1")
+    assert by_label(test.selectbox, "Data set").value == "clips"
+    assert "Data set clips is ready" in texts(test)
+    assert datasets_live.made("prepare-nothing", workbench) == ""
+
+
+def test_a_gone_job_in_the_address_is_forgotten(open_page, folder) -> None:
+    assert open_page("datasets", job="prepare-never").title[0].value == "Datasets"
+
+
+def test_the_state_of_both_shows_everything(table: DatasetTable, folder, workbench) -> None:
+    exclude(folder, ["id001"], "blurred", "me")
+    again = datasets_table.load(workbench.artifact("dataset", "clips"))
+    assert again is not None
+    assert len(again.chosen(Filter(state=BOTH))) == 2 * PEOPLE
+    assert list(again.chosen(Filter(state=OUT))["sample_id"]) == ["id001"]

@@ -1,4 +1,4 @@
-"""Raw pictures and clips to square crops, in parallel: every file ends in the report, kept or with the reason why not."""
+"""Raw pictures and clips to square crops, in parallel: every file ends in the report, kept or with the reason."""
 
 from __future__ import annotations
 

@@ -51,10 +51,11 @@ class Crop:
 
 @dataclass
 class Outcome:
-    """What became of one file. outcome: kept, refused, no_face, or why no face was fit (too_small, blurred, ...); code and
-    sentence say why not; left_out: crops by the reason why they were not kept; faces: found in all frames together; tracks: people;
-    frames: looked at; seconds: of the clip; sound: kept, none, unread, or "" when it was not asked for; warnings: what
-    the decoder had to say."""
+    """What became of one file. outcome: kept, refused, no_face, or why no face was fit (too_small, blurred, ...).
+
+    code and sentence say why it was not kept; left_out: crops by the reason why they were not; faces: found in all
+    frames together; tracks: people; frames: looked at; seconds: of the clip; sound: kept, none, unread, or "" when it
+    was not asked for; audio: path of the WAV; warnings: what the decoder had to say."""
 
     name: str
     outcome: str = "kept"

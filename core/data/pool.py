@@ -1,7 +1,8 @@
 """One function over many items in several processes, for work that may die, be cancelled or outlive its parent.
 
 A worker is a fresh interpreter with one thread for every library (two workers on two cores beat one with two threads).
-It is told what to do over a socket and watches its standard input: when the parent is gone, however it went, it ends."""
+It is told what to do over a socket and watches its standard input: when the parent is gone, however it went, so is it.
+"""
 
 from __future__ import annotations
 

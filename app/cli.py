@@ -9,6 +9,7 @@ import typer
 
 import jobs.kinds
 from app import console
+from app.cli_detectors import detectors_app
 from app.cli_kinds import command_for
 from app.cli_manage import bundles_app, jobs_app
 from app.console import options, told
@@ -23,6 +24,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(jobs_app, name="jobs")
+app.add_typer(detectors_app, name="detectors")
 app.add_typer(bundles_app, name="bundles")
 app.add_typer(bundles_app, name="bundle", hidden=True)
 

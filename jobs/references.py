@@ -11,7 +11,7 @@ from core.spec import Spec
 from jobs.views import Active
 
 # Fields that are always paths, and fields that are a name in a room of the workspace or a path.
-PATHS = ("files", "calibrator", "card", "out", "reals", "media")
+PATHS = ("file", "files", "calibrator", "card", "out", "reals", "media")
 NAMES = {
     "source": ("runs", "bundles"),
     "path": (),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from core.spec import Spec, choose
@@ -19,3 +21,14 @@ class EmbedSpec(Spec):
     split: list[str] = Field([], description="Splits to embed (train, val_select, val_calib, test); none: every row.")
     batch_size: int = Field(32, ge=1, le=4096, description="Items a forward.")
     device: str = Field("auto", description="auto, cpu, cuda or cuda:N.")
+
+
+class ImportSpec(Spec):
+    """Make a run of published weights, from a file that is read in a confined process."""
+
+    layout: Literal["genconvit-ed", "genconvit-vae"] = Field(description="Which published network the file is of.")
+    file: str = Field(description="The file: .pth (a state dict, raw or wrapped) or .safetensors.")
+    name: str = Field("", description="Name of the run; empty: layout and time.", pattern=r"^[a-z0-9_.-]*$")
+    crop_scale: float = Field(
+        1.3, ge=1.0, le=3.0, description="Face box enlargement of the crops that it will be shown."
+    )

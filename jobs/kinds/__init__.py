@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import importlib
 
-from jobs.kinds import analyze, calibrate, embed, evaluate, experts, export, policy, prepare, stack, train
+from jobs.kinds import (
+    analyze,
+    calibrate,
+    embed,
+    evaluate,
+    experts,
+    export,
+    import_detector,
+    policy,
+    prepare,
+    stack,
+    train,
+)
 
 __all__ = [
     "analyze",
@@ -13,6 +25,7 @@ __all__ = [
     "evaluate",
     "experts",
     "export",
+    "import_detector",
     "load_plugins",
     "policy",
     "prepare",

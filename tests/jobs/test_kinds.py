@@ -20,7 +20,19 @@ from jobs.settings import Settings
 from tests.support.fake_kinds import FakeSpec
 from tests.support.queueing import ROOT, open_workbench, supervised
 
-NAMES = ["analyze", "calibrate", "embed", "evaluate", "experts", "export", "policy", "prepare", "stack", "train"]
+NAMES = [
+    "analyze",
+    "calibrate",
+    "embed",
+    "evaluate",
+    "experts",
+    "export",
+    "import_detector",
+    "policy",
+    "prepare",
+    "stack",
+    "train",
+]
 
 
 @pytest.fixture

@@ -205,14 +205,14 @@ def _published_from_file(detector: Detector, path: Path) -> dict[str, Tensor]:
     return live_state(detector, read_safetensors(path))[0]
 
 
-def build_published_ed(pretrained: bool = False) -> PublishedED:
+def build_published_ed(pretrained: bool = False, crop_scale: float = 1.3) -> PublishedED:
     """The published ED; `pretrained` takes the trunk's ImageNet weights from the hub."""
-    return fetch(CONVNEXT, partial(PublishedED, pretrained=pretrained))  # type: ignore[return-value]
+    return fetch(CONVNEXT, partial(PublishedED, pretrained=pretrained, crop_scale=crop_scale))  # type: ignore[return-value]
 
 
-def build_published_vae(pretrained: bool = False) -> PublishedVAE:
+def build_published_vae(pretrained: bool = False, crop_scale: float = 1.3) -> PublishedVAE:
     """The published VAE; `pretrained` takes the trunk's ImageNet weights from the hub."""
-    return fetch(CONVNEXT, partial(PublishedVAE, pretrained=pretrained))  # type: ignore[return-value]
+    return fetch(CONVNEXT, partial(PublishedVAE, pretrained=pretrained, crop_scale=crop_scale))  # type: ignore[return-value]
 
 
 for _row in TABLE:

@@ -27,6 +27,7 @@ from core.models.genconvit.autoencoder import (
 )
 from core.models.genconvit.base import GenConViT, error_summary, pixel_error, squared_error
 from core.models.inputs import InputSpec
+from core.models.state_dicts import unwrap
 
 BACKBONE = "convnext_tiny"
 CLASSES = 1000
@@ -34,7 +35,6 @@ HIDDEN = 500
 LATENT_SIDE = 7
 DEAD = ("embedder.", "backbone.patch_embed.", "convnext_backbone.patch_embed.", "fc3.")
 DEAD_VAE = ("encoder.var.", "encoder.fc1.", "encoder.fc2.")
-WRAPPERS = ("state_dict", "model_state_dict", "model")
 
 
 class PublishedGenConViT(GenConViT):
@@ -43,9 +43,9 @@ class PublishedGenConViT(GenConViT):
     dead_prefixes: tuple[str, ...] = DEAD
     head_prefixes = ("fc.", "fc2.")
 
-    def __init__(self) -> None:
+    def __init__(self, crop_scale: float = 1.3) -> None:
         super().__init__()
-        self.input_spec = InputSpec(size=224)
+        self.input_spec = InputSpec(size=224, crop_scale=crop_scale)
         self.fc = nn.Linear(2 * CLASSES, HIDDEN)
         self.fc2 = nn.Linear(HIDDEN, 2)
 
@@ -77,8 +77,8 @@ class PublishedGenConViT(GenConViT):
 class PublishedED(PublishedGenConViT):
     """Autoencoder wiring: the trunk's answers are joined reconstruction first. 30.2 M parameters."""
 
-    def __init__(self, *, pretrained: bool = False) -> None:
-        super().__init__()
+    def __init__(self, *, pretrained: bool = False, crop_scale: float = 1.3) -> None:
+        super().__init__(crop_scale)
         self.encoder = FeatureStack(ed_encoder(PUBLISHED_ED))
         self.decoder = FeatureStack(up_decoder(PUBLISHED_ED[::-1], nn.ReLU(), nn.ReLU()))
         self.backbone = timm.create_model(BACKBONE, pretrained=pretrained, num_classes=CLASSES)
@@ -111,8 +111,8 @@ class PublishedVAE(PublishedGenConViT):
 
     dead_prefixes = DEAD + DEAD_VAE
 
-    def __init__(self, *, pretrained: bool = False) -> None:
-        super().__init__()
+    def __init__(self, *, pretrained: bool = False, crop_scale: float = 1.3) -> None:
+        super().__init__(crop_scale)
         self.encoder = LatentEncoder()
         self.decoder = FeatureStack(up_decoder(PUBLISHED_VAE_DECODER, nn.LeakyReLU(LEAK), nn.LeakyReLU(LEAK)))
         self.convnext_backbone = timm.create_model(BACKBONE, pretrained=pretrained, num_classes=CLASSES)
@@ -137,7 +137,7 @@ def live_state(detector: PublishedGenConViT, state: Mapping[str, Any]) -> tuple[
 
     Raises ValueError that names the keys which are missing, unknown, or of another shape.
     """
-    tensors = _unwrap(state)
+    tensors = unwrap(state)
     dead = sorted(key for key in tensors if key.startswith(detector.dead_prefixes))
     live = {key: value for key, value in tensors.items() if not key.startswith(detector.dead_prefixes)}
     expected = detector.state_dict()
@@ -162,15 +162,3 @@ def load_published(detector: PublishedGenConViT, state: Mapping[str, Any]) -> li
     live, dead = live_state(detector, state)
     detector.load_state_dict(live)
     return dead
-
-
-def _unwrap(state: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The tensors of a raw state dict, or of one kept under a usual name; a `module.` prefix is removed."""
-    for name in WRAPPERS:
-        if isinstance(state.get(name), Mapping):
-            state = state[name]
-            break
-    others = [key for key, value in state.items() if not isinstance(value, Tensor)]
-    if others:
-        raise ValueError(f"the state dict holds entries that are no tensors: {', '.join(map(str, others[:5]))}")
-    return {key.removeprefix("module."): value for key, value in state.items()}

@@ -10,6 +10,9 @@ import pandas as pd
 
 from app.theme import QUIET, SERIES, VERDICT_COLOURS
 from core.cascade.types import Exits
+from core.task import FACES
+
+LABEL_COLOURS = [VERDICT_COLOURS["real"], VERDICT_COLOURS["fake"]]
 
 
 def timeline(
@@ -82,10 +85,12 @@ def family(name: str) -> str:
     return name
 
 
-def counts(rows: pd.DataFrame, category: str, colour: str, n: str = "items") -> alt.Chart:
-    """Stacked bars of counts. rows: columns `category`, `colour` and `n`."""
+def counts(
+    rows: pd.DataFrame, category: str, colour: str, n: str = "items", words: tuple[str, str] = FACES.classes
+) -> alt.Chart:
+    """Stacked bars of counts. rows: columns `category`, `colour` and `n`. words: the names of labels 0 and 1."""
     names = list(dict.fromkeys(rows[colour]))
-    known = {"real": VERDICT_COLOURS["real"], "fake": VERDICT_COLOURS["fake"]}
+    known = dict(zip(words, LABEL_COLOURS, strict=True))
     palette = [known.get(str(name), QUIET) for name in names]
     return (
         alt.Chart(rows)
@@ -105,21 +110,23 @@ def counts(rows: pd.DataFrame, category: str, colour: str, n: str = "items") -> 
     )
 
 
-def spread(rows: pd.DataFrame, column: str, title: str, bins: int = 40) -> alt.Chart:
-    """How a number is spread over real and fake: the share of each label's items in each of `bins` equal ranges.
+def spread(
+    rows: pd.DataFrame, column: str, title: str, words: tuple[str, str] = FACES.classes, bins: int = 40
+) -> alt.Chart:
+    """How a number is spread over the two labels: the share of each one's items in each of `bins` equal ranges.
 
     rows: columns `column` and `label` (1 = fake); missing numbers are left out."""
     known = rows[[column, "label"]].dropna()
     low, high = float(known[column].min()), float(known[column].max())
     edges = np.linspace(low, high if high > low else low + 1.0, bins + 1)
     parts = []
-    for label, word in ((0, "real"), (1, "fake")):
+    for label, word in enumerate(words):
         values = known.loc[known["label"] == label, column].to_numpy(float)
         if len(values):
             share = np.histogram(values, edges)[0] / len(values)
             parts += [(word, edges[i], share[i]) for i in range(bins)] + [(word, edges[-1], share[-1])]
     frame = pd.DataFrame(parts, columns=["label", "value", "share"])
-    colour = alt.Scale(domain=["real", "fake"], range=[VERDICT_COLOURS["real"], VERDICT_COLOURS["fake"]])
+    colour = alt.Scale(domain=list(words), range=LABEL_COLOURS)
     return (
         alt.Chart(frame)
         .mark_area(interpolate="step-after", opacity=0.35, line={"strokeWidth": 1.5})

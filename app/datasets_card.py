@@ -10,6 +10,7 @@ from app.datasets_table import QUALITIES, DatasetTable
 from core.data.card import dataset_card
 from core.data.splits import SPLITS
 from core.data.tables import csv_text
+from core.task import FACES
 from jobs.views import ArtifactView
 
 MOST_BARS = 12
@@ -24,13 +25,14 @@ def show(item: ArtifactView, table: DatasetTable) -> None:
     summary = dataset_card(kept)
     if summary.get("warnings"):
         widgets.notice(summary["warnings"])
-    tiles = (("items", "items in use"), ("real", "real"), ("fake", "fake"), ("groups", "independent groups"))
+    negative, positive = table.words
+    tiles = (("items", "items in use"), ("real", negative), ("fake", positive), ("groups", "independent groups"))
     for column, (key, label) in zip(st.columns(4), tiles, strict=True):
         column.metric(label, f"{summary.get(key, 0):,}")
     if summary.get("ceiling"):
         st.caption(widgets.plain_markdown(summary["ceiling"]))
     onward(item, table)
-    counts(kept)
+    counts(kept, table.words)
     qualities(table)
     with st.expander("Place, fingerprint and how it was made"):
         made(item, table)
@@ -47,26 +49,27 @@ def onward(item: ArtifactView, table: DatasetTable) -> None:
         )  # fmt: skip
 
 
-def counts(kept: pd.DataFrame) -> None:
+def counts(kept: pd.DataFrame, words: tuple[str, str]) -> None:
     """Bars of items by label over splits, source sets, methods, identities."""
     splits = [name for name in SPLITS if (kept["split"] == name).any()]
+    made = "How the fakes were made" if words == FACES.classes else f"Kinds of {words[1]}"
     charts_of = [
         ("Splits", "No group is in two of them; read off whether each has enough of both labels.",
-         by_label(kept, "split", "split", splits)),
-        ("Source sets", "A source with one label only can be recognised instead of the forgery.",
-         by_label(kept, "dataset", "source set")),
-        ("How the fakes were made", "A method with few items is hardly learnt and hardly measured.",
-         by_label(kept[kept["label"] == 1], "method", "method")),
-        ("People", "Someone with many items weighs much; each stands in one split only.",
-         by_label(kept, "identity", "person")),
+         by_label(kept, "split", "split", words, splits)),
+        ("Source sets", "A source with one label only can be recognised instead of what is asked.",
+         by_label(kept, "dataset", "source set", words)),
+        (made, "A method with few items is hardly learnt and hardly measured.",
+         by_label(kept[kept["label"] == 1], "method", "method", words)),
+        ("People", "Someone with many items weighs much; each should stand in one split only.",
+         by_label(kept, "identity", "person", words)),
     ]  # fmt: skip
     drawn = [entry for entry in charts_of if len(entry[2])]
     with st.container(key="halves"):
         for start in range(0, len(drawn), 2):
             for column, (title, read, rows) in zip(st.columns(2, gap="large"), drawn[start : start + 2], strict=False):
                 with column:
-                    st.subheader(title, anchor=False)
-                    st.altair_chart(charts.counts(rows, str(rows.columns[0]), "label"))
+                    st.subheader(widgets.plain_markdown(title), anchor=False)
+                    st.altair_chart(charts.counts(rows, str(rows.columns[0]), "label", words=words))
                     st.caption(read + more(rows))
 
 
@@ -76,15 +79,17 @@ def more(rows: pd.DataFrame) -> str:
     return f" The {MOST_BARS} largest; {left:,} more are in the manifest." if left else ""
 
 
-def by_label(kept: pd.DataFrame, column: str, title: str, order: list[str] | None = None) -> pd.DataFrame:
+def by_label(
+    kept: pd.DataFrame, column: str, title: str, words: tuple[str, str], order: list[str] | None = None
+) -> pd.DataFrame:
     """Rows (title, label, items) for a chart, largest first, at most MOST_BARS categories."""
     named = kept[kept[column].astype(str) != ""]
     order = order or [str(name) for name in named[column].value_counts().index]
     table = pd.crosstab(named[column].astype(str), named["label"])
     rows = [
-        (name, word, int(table.at[name, label]) if label in table.columns else 0)
+        (name, words[label], int(table.at[name, label]) if label in table.columns else 0)
         for name in order[:MOST_BARS]
-        for label, word in ((0, "real"), (1, "fake"))
+        for label in (0, 1)
     ]
     result = pd.DataFrame([row for row in rows if row[2]], columns=[title, "label", "items"])
     result.attrs["left"] = max(0, len(order) - MOST_BARS)
@@ -98,7 +103,7 @@ def qualities(table: DatasetTable) -> None:
         return
     st.subheader("Quality", anchor=False)
     name = st.segmented_control("Measure", names, default=names[0], format_func=lambda n: QUALITIES[n], required=True)
-    st.altair_chart(charts.spread(table.kept, name, QUALITIES[name]))
+    st.altair_chart(charts.spread(table.kept, name, QUALITIES[name], table.words))
     st.caption(
         "Two curves that lie apart are a shortcut: a detector can tell the labels by this number alone. Sort or cut "
         "by it under Pictures."

@@ -66,7 +66,7 @@ def out_now(table: DatasetTable, author: str) -> None:
         [
             (
                 frame.at[name, "path"],
-                "fake" if frame.at[name, "label"] else "real",
+                table.words[frame.at[name, "label"]],
                 frame.at[name, "split"],
                 table.out[name].reason,
                 table.out[name].author,

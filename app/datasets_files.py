@@ -18,6 +18,7 @@ MOST_ROWS = 5000
 def show(table: DatasetTable) -> None:
     """Thresholds, outcomes, the list of files that gave nothing, and the report as CSV."""
     archive(table.card.get("archive"))
+    listing(table)
     thresholds(table.card.get("thresholds"))
     path = table.folder / "report.csv"
     if not path.is_file():
@@ -68,6 +69,25 @@ def archive(contents: dict[str, Any] | None) -> None:
     if named := contents.get("not_unpacked"):
         with st.expander("Files that were left out"):
             st.dataframe(pd.DataFrame(named), hide_index=True)
+
+
+def listing(table: DatasetTable) -> None:
+    """How the source was read, and the files that are no part of it."""
+    said = table.card.get("listing")
+    if not said:
+        return
+    st.subheader("Source", anchor=False)
+    pairs = {"Layout": said.get("source"), "Chosen because": said.get("how"), "A group is": said.get("group"),
+             "Files listed": f"{said.get('files', 0):,}"}  # fmt: skip
+    lists = {f"Official list {name}": f"sha256 {digest}" for name, digest in said.get("official_lists", {}).items()}
+    st.html(cards.facts({k: v for k, v in (pairs | lists).items() if v}))
+    if said.get("notes"):
+        st.html(cards.notes(said["notes"]))
+    path = table.folder / "not_listed.csv"
+    left = _report(str(path), path.stat().st_mtime_ns) if path.is_file() else pd.DataFrame()
+    if len(left):
+        with st.expander(f"Files that were not listed: {len(left):,}"):
+            st.dataframe(left.head(MOST_ROWS), hide_index=True)
 
 
 def thresholds(values: dict[str, Any] | None) -> None:

@@ -50,11 +50,11 @@ def wanted_key(wanted: Filter) -> tuple[Any, ...]:
 
 def filters(table: DatasetTable) -> Filter:
     """The filter that the inputs say."""
-    frame = table.frame
+    frame, words = table.frame, table.words
     splits = [name for name in SPLITS if (frame["split"] == name).any()]
     with st.container(horizontal=True):
         split = st.selectbox("Split", ["", *splits], format_func=lambda v: v or "all", width=130)
-        label = st.selectbox("Label", ["", "real", "fake"], format_func=lambda v: v or "all", width=100)
+        label = st.selectbox("Label", [None, 0, 1], format_func=lambda v: "all" if v is None else words[v], width=100)
         methods = st.multiselect("Method", sorted(m for m in frame["method"].unique() if m), width=190)
         sources = st.multiselect("Source set", sorted(frame["dataset"].unique()), width=190)
         state = st.selectbox("State", [KEPT, OUT, BOTH], width=120)
@@ -119,7 +119,7 @@ def grid(table: DatasetTable, rows: pd.DataFrame, key: str, sort: str, ticks: bo
         for row, view in zip(records, views, strict=True):
             with st.container(width=CELL, gap=None):
                 tile(view, Path(row["path"]).name)
-                word = "fake" if row["label"] else "real"
+                word = widgets.plain_markdown(table.words[row["label"]])
                 if ticks:
                     st.checkbox(word, key=f"tick-{key}-{row['sample_id']}")
                 else:

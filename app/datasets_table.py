@@ -15,6 +15,7 @@ from core.artifacts.files import read_json
 from core.data.exclusions import Exclusion, excluded
 from core.data.manifest import CARD, Manifest
 from core.spec import fingerprint
+from core.task import FACES, Task
 from jobs.views import ArtifactView
 
 QUALITIES = {
@@ -33,10 +34,10 @@ KEPT, OUT, BOTH = "in use", "excluded", "both"
 
 @dataclass(frozen=True)
 class Filter:
-    """What the grid shows. Empty words mean all; `low` and `high` bound `quality`, both ends included."""
+    """What the grid shows. Empty words and None mean all; `low` and `high` bound `quality`, both ends included."""
 
     split: str = ""
-    label: str = ""
+    label: int | None = None
     methods: Sequence[str] = ()
     sources: Sequence[str] = ()
     text: str = ""
@@ -64,6 +65,11 @@ class DatasetTable:
         return self.frame[~self.frame["sample_id"].isin(list(self.out))].reset_index(drop=True)
 
     @property
+    def words(self) -> tuple[str, str]:
+        """What label 0 and label 1 are called here."""
+        return Task.model_validate(self.card["task"]).classes if "task" in self.card else FACES.classes
+
+    @property
     def qualities(self) -> list[str]:
         """Columns of QUALITIES that are here and hold at least one number."""
         return [name for name in QUALITIES if name in self.frame and self.frame[name].notna().any()]
@@ -89,8 +95,8 @@ class DatasetTable:
             keep &= frame["sample_id"].isin(list(self.out)) == (wanted.state == OUT)
         if wanted.split:
             keep &= frame["split"] == wanted.split
-        if wanted.label:
-            keep &= frame["label"] == int(wanted.label == "fake")
+        if wanted.label is not None:
+            keep &= frame["label"] == wanted.label
         if wanted.methods:
             keep &= frame["method"].isin(list(wanted.methods))
         if wanted.sources:

@@ -15,6 +15,8 @@ from jobs.client import Workbench
 
 UPLOAD, FOLDER, DEMO = "Upload a zip", "Name a folder", "Draw the demo set"
 FRONT = ("name", "source", "detect_faces")
+PLACES = ("reals", "media")
+"""Fields besides `path` that name a place on the server; `out` is not a visitor's to choose."""
 LISTED = (".zip", ".csv", ".parquet")
 MOST_LISTED = 300
 
@@ -40,8 +42,18 @@ def form(workbench: Workbench, path: str, key: str, front: Sequence[str] = FRONT
     )  # fmt: skip
     if spec is None:
         return
+    try:
+        spec = spec.model_copy(update=bounded(spec, workbench.settings.readable_roots()))
+    except ValueError as error:
+        widgets.notice([str(error)], "error")
+        return
     st.query_params["job"] = workbench.submit("prepare", spec)
     st.rerun()
+
+
+def bounded(spec: PrepareSpec, roots: Sequence[Path]) -> dict[str, str]:
+    """The further places that a spec names, each in an allowed folder. Raises ValueError."""
+    return {name: str(allowed(text, roots)) for name in PLACES if (text := getattr(spec, name))}
 
 
 def upload(workbench: Workbench) -> None:

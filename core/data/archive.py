@@ -190,14 +190,17 @@ def _judge_clashes(entries: list[zipfile.ZipInfo]) -> None:
         if not entry.is_dir():
             first = files.setdefault(_folded(path), entry.filename)
             if first is not entry.filename:
-                raise ArchiveRefused(
-                    "clash", f"The archive holds {first!r} and {entry.filename!r}, the same name to some disks."
+                both = (
+                    f"{first!r} twice"
+                    if first == entry.filename
+                    else f"{first!r} and {entry.filename!r}, one name to some disks"
                 )
+                raise ArchiveRefused("clash", f"The archive holds {both}. Rename or remove one and pack it again.")
         for parent in [path] * entry.is_dir() + list(path.parents)[:-1]:
             written = folders.setdefault(_folded(parent), str(parent))
             if written != str(parent):
                 raise ArchiveRefused(
-                    "clash", f"The archive holds folders {written!r} and {str(parent)!r}, the same to some disks."
+                    "clash", f"The archive holds folders {written!r} and {str(parent)!r}, one name to some disks."
                 )
     both = next((name for name in files if name in folders), None)
     if both is not None:

@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from app import datasets_live, datasets_table, datasets_ways, navigation
+from app import datasets_live, datasets_table, datasets_ways, forms, navigation
 from app.datasets_table import BOTH, OUT, DatasetTable, Filter
 from core.data.exclusions import exclude, excluded, history
 from core.data.manifest import open_dataset
+from core.data.spec import PrepareSpec
 from jobs.client import Workbench
 from jobs.settings import Settings
 from tests.support.face_set import PEOPLE, face_set
@@ -76,18 +77,29 @@ def test_a_lost_manifest_is_said_and_not_a_trace(open_page, folder) -> None:
     assert "manifest is gone" in texts(open_page("datasets"))
 
 
+def test_a_set_of_another_task_is_spoken_of_in_its_own_words(open_page, folder) -> None:
+    card = json.loads((folder / "dataset.json").read_text())
+    card["task"] = {"name": "roadwork", "classes": ["no roadwork", "roadwork"], "item": "picture"}
+    (folder / "dataset.json").write_text(json.dumps(card))
+    assert [item.label for item in open_page("datasets").metric][1:3] == ["no roadwork", "roadwork"]
+    test = open_page("datasets", view="pictures")
+    assert by_label(test.selectbox, "Label").options == ["all", "no roadwork", "roadwork"]
+    by_label(test.selectbox, "Label").select_index(2).run()
+    assert {box.label for box in test.checkbox if (box.key or "").startswith("tick-")} == {"roadwork"}
+
+
 # ---- filters -------------------------------------------------------------------------------------------------------
 def test_every_part_of_a_filter_narrows_by_its_own_column(table: DatasetTable) -> None:
     frame = table.frame
     cases = [
         (Filter(split="train"), frame["split"] == "train"),
-        (Filter(label="fake"), frame["label"] == 1),
+        (Filter(label=1), frame["label"] == 1),
         (Filter(methods=("FaceSwap",)), frame["method"] == "FaceSwap"),
         (Filter(sources=("beta",)), frame["dataset"] == "beta"),
         (Filter(text="PERSON-03"), frame["group"] == "person-03"),
         (Filter(text="clip3.mp4 id006"), frame["sample_id"] == "id006"),
         (Filter(quality="sharpness", low=70.0, high=80.0), frame["sharpness"].between(70, 80)),
-        (Filter(label="real", sources=("alpha",)), (frame["label"] == 0) & (frame["dataset"] == "alpha")),
+        (Filter(label=0, sources=("alpha",)), (frame["label"] == 0) & (frame["dataset"] == "alpha")),
     ]
     for wanted, expected in cases:
         assert 0 < expected.sum() < len(frame)
@@ -142,7 +154,7 @@ def test_ticked_pictures_are_excluded_with_a_reason_and_the_fingerprint_changes(
 
 def test_all_that_a_filter_shows_can_go_at_once(open_page, folder) -> None:
     test = open_page("datasets", view="pictures")
-    by_label(test.selectbox, "Label").select("fake").run()
+    by_label(test.selectbox, "Label").select(1).run()
     by_label(test.selectbox, "Sort by").select("sharpness").run()
     low, _ = test.slider[0].value
     test.slider[0].set_range(low, low + 5).run()
@@ -294,6 +306,19 @@ def test_whatever_is_typed_stays_in_the_root(tmp_path_factory, text: str) -> Non
     except ValueError:
         return
     assert found.resolve().is_relative_to(root.resolve())
+
+
+def test_every_place_that_a_form_can_name_is_bounded(tmp_path: Path) -> None:
+    free = {
+        field.name
+        for field in forms.describe(PrepareSpec)
+        if field.shape == "text" and not field.reference and field.name not in ("name", "label_map")
+    }
+    assert free == {"path", "out", *datasets_ways.PLACES}, "a new field that names a place must be bounded too"
+    (tmp_path / "in").mkdir()
+    assert datasets_ways.bounded(PrepareSpec(path="x", reals="in"), [tmp_path]) == {"reals": str(tmp_path / "in")}
+    with pytest.raises(ValueError, match="AWARE_DATA_ROOTS"):
+        datasets_ways.bounded(PrepareSpec(path="x", media="/etc"), [tmp_path])
 
 
 def test_roots_come_from_the_settings(tmp_path: Path) -> None:

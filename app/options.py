@@ -37,6 +37,12 @@ def _exit_policies(_: Workbench) -> list[str]:
     return exit_policies.names()
 
 
+def _pooling(_: Workbench) -> list[str]:
+    from core.evaluate.levels import pooling
+
+    return pooling.names()
+
+
 def _face_detectors(_: Workbench) -> list[str]:
     from core.data.faces import face_detectors
 
@@ -59,6 +65,7 @@ SOURCES: dict[str, Callable[[Workbench], list[str]]] = {
     "calibrator": _calibrators,
     "exit_policy": _exit_policies,
     "face_detector": _face_detectors,
+    "pooling": _pooling,
     "data_source": _data_sources,
 }
 

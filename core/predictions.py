@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +12,27 @@ import pandas as pd
 from core.artifacts.files import atomic_path
 
 REQUIRED = ("sample_id", "group", "dataset", "label", "log_odds")
+FAILED = ("sample_id", "group", "dataset", "label", "reason")
+
+
+def nothing_failed() -> pd.DataFrame:
+    """An empty list of failed items."""
+    return pd.DataFrame({name: [] for name in FAILED})
 
 
 @dataclass(frozen=True)
 class Predictions:
     """Scores of one detector. `frame` has the REQUIRED columns (label 1 = fake; log_odds finite, float64; group is
-    the unit that counts in every interval and guarantee) and may carry `split`, `method`, `path`."""
+    the unit that counts in every interval and guarantee) and may carry `split`, `method`, `path`, `video`, `track` and
+    more. `failed` lists the items that were asked for and have no score: columns FAILED, reason in plain words."""
 
     frame: pd.DataFrame
+    failed: pd.DataFrame = field(default_factory=nothing_failed)
 
     def __post_init__(self) -> None:
+        short = [name for name in FAILED if name not in self.failed]
+        if short:
+            raise ValueError(f"the list of failed items lacks the column(s) {', '.join(short)}")
         missing = [name for name in REQUIRED if name not in self.frame]
         if missing:
             raise ValueError(f"predictions lack the column(s) {', '.join(missing)}")
@@ -64,10 +75,25 @@ class Predictions:
         return hashlib.sha256("\n".join(rows).encode()).hexdigest()
 
     def save(self, path: Path) -> None:
-        """Write Parquet atomically."""
+        """Write Parquet atomically. Failed items are rows without log_odds, with their `reason`."""
+        table = self.frame
+        if len(self.failed):
+            table = pd.concat([table.assign(reason=""), self.failed[list(FAILED)]], ignore_index=True)
         with atomic_path(path) as temporary:
-            self.frame.to_parquet(temporary, index=False)
+            table.to_parquet(temporary, index=False)
 
     @classmethod
     def load(cls, path: Path) -> Predictions:
-        return cls(pd.read_parquet(path))
+        """Inverse of `save`."""
+        return cls.of_table(pd.read_parquet(path))
+
+    @classmethod
+    def of_table(cls, table: pd.DataFrame) -> Predictions:
+        """From a table in which a row without log_odds is an item that failed (column `reason`, where there)."""
+        lost = table["log_odds"].isna() if "log_odds" in table else pd.Series(False, index=table.index)
+        frame = table[~lost].reset_index(drop=True)
+        if not lost.any():
+            return cls(frame)
+        reasons = table["reason"] if "reason" in table else pd.Series("no score is given", index=table.index)
+        failed = table[lost].assign(reason=reasons[lost].fillna("no score is given"))
+        return cls(frame.drop(columns=["reason"], errors="ignore"), failed[list(FAILED)].reset_index(drop=True))

@@ -33,5 +33,5 @@ def choose(what: str) -> dict[str, Any]:
     """Marks a string field as a reference that a form offers as a list.
 
     `what` is one of dataset, run, expert_runs, bundle, policy, recipe, calibrator, exit_policy, face_detector,
-    data_source."""
+    data_source, pooling."""
     return {"choose": what}

@@ -73,14 +73,14 @@ FIGURES: dict[str, Figure] = {
         ),
         Figure("eer", "Equal error rate", "ranking", "lower", "Where false alarms and misses are equally frequent."),
         Figure(
-            "tpr_at_fpr_1", "Hits at 1 % false alarms", "ranking", "higher", "Fakes caught when 1 real in 100 is accused."
+            "tpr_at_fpr_1", "Hits at 1 % false alarms", "ranking", "higher", "Fakes caught at 1 alarm in 100 reals."
         ),
         Figure(
             "tpr_at_fpr_10",
             "Hits at 10 % false alarms",
             "ranking",
             "higher",
-            "Fakes caught when 1 real in 10 is accused.",
+            "Fakes caught at 1 false alarm in 10 reals.",
         ),
         Figure(
             "partial_auroc",
@@ -94,7 +94,7 @@ FIGURES: dict[str, Figure] = {
         Figure("precision", "Precision", "threshold", "higher", "Of those called fake, how many are."),
         Figure("recall", "Recall", "threshold", "higher", "Of the fakes, how many are called fake."),
         Figure("specificity", "Specificity", "threshold", "higher", "Of the reals, how many are called real."),
-        Figure("f1", "F1", "threshold", "higher", "Harmonic mean of precision and recall; base-rate bound."),
+        Figure("f1", "F1", "threshold", "higher", "Harmonic mean of precision and recall; moves with base rate."),
         Figure("mcc", "Matthews correlation", "threshold", "higher", "Correlation of call and truth, -1 to 1."),
         Figure("brier", "Brier score", "probability", "lower", "Mean squared distance of p_fake from the truth."),
         Figure(

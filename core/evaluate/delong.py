@@ -136,10 +136,10 @@ def compare_aurocs(
     pairs = list(combinations(scores, 2))
     if units is None or not pairs:
         return []
-    found = [delong_difference(scores[a], scores[b], y, groups) for a, b in pairs]
-    adjusted = holm([p for _, _, p in found])  # type: ignore[misc]
+    found = [d for a, b in pairs if (d := delong_difference(scores[a], scores[b], y, groups)) is not None]
+    adjusted = holm([p for _, _, p in found])
     z = float(norm.ppf((1 + confidence) / 2))
     return [
         AurocDifference(a, b, gap, error, gap - z * error, gap + z * error, p, float(q), y.size, units[1])
-        for (a, b), (gap, error, p), q in zip(pairs, found, adjusted, strict=True)  # type: ignore[misc]
+        for (a, b), (gap, error, p), q in zip(pairs, found, adjusted, strict=True)
     ]

@@ -6,14 +6,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from scipy.special import expit
 
 from core.artifacts.files import atomic_path, write_json
 from core.artifacts.workspace import Workspace
 from core.calibrate import Calibrator, calibrators, check_unseen, load_calibrator
+from core.evaluate.coverage import coverage_report
+from core.evaluate.delong import delong
 from core.evaluate.figures import figures
+from core.evaluate.levels import at_level, available_levels
 from core.evaluate.metrics import confusion
 from core.evaluate.scored import run_predictions
+from core.evaluate.slices import describe, macro_average, sliced_by, slices
 from core.evaluate.spec import EvaluateSpec
 from core.evaluate.sweep import sweep
 from core.evaluate.thresholds import threshold_rows
@@ -23,11 +28,6 @@ from core.task import FACES
 
 if TYPE_CHECKING:
     from core.artifacts.run import Run
-
-MACRO = (
-    *("auroc", "average_precision", "eer", "accuracy", "balanced_accuracy", "f1"),
-    *("recall", "specificity", "brier", "nll"),
-)
 
 
 def find_calibrator(spec: EvaluateSpec, folder: Path) -> tuple[Calibrator, str]:
@@ -41,20 +41,6 @@ def find_calibrator(spec: EvaluateSpec, folder: Path) -> tuple[Calibrator, str]:
         if (folder / name).is_file():
             return load_calibrator(folder / name), f"calibrated by the run's {name}"
     return calibrators.get("none")().fit([0.0], [0]), "not calibrated: the run has no calibrator; run `calibrate` first"
-
-
-def describe(labels: np.ndarray, groups: np.ndarray) -> dict[str, Any]:
-    """How much there is of what."""
-    fakes = int(labels.sum())
-    return {
-        "n": int(labels.size),
-        "n_fake": fakes,
-        "n_real": int(labels.size - fakes),
-        "groups": int(np.unique(groups).size),
-        "fake_groups": int(np.unique(groups[labels == 1]).size),
-        "real_groups": int(np.unique(groups[labels == 0]).size),
-        "base_rate": fakes / labels.size,
-    }
 
 
 def prevalence_note(labels: np.ndarray) -> str:
@@ -71,28 +57,28 @@ def prevalence_note(labels: np.ndarray) -> str:
     )
 
 
-def slices(
-    p: np.ndarray, labels: np.ndarray, groups: np.ndarray, of: np.ndarray, spec: EvaluateSpec
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """(figures of each value of `of`, macro average: the plain mean over the values where a figure is defined)."""
-    found = {}
-    for name in np.unique(of):
-        rows = of == name
+def by_level(frame: pd.DataFrame, spec: EvaluateSpec) -> dict[str, Any]:
+    """{level: {pooling, items a unit, sizes, metrics}} for the levels above frames that the table has.
+
+    frame: at least sample_id, group, label, p_fake; `video` and `track` where it came from clips."""
+    found: dict[str, Any] = {}
+    for level in available_levels(frame)[1:]:
+        units = at_level(frame, level, spec.pooling)
+        y, groups = units["label"].to_numpy(np.int64), units["group"].astype(str).to_numpy()
         measured = figures(
-            p[rows], labels[rows], groups[rows], draws=spec.n_bootstrap, n_bins=spec.n_bins, seed=spec.seed
+            units["p_fake"].to_numpy(), y, groups, draws=spec.n_bootstrap, n_bins=spec.n_bins, seed=spec.seed
         )
-        found[str(name)] = {**describe(labels[rows], groups[rows]), "metrics": measured}
-    macro = {}
-    for metric in MACRO:
-        values = [s["metrics"][metric]["value"] for s in found.values() if s["metrics"][metric]["value"] is not None]
-        macro[metric] = {"value": float(np.mean(values)) if values else None, "over": len(values)}
-    return found, macro
+        sizes = {"items_a_unit": float(units["items"].mean())}
+        found[level] = {"pooling": spec.pooling, **describe(y, groups), **sizes, "metrics": measured}
+    return found
 
 
 def evaluation_report(spec: EvaluateSpec, predictions: Predictions, p: np.ndarray, source: str) -> dict[str, Any]:
     """evaluation_report.json, from calibrated p (N,)."""
     y, groups = predictions.labels, predictions.groups
-    by_dataset, macro = slices(p, y, groups, predictions.frame["dataset"].astype(str).to_numpy(), spec)
+    options = {"draws": spec.n_bootstrap, "n_bins": spec.n_bins, "seed": spec.seed}
+    by_dataset = slices(p, y, groups, predictions.frame["dataset"].astype(str).to_numpy(), **options)
+    columns, left_out = sliced_by(predictions.frame, p, spec.slice_by, **options)
     c = confusion(p, y)
     return {
         "run": spec.run,
@@ -100,15 +86,29 @@ def evaluation_report(spec: EvaluateSpec, predictions: Predictions, p: np.ndarra
         "calibration": source,
         "threshold": 0.5,
         "unit": "item; intervals resample groups (videos or identities)",
-        "intervals": f"95 %, percentile, {spec.n_bootstrap} cluster-bootstrap draws",
+        "intervals": f"95 %, percentile, {spec.n_bootstrap} cluster-bootstrap draws; of calibration errors moved by "
+        "what the resampling itself adds",
         **describe(y, groups),
         "prevalence_note": prevalence_note(y),
         "data_fingerprint": predictions.fingerprint(),
-        "metrics": figures(p, y, groups, draws=spec.n_bootstrap, n_bins=spec.n_bins, seed=spec.seed),
+        "coverage": coverage_report(p, y, predictions.failed, spec.n_bins),
+        "metrics": figures(p, y, groups, **options),
+        "auroc_delong": delong_document(p, y, groups),
+        "levels": by_level(predictions.frame.assign(p_fake=p), spec),
+        "slices": columns,
+        "slices_left_out": left_out,
         "confusion": {"tp": c.tp, "fp": c.fp, "fn": c.fn, "tn": c.tn},
         "by_dataset": by_dataset,
-        "macro_average": macro,
+        "macro_average": macro_average(by_dataset),
     }
+
+
+def delong_document(p: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> dict[str, Any] | None:
+    """AUROC with DeLong's interval for whole groups, as a check on the bootstrap's; None where it is undefined."""
+    found = delong(p, labels, groups=groups)
+    if found is None:
+        return None
+    return {"value": found.auroc, "standard_error": found.standard_error, "low": found.low, "high": found.high}
 
 
 def threshold_analysis(spec: EvaluateSpec, predictions: Predictions, p: np.ndarray) -> dict[str, Any]:
@@ -179,7 +179,11 @@ def evaluate_run(
     document = evaluation_report(spec, predictions, p, source)
     analysis = threshold_analysis(spec, predictions, p)
     report.progress(0.97, "drawing")
-    document["warnings"] = calibrator.warnings + draw_all(run.folder, predictions, p, document, analysis, spec)
+    lost = len(predictions.failed)
+    missing = [f"{lost} item(s) could not be scored; they are listed under coverage, with a bound"] if lost else []
+    document["warnings"] = (
+        missing + calibrator.warnings + draw_all(run.folder, predictions, p, document, analysis, spec)
+    )
     if spec.save_predictions:
         table = predictions.frame.assign(p_fake=p, called=np.where(p >= 0.5, FACES.positive, FACES.negative))
         with atomic_path(run.folder / "predictions.csv") as temporary:

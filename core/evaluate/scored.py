@@ -20,7 +20,9 @@ def run_predictions(
     """Uncalibrated predictions of `run` on one split of a data set (empty: the run's own).
 
     Kept as `predictions/<split>-<key>.parquet` in the run's folder; the key covers the split's items and files, the
-    weights and the input, so a change of any of them scores anew. Raises what opening the run or data set raises."""
+    weights and the input, so a change of any of them scores anew. Items that could not be read are in `failed`; then
+    everything is scored anew the next time, for they may have been mended. Raises what opening the run or data set
+    raises."""
     from core.data.manifest import open_dataset
 
     manifest = open_dataset(dataset or run.spec["dataset"], workspace).select(split)
@@ -30,7 +32,9 @@ def run_predictions(
     kept = run.folder / "predictions" / f"{split}-{fingerprint(parts)[:16]}.parquet"
     if kept.is_file():
         report.progress(0.9, f"reading {kept.name}")
-        return Predictions.load(kept)
+        found = Predictions.load(kept)
+        if not len(found.failed):
+            return found
     from core.models.scoring import pick_device, score
 
     where = pick_device(device)

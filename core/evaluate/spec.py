@@ -22,6 +22,15 @@ class EvaluateSpec(Spec):
         description="Confidences of real at which filtration and leakage are listed.",
     )
     save_predictions: bool = Field(True, description="Write predictions.csv.")
+    pooling: str = Field(
+        "mean_log_odds",
+        description="How the frames of a track or clip become one score.",
+        json_schema_extra=choose("pooling"),
+    )
+    slice_by: list[str] = Field(
+        ["method", "compression"],
+        description="Columns of the data set to report by, besides `dataset`; one that is missing is named.",
+    )
     n_bootstrap: int = Field(1000, ge=0, le=100000, description="Cluster-bootstrap draws for the intervals; 0: none.")
     n_bins: int = Field(15, ge=2, le=1000, description="Bins of ECE and reliability diagram.")
     batch_size: int = Field(32, ge=1, le=4096, description="Items a forward.")

@@ -5,17 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
+from PIL import Image
 from torch.utils.data import DataLoader
 
-from core.data.dataset import EvalFaces, FaceCache, cache_side, open_cache
+from core.data.dataset import EvalFaces, FaceCache, cache_side, load_square, open_cache
 from core.data.manifest import Manifest
 from core.data.transforms import normalise
 from core.models.detector import Detector
-from core.predictions import Predictions
+from core.predictions import FAILED, Predictions, nothing_failed
 from core.progress import Reporter, Silent
 
 CARRIED = ("sample_id", "group", "dataset", "label", "split", "method", "path")
+CARRIED_IF_THERE = ("compression", "identity", "video", "track", "frame", "time")
+"""Columns of the manifest that predictions keep where it has them: slices and the levels track and video need them."""
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -29,8 +33,36 @@ def pick_device(name: str = "auto") -> torch.device:
 
 
 def score(detector: Detector, manifest: Manifest, cache_folder: Path, **options: object) -> Predictions:
-    """Log-odds of every row of a manifest. Options as in `embed`."""
-    return embed(detector, manifest, cache_folder, **options)[0]  # type: ignore[arg-type]
+    """Log-odds of every row of a manifest whose picture can be read; the others are in `failed`, with the reason.
+
+    Options as in `embed`. Raises ValueError (OSError) when no picture can be read."""
+    side = cache_side(detector.input_spec.size)
+    failed = nothing_failed()
+    try:
+        cache = open_cache(manifest, cache_folder, side, options.get("report"))  # type: ignore[arg-type]
+    except (OSError, ValueError):
+        manifest, failed = readable(manifest, side)
+        if not len(failed) or not len(manifest):
+            raise
+        cache = open_cache(manifest, cache_folder, side, options.get("report"))  # type: ignore[arg-type]
+    found, _ = embed_rows(detector, cache, np.arange(len(cache)), **options)  # type: ignore[arg-type]
+    return Predictions(found.frame, failed)
+
+
+def readable(manifest: Manifest, side: int) -> tuple[Manifest, pd.DataFrame]:
+    """(rows whose picture can be read, the others as a list of failed items). Reads every picture: for the rare case
+    that one is known to be broken."""
+    reasons = []
+    for path in manifest.frame["path"]:
+        try:
+            load_square(manifest.file(path), side)
+            reasons.append("")
+        except (OSError, ValueError, Image.DecompressionBombError) as error:
+            reasons.append(f"cannot be read as a picture: {type(error).__name__}")
+    failed = manifest.frame.assign(reason=reasons)
+    failed = failed[failed["reason"] != ""]
+    kept = manifest.frame.drop(index=failed.index).reset_index(drop=True)
+    return Manifest(kept, manifest.root), failed[list(FAILED)].reset_index(drop=True)
 
 
 def embed(
@@ -87,7 +119,8 @@ def embed_rows(
         report.progress(done / len(rows), f"scored {done} of {len(rows)}")
     detector.train(was_training)
     frame = cache.manifest.frame.iloc[rows]
-    table = frame[list(CARRIED)].reset_index(drop=True)
+    kept = [*CARRIED, *(name for name in CARRIED_IF_THERE if name in frame)]
+    table = frame[kept].reset_index(drop=True)
     table["log_odds"] = np.concatenate(log_odds)
     broken = table["sample_id"][~np.isfinite(table["log_odds"])]
     if len(broken):

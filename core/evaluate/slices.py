@@ -1,0 +1,87 @@
+"""Figures by the values of a column: which source, method or compression the pooled figure hides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from core.evaluate.catalogue import names
+from core.evaluate.figures import figures
+
+MACRO = (
+    *("auroc", "average_precision", "eer", "accuracy", "balanced_accuracy", "f1"),
+    *("recall", "specificity", "brier", "nll"),
+)
+MOST_VALUES = 50
+"""A column with more values is a name, not a slice."""
+
+
+def describe(labels: np.ndarray, groups: np.ndarray) -> dict[str, Any]:
+    """How much there is of what."""
+    fakes = int(labels.sum())
+    return {
+        "n": int(labels.size),
+        "n_fake": fakes,
+        "n_real": int(labels.size - fakes),
+        "groups": int(np.unique(groups).size),
+        "fake_groups": int(np.unique(groups[labels == 1]).size),
+        "real_groups": int(np.unique(groups[labels == 0]).size),
+        "base_rate": fakes / labels.size,
+    }
+
+
+def slices(
+    p: np.ndarray, labels: np.ndarray, groups: np.ndarray, of: np.ndarray, *, draws: int, n_bins: int, seed: int
+) -> dict[str, Any]:
+    """{value: sizes and `metrics` with intervals over groups} for each value of `of`.
+
+    A slice of one class has no ranking of its own: `against` then holds its ranking figures against all items of the
+    other class, and `against_what` says so (the fakes of one method against every real)."""
+    found: dict[str, Any] = {}
+    options = {"draws": draws, "n_bins": n_bins, "seed": seed}
+    for name in np.unique(of):
+        rows = of == name
+        here = labels[rows]
+        found[str(name)] = describe(here, groups[rows]) | {
+            "metrics": figures(p[rows], here, groups[rows], **options)  # type: ignore[arg-type]
+        }
+        only = set(np.unique(here).tolist())
+        if len(only) == 1 and len(np.unique(labels)) == 2:
+            both = rows | (labels != only.pop())
+            measured = figures(p[both], labels[both], groups[both], **options)  # type: ignore[arg-type]
+            found[str(name)]["against"] = {figure: measured[figure] for figure in names("ranking")}
+            found[str(name)]["against_what"] = "all reals" if here[0] == 1 else "all fakes"
+    return found
+
+
+def macro_average(found: dict[str, Any]) -> dict[str, Any]:
+    """{figure: {value, over}}: the plain mean over the slices where a figure is defined, and how many those are."""
+    macro = {}
+    for metric in MACRO:
+        values = [s["metrics"][metric]["value"] for s in found.values() if s["metrics"][metric]["value"] is not None]
+        macro[metric] = {"value": float(np.mean(values)) if values else None, "over": len(values)}
+    return macro
+
+
+def sliced_by(
+    frame: pd.DataFrame, p: np.ndarray, columns: Sequence[str], *, draws: int, n_bins: int, seed: int
+) -> tuple[dict[str, Any], list[str]]:
+    """({column: `slices` of it}, one sentence for each column that gives none).
+
+    frame: label, group and the columns. A column that is missing, has one value or too many is named."""
+    found, left_out = {}, []
+    y, groups = frame["label"].to_numpy(np.int64), frame["group"].astype(str).to_numpy()
+    for column in columns:
+        if column not in frame:
+            left_out.append(f"no slices by {column}: the predictions have no such column")
+            continue
+        of = frame[column].fillna("").astype(str).replace("", "(none)").to_numpy()
+        values = np.unique(of).size
+        if not 1 < values <= MOST_VALUES:
+            left_out.append(f"no slices by {column}: it has {values} value(s), 2 to {MOST_VALUES} make slices")
+            continue
+        found[column] = slices(p, y, groups, of, draws=draws, n_bins=n_bins, seed=seed)
+    return found, left_out

@@ -24,6 +24,10 @@ from jobs.settings import Settings
 # Fields that come without an option's name, because everybody writes them first.
 POSITIONAL = {("prepare", "path"), ("analyze", "files")}
 OWN = ("queue", "spec", "json")
+LOOKS = {
+    "validate_only": "Check lists, labels, splits and every file's first bytes; write nothing; exit 1 if any is bad.",
+    "dry_run": "Count what would be made and measure a few files; write nothing.",
+}
 
 
 def command_for(kind: JobKind) -> Callable[..., None]:
@@ -33,7 +37,11 @@ def command_for(kind: JobKind) -> Callable[..., None]:
     def command(**given: Any) -> None:
         own = {name: given.pop(f"own_{name}") for name in OWN}
         out = given.pop("own_out", None)
+        look = [name for name in LOOKS if given.pop(f"own_{name}", False)]
         spec = build_spec(kind, given, own["spec"])
+        if look:
+            look_before(spec, look, own)
+            return
         if own["queue"]:
             enqueue(kind, spec, own["json"])
         elif isinstance(spec, AnalyzeSpec) and (spec.bundle or out):
@@ -60,6 +68,9 @@ def _own_parameters(kind: str) -> list[inspect.Parameter]:
     if kind == "analyze":
         help_text = "Folder for analysis.json and its pictures (one file: itself; more: a folder a file)."
         options["own_out"] = (Path | None, typer.Option(None, "--out", help=help_text))
+    if kind == "prepare":
+        for name, help_text in LOOKS.items():
+            options[f"own_{name}"] = (bool, typer.Option(False, f"--{name.replace('_', '-')}", help=help_text))
     return [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
         for name, (annotation, default) in options.items()
@@ -118,6 +129,15 @@ def build_spec(kind: JobKind, given: dict[str, Any], file: Path | None) -> Spec:
             value = [part.strip() for item in value for part in item.split(",") if part.strip()]
         document[name] = value
     return kind.spec.model_validate(document)
+
+
+def look_before(spec: Spec, look: list[str], own: dict[str, Any]) -> None:
+    """Look through the source of a `prepare` instead of running it. Raises ValueError for two looks, or a queue."""
+    from app import cli_prepare
+
+    if len(look) > 1 or own["queue"]:
+        raise ValueError("choose one of --validate-only, --dry-run and --queue")
+    getattr(cli_prepare, look[0])(spec, own["json"])
 
 
 def enqueue(kind: JobKind, spec: Spec, as_json: bool) -> None:

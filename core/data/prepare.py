@@ -39,22 +39,22 @@ def prepare(spec: PrepareSpec, workspace: Workspace, report: Reporter) -> Path:
     Cancelled."""
     shares_of(spec)
     folder = place_of(spec, workspace)
-    if folder.exists():
-        if _spec_of(folder) == spec:
+    if folder.exists() and any(folder.iterdir()):
+        if _same_work(_spec_of(folder), spec):
             report.progress(1.0, f"{folder.name} is prepared already")
             return folder
         raise FileExistsError(f"a data set named {folder.name!r} exists already; choose another name")
-    opened, contents = _opened(spec, workspace, report)
-    listing = listed(opened, workspace, report)
+    inner, contents = opened(spec, workspace, report)
+    listing = listed(inner, workspace, report)
     with _staged(folder, spec) as aside:
-        manifest, extra = _demo(opened, aside, report) if listing is None else _made(listing, opened, aside, report)
+        manifest, extra = _demo(inner, aside, report) if listing is None else _made(listing, inner, aside, report)
         manifest = manifest.with_splits(shares_of(spec), spec.seed, spec.keep_splits)
         manifest.save(aside, name=folder.name, spec=spec.model_dump(mode="json"), **contents, **extra)
     report.progress(1.0, f"{len(manifest)} items in {folder.name}")
     return folder
 
 
-def _opened(spec: PrepareSpec, workspace: Workspace, report: Reporter) -> tuple[PrepareSpec, dict[str, Any]]:
+def opened(spec: PrepareSpec, workspace: Workspace, report: Reporter) -> tuple[PrepareSpec, dict[str, Any]]:
     """The spec with a zip's unpacked folder in the zip's place, and what the card says of the archive.
 
     The folder lies in the workspace under the archive's hash: the same archive is unpacked once. Raises
@@ -75,13 +75,18 @@ def place_of(spec: PrepareSpec, workspace: Workspace) -> Path:
     return Path(spec.out).expanduser().absolute() if spec.out else workspace.datasets / dataset_name(spec)
 
 
-def _spec_of(folder: Path) -> PrepareSpec | None:
+def _spec_of(folder: Path, file: str = CARD) -> PrepareSpec | None:
     """The spec that a data set was made by; None when nothing readable says so."""
-    card = read_json(folder / CARD) if (folder / CARD).is_file() else {}
+    document = read_json(folder / file) if (folder / file).is_file() else {}
     try:
-        return PrepareSpec.model_validate(card.get("spec"))
+        return PrepareSpec.model_validate(document.get("spec") if file == CARD else document)
     except ValidationError:
         return None
+
+
+def _same_work(one: PrepareSpec | None, two: PrepareSpec) -> bool:
+    """Whether two specs give the same data set: the number of processes changes nothing."""
+    return one is not None and one.model_copy(update={"workers": two.workers}) == two
 
 
 def dataset_name(spec: PrepareSpec) -> str:
@@ -153,11 +158,10 @@ def _staged(folder: Path, spec: PrepareSpec) -> Iterator[Path]:
 
     What an attempt with another spec left there is removed."""
     aside = folder.with_name(f".{folder.name}.part")
-    note = aside / "spec.json"
-    if aside.exists() and (not note.is_file() or read_json(note) != spec.model_dump(mode="json")):
+    if aside.exists() and not _same_work(_spec_of(aside, "spec.json"), spec):
         shutil.rmtree(aside)
     aside.mkdir(parents=True, exist_ok=True)
-    write_json(note, spec.model_dump(mode="json"))
+    write_json(aside / "spec.json", spec.model_dump(mode="json"))
     yield aside
     os.rename(aside, folder)
     sync_folder(folder.parent)

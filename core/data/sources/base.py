@@ -129,13 +129,13 @@ class Collector:
 
     def listing(self, group: str) -> Listing:
         unlisted = [name for name in self.tree.files if name not in self._seen]
-        self.notes += [f"{count:,} {why}." for why, count in self._skipped.items() if count]
+        self.notes += [f"{counted(count, 'file')} left out: {why}." for why, count in self._skipped.items() if count]
         if self.tree.hidden:
-            self.notes.append(f"{self.tree.hidden:,} hidden files and folders (a dot first) were passed over.")
+            self.notes.append(f"{counted(self.tree.hidden, 'hidden name')} (a dot first) passed over.")
         if unlisted:
             kinds = Counter(Path(name).suffix.lower() or "no suffix" for name in unlisted)
             said = ", ".join(f"{count:,} {suffix}" for suffix, count in kinds.most_common(5))
-            self.notes.append(f"{len(unlisted):,} files are no part of this layout and were not read ({said}).")
+            self.notes.append(f"{counted(len(unlisted), 'file')} not read, being no part of this layout ({said}).")
         return Listing(self.items, self.notes, self.refusals, unlisted, self.lists, group, sum(self._skipped.values()))
 
 
@@ -146,6 +146,11 @@ def grouping(spec: PrepareSpec, source: str, supported: tuple[str, ...]) -> str:
     if spec.group_by not in supported:
         raise ValueError(f"{source} cannot be grouped by {spec.group_by}; it knows: auto, {', '.join(supported)}")
     return spec.group_by
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 file`, `1,200 files`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def thinned(names: list[str], most: int) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from core.data.sources.base import CLIPS, PICTURES, Collector, Listing, grouping, thinned
+from core.data.sources.base import CLIPS, PICTURES, Collector, Listing, counted, grouping, thinned
 from core.data.sources.walk import read_list
 from core.data.spec import PrepareSpec
 from core.data.tables import ManifestError
@@ -40,7 +40,7 @@ class Clip(NamedTuple):
 
 
 class CelebDF:
-    """The official list is the test split; the rest is hashed by the footage a clip shows."""
+    """The official list is the test split and nothing else is; the rest is cut by a hash of the footage."""
 
     title = "Celeb-DF-v2"
     tells = "Celeb-real/, Celeb-synthesis/, YouTube-real/"
@@ -67,7 +67,7 @@ class CelebDF:
             sibling = clip.source in behind and clip.video not in tested
             if sibling and spec.siblings == "leave_out":
                 left += 1
-                found.skip(clip.files, f"files show footage that {TEST_LIST} tests, and are left out of training")
+                found.skip(clip.files, f"footage that {TEST_LIST} tests in another version")
                 continue
             kept += sibling
             chosen = thinned(clip.files, spec.max_faces)
@@ -77,14 +77,14 @@ class CelebDF:
                     clip.label,
                     dataset="celebdf",
                     group=f"{group} (training side)" if sibling else group,
-                    split="test" if clip.video in tested else "",
+                    split="test" if clip.video in tested else "train" if tested else "",
                     method="Celeb-synthesis" if clip.label else "none",
                     identity=clip.target,
                     donor=clip.donor,
                     video=clip.video,
                     original=clip.source if clip.label else "",
                 )
-            found.skip(set(clip.files) - set(chosen), f"frames beyond the {spec.max_faces} kept of a clip")
+            found.skip(set(clip.files) - set(chosen), f"frames beyond the {spec.max_faces} of a clip")
         found.notes += _notes(clips, tested, left, kept, by)
         return found.listing(
             "the celebrity whose footage it is; YouTube clips by themselves"
@@ -103,7 +103,7 @@ def _clips(found: Collector) -> Iterator[Clip]:
     for (folder, clip), names in files.items():
         videos = [name for name in names if name.lower().endswith(CLIPS)]
         if videos:
-            found.skip(set(names) - set(videos), "frames are left out: the clip they were cut from is there too")
+            found.skip(set(names) - set(videos), "frames whose clip is there too")
             names = videos
         said = NAMES[folder].fullmatch(clip)
         if said is None:
@@ -146,21 +146,22 @@ def _tested(found: Collector, clips: list[Clip]) -> set[str]:
 def _notes(clips: list[Clip], tested: set[str], left: int, kept: int, by: str) -> Iterator[str]:
     if left:
         yield (
-            f"{left:,} clips show footage of which another version is officially tested; they are left out. "
-            "--siblings keep takes them into training, as published results do."
+            f"Footage that is officially tested is not trained on: {counted(left, 'clip')} left out. "
+            "`siblings: keep` takes them into training, as published results do."
         )
     if kept:
-        yield f"{kept:,} clips of tested footage are kept for training, as published: the test is too easy by them."
+        yield f"{counted(kept, 'clip')} of tested footage kept for training, as published: the test is easier for it."
     on_test = {clip.target for clip in clips if clip.video in tested and clip.target}
     off_test = {clip.target for clip in clips if clip.video not in tested and clip.target}
     if on_test & off_test:
         yield (
-            f"{len(on_test & off_test):,} of {len(on_test):,} tested celebrities have clips outside the official test: "
-            "it measures new footage of known people. --no-keep-splits --group-by identity keeps people apart."
+            f"{len(on_test & off_test):,} of {len(on_test):,} tested celebrities also seen outside the "
+            "official test: it measures new footage of known people. Without the official splits, and grouped by "
+            "identity, people are kept apart."
         )
     donors = {(clip.target, clip.donor) for clip in clips if clip.donor}
     if donors:
         yield (
-            f"{len(donors):,} pairs of celebrities lend each other faces. Groups follow the footage ({by}); the face "
-            "of a fake can be seen in another split, since joining every pair would leave one group of nearly all."
+            f"{counted(len(donors), 'pair')} of celebrities with faces swapped. Groups follow the footage ({by}); the "
+            "face of a fake can be seen in another split, since joining every pair would leave one group of nearly all."
         )

@@ -11,7 +11,7 @@ from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
-from core.data.sources.base import PICTURES, Collector, DataSource, Listing, SourceItem, grouping, thinned
+from core.data.sources.base import PICTURES, Collector, DataSource, Listing, SourceItem, counted, grouping, thinned
 from core.data.sources.celebdf import CelebDF
 from core.data.sources.ffpp import FaceForensics
 from core.data.sources.links import components
@@ -63,11 +63,11 @@ class DF40:
                 continue
             chosen = thinned(names, spec.max_faces)
             for name in chosen:
-                given = {key: row[key] for key in ("dataset", "group", "split", "compression", "identity")}
+                given = {key: row[key] for key in ("dataset", "group", "split", "identity")}
                 found.take(
                     name, 1, **given, donor=donor, method=method, video=f"{method}/{clip}", original=row["video"]
                 )
-            found.skip(set(names) - set(chosen), f"frames beyond the {spec.max_faces} kept of a clip")
+            found.skip(set(names) - set(chosen), f"frames beyond the {spec.max_faces} of a clip")
         if not found.items:
             refused = f"; {found.refusals[0][1]}" if found.refusals else ""
             raise ValueError(f"no fake of {root} could be bound to a real clip of {spec.reals}{refused}")
@@ -91,11 +91,12 @@ def _reals(root: Path, spec: PrepareSpec, confined: bool) -> Listing:
         raise ValueError(f"{place} is no real source that DF40 was made from ({known})")
     plain = {"siblings": "keep", "group_by": "auto", "methods": [], "compressions": []}
     listing = source.find(place, spec.model_copy(update=plain))
-    items = [item for item in listing.items if item.row["label"] == 0]
+    items = [item for item in listing.items if item.row["label"] == 0 and item.row["dataset"] != "ffpp_dfd"]
+    items = [item for item in items if not spec.compressions or item.row["compression"] in ("", *spec.compressions)]
     if not items:
         raise ValueError(f"{place} holds no real clip; DF40's fakes need theirs")
     others = len(listing.items) - len(items) + listing.passed_over
-    note = [f"{others:,} other files of the real source, its own fakes among them, are left out."] if others else []
+    note = [f"{counted(others, 'file')} left out: not a real clip that DF40 is made from."] if others else []
     return replace(listing, items=items, notes=[*listing.notes, *note], passed_over=others)
 
 

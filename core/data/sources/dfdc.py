@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from core.data.sources.base import CLIPS, PICTURES, Collector, Listing, grouping
+from core.data.sources.base import CLIPS, PICTURES, Collector, Listing, counted, grouping
 from core.data.sources.folder import LABELS as FOLDERS
 from core.data.sources.folder import label_folders
 from core.data.sources.walk import read_listed_json
@@ -66,11 +66,11 @@ class DFDC:
         known = {entry.stem for entry in entries if not entry.label}
         lost = sum(1 for entry in entries if entry.original and entry.original not in known)
         if lost:
-            found.notes.append(f"{lost:,} fakes name an original that is not here; they are grouped by its name.")
+            found.notes.append(f"{counted(lost, 'fake')} of an original that is not here, grouped by its name.")
         orphans = sum(1 for entry in entries if entry.label and not entry.original)
         if orphans:
             found.notes.append(
-                f"{orphans:,} fakes name no original: each is a group by itself, apart from its original."
+                f"{counted(orphans, 'fake')} without a named original: each a group by itself, apart from its original."
             )
         found.notes.append("DFDC names no people: one actor's clips can lie on two sides of a split.")
         for entry in entries:

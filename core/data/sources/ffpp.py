@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from core.data.sources.base import CLIPS, PICTURES, Collector, Listing, grouping, thinned
+from core.data.sources.base import CLIPS, PICTURES, Collector, Listing, counted, grouping, thinned
 from core.data.sources.links import components
 from core.data.sources.walk import read_listed_json
 from core.data.spec import PrepareSpec
@@ -80,11 +80,12 @@ class FaceForensics:
         joined = pairs + [(clip.target, clip.donor) for clip in youtube if clip.donor]
         group_of = components([*official, *(clip.target for clip in youtube)], joined)
         _refuse_crossing(youtube, official, group_of)
+        word_of = {group_of[item]: word for item, word in official.items()}
         for clip in clips:
             columns = {
                 "dataset": "ffpp_dfd" if clip.acted else "ffpp",
                 "group": f"actor {clip.target}" if clip.acted else group_of[clip.target],
-                "split": "" if clip.acted else official.get(clip.target, ""),
+                "split": "" if clip.acted else word_of.get(group_of[clip.target], "train" if official else ""),
                 "method": clip.method if clip.label else "none",
                 "compression": clip.compression,
                 "identity": f"actor {clip.target}" if clip.acted else clip.target,
@@ -95,7 +96,7 @@ class FaceForensics:
             chosen = thinned(clip.files, spec.max_faces)
             for name in chosen:
                 found.take(name, clip.label, **columns)
-            found.skip(set(clip.files) - set(chosen), f"frames beyond the {spec.max_faces} kept of a clip")
+            found.skip(set(clip.files) - set(chosen), f"frames beyond the {spec.max_faces} of a clip")
         found.notes += _notes(clips, official)
         return found.listing(GROUP)
 
@@ -113,7 +114,7 @@ def _clips(found: Collector) -> Iterator[Clip]:
             videos.add(key)
         files[(*key, "" if place["video"] else "frames")].append(name)
     doubles = [name for key, names in files.items() if key[4] and key[:4] in videos for name in names]
-    found.skip(doubles, "frames are left out: the clip they were cut from is there too")
+    found.skip(doubles, "frames whose clip is there too")
     for (kind, method, compression, clip, frames), names in files.items():
         if frames and (kind, method, compression, clip) in videos:
             continue
@@ -180,14 +181,16 @@ def _notes(clips: list[Clip], official: dict[str, str]) -> Iterator[str]:
     there = {clip.target for clip in clips if not clip.acted and not clip.label}
     if official and official.keys() - there:
         absent = sorted(official.keys() - there)
-        yield f"{len(absent):,} ids of the official lists have no original clip here, e.g. {', '.join(absent[:5])}."
+        some = ", ".join(absent[:5])
+        yield f"{counted(len(absent), 'id')} of the official lists without an original clip here, e.g. {some}."
     free = {clip.target for clip in clips if not clip.acted} - official.keys()
     if official and free:
-        yield f"{len(free):,} ids are on no official list ({', '.join(sorted(free)[:5])}); they are split by hash."
+        some = ", ".join(sorted(free)[:5])
+        yield f"{counted(len(free), 'id')} on no official list ({some}): as their pair, else in training."
     if any(clip.acted for clip in clips):
         donors = len({(clip.target, clip.donor) for clip in clips if clip.acted and clip.donor})
         yield (
             "DeepFakeDetection has no official list: split by the actor whose footage it is. "
-            f"{donors:,} pairs of actors lend each other faces, so an actor's face can be seen on two sides: whoever "
-            "would join all pairs would be left with one group."
+            f"An actor's face can still be seen on two sides, since actors lend each other faces "
+            f"({counted(donors, 'pair')}); joining every pair would leave one group."
         )

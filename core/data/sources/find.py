@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from core.data.manifest import Manifest
-from core.data.sources.base import AUTO, Listing, SourceItem, data_sources, is_faces
+from core.data.sources.base import AUTO, Listing, SourceItem, counted, data_sources, is_faces
 from core.data.spec import PrepareSpec
 from core.data.tables import Table, frame_as_text
 from core.data.validate import validate
@@ -21,7 +21,7 @@ def find(spec: PrepareSpec, *, confined: bool = False) -> Listing:
     root = Path(spec.path).expanduser()
     if not root.exists():
         raise FileNotFoundError(f"no manifest or folder at {root}; `demo` draws the demo set")
-    name, how = recognised(root) if spec.source in ("", AUTO) else (spec.source, "named by --source")
+    name, how = recognised(root) if spec.source in ("", AUTO) else (spec.source, "as named")
     source = data_sources.get(name)
     if spec.detect_faces and not is_faces(source):
         raise ValueError(f"{source.title} pictures are judged whole, not by their faces; leave --detect-faces off")
@@ -48,16 +48,19 @@ def recognised(root: Path) -> tuple[str, str]:
 
 
 def _only(listing: Listing, column: str, wanted: list[str]) -> Listing:
-    """The items whose column is one of `wanted`; real ones have no method and stay. Raises ValueError."""
+    """The items whose column is one of `wanted`, and those that have none: real ones no method, DF40 no compression.
+
+    Raises ValueError for a word that no item has."""
     if not wanted:
         return listing
-    fakes = column == "method"
-    there = sorted({str(i.row.get(column, "")) for i in listing.items if i.row["label"] or not fakes} - {""})
+    none = ("", "none")
+    there = sorted({str(item.row.get(column, "")) for item in listing.items} - set(none))
     unknown = [word for word in wanted if word not in there]
     if unknown:
         raise ValueError(f"no file has the {column} {', '.join(unknown)}; there are: {', '.join(there) or 'none'}")
-    kept = [i for i in listing.items if i.row.get(column) in wanted or (fakes and not i.row["label"])]
-    note = f"Only {column} {', '.join(wanted)}: {len(listing.items) - len(kept):,} files of others were left out."
+    kept = [item for item in listing.items if item.row.get(column, "") in (*wanted, *none)]
+    left = counted(len(listing.items) - len(kept), "file")
+    note = f"{left} left out: another {column} than {', '.join(wanted)}."
     return replace(listing, items=kept, notes=[*listing.notes, note], manifest=_matching(listing, kept))
 
 

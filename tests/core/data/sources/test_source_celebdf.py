@@ -32,21 +32,21 @@ def test_labels_are_ours_and_the_list_is_the_test(root):
     assert rows["Celeb-synthesis/id0_id1_0000"]["label"] == 1
     fake = rows["Celeb-synthesis/id0_id1_0001"]
     assert fake["group"] == rows["Celeb-real/id0_0001"]["group"] == fake["original"] == "Celeb-real/id0_0001"
-    assert (fake["identity"], fake["donor"], fake["split"]) == ("id0", "id1", "")
+    assert (fake["identity"], fake["donor"], fake["split"]) == ("id0", "id1", "train")
 
 
 def test_footage_that_is_tested_is_not_trained_on(root):
     listing = find(PrepareSpec(path=str(root)))
     assert "Celeb-real/id0_0000" not in {item.row["video"] for item in listing.items}
     notes = " ".join(listing.notes)
-    assert "1 files show footage that List_of_testing_videos.txt tests" in notes
-    assert "1 of 1 tested celebrities have clips outside the official test" in notes
-    assert "2 pairs of celebrities lend each other faces" in notes
+    assert "1 file left out: footage that List_of_testing_videos.txt tests" in notes
+    assert "1 of 1 tested celebrities also seen outside the official test" in notes
+    assert "2 pairs of celebrities with faces swapped" in notes
     assert listing.refusals == [
         ("Celeb-real/id9_0009.mp4", "List_of_testing_videos.txt line 3 names it, and it is not there.")
     ]
     kept = rows_of(root, siblings="keep")["Celeb-real/id0_0000"]
-    assert (kept["split"], kept["group"]) == ("", "Celeb-real/id0_0000 (training side)")
+    assert (kept["split"], kept["group"]) == ("train", "Celeb-real/id0_0000 (training side)")
 
 
 def test_the_test_split_of_the_data_set_is_the_official_one(root, tmp_path):
@@ -54,7 +54,7 @@ def test_the_test_split_of_the_data_set_is_the_official_one(root, tmp_path):
     prepare(PrepareSpec(path=str(root), name="celeb"), workspace, Silent())
     frame = open_dataset("celeb", workspace).frame
     tested = set(frame.loc[frame["split"] == "test", "video"])
-    assert {"YouTube-real/00170", "Celeb-synthesis/id0_id1_0000"} <= tested
+    assert tested == {"YouTube-real/00170", "Celeb-synthesis/id0_id1_0000"}
 
 
 def test_people_can_be_groups_without_the_list(root):

@@ -32,7 +32,7 @@ def test_what_cannot_be_bound_or_is_too_much_is_named(fields):
     unbound = [(name, why) for name, why in listing.refusals if name.startswith("simswap")]
     assert len(unbound) == 1
     assert "simswap/500_501: its real clip 500 is not below --reals" in unbound[0][1]
-    assert "3 frames beyond the 2 kept of a clip." in listing.notes
+    assert "3 files left out: frames beyond the 2 of a clip." in listing.notes
     assert "README.md" in listing.unlisted
     assert any("crops made elsewhere" in note for note in listing.notes)
     assert "reals/splits/train.json" in listing.lists

@@ -67,7 +67,7 @@ def test_the_test_part_says_is_fake(root):
     listing = find(PrepareSpec(path=str(root)))
     rows = {item.name.split("/")[-1]: item.row for item in listing.items}
     assert (rows["ddd.mp4"]["label"], rows["ccc.mp4"]["label"], rows["ccc.mp4"]["group"]) == (0, 1, "ccc")
-    assert any("1 fakes name no original" in note for note in listing.notes)
+    assert any("1 fake without a named original" in note for note in listing.notes)
 
 
 def test_names_that_lead_out_are_not_followed(root):

@@ -72,7 +72,7 @@ def test_what_is_left_out_is_named(root):
     assert set(listing.lists) == {"splits/train.json", "splits/val.json", "splits/test.json"}
     assert all(len(digest) == 64 for digest in listing.lists.values())
     notes = " ".join(listing.notes)
-    assert "2 ids of the official lists have no original clip here, e.g. 300, 301" in notes
+    assert "2 ids of the official lists without an original clip here, e.g. 300, 301" in notes
     assert "DeepFakeDetection has no official list" in notes
 
 
@@ -120,5 +120,15 @@ def test_frames_are_thinned_and_give_way_to_their_clip(root):
     frames = [item.name.split("/")[-1] for item in listing.items if item.row["video"] == "FaceShifter/200_201"]
     assert frames == ["0.png", "2.png"]
     assert not [item for item in listing.items if "c23/frames/033" in item.name]
-    assert "5 frames are left out: the clip they were cut from is there too." in listing.notes
-    assert "3 frames beyond the 2 kept of a clip." in listing.notes
+    assert "5 files left out: frames whose clip is there too." in listing.notes
+    assert "3 files left out: frames beyond the 2 of a clip." in listing.notes
+
+
+def test_ids_on_no_list_never_join_the_official_test(root):
+    layouts.clip(root / "original_sequences/youtube/c23/videos/777.mp4")
+    layouts.clip(root / C23 / "200_778.mp4")
+    listing = find(PrepareSpec(path=str(root)))
+    rows = {item.row["video"]: item.row for item in listing.items}
+    assert rows["youtube/777"]["split"] == "train"
+    assert rows["Deepfakes/200_778"]["split"] == rows["youtube/200"]["split"] == "test"
+    assert any("1 id on no official list (777)" in note for note in listing.notes)

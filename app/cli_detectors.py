@@ -11,6 +11,7 @@ import typer
 from app import console
 from app.cli_kinds import enqueue, run_in_foreground
 from app.console import told
+from core.models.published_figures import CAVEAT, FIGURES
 from core.models.spec import ImportSpec
 from jobs.kind import kinds
 
@@ -36,11 +37,15 @@ def list_detectors(
         return
     from rich.table import Table
 
-    table = Table("detector", "scale", "params M", "GFLOP", "input", "recipes", "published", box=None)
+    table = Table(box=None)
+    for title in ("detector", "scale", "params M", "GFLOP", "input", "recipes", "published: M stored / used / GFLOP"):
+        table.add_column(title, overflow="fold", no_wrap=title == "detector")
     for row in rows:
         figures = f"{row.parameters:.1f}", f"{row.gflops:.2f}", str(row.size)
         table.add_row(row.name, row.scale, *figures, ", ".join(row.recipes) or row.otherwise, row.published)
     console.out.print(table)
+    figures_of = ", ".join(f"{f.dataset} {f.accuracy:.3f} / {f.auroc:.4g}" for f in FIGURES)
+    console.out.print(f"GenConViT, accuracy / AUROC: {figures_of}. {CAVEAT}", markup=False)
 
 
 @detectors_app.command("import")

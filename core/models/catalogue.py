@@ -10,7 +10,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from core.models.detector import Detector
-from core.models.genconvit.figures import CAVEAT, FIGURES, NETWORKS
+from core.models.published_figures import CAVEAT, FIGURES, NETWORKS
 from core.models.registry import DetectorEntry, build_detector, detectors
 from core.train.recipes import recipes
 
@@ -19,7 +19,7 @@ from core.train.recipes import recipes
 class Row:
     """parameters: millions. gflops: of one item's forward, 2 x multiply-adds. size: side of the input, pixels.
 
-    recipes: those that train it. published: the published network's figures, in words, or ""."""
+    recipes: those that train it. published: see `published_words`."""
 
     name: str
     title: str
@@ -74,11 +74,12 @@ def _counted(name: str) -> tuple[Detector, float]:
 
 
 def published_words(detector: str) -> str:
-    """What is published of the network that a detector is, or is the hybrid of; "" for any other."""
+    """Of the published network that a detector is, or is the hybrid of: millions of parameters stored / used, and GFLOP
+    as counted here; "" for any other."""
     for network in NETWORKS:
         if detector in (network.detector, network.hybrid):
             gflops = _counted(network.detector)[1]
-            return f"{network.stored:g} M stored, {network.live:g} M live, {gflops:.2f} GFLOP"
+            return f"{network.stored:g} / {network.live:g} / {gflops:.2f}"
     return ""
 
 
@@ -88,11 +89,12 @@ def markdown(rows: Sequence[Row]) -> str:
         "# Detectors",
         "",
         "Counted from the code by `aware detectors list --markdown`: parameters in millions, GFLOP of one item's",
-        "forward (two a multiply-add), side of the input in pixels. The last column is the published network, its",
-        "GFLOP counted here: a `_published` detector runs exactly the live part of it; its hybrid sibling is trained",
+        "forward (two a multiply-add), side of the input in pixels. The last column is the published network (its",
+        "GFLOP counted here): a `_published` detector runs exactly the live part of it; its hybrid sibling is trained",
         "here.",
         "",
-        "| detector | scale | parameters, M | GFLOP | input | embedding | recipes | published network |",
+        "| detector | scale | parameters, M | GFLOP | input | embedding | recipes "
+        "| published: M stored / M used / GFLOP |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:

@@ -11,8 +11,8 @@ from core.artifacts.checkpoint import save_weights
 from core.artifacts.files import atomic_folder, write_json, write_text
 from core.artifacts.run import BEST, RUN, Run
 from core.models.foreign import read_foreign
-from core.models.genconvit.figures import CAVEAT, FIGURES, SOURCE, PublishedNetwork, published
 from core.models.genconvit.published import PublishedGenConViT, live_state
+from core.models.published_figures import CAVEAT, FIGURES, SOURCE, PublishedNetwork, published
 from core.models.registry import build_detector
 from core.models.spec import ImportSpec
 from core.progress import Reporter, Silent
@@ -89,7 +89,8 @@ def card(document: dict[str, Any], network: PublishedNetwork) -> str:
             f"# {network.title}, published weights",
             "",
             f"- Source: {SOURCE}. File `{origin['file']}`, SHA-256 `{origin['sha256']}`.",
-            f"- Parameters: {document['parameters'] / 1e6:.1f} M live of {network.stored:g} M stored.",
+            f"- Parameters: {document['parameters'] / 1e6:.1f} M, all used; the published file stores "
+            f"{network.stored:g} M.",
             f"- Left out: {ignored}; named in run.json.",
             f"- Class order: {document['class_order']}.",
             "- z = mu in the variational network: the same picture always gets the same score."

@@ -37,8 +37,8 @@ def test_published_counts_stand_beside_ours(rows):
     assert named["genconvit_ed_published"].parameters == pytest.approx(30.2, abs=0.05)
     assert named["genconvit_vae_published"].parameters == pytest.approx(344.5, abs=0.05)
     for name in ("genconvit_ed", "genconvit_ed_published"):
-        assert named[name].published.startswith("59.2 M stored, 30.2 M live")
-    assert named["genconvit_vae"].published.startswith("695 M stored, 344.5 M live")
+        assert named[name].published.startswith("59.2 / 30.2 / 18.")
+    assert named["genconvit_vae"].published.startswith("695 / 344.5 / 11.")
     assert named["efficientnetv2_b3"].published == ""
     assert named["efficientnetv2_b3"].mean == (0.5, 0.5, 0.5)
     assert named["genconvit_vae_small"].recipes == ("genconvit_vae_small",)

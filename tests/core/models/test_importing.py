@@ -6,9 +6,9 @@ from safetensors.torch import save_file
 
 from core.artifacts.run import find_run
 from core.artifacts.workspace import Workspace
-from core.models.genconvit.figures import FIGURES
 from core.models.genconvit.published import PublishedED
 from core.models.importing import import_detector
+from core.models.published_figures import FIGURES
 from core.models.spec import ImportSpec
 
 DEAD = {

@@ -7,7 +7,6 @@ import streamlit as st
 
 from app import cards, charts, navigation, widgets
 from app.datasets_table import QUALITIES, DatasetTable
-from core.data.card import dataset_card
 from core.data.splits import SPLITS
 from core.data.tables import csv_text
 from core.task import FACES
@@ -22,7 +21,7 @@ def show(item: ArtifactView, table: DatasetTable) -> None:
     if kept.empty:
         widgets.empty("Every picture is excluded", "Take some back in under Exclusions.")
         return
-    summary = dataset_card(kept)
+    summary = table.summary
     if summary.get("warnings"):
         widgets.notice(summary["warnings"])
     negative, positive = table.words
@@ -44,8 +43,9 @@ def onward(item: ArtifactView, table: DatasetTable) -> None:
         if st.button("Train on this data set", icon=":material/arrow_forward:", type="primary"):
             navigation.go_to("train", dataset=item.name)
         st.download_button(
-            "Manifest as CSV", lambda: csv_text(table.kept), f"{item.name}.csv", "text/csv", icon=":material/download:",
-            help="The rows in use; cells that a spreadsheet would run are quoted.", on_click="ignore",
+            "Manifest as CSV", lambda: csv_text(table.kept), f"{table.folder.name}.csv", "text/csv",
+            icon=":material/download:", help="The rows in use; cells that a spreadsheet would run are quoted.",
+            on_click="ignore",
         )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ def show(table: DatasetTable) -> None:
     archive(table.card.get("archive"))
     listing(table)
     thresholds(table.card.get("thresholds"))
+    taken(table.card.get("sources"))
     path = table.folder / "report.csv"
     if not path.is_file():
         widgets.empty(
@@ -88,6 +89,28 @@ def listing(table: DatasetTable) -> None:
     if len(left):
         with st.expander(f"Files that were not listed: {len(left):,}"):
             st.dataframe(left.head(MOST_ROWS), hide_index=True)
+
+
+TAKEN = {
+    "clips": "Clips",
+    "clip_seconds": "Seconds of clips",
+    "faces": "Faces found",
+    "crops": "Faces kept",
+    "other_faces": "Other faces, not kept",
+    "clips_of_several_people": "Clips of several people",
+    "with_warnings": "Files with a remark",
+    "sound": "Sound",
+}
+
+
+def taken(counts: dict[str, Any] | None) -> None:
+    """What was found in the files, in figures, and why faces were left out."""
+    if not counts:
+        return
+    pairs = {label: widgets.figure(counts[name]) for name, label in TAKEN.items() if counts.get(name)}
+    left = {f"Left out: {reason.replace('_', ' ')}": f"{n:,}" for reason, n in counts.get("left_out", {}).items()}
+    st.subheader("What was found", anchor=False)
+    st.html(cards.facts(pairs | left))
 
 
 def thresholds(values: dict[str, Any] | None) -> None:

@@ -12,6 +12,7 @@ import pandas as pd
 import streamlit as st
 
 from core.artifacts.files import read_json
+from core.data.card import dataset_card
 from core.data.exclusions import Exclusion, excluded
 from core.data.manifest import CARD, Manifest
 from core.spec import fingerprint
@@ -63,6 +64,11 @@ class DatasetTable:
     def kept(self) -> pd.DataFrame:
         """The rows that training and evaluation see."""
         return self.frame[~self.frame["sample_id"].isin(list(self.out))].reset_index(drop=True)
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """The card of the rows in use (core.data.card)."""
+        return dataset_card(self.kept)
 
     @property
     def words(self) -> tuple[str, str]:

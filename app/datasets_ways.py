@@ -40,7 +40,7 @@ def form(workbench: Workbench, path: str, key: str, front: Sequence[str] = FRONT
         PrepareSpec, workbench, key=f"prepare.{key}", submit="Prepare", given={"path": path, "out": ""}, values=name,
         front=front,
     )  # fmt: skip
-    if spec is None:
+    if not isinstance(spec, PrepareSpec):
         return
     try:
         spec = spec.model_copy(update=bounded(spec, workbench.settings.readable_roots()))

@@ -77,6 +77,8 @@ def settle(page) -> None:
     page.wait_for_selector("h1", timeout=90000)
     with suppress(Exception):
         page.wait_for_selector("[data-testid=stStatusWidget]", state="detached", timeout=15000)
+    with suppress(Exception):
+        page.wait_for_selector("[data-testid=stSkeleton]", state="detached", timeout=15000)
     page.wait_for_timeout(1200)
 
 

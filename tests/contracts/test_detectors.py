@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from core.artifacts.checkpoint import save_weights
+from core.artifacts.run import load_trained
 from core.models.cost import gflops
 from core.models.registry import DetectorEntry, build_detector, detectors
 
@@ -53,6 +55,39 @@ def test_evaluation_is_deterministic_and_items_are_independent(detector, picture
     assert torch.equal(whole, detector(pictures).log_odds)
     alone = torch.cat([detector(picture[None]).log_odds for picture in pictures])
     torch.testing.assert_close(alone, whole, rtol=1e-3, atol=1e-4)
+
+
+def test_parts_are_named_rows_of_the_batch(detector, pictures):
+    """What embedding files hold: `embedding` always, each part (B, D) with D the same for every batch."""
+    with torch.inference_mode():
+        detector.eval()
+        parts, alone = detector.parts(detector(pictures)), detector.parts(detector(pictures[:1]))
+        output = detector(pictures)
+    assert torch.equal(parts["embedding"], output.embedding)
+    assert {name: (3, values.shape[1]) for name, values in alone.items()} == {n: v.shape for n, v in parts.items()}
+    for name, values in parts.items():
+        assert torch.isfinite(values).all(), name
+        assert values.std(0).max() > 0, f"{name} does not depend on the picture"
+    if "reconstruction" in output.aux:
+        assert list(parts) == ["embedding", "image", "reconstruction", "latent", "reconstruction_error"]
+
+
+def test_gradient_reaches_the_picture(detector, pictures):
+    inputs = pictures.clone().requires_grad_()
+    detector.eval()(inputs).logits.sum().backward()
+    assert inputs.grad is not None
+    assert torch.isfinite(inputs.grad).all()
+    assert (inputs.grad.flatten(1).abs().amax(1) > 0).all()
+    detector.zero_grad(set_to_none=True)
+
+
+def test_weights_make_the_round_trip_through_a_file(entry, detector, pictures, tmp_path):
+    """Saved and loaded as a run's weights are, the network says the same, and wants the same preprocessing."""
+    save_weights(tmp_path / "weights.safetensors", detector)
+    document = {"detector": entry.name, "options": detector.options}
+    again = load_trained(tmp_path / "weights.safetensors", document)
+    assert torch.equal(again.scores(pictures[:1]), detector.eval().scores(pictures[:1]))
+    assert again.input_spec == detector.input_spec
 
 
 def test_cam_layer_gives_a_map_that_varies(detector, pictures):

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+import timm
 import torch
+from torch.nn import functional as F
 
 from core.models.genconvit.published import PublishedED, PublishedVAE, load_published
 
@@ -116,6 +118,60 @@ def test_trunk_order_is_reconstruction_first(ed):
         assert torch.equal(ed(inputs).log_odds, before)
         ed.fc.weight.copy_(kept)
         assert not torch.equal(ed(inputs).log_odds, before)
+
+
+def by_the_list(state, inputs, order, autoencode):
+    """The published forward written down from its layer list with plain functions: (B, 2) logits."""
+    prefix = "backbone." if order == "reconstruction first" else "convnext_backbone."
+    trunk = timm.create_model("convnext_tiny", num_classes=1000).eval()
+    trunk.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
+    picture, activation = autoencode(state, inputs)
+    pair = [trunk(picture), trunk(inputs)]
+    joined = torch.cat(pair if order == "reconstruction first" else pair[::-1], dim=1)
+    hidden = F.linear(activation(joined), state["fc.weight"], state["fc.bias"])
+    return F.linear(activation(hidden), state["fc2.weight"], state["fc2.bias"])
+
+
+def encode_ed(state, maps):
+    for i in (0, 3, 6, 9, 12):
+        weight, bias = state[f"encoder.features.{i}.weight"], state[f"encoder.features.{i}.bias"]
+        maps = F.max_pool2d(F.relu(F.conv2d(maps, weight, bias, padding=1)), 2)
+    assert maps.shape[1:] == (256, 7, 7)
+    for i in (0, 2, 4, 6, 8):
+        weight, bias = state[f"decoder.features.{i}.weight"], state[f"decoder.features.{i}.bias"]
+        maps = F.relu(F.conv_transpose2d(maps, weight, bias, stride=2))
+    return maps, F.gelu
+
+
+def encode_vae(state, maps):
+    for i in (0, 3, 6, 9):
+        weight, bias = state[f"encoder.features.{i}.weight"], state[f"encoder.features.{i}.bias"]
+        norm = [state[f"encoder.features.{i + 1}.{k}"] for k in ("running_mean", "running_var", "weight", "bias")]
+        maps = F.leaky_relu(F.batch_norm(F.conv2d(maps, weight, bias, stride=2, padding=1), *norm), 0.01)
+    assert maps.shape[1:] == (128, 14, 14)
+    maps = F.linear(maps.flatten(1), state["encoder.mu.weight"], state["encoder.mu.bias"]).view(-1, 256, 7, 7)
+    for i in (0, 2, 4, 6):
+        weight, bias = state[f"decoder.features.{i}.weight"], state[f"decoder.features.{i}.bias"]
+        maps = F.leaky_relu(F.conv_transpose2d(maps, weight, bias, stride=2), 0.01)
+    assert maps.shape[1:] == (3, 112, 112)
+    return maps, F.relu
+
+
+@torch.no_grad()
+def test_ed_is_its_layer_list(ed):
+    inputs = torch.randn(2, 3, 224, 224, generator=torch.Generator().manual_seed(5))
+    expected = by_the_list(ed.state_dict(), inputs, "reconstruction first", encode_ed)
+    torch.testing.assert_close(ed(inputs).aux["published_logits"], expected)
+
+
+@pytest.mark.slow
+@torch.no_grad()
+def test_vae_is_its_layer_list():
+    torch.manual_seed(0)
+    vae = PublishedVAE().eval()
+    inputs = torch.randn(1, 3, 224, 224, generator=torch.Generator().manual_seed(5))
+    expected = by_the_list(vae.state_dict(), inputs, "image first", encode_vae)
+    torch.testing.assert_close(vae(inputs).aux["published_logits"], expected)
 
 
 def test_loader_ignores_dead_keys_and_lists_them(ed):

@@ -16,6 +16,7 @@ __all__ = ["Calibrator", "SeenBefore", "calibrators", "check_unseen", "load_cali
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from core.calibrate import base, beta, identity, isotonic, platt, temperature  # noqa: F401
+    from core.calibrate import base, temperature, platt, beta, dirichlet, isotonic  # noqa: F401, I001
+    from core.calibrate import histogram, venn_abers, moment_dirichlet, identity  # noqa: F401
 
     return getattr(base, name)

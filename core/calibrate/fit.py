@@ -10,6 +10,7 @@ from scipy.special import expit
 from core.artifacts.files import atomic_path, write_json
 from core.artifacts.workspace import Workspace
 from core.calibrate import Calibrator, calibrators
+from core.calibrate.compare import compare_calibrators
 from core.calibrate.spec import CalibrateSpec
 from core.evaluate.figures import CALIBRATION, figures
 from core.evaluate.scored import run_predictions
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from core.artifacts.run import Run
 
 DRAWS = 1000
+NO_RANKING = "temperature cannot change AUROC, nor accuracy or F1 at 0.5"
 REPORTED = ("auroc", "accuracy", "f1", "brier", "nll")
 
 
@@ -28,12 +30,14 @@ def make_calibrator(spec: CalibrateSpec) -> Calibrator:
     kind = calibrators.get(spec.method)
     if spec.method == "temperature":
         return kind(spec.optimize_metric, spec.optimize_method, spec.n_bins)  # type: ignore[call-arg]
+    if spec.method == "temperature_ece":
+        return kind(spec.n_bins)  # type: ignore[call-arg]
     return kind()
 
 
 def file_name(method: str) -> str:
     """calibration_temp.json for a temperature, calibrator.json for all others."""
-    return "calibration_temp.json" if method == "temperature" else "calibrator.json"
+    return "calibration_temp.json" if method.startswith("temperature") else "calibrator.json"
 
 
 def held_out(groups: np.ndarray, labels: np.ndarray, share: float, seed: int) -> np.ndarray:
@@ -92,11 +96,23 @@ def calibration_metrics(spec: CalibrateSpec, predictions: Predictions, calibrato
         "how": how,
         "conventions": "ece_binary: p_fake against the share of fakes; ece_top_label: confidence of the likelier class "
         "against accuracy (Guo 2017); _width and _mass: equal-width and equal-mass bins",
-        "note": "temperature cannot change AUROC, nor accuracy or F1 at 0.5" if spec.method == "temperature" else "",
+        "note": NO_RANKING if spec.method.startswith("temperature") else "",
         **measured,
+        "comparison": compared(spec, predictions),
         "calibrator": calibrator.to_json(),
+        "n_failed": len(predictions.failed),
         "warnings": calibrator.warnings,
     }
+
+
+def compared(spec: CalibrateSpec, predictions: Predictions) -> dict[str, Any] | None:
+    """Every method on the same held-out groups (see `compare_calibrators`); None when the spec does not ask for it."""
+    if not spec.compare:
+        return None
+    groups = np.unique(predictions.groups).size
+    return compare_calibrators(
+        predictions, folds=min(spec.folds, groups), draws=DRAWS, n_bins=spec.n_bins, seed=spec.seed
+    )
 
 
 def fit_calibration(spec: CalibrateSpec, workspace: Workspace, report: Reporter) -> dict[str, Any]:

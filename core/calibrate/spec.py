@@ -30,6 +30,8 @@ class CalibrateSpec(Spec):
         pattern="^(newton|L-BFGS-B|bounded)$",
         description="Solver for NLL: safeguarded Newton, scipy L-BFGS-B, or scipy bounded search. ECE always searches.",
     )
+    compare: bool = Field(True, description="Also measure every other method on held-out groups, for the comparison.")
+    folds: int = Field(5, ge=2, le=20, description="Folds of groups for the comparison.")
     n_bins: int = Field(15, ge=2, le=1000, description="Bins of the reported ECE.")
     batch_size: int = Field(32, ge=1, le=4096, description="Items a forward.")
     seed: int = Field(0, ge=0, description="Seed of folds and bootstrap.")

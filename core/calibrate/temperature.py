@@ -159,4 +159,24 @@ class Temperature(Calibrator):
         return expit(z / self.fitted.temperature)
 
 
+class TemperatureEceFitted(TemperatureFitted):
+    """calibration_temp.json of a temperature chosen by ECE."""
+
+    method: Literal["temperature_ece"] = "temperature_ece"  # type: ignore[assignment]
+    optimize_metric: Metric = "ece"
+    optimize_method: str = "search"
+
+
+class TemperatureEce(Temperature):
+    """The temperature of least binary equal-width ECE, by bracketing search: ECE is piecewise constant in T, so a
+    method that follows its gradient stays where it starts."""
+
+    name = "temperature_ece"
+    document = TemperatureEceFitted
+
+    def __init__(self, n_bins: int = 15) -> None:
+        super().__init__("ece", n_bins=n_bins)
+
+
 calibrators.add(Temperature.name, Temperature)
+calibrators.add(TemperatureEce.name, TemperatureEce)

@@ -1,0 +1,71 @@
+"""Every calibrator on the same held-out groups: which to take, and whether the gain is more than luck."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy.special import expit
+
+from core.calibrate import calibrators
+from core.calibrate.folds import dealt, out_of_fold
+from core.evaluate.bootstrap import percentile
+from core.evaluate.figures import drawn_figures, interval_of, plug_in, point_figures
+from core.predictions import Predictions
+
+COMPARED = ("nll", "brier", "ece_binary_width", "ece_binary_mass", "ece_debiased_binary_mass", "auroc")
+GAINS = ("nll", "brier")
+"""Figures whose change is given with its own interval: proper scores, so a gain cannot be had by being vague."""
+
+
+def compare_calibrators(
+    predictions: Predictions,
+    methods: Sequence[str] | None = None,
+    *,
+    folds: int = 5,
+    draws: int = 1000,
+    n_bins: int = 15,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Cross-fitted by group: each method is fitted on all but one fold of groups and judged on that fold.
+
+    Returns {folds, how, methods: {name: {metrics: {figure: {value, low, high}}, gain: {nll, brier: {value, low, high}},
+    warnings} or {refused: why}}, best}. Gain: figure without calibration minus figure with it, on the same draws of
+    groups, so positive is better and an interval above 0 is more than luck. best: the lowest NLL among methods.
+    Raises ValueError with fewer groups than folds."""
+    y, groups = predictions.labels, predictions.groups
+    fold = dealt(groups, y, folds, seed)
+    raw = expit(predictions.log_odds)
+    base = drawn_figures(raw, y, groups, draws, n_bins, seed)
+    plain = point_figures(raw, y, n_bins)
+    found: dict[str, Any] = {}
+    for name in methods or calibrators.names():
+        try:
+            p, warnings = out_of_fold(calibrators.get(name), predictions, fold)
+        except ValueError as error:
+            found[name] = {"refused": str(error)}
+            continue
+        points, drawn = point_figures(p, y, n_bins), drawn_figures(p, y, groups, draws, n_bins, seed)
+        metrics = {}
+        for figure in COMPARED:
+            ends = None
+            if points[figure] is not None:
+                ends = interval_of(figure, points[figure], plug_in(figure, p, y, points, n_bins), drawn[figure])
+            metrics[figure] = _value(points[figure], ends)
+        gain = {g: _value(plain[g] - points[g], percentile(base[g] - drawn[g])) for g in GAINS}
+        found[name] = {"metrics": metrics, "gain": gain, "warnings": warnings}
+    fitted = [name for name, of in found.items() if "metrics" in of]
+    return {
+        "folds": folds,
+        "n": int(y.size),
+        "groups": int(np.unique(groups).size),
+        "how": f"{folds} folds of whole groups; each method is judged on groups that it was not fitted on",
+        "methods": found,
+        "best": min(fitted, key=lambda name: found[name]["metrics"]["nll"]["value"]) if fitted else None,
+    }
+
+
+def _value(value: float | None, ends: tuple[float, float] | None) -> dict[str, float | None]:
+    low, high = ends or (None, None)
+    return {"value": value, "low": low, "high": high}

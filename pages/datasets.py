@@ -46,9 +46,12 @@ def render() -> None:
 
 
 def chosen(found: list[ArtifactView], workbench: Workbench) -> ArtifactView:
-    """The data set of the address, of the job just ended, or the newest; the address follows the choice."""
+    """The data set that a job has just given, else that of the address, else the newest; the address follows."""
     names = [item.name for item in found]
-    wanted = st.query_params.get("dataset", "") or datasets_live.made(st.query_params.get("job", ""), workbench)
+    wanted, job = st.query_params.get("dataset", ""), st.query_params.get("job", "")
+    made = datasets_live.made(job, workbench)
+    if made and st.session_state.get("dataset-of-job") != job:
+        st.session_state["dataset-of-job"], wanted = job, made
     name = st.selectbox("Data set", names, index=names.index(wanted) if wanted in names else 0)
     st.query_params["dataset"] = name
     return found[names.index(name)]

@@ -13,6 +13,7 @@ import pandas as pd
 from core.artifacts.files import atomic_path, read_json, write_json, write_text
 from core.artifacts.workspace import Workspace
 from core.data.card import dataset_card
+from core.data.exclusions import excluded
 from core.data.splits import Shares, assign_splits
 from core.data.tables import Table, csv_text, frame_as_text, read_table
 from core.data.validate import ManifestError, parse_label_map, validate
@@ -120,10 +121,11 @@ def table_manifest(rows: pd.DataFrame, root: Path) -> Manifest:
     return Manifest(validate(table, root.resolve(), {}, confined=True, check_files=True), root.resolve())
 
 
-def open_dataset(ref: str | Path, workspace: Workspace) -> Manifest:
+def open_dataset(ref: str | Path, workspace: Workspace, *, with_excluded: bool = False) -> Manifest:
     """The data set that a spec's `dataset` field names: a name in the workspace, a folder, or a manifest file.
 
-    A manifest that was never prepared gets the default splits (its own words honoured, seed 0).
+    Rows that a person excluded (core/data/exclusions.py) are left out unless `with_excluded`, so the fingerprint is
+    another one. A manifest that was never prepared gets the default splits (its own words honoured, seed 0).
     Raises FileNotFoundError naming what was looked for; ManifestError."""
     named = workspace.datasets / str(ref)
     place = named if Path(str(ref)).name == str(ref) and named.is_dir() else Path(ref).expanduser()
@@ -138,5 +140,12 @@ def open_dataset(ref: str | Path, workspace: Workspace) -> Manifest:
             f"no data set {str(ref)!r}: neither in the workspace ({', '.join(known) or 'it has none'}) nor a path"
         )
     manifest = read_manifest(place)
-    prepared = (place.parent / CARD).is_file()
-    return manifest if prepared else manifest.with_splits(Shares(), seed=0)
+    if not (place.parent / CARD).is_file():
+        return manifest.with_splits(Shares(), seed=0)
+    out = {} if with_excluded else excluded(place.parent)
+    if not out:
+        return manifest
+    kept = manifest.frame[~manifest.frame["sample_id"].isin(list(out))]
+    if kept.empty:
+        raise ValueError(f"every item of the data set {place.parent.name!r} is excluded; take some back in")
+    return Manifest(kept.reset_index(drop=True), manifest.root)

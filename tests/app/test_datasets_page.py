@@ -360,8 +360,11 @@ def test_the_job_just_done_opens_its_data_set(open_page, workbench, folder) -> N
     workbench.store.add(job_id="prepare-1", kind="prepare", pool="work", spec={"path": "x"}, now=1.0, worker="w-1")
     result = {"message": "Data set clips is ready.", "produced": [{"kind": "dataset", "name": "clips"}]}
     workbench.store.finish("prepare-1", 1, "done", 2.0, result=json.loads(json.dumps(result)))
-    test = open_page("datasets", job="prepare-1")
+    test = open_page("datasets", job="prepare-1", dataset="newer")
     assert by_label(test.selectbox, "Data set").value == "clips"
+    by_label(test.selectbox, "Data set").select("newer").run()
+    test.run()
+    assert by_label(test.selectbox, "Data set").value == "newer", "it opens once and does not hold on"
     assert "Data set clips is ready" in texts(test)
     assert datasets_live.made("prepare-nothing", workbench) == ""
 

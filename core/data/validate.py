@@ -13,7 +13,7 @@ import pandas as pd
 from core.data.splits import WORDS, crossing_groups
 from core.data.tables import NUMBERS, ManifestError, Table
 
-PATHS = ("path", "image_path", "filepath", "file_path")
+PATHS = ("path", "image_path", "video_path", "filepath", "file_path")
 LABELS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1}
 GROUPS = ("group", "video", "identity")
 

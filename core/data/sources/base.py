@@ -21,7 +21,7 @@ PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", "
 TEXTS = ("dataset", "group", "split", "method", "compression", "identity", "donor", "video", "original")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SourceItem:
     """One file to take in. row: the manifest columns that all its crops inherit.
 
@@ -99,6 +99,7 @@ class Collector:
         self.lists: dict[str, str] = {}
         self._seen: set[str] = set()
         self._skipped: Counter[str] = Counter()
+        self._last: dict[str, Any] = {}
 
     def take(self, name: str, label: int, **columns: str) -> None:
         """`name` is an item with these columns; those not given are "", the method of a real one is "none"."""
@@ -107,6 +108,7 @@ class Collector:
             raise TypeError(f"no column {sorted(unknown)} in a source's row")
         row: dict[str, Any] = {"label": label, **dict.fromkeys(TEXTS, ""), **columns}
         row["method"] = row["method"] or ("unknown" if label else "none")
+        row = self._last = self._last if self._last == row else row  # the frames of a clip share one row
         self.items.append(SourceItem(self.tree.root / name, name, row))
         self._seen.add(name)
 

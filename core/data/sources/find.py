@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from core.data.manifest import Manifest
-from core.data.sources.base import AUTO, Listing, SourceItem, counted, data_sources, is_faces
+from core.data.sources.base import AUTO, TEXTS, Listing, SourceItem, counted, data_sources, is_faces
 from core.data.spec import PrepareSpec
-from core.data.tables import Table, frame_as_text
+from core.data.tables import Table
 from core.data.validate import validate
 
 
@@ -88,7 +88,9 @@ def checked(listing: Listing) -> pd.DataFrame:
     Raises ManifestError naming every file with a fault: a label, an unknown split, a group in two splits."""
     if listing.manifest is not None:
         return listing.manifest.frame
-    rows = pd.DataFrame([{"path": item.name, **item.row} for item in listing.items])
-    names = tuple(item.name for item in listing.items)
-    table = FileTable("files", listing.source, frame_as_text(rows), first_row=1, names=names)
+    names = [item.name for item in listing.items]
+    cells = {"path": names, "label": [str(item.row["label"]) for item in listing.items]}
+    cells |= {column: [item.row[column] for item in listing.items] for column in TEXTS}
+    frame = pd.DataFrame(cells, dtype=object)
+    table = FileTable("files", listing.source, frame, first_row=1, names=tuple(names))
     return validate(table, listing.items[0].file.parent, {}, confined=False, check_files=False)

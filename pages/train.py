@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app import cards, forms, navigation, session, widgets
+from app.import_weights import import_form
 from app.navigation import PageInfo
 from core.train.recipes import Recipe, recipes
 from core.train.spec import TrainSpec
@@ -36,6 +37,8 @@ def render() -> None:
     )  # fmt: skip
     if spec is not None:
         navigation.go_to("jobs", job=workbench.submit("train", spec))
+    with st.expander("Or import published weights"):
+        import_form(workbench)
 
 
 def about(recipe: Recipe) -> None:

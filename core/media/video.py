@@ -88,6 +88,8 @@ def _open(stream: BinaryIO, kind: Format, limits: Limits) -> tuple:
             "damaged", f"The {kind.name.upper()} file is damaged or was cut off: no index to read."
         ) from error
     tracks = [track for track in container.streams.video if not track.disposition & track.disposition.attached_pic]
+    if not tracks and not container.streams.audio:
+        raise Refusal("damaged", f"The {kind.name.upper()} file is damaged or was cut off: it lists no track to read.")
     if not tracks:
         raise Refusal("no_video", "The file holds no moving picture (sound only?). Upload a picture or a video.")
     track = tracks[0]

@@ -1,25 +1,64 @@
-"""Joint tables of saved predictions, built once a version of the file."""
+"""Joint tables and Pareto fronts of saved predictions, built once a version of the file."""
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 from app.boards import group_counts
 from app.policies import exits_by_member
 from app.score_sources import PREDICTIONS, ScoreSource, predictions_of, stages_of
+from core.cascade.grid import Grid, cascade_grid
 from core.cascade.joint import JointTable
+from core.cascade.pareto import Limits, front
 from core.cascade.types import CascadePolicy
+
+KEPT = 8
+_grids: OrderedDict[tuple[Any, ...], Grid] = OrderedDict()
 
 
 def joint_of(source: ScoreSource, split: str, policy: CascadePolicy | None) -> tuple[JointTable, dict[str, float]]:
     """(table of one split, effective groups by `group_counts`). The exits of `policy` are exact in it."""
-    stamp = (source.folder / PREDICTIONS).stat().st_mtime
-    return _joint(source, split, policy.to_json() if policy else "", stamp)
+    return _joint(source, split, policy.to_json() if policy else "", _stamp(source))
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=KEPT)
 def _joint(source: ScoreSource, split: str, policy: str, stamp: float) -> tuple[JointTable, dict[str, float]]:
     table = predictions_of(source)
     rows, members = table[table["split"] == split], stages_of(table)
     exits = exits_by_member(CascadePolicy.model_validate_json(policy), members[0]) if policy else None
     return JointTable.of_frame(rows, members, exits=exits), group_counts(rows["label"], rows["group"])
+
+
+def _stamp(source: ScoreSource) -> float:
+    return (source.folder / PREDICTIONS).stat().st_mtime
+
+
+def _key(source: ScoreSource, split: str, policy: CascadePolicy | None) -> tuple[Any, ...]:
+    return source.folder, split, policy.to_json() if policy else "", _stamp(source)
+
+
+def grid_if_ready(source: ScoreSource, split: str, policy: CascadePolicy | None) -> Grid | None:
+    """The grid of all exits if it was made before: a page draws first and makes it then."""
+    return _grids.get(_key(source, split, policy))
+
+
+def make_grid(source: ScoreSource, split: str, policy: CascadePolicy | None) -> Grid:
+    """Make and keep the grid; about a second."""
+    grid = _grids[_key(source, split, policy)] = cascade_grid(joint_of(source, split, policy)[0])
+    while len(_grids) > KEPT:
+        _grids.popitem(last=False)
+    return grid
+
+
+def fronts(grid: Grid, units: Sequence[Mapping[str, Any]], limits: Limits) -> dict[str, dict[str, list[list[float]]]]:
+    """For the board: by unit of cost and by risk, the front's points [cost, risk], cheapest first."""
+    return {
+        unit["name"]: {
+            risk: [[p.cost, p.risk] for p in front(grid, unit["costs"], risk, limits)]
+            for risk in ("leakage", "auroc_loss")
+        }
+        for unit in units
+    }

@@ -58,9 +58,10 @@ def stages_of(table: pd.DataFrame) -> list[str]:
 
 @dataclass(frozen=True)
 class MemberFacts:
-    """titles: a member as people read it. gflops: of one forward. seconds: measured, of one item on one CPU thread;
+    """names: members in the order asked. titles: as people read them. gflops: of one forward. seconds: measured, of one item on one CPU thread;
     None unless all members were measured (the stack's own time, some microseconds, is counted as nothing)."""
 
+    names: list[str]
     titles: list[str]
     gflops: list[float]
     seconds: list[float] | None
@@ -99,4 +100,4 @@ def member_facts(source: ScoreSource, names: list[str]) -> MemberFacts:
         gflops.append(member.gflops if member else 0.0)
         seconds.append(member.seconds if member else 0.0)
     timed = [s for s in seconds if s is not None]
-    return MemberFacts(titles, gflops, timed if len(timed) == len(names) else None)
+    return MemberFacts(list(names), titles, gflops, timed if len(timed) == len(names) else None)

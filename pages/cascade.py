@@ -8,12 +8,15 @@ import streamlit as st
 from app import cards, forms, navigation, session, widgets
 from app.bundles import bundle_manifest
 from app.cascade_board import cascade_board, cuts_of_text, cuts_text
-from app.cascade_tables import joint_of
+from app.cascade_elsewhere import elsewhere_panel
+from app.cascade_search import is_found, last_search, limits_of, policy_to_save, search_panel
+from app.cascade_tables import fronts, grid_if_ready, joint_of, make_grid
 from app.navigation import PageInfo
 from app.policies import active_policy, cuts_of, exits_of, policy_rows, read_policy
-from app.score_sources import ScoreSource, member_facts, predictions_of, score_sources, stages_of
+from app.score_sources import MemberFacts, ScoreSource, member_facts, predictions_of, score_sources, stages_of
+from core.cascade.grid import Grid
 from core.cascade.joint import JointTable
-from core.cascade.manual import manual_policy
+from core.cascade.pareto import Limits
 from core.cascade.spec import PolicySpec
 from core.cascade.types import CascadePolicy, Exits
 from jobs.client import Workbench
@@ -39,36 +42,71 @@ def render() -> None:
     splits = [name for name in SPLITS if name in set(table["split"])]
     split = right.segmented_control("Items", splits, default=splits[0], required=True, help="; ".join(
         f"{name}: {SPLITS[name]}" for name in splits))  # fmt: skip
-    board(workbench, source, table, split)
-    promises, choose, kept = st.tabs(["Promises in force", "Let a method choose", "Policies"])
+    try:
+        facts = member_facts(source, stages_of(table))
+    except ValueError as error:
+        widgets.notice([str(error)], "error")
+        return
+    policy = active_policy(workbench, source)
+    board(workbench, source, table, split, facts, policy)
+    find, elsewhere, promises, choose, kept = st.tabs(
+        ["Find the cheapest", "Elsewhere", "Promises in force", "Let a method choose", "Policies"]
+    )
+    with find:
+        search_panel(workbench, source, table, facts)
+    with elsewhere:
+        elsewhere_panel(workbench, source, table, policy)
     with promises:
         promise_table(workbench)
     with choose:
         method_form(workbench, source)
     with kept:
         policy_list(workbench)
+    if grid_if_ready(source, split, policy) is None:  # the board is on the screen; now the fronts, then once more
+        make_grid(source, split, policy)
+        st.rerun()
 
 
-def board(workbench: Workbench, source: ScoreSource, table: pd.DataFrame, split: str) -> None:
+def board(
+    workbench: Workbench,
+    source: ScoreSource,
+    table: pd.DataFrame,
+    split: str,
+    facts: MemberFacts,
+    policy: CascadePolicy | None,
+) -> None:
     """The sliders; `Save as policy` opens a dialog. Where they rest stands in the address, so that a link shares it."""
-    members = stages_of(table)
-    try:
-        facts = member_facts(source, members)
-    except ValueError as error:
-        widgets.notice([str(error)], "error")
-        return
-    policy = active_policy(workbench, source)
     joint, groups = joint_of(source, split, policy)
     home = cuts_of(policy, joint) if policy else joint.closed()
-    cuts = cuts_of_text(joint, st.query_params.get("exits", "")) or home
-    rows = table[table["split"] == split]
-    st.caption(board_caption(rows, joint, policy))
-    identity = f"{source.folder}|{split}|{policy.policy_id if policy else ''}"
-    answer = cascade_board(joint, facts.titles, facts.units(), groups, cuts, home, identity)
-    if answer.cuts is not None and len(answer.cuts) == len(members):
-        st.query_params["exits"] = cuts_text(joint, answer.cuts)
-    if answer.saved is not None:
-        save_dialog(workbench, source, table, members, exits_of(joint, members, answer.saved))
+    cuts, found, answer = cuts_of_text(joint, st.query_params.get("exits", "")) or home, None, last_search(source)
+    if answer is not None and answer.found.best is not None:
+        found = [joint.indices(m, answer.found.exits[name]) for m, name in enumerate(facts.names)]
+        if st.session_state.get("cascade_jumped") != answer.turn:
+            st.session_state["cascade_jumped"], cuts = answer.turn, found
+            st.query_params["exits"] = cuts_text(joint, found)
+    st.caption(board_caption(table[table["split"] == split], joint, policy))
+    grid, limits = grid_if_ready(source, split, policy), limits_of(answer)
+    said = cascade_board(
+        joint, facts.titles, facts.units(), groups, cuts, home,
+        identity=f"{source.folder}|{split}|{policy.policy_id if policy else ''}",
+        fronts=fronts(grid, facts.units(), limits) if grid else None, front_note=front_note(grid, limits),
+        found=found, jump=str(answer.turn if answer and found else 0),
+    )  # fmt: skip
+    if said.cuts is not None and len(said.cuts) == len(facts.names):
+        st.query_params["exits"] = cuts_text(joint, said.cuts)
+    if said.saved is not None:
+        save_dialog(workbench, source, table, facts.names, exits_of(joint, facts.names, said.saved))
+
+
+def front_note(grid: Grid | None, limits: Limits) -> str:
+    """What the front was taken from."""
+    if grid is None:
+        return "The front is being computed."
+    return (
+        f"Front over {grid.size:,} combinations of exits on these {grid.n:,} items, with false alarms up to "
+        f"{limits.false_alarms:.0%}, AUROC loss up to {limits.auroc_loss:g} (on its own axis: leakage up to "
+        f"{limits.leakage:.0%}); observed, not promised."
+    )
 
 
 def board_caption(rows: pd.DataFrame, joint: JointTable, policy: CascadePolicy | None) -> str:
@@ -90,7 +128,11 @@ def save_dialog(
 ) -> None:
     """Name, author, reason; then an immutable version, in force at once when asked and when it fits."""
     in_force = source.folder == workbench.active().bundle
-    name = st.text_input("Name", "by hand", max_chars=80)
+    answer = last_search(source)
+    promised = is_found(answer, exits)
+    st.caption("These exits were found by the search and carry its promises." if promised else
+               "Set by hand: the policy says what these exits did, and promises nothing.")  # fmt: skip
+    name = st.text_input("Name", "cheapest" if promised else "by hand", max_chars=80)
     author = st.text_input("Author", max_chars=80)
     reason = st.text_input("Why", max_chars=400)
     promote = st.checkbox(
@@ -98,8 +140,7 @@ def save_dialog(
         help=None if in_force else "These scores are not those of the bundle in force.",
     )  # fmt: skip
     if st.button("Save", type="primary", disabled=not name.strip()):
-        experts = [m for m in members if m != "stack"]
-        policy = manual_policy(table, experts, exits, name.strip(), author, reason)
+        policy = policy_to_save(answer, table, members, exits, (name.strip(), author, reason))
         item = workbench.save_policy(policy)
         if promote:
             workbench.set_active(policy=item.path, author=author, reason=reason or f"policy {policy.name}")

@@ -14,6 +14,7 @@ from jobs.kinds import (
     import_detector,
     policy,
     prepare,
+    search,
     stack,
     train,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "load_plugins",
     "policy",
     "prepare",
+    "search",
     "stack",
     "train",
 ]

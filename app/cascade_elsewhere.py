@@ -1,0 +1,182 @@
+"""The Cascade page's part "Elsewhere": frozen thresholds on other data sets, base rates, leaving a source out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from app import elsewhere_charts as charts
+from app import widgets
+from app.detector_scores import DetectorScores
+from app.score_sources import ScoreSource, stages_of
+from core.artifacts.files import read_json
+from core.cascade.base_rate import at_base_rate
+from core.cascade.policy import STACK, choose_policy
+from core.cascade.spec import PolicySpec
+from core.cascade.transport import (
+    LeftOut,
+    Place,
+    auroc_matrix,
+    last_score,
+    left_out,
+    place_rows,
+    transport,
+    unseen_sources,
+)
+from core.cascade.types import CascadePolicy
+from jobs.client import Workbench
+
+IN_FORCE = "policy in force"
+WORDS = {
+    "leakage": "leakage: fakes called real / fakes",
+    "false_alarms": "false alarms: reals called fake / reals",
+    "exit_rate": "filtration: released by stage 1 / all",
+    "precision": "precision: fakes / all called fake",
+    "uncertain": "uncertain: no verdict / all",
+}
+PREVALENCES = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
+
+
+def elsewhere_panel(
+    workbench: Workbench, source: ScoreSource, table: pd.DataFrame, policy: CascadePolicy | None
+) -> None:
+    """Everything about other data sets, one part below the other."""
+    rows = test_rows(table)
+    frozen = frozen_policy(source, table, policy)
+    if frozen is None:
+        widgets.empty("No thresholds to freeze", "Put a bundle in force, or choose data sets with enough groups.")
+    else:
+        policy_, words = frozen
+        places = transport(policy_, rows, stage1=stages_of(table)[0])
+        transport_part(places, words, rows)
+        base_rate_part(places)
+    matrix_part(rows)
+    left_out_part(workbench)
+
+
+def test_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of split test, on which nothing was chosen; all rows when there are none."""
+    rows = table[table["split"] == "test"]
+    return (table if rows.empty else rows).reset_index(drop=True)
+
+
+def frozen_policy(
+    source: ScoreSource, table: pd.DataFrame, policy: CascadePolicy | None
+) -> tuple[CascadePolicy, str] | None:
+    """(policy, where it was frozen): the one in force, or one chosen on some data sets' val_calib rows alone."""
+    names = sorted(set(table.loc[table["split"] == "val_calib", "dataset"].astype(str)))
+    chosen = st.multiselect(
+        "Thresholds frozen on", names, placeholder=IN_FORCE if policy else "choose data sets",
+        help="Empty: the policy in force. Else learn-then-test on the val_calib rows of these data sets alone, at the "
+        "targets of the form under Let a method choose; choose reals and fakes.",
+    )  # fmt: skip
+    if not chosen:
+        return (policy, IN_FORCE) if policy else None
+    rows = table[table["dataset"].astype(str).isin(chosen)]
+    members = [m for m in stages_of(table) if m != STACK]
+    return choose_policy(PolicySpec(source=source.ref), rows, members), " + ".join(chosen)
+
+
+def transport_part(places: Sequence[Place], words: str, rows: pd.DataFrame) -> None:
+    """Chart and table of every data set under the frozen thresholds."""
+    st.markdown("**The same thresholds on every data set**")
+    found = place_rows(places)
+    rate = st.segmented_control(
+        "Rate", list(WORDS), default="leakage", required=True, format_func=lambda r: WORDS[r].split(":")[0],
+        label_visibility="collapsed",
+    )  # fmt: skip
+    part = found[(found["rate"] == rate) & found["value"].notna()]
+    if part.empty:
+        st.caption(f"No data set has items for {WORDS[rate]}.")
+        return
+    st.altair_chart(charts.places(part, WORDS[rate]), width="stretch")
+    st.caption(
+        f"Thresholds of {widgets.plain_markdown(words)}, frozen; n = {len(rows):,} test items of "
+        f"{rows['group'].nunique():,} groups. A data set whose interval lies wholly beside that of the others is one "
+        "the thresholds do not carry over to. Bars are 95 % intervals over groups; a single group has none."
+    )
+    with st.expander("All rates as a table"):
+        st.dataframe(charts.place_table(found), hide_index=True)
+
+
+def base_rate_part(places: Sequence[Place]) -> None:
+    """Precision over the share of fakes, and the numbers at one share."""
+    every = places[-1]
+    rates = {name: every.rates[name].value for name in ("found", "false_alarms", "leakage", "spared")}
+    if any(value is None for value in rates.values()):
+        return
+    st.markdown("**What if fakes were rarer**")
+    at = st.select_slider("Share of fakes among all items", PREVALENCES, 0.05, format_func=lambda v: f"{v:.1%}")
+    ends = [
+        [every.rates[name].low if low else every.rates[name].high for name in ("found", "false_alarms")]
+        for low in (True, False)
+    ]
+    st.altair_chart(charts.base_rates(rates, ends, at), width="stretch")
+    now = at_base_rate(at, *(rates[k] for k in ("found", "false_alarms", "leakage", "spared")))  # type: ignore[misc]
+    st.caption(
+        f"At {at:.1%} fakes, of 1,000 items {now.alarms[0]:.1f} are called fake, {now.false_alarms[0]:.1f} of them "
+        f"wrongly: an alarm is right in {now.precision_fake[0]:.1%} of cases, a release in "
+        f"{now.precision_real[0]:.2%}; {now.missed[0]:.1f} fakes are called real and {now.undecided[0]:.0f} items stay "
+        f"undecided. The rates by class are those of all {every.n:,} test items; the band joins their 95 % limits over "
+        f"{every.groups:,} groups."
+    )
+
+
+def matrix_part(rows: pd.DataFrame) -> None:
+    """Reals of one source against fakes of another."""
+    cells = auroc_matrix(rows, last_score(rows))
+    if not cells:
+        return
+    st.markdown("**Fakes of one source against reals of another**")
+    st.altair_chart(charts.matrix(cells), width="stretch")
+    st.caption(
+        f"AUROC of the last stage, 95 % interval over groups below it (none with one group), n = {len(rows):,}. Each "
+        "row has the same fakes: if it changes much from column to column, the score follows the source, not the "
+        "forgery."
+    )
+
+
+def left_out_part(workbench: Workbench) -> None:
+    """Runs that never saw a source against runs that did."""
+    found = left_out_runs(workbench)
+    st.markdown("**A source left out of training**")
+    if not found:
+        st.caption(
+            "No pair of evaluated runs differs in a source of fakes. Train a run of the same recipe with that source "
+            "excluded (Train, Exclude datasets), then evaluate it on the whole data set."
+        )
+        return
+    st.altair_chart(charts.left_out(found), width="stretch")
+    st.caption(
+        "AUROC of the source's fakes against all reals of the test split, by a run that trained on the source and by "
+        "one that never saw it. The gap is what a new forgery of this kind would cost. "
+        + " ".join(f"{r.source}: {loss_words(r)}." for r in found)
+    )
+
+
+def loss_words(row: LeftOut) -> str:
+    """`lost 0.051 (95 %: 0.020 to 0.082), 79 fakes of 79 groups`."""
+    span = "no interval with one group" if row.low is None else f"95 %: {row.low:.3f} to {row.high:.3f}"
+    return f"lost {row.loss:.3f} ({span}), {row.n_fake} fakes of {row.fake_groups} groups"
+
+
+def left_out_runs(workbench: Workbench) -> list[LeftOut]:
+    """Every evaluated run that lacks a source of the fakes it was judged on, beside the newest one of the same recipe
+    and data that has it."""
+    runs = []
+    for item in workbench.artifacts("run"):
+        if all((item.path / f).is_file() for f in ("predictions.csv", "run.json", "evaluation_report.json")):
+            runs.append(
+                (item.name, read_json(item.path / "run.json"), DetectorScores(item.name, run=item.path).frame())
+            )
+    found = []
+    for name, about, frame in runs:
+        missing = unseen_sources(about, frame)
+        for other, theirs, seen in runs:
+            same = theirs.get("recipe", {}).get("name") == about.get("recipe", {}).get("name")
+            if missing and same and not set(missing) & set(unseen_sources(theirs, seen)):
+                found += left_out(name, frame, other, seen, missing)
+                break
+    return found

@@ -1,0 +1,102 @@
+"""The Cascade page's search: its form, what it found in words, and the policy that carries its promises."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+import streamlit as st
+
+from app import forms, widgets
+from app.score_sources import MemberFacts, ScoreSource
+from core.cascade.manual import manual_policy
+from core.cascade.pareto import Limits
+from core.cascade.policy import STACK, calibration_rows
+from core.cascade.search import Found, search
+from core.cascade.search_policy import policy_of
+from core.cascade.search_spec import SearchSpec
+from core.cascade.types import CascadePolicy, Exits
+from jobs.client import Workbench
+
+STATE = "cascade_search"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The last search of this session. turn: counts searches, so that the sliders jump once for each."""
+
+    spec: SearchSpec
+    found: Found
+    turn: int
+
+
+def last_search(source: ScoreSource) -> Answer | None:
+    """The last search over this source."""
+    answer = st.session_state.get(STATE)
+    return answer if answer is not None and answer.spec.source == source.ref else None
+
+
+def limits_of(answer: Answer | None) -> Limits:
+    """Limits of the fronts: those of the last search, else the search's own defaults; on items, as observed."""
+    fields = SearchSpec.model_fields
+    names = {"leakage": "max_leakage", "false_alarms": "max_false_alarms", "auroc_loss": "max_auroc_loss",
+             "uncertain": "max_uncertain"}  # fmt: skip
+    if answer is None:
+        return Limits(**{ours: fields[theirs].default for ours, theirs in names.items()})
+    return Limits(**{ours: getattr(answer.spec, theirs) for ours, theirs in names.items()})
+
+
+def search_panel(workbench: Workbench, source: ScoreSource, table: pd.DataFrame, facts: MemberFacts) -> None:
+    """The form; a search runs at once, and the sliders then go to what it found."""
+    st.caption(
+        "The cheapest exits of all stages together that keep both promises. Groups are counted, not items: a group of "
+        "fakes is missed when any of its items is called real at any stage."
+    )
+    spec = forms.spec_form(
+        SearchSpec, workbench, key="search", submit="Find the cheapest", given={"source": source.ref},
+        front=("max_leakage", "max_false_alarms", "confidence", "max_auroc_loss", "method", "unit"),
+    )  # fmt: skip
+    if isinstance(spec, SearchSpec):
+        costs = facts.gflops if spec.unit == "gflop" else facts.seconds
+        if costs is None:
+            widgets.notice(["Not every member's time was measured; stack again, or choose gflop."], "error")
+            return
+        with st.spinner("Looking at every combination of exits"):
+            found = search(calibration_rows(table), facts.names, costs, spec)
+        before = st.session_state.get(STATE)
+        st.session_state[STATE] = Answer(spec, found, 1 + (before.turn if before else 0))
+        st.rerun()
+    answer = last_search(source)
+    if answer is not None:
+        result(answer.found)
+
+
+def result(found: Found) -> None:
+    """What was found, or what it would take."""
+    st.markdown("**Found**" if found.best else "**Nothing can be promised**")
+    widgets.notice(found.sentences, "info" if found.best else "warning")
+    if found.best:
+        st.caption("The sliders stand there now. Save as policy keeps these promises; moved sliders promise nothing.")
+
+
+def policy_to_save(
+    answer: Answer | None,
+    table: pd.DataFrame,
+    members: list[str],
+    exits: Mapping[str, Exits],
+    said: tuple[str, str, str],
+) -> CascadePolicy:
+    """The search's policy when the sliders stand where it left them, else one set by hand. said: name, author, why."""
+    name, author, reason = said
+    if is_found(answer, exits):
+        found, spec = answer.found, answer.spec.model_copy(  # type: ignore[union-attr]
+            update={"name": name, "author": author, "reason": reason}
+        )  # fmt: skip
+        return policy_of(found, found.best, calibration_rows(table), members, spec)  # type: ignore[arg-type]
+    return manual_policy(table, [m for m in members if m != STACK], exits, name, author, reason)
+
+
+def is_found(answer: Answer | None, exits: Mapping[str, Exits]) -> bool:
+    """Whether these exits are those that the search found."""
+    return answer is not None and answer.found.best is not None and dict(exits) == answer.found.exits

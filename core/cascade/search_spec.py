@@ -1,0 +1,36 @@
+"""Input of `search`: the cheapest policy that keeps its promises."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from core.spec import Spec, choose
+
+
+class SearchSpec(Spec):
+    """Find the cheapest exits of the whole cascade that keep leakage and false alarms under their limits, with the
+    confidence asked for, and lose little AUROC; from a stack run's (or a bundle's) predictions on val_calib."""
+
+    source: str = Field(description="Stack run or bundle.", json_schema_extra=choose("run"))
+    max_leakage: float = Field(
+        0.05, gt=0, lt=1, description="Most groups of fakes with an item called real anywhere, of all groups of fakes."
+    )
+    max_false_alarms: float = Field(
+        0.10, gt=0, lt=1, description="Most groups of reals with an item called fake anywhere, of all groups of reals."
+    )
+    confidence: float = Field(0.90, gt=0.5, lt=1, description="Of both promises together (1 - delta).")
+    max_auroc_loss: float = Field(
+        0.01, ge=0, le=1, description="Most AUROC lost against asking every member on every item, as observed."
+    )
+    max_uncertain: float = Field(1.0, ge=0, le=1, description="Most items left without a verdict, as observed.")
+    method: str = Field(
+        "split",
+        pattern="^(split|sequences)$",
+        description="split: half of the groups choose a path of policies, the other half prove it (Pareto testing). "
+        "sequences: paths laid down before any data are seen, all groups prove; they share the risk.",
+    )
+    unit: str = Field("gflop", pattern="^(gflop|seconds)$", description="What cost is measured in.")
+    seed: int = Field(0, ge=0, description="Which half chooses.")
+    name: str = Field("cheapest", max_length=80, description="Name of the policy.")
+    author: str = Field("", max_length=80, description="Who asks.")
+    reason: str = Field("", max_length=400, description="Why.")

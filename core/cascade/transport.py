@@ -1,0 +1,223 @@
+"""Thresholds frozen on one data set, shown on others; AUROC across data sets; what leaving a source out costs.
+
+Every rate has its numerator, its denominator and a 95 % interval over groups: the percentile bootstrap of whole groups,
+or, where all groups agree (a rate of 0 or 1), the exact binomial interval of as many groups. One group has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from core.cascade.policy import STACK, require
+from core.cascade.simulate import simulate
+from core.cascade.types import CascadePolicy, Exits
+from core.evaluate.bootstrap import bootstrap_sums, group_codes, percentile
+from core.evaluate.delong import delong, delong_difference
+from core.evaluate.intervals import clopper_pearson
+from core.evaluate.metrics import auroc
+
+RATES = ("exit_rate", "leakage", "false_alarms", "precision", "uncertain", "found", "spared")
+
+
+@dataclass(frozen=True)
+class Rate:
+    """value: None over nothing (unknown, not 0). low, high: None without an interval. groups: with such items."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    numerator: int
+    denominator: int
+    groups: int
+
+
+@dataclass(frozen=True)
+class Place:
+    """One data set under frozen thresholds. rates: by the names of RATES.
+
+    exit_rate: released as real by stage 1 / all (filtration). leakage: fakes called real / fakes. false_alarms: reals
+    called fake / reals. precision: fakes / all called fake, at this data set's own share of fakes. uncertain: no
+    verdict / all. found: fakes called fake / fakes. spared: reals called real / reals."""
+
+    name: str
+    n: int
+    n_fake: int
+    groups: int
+    rates: Mapping[str, Rate]
+
+
+def single_exit(exits: Exits) -> CascadePolicy:
+    """A policy of one detector alone."""
+    return CascadePolicy(policy_id="", name="one detector", created_at="", stage1=exits, experts=[], final=Exits())
+
+
+def transport(
+    policy: CascadePolicy, table: pd.DataFrame, *, stage1: str | None = None, by: str = "dataset", draws: int = 1000,
+    seed: int = 0,
+) -> list[Place]:  # fmt: skip
+    """Replay `policy`, frozen, on every value of column `by`, the largest first, and on all together ("all").
+
+    table: columns p_<member>, label, group and `by`. Raises ValueError naming a missing column, or on no items."""
+    require(table, ["label", "group", by])
+    if table.empty:
+        raise ValueError("there are no items to show the thresholds on")
+    way = simulate(table, policy, stage1)
+    of = table[by].astype(str).to_numpy()
+    names = list(pd.Series(of).value_counts().index)
+    places = [_place(str(name), table, way, of == name, draws, seed) for name in names]
+    return [*places, _place("all", table, way, np.ones(len(table), bool), draws, seed)] if len(names) > 1 else places
+
+
+def _place(name: str, table: pd.DataFrame, way: pd.DataFrame, here: np.ndarray, draws: int, seed: int) -> Place:
+    fake = table["label"].to_numpy()[here] == 1
+    verdict = way["verdict"].to_numpy()[here]
+    as_real, as_fake = verdict == "real", verdict == "fake"
+    early = as_real & (way["decided_by"].to_numpy()[here] == "stage1")
+    every = np.ones(fake.size, bool)
+    pairs = {
+        "exit_rate": (early, every),
+        "leakage": (as_real, fake),
+        "false_alarms": (as_fake, ~fake),
+        "precision": (fake, as_fake),
+        "uncertain": (~as_real & ~as_fake, every),
+        "found": (as_fake, fake),
+        "spared": (as_real, ~fake),
+    }
+    codes, groups = group_codes(table["group"].astype(str).to_numpy()[here], fake.size)
+    rates = {
+        rate: group_rate(hit, among, codes, groups, draws, np.random.default_rng(seed))
+        for rate, (hit, among) in pairs.items()
+    }
+    return Place(name, fake.size, int(fake.sum()), groups, rates)
+
+
+def group_rate(
+    hit: np.ndarray, among: np.ndarray, codes: np.ndarray, groups: int, draws: int, rng: np.random.Generator
+) -> Rate:
+    """hit & among / among over items, interval over groups (see the head of this file)."""
+    k, n = int((hit & among).sum()), int(among.sum())
+    own = np.unique(codes[among]).size
+    if not n:
+        return Rate(None, None, None, 0, 0, 0)
+    if own < 2:
+        return Rate(k / n, None, None, k, n, own)
+    if k in (0, n):
+        low, high = clopper_pearson(own if k else 0, own) or (None, None)
+        return Rate(k / n, low, high, k, n, own)
+    drawn = bootstrap_sums(np.stack((hit & among, among), 1).astype(np.float64), codes, groups, draws, rng)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        low, high = percentile(drawn[:, 0] / drawn[:, 1]) or (None, None)
+    return Rate(k / n, low, high, k, n, own)
+
+
+def place_rows(places: Sequence[Place]) -> pd.DataFrame:
+    """One row a place and rate: dataset, rate, value, low, high, numerator, denominator, groups."""
+    return pd.DataFrame(
+        [{"dataset": place.name, "rate": name, **vars(rate)} for place in places for name, rate in place.rates.items()]
+    )
+
+
+@dataclass(frozen=True)
+class Cell:
+    """AUROC of the fakes of one source against the reals of another. low, high: DeLong by groups; None where a class
+    has fewer than two groups."""
+
+    fakes: str
+    reals: str
+    auroc: float
+    low: float | None
+    high: float | None
+    n_fake: int
+    n_real: int
+    groups: int
+
+
+def auroc_matrix(table: pd.DataFrame, score: str, by: str = "dataset") -> list[Cell]:
+    """Every source of fakes against every source of reals. table: columns `score`, label, group, `by`."""
+    require(table, [score, "label", "group", by])
+    s, y = table[score].to_numpy(np.float64), table["label"].to_numpy()
+    of, groups = table[by].astype(str).to_numpy(), table["group"].astype(str).to_numpy()
+    cells = []
+    for fakes in np.unique(of[y == 1]):
+        for reals in np.unique(of[y == 0]):
+            rows = ((of == fakes) & (y == 1)) | ((of == reals) & (y == 0))
+            found = _auroc(s[rows], y[rows], groups[rows])
+            n_fake = int(y[rows].sum())
+            cells.append(
+                Cell(str(fakes), str(reals), *found, n_fake, int(rows.sum()) - n_fake, np.unique(groups[rows]).size)
+            )
+    return cells
+
+
+def _auroc(s: np.ndarray, y: np.ndarray, groups: np.ndarray) -> tuple[float, float | None, float | None]:
+    found = delong(s, y, groups=groups)
+    if found is not None:
+        return found.auroc, found.low, found.high
+    return auroc(s, y), None, None
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """One source that a run never saw in training, scored by it and by a run that did, on the same items.
+
+    seen, unseen: AUROC of the source's fakes against all reals of the table. loss: seen - unseen; low, high: its 95 %
+    interval by groups (None with fewer than two groups of a class)."""
+
+    source: str
+    run: str
+    reference: str
+    seen: float
+    unseen: float
+    loss: float
+    low: float | None
+    high: float | None
+    n_fake: int
+    n_real: int
+    fake_groups: int
+
+
+def left_out(
+    run: str, unseen: pd.DataFrame, reference: str, seen: pd.DataFrame, sources: Collection[str], by: str = "dataset"
+) -> list[LeftOut]:
+    """What leaving `sources` out of training costs on their fakes. unseen, seen: columns sample_id, label, group, `by`,
+    p_fake of the two runs; items that both scored count."""
+    both = unseen.merge(seen[["sample_id", "p_fake"]], on="sample_id", suffixes=("", "_seen"))
+    found = []
+    for source in sorted(set(sources) & set(both.loc[both["label"] == 1, by].astype(str))):
+        rows = both[(both["label"] == 0) | (both[by].astype(str) == source)]
+        y, groups = rows["label"].to_numpy(), rows["group"].astype(str).to_numpy()
+        if not (y == 0).any():
+            continue
+        with_, without = rows["p_fake_seen"].to_numpy(np.float64), rows["p_fake"].to_numpy(np.float64)
+        a, b = _auroc(with_, y, groups)[0], _auroc(without, y, groups)[0]
+        gap = delong_difference(with_, without, y, groups)
+        half = None if gap is None else float(norm.ppf(0.975)) * gap[1]
+        found.append(
+            LeftOut(
+                source, run, reference, a, b, a - b,
+                None if half is None else a - b - half, None if half is None else a - b + half,
+                int(y.sum()), int((y == 0).sum()), int(np.unique(groups[y == 1]).size),
+            )
+        )  # fmt: skip
+    return found
+
+
+def unseen_sources(run: Mapping[str, Any], table: pd.DataFrame, by: str = "dataset") -> list[str]:
+    """Sources of the table's fakes that a run did not train on, by its run.json (`sources`: items a source)."""
+    known = run.get("sources") or {}
+    fakes = sorted(set(table.loc[table["label"] == 1, by].astype(str)))
+    return [name for name in fakes if name not in known] if known else []
+
+
+def last_score(table: pd.DataFrame) -> str:
+    """The column that ranks best by construction: p_stack, else that of the last member."""
+    columns = [c for c in table.columns if c.startswith("p_")]
+    if not columns:
+        raise ValueError("the predictions hold no p_<member> column")
+    return f"p_{STACK}" if f"p_{STACK}" in columns else columns[-1]

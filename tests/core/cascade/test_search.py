@@ -1,0 +1,205 @@
+"""The search: its promise by Monte Carlo, its path against the whole grid, its words against its numbers."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import binom
+from sklearn.metrics import roc_auc_score
+
+from core.cascade.grid import cascade_grid
+from core.cascade.joint import JointTable
+from core.cascade.pareto import Limits, cheapest
+from core.cascade.search import Items, Promise, laid_down, pareto_path, replay, search
+from core.cascade.search_policy import NoPolicy, member_costs, members_of, policy_of, search_policy
+from core.cascade.search_spec import SearchSpec
+from core.cascade.simulate import simulate
+from core.cascade.types import CascadePolicy, Exits, ExpertExits
+from core.evaluate.intervals import clopper_pearson
+
+MEMBERS = ["filter", "expert", "stack"]
+COSTS = [1.0, 4.0, 0.0]
+
+
+def draw(groups: int, rng: np.random.Generator, items: int = 1, rho: float = 0.0) -> pd.DataFrame:
+    """Groups of `items` whose difficulty agrees with correlation rho; the members get better along the cascade."""
+    n = groups * items
+    label = np.repeat(rng.integers(0, 2, groups), items)
+    shared = np.repeat(rng.normal(size=(groups, 3)), items, axis=0)
+    noise = np.sqrt(rho) * shared + np.sqrt(1 - rho) * rng.normal(size=(n, 3))
+    p = 1 / (1 + np.exp(-(1.6 * noise + (label[:, None] - 0.5) * [2.5, 4.5, 5.5])))
+    frame = pd.DataFrame(p, columns=[f"p_{m}" for m in MEMBERS])
+    return frame.assign(label=label, group=np.repeat(np.arange(groups), items).astype(str), dataset="drawn",
+                        sample_id=np.arange(n).astype(str))  # fmt: skip
+
+
+def spec(**given) -> SearchSpec:
+    return SearchSpec(source="x", **{"max_leakage": 0.1, "max_false_alarms": 0.2, "max_auroc_loss": 0.05, **given})
+
+
+@pytest.mark.parametrize(("method", "items", "rho"), [("split", 1, 0.0), ("sequences", 1, 0.0), ("split", 4, 0.6)])
+def test_promises_hold_as_often_as_they_say(monkeypatch, method, items, rho):
+    monkeypatch.setattr("core.cascade.grid.MOST", 5_000)
+    rng = np.random.default_rng(4)
+    world = Items.of_frame(draw(8_000, rng, items, rho), MEMBERS)
+    wish, draws, found, broken, naive = spec(method=method, confidence=0.9), 80, 0, 0, 0
+    for k in range(draws):
+        frame = draw(160, rng, items, rho)
+        result = search(frame, MEMBERS, COSTS, wish.model_copy(update={"seed": k}))
+        if result.best is not None:
+            found += 1
+            broken += breaks(world, [result.exits[m] for m in MEMBERS], wish)
+        table = JointTable.of_frame(frame, MEMBERS)
+        limits = Limits(wish.max_leakage, wish.max_false_alarms, wish.max_auroc_loss)
+        best = cheapest(cascade_grid(table, 7), COSTS, limits)
+        naive += best is not None and breaks(world, [table.exits(m, *c) for m, c in enumerate(best[1])], wish)
+    assert found > draws / 2, "a search that finds nothing keeps any promise"
+    most = 0.1 + 3 * np.sqrt(0.1 * 0.9 / draws)
+    assert broken / draws <= most
+    assert naive / draws > most, "picking the best observed policy breaks its limits in this world"
+
+
+def breaks(world: Items, exits, wish) -> bool:
+    done = replay(world, exits, COSTS)
+    reals, fakes = world.groups
+    return done.missed / fakes > wish.max_leakage or done.accused / reals > wish.max_false_alarms
+
+
+def test_replay_is_the_simulation_counted_in_groups():
+    rng = np.random.default_rng(1)
+    frame = draw(80, rng, 5, 0.5)
+    exits = [Exits(real_below=0.2, fake_above=0.95), Exits(real_below=0.1), Exits(real_below=0.3, fake_above=0.7)]
+    policy = CascadePolicy(policy_id="x", name="x", created_at="", stage1=exits[0], final=exits[2],
+                           experts=[ExpertExits(name="expert", exits=exits[1])])  # fmt: skip
+    way = simulate(frame, policy, "filter")
+    done = replay(Items.of_frame(frame, MEMBERS), exits, COSTS)
+    missed = frame[(way["verdict"] == "real") & (frame["label"] == 1)]["group"].nunique()
+    accused = frame[(way["verdict"] == "fake") & (frame["label"] == 0)]["group"].nunique()
+    assert (done.missed, done.accused) == (missed, accused)
+    assert done.uncertain == pytest.approx((way["verdict"] == "uncertain").mean())
+    assert done.cost == pytest.approx(1 + 4 * (way["asked"] > 1).mean())
+
+
+def test_the_path_spends_its_budget_step_by_step():
+    table = JointTable.of_frame(draw(4000, np.random.default_rng(2)), MEMBERS)
+    grid, wish = cascade_grid(table, 6), spec()
+    path = pareto_path(grid, COSTS, wish)
+    assert len(path) > 15
+    exits = [[table.exits(m, *cut) for m, cut in enumerate(cuts)] for cuts in path]
+    items = Items.of_frame(draw(4000, np.random.default_rng(2)), MEMBERS)
+    outcomes = [replay(items, each, COSTS) for each in exits]
+    spent = np.array([o.cost for o in outcomes])
+    assert (np.diff(spent) <= 1e-9).all()
+    last = cheapest(grid, COSTS, Limits(1.6 * 0.1, 1.6 * 0.2, 0.05))
+    assert spent[-1] == pytest.approx(last[0])
+    assert outcomes[0].missed <= outcomes[len(outcomes) // 2].missed <= outcomes[-1].missed
+
+
+def test_paths_laid_down_see_no_data_and_open_step_by_step():
+    paths = laid_down(MEMBERS)
+    assert len(paths) == 2 * len(MEMBERS)
+    size = 256
+    for path in paths:
+        real = np.array([[cut[0] for cut in cuts] for cuts in path])
+        fake = np.array([[cut[1] for cut in cuts] for cuts in path])
+        assert (np.diff(real, axis=0) >= 0).all()
+        assert (np.diff(fake, axis=0) <= 0).all()
+        assert (real <= fake).all()
+        assert fake.max() <= size
+
+
+def test_a_promise_counts_groups_exactly():
+    promise = Promise("leakage", 0.05, 3, 103, 0.9)
+    assert promise.bound == pytest.approx(clopper_pearson(3, 103, 0.8)[1])
+    assert promise.kept == (promise.bound <= 0.05)
+    need = promise.groups_for()
+    assert binom.cdf(3, need, 0.05) <= 0.1 < binom.cdf(3, need - 1, 0.05)
+    assert str(need) in promise.refusal()
+    assert Promise("leakage", 0.02, 0, 149, 0.95).kept
+    assert not Promise("leakage", 0.02, 0, 148, 0.95).kept
+    assert Promise("leakage", 0.02, 0, 0, 0.95).p_value == 1
+
+
+@pytest.mark.parametrize("method", ["split", "sequences"])
+def test_the_result_says_what_it_is_and_what_bound_it(method):
+    frame = draw(600, np.random.default_rng(7))
+    found = search(frame, MEMBERS, COSTS, spec(method=method))
+    best = found.best
+    assert best is not None
+    assert best.certified
+    assert not best.reasons
+    assert found.neighbour is None or (found.neighbour.cost < best.cost and found.neighbour.reasons)
+    text = " ".join(found.sentences)
+    assert f"{best.leakage.errors} of {best.leakage.groups} groups" in text
+    if found.neighbour is not None:
+        assert "next cheaper" in text
+    items = Items.of_frame(frame, MEMBERS)
+    prove = items.halves(0)[1] if method == "split" else items
+    done = replay(prove, [found.exits[m] for m in MEMBERS], COSTS)
+    assert (done.missed, done.accused) == (best.leakage.errors, best.false_alarms.errors)
+    loss = roc_auc_score(prove.y, prove.p[:, -1]) - roc_auc_score(prove.y, done.score)
+    assert found.auroc_loss[0] == pytest.approx(loss)
+    assert best.cost == pytest.approx(done.cost)
+    assert found.speed_up == pytest.approx(4 / done.cost)
+
+
+def test_halves_share_no_group_and_split_either_class():
+    items = Items.of_frame(draw(101, np.random.default_rng(3), 3, 0.5), MEMBERS)
+    first, second = items.halves(0)
+    assert not set(first.codes) & set(second.codes)
+    assert len(first.y) + len(second.y) == len(items.y)
+    assert abs(first.groups[1] - second.groups[1]) <= 1
+    assert set(items.halves(0)[0].codes) == set(first.codes) != set(items.halves(1)[0].codes)
+
+
+def test_too_few_groups_are_counted_out():
+    frame = draw(40, np.random.default_rng(5))
+    found = search(frame, MEMBERS, COSTS, spec(max_leakage=0.02, confidence=0.95))
+    assert found.best is None
+    assert "149" in found.sentences[0]
+    assert "sequences" in found.sentences[0]
+
+
+def test_an_impossible_wish_says_why():
+    frame = draw(400, np.random.default_rng(5))
+    found = search(frame, MEMBERS, COSTS, spec(max_uncertain=0.0))
+    assert found.best is None
+    assert "undecided" in found.sentences[0] or "cannot be promised" in found.sentences[0]
+    with pytest.raises(ValueError, match="two members"):
+        search(frame, MEMBERS[:1], COSTS[:1], spec())
+
+
+def test_a_found_policy_carries_its_promises(tmp_path):
+    frame = draw(600, np.random.default_rng(7))
+    wish = spec(name="found", author="a tester", reason="because")
+    found = search(frame, MEMBERS, COSTS, wish)
+    policy = policy_of(found, found.best, frame, MEMBERS, wish)
+    assert policy.policy_id
+    assert policy.data_fingerprint
+    assert {(g.stage, g.side, g.method) for g in policy.guarantees} == {
+        ("cascade", "real", "pareto_testing"), ("cascade", "fake", "pareto_testing")}  # fmt: skip
+    assert policy.guarantees[0].bound <= 0.1
+    assert policy.final == found.exits["stack"]
+
+
+def test_costs_of_members_come_from_the_folder(tmp_path):
+    assert members_of(tmp_path) == []
+    with pytest.raises(ValueError, match="filter, expert"):
+        member_costs([], MEMBERS, "gflop")
+
+
+def test_search_of_a_bundle(tmp_path, monkeypatch):
+    monkeypatch.setattr("core.cascade.grid.MOST", 5_000)
+    from core.artifacts.workspace import Workspace
+    from core.progress import Silent
+    from tests.support.tiny_bundle import build_tiny_bundle
+
+    workspace = Workspace(tmp_path)
+    build_tiny_bundle(workspace.bundles / "tiny")
+    wish = SearchSpec(source="tiny", max_leakage=0.02)
+    with pytest.raises(NoPolicy, match="are needed"):
+        search_policy(wish, workspace, Silent())
+    easy = SearchSpec(source="tiny", max_leakage=0.9, max_false_alarms=0.9, max_auroc_loss=1, confidence=0.6)
+    policy = search_policy(easy, workspace, Silent())
+    assert policy.guarantees[0].groups > 0
+    with pytest.raises(ValueError, match="seconds"):
+        search_policy(easy.model_copy(update={"unit": "seconds"}), workspace, Silent())

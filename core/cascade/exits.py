@@ -86,10 +86,12 @@ class Choice:
 
 
 class ExitPolicy(Protocol):
-    """How an exit is chosen. `guarantees`: whether its bound holds with the confidence asked for."""
+    """How an exit is chosen. `guarantees`: whether its bound holds with the confidence asked for. `promise`: what it
+    promises, in words that continue "This method promises: "."""
 
     name: str
     guarantees: bool
+    promise: str
 
     def choose(self, scores: GroupScores, target: float, confidence: float) -> Choice:
         """The most generous exit whose error rate is at most `target` by this method."""
@@ -120,12 +122,20 @@ def _unsafe(groups: int, errors: int, target: float) -> str:
     )
 
 
+def _over(groups: int, errors: int, bound: float, target: float, confidence: float) -> str:
+    return (
+        f"{errors} of {groups} groups err at this threshold: at confidence {confidence:.3g} the rate may be "
+        f"{bound:.3g}, more than {target:.3g}; choose a stricter threshold for other data, or a higher target"
+    )
+
+
 class Observed:
     """Naive: the most generous exit whose observed item error rate is at most the target. Promises nothing: the true
     rate exceeds the target in about half of all draws."""
 
     name = "observed"
     guarantees = False
+    promise = "nothing: the error rate seen on these items was under the target"
 
     def choose(self, scores: GroupScores, target: float, confidence: float) -> Choice:
         """See class. `confidence` is not used."""
@@ -138,23 +148,35 @@ class Observed:
 
 
 class FixedClopperPearson:
-    """The customary thresholds (NAMED), each with its exact upper bound; the four share delta (Bonferroni), and the
-    most generous one whose bound meets the target is taken."""
+    """Thresholds fixed in advance, each with its exact upper bound; they share delta (Bonferroni), and the most
+    generous one whose bound meets the target is taken. By default the customary ones (NAMED); a single threshold that
+    was chosen beforehand has all of delta to itself."""
 
     name = "clopper_pearson"
     guarantees = True
+    promise = "with the stated confidence, of thresholds fixed in advance, the error rate is at most the target"
+
+    def __init__(self, thresholds: np.ndarray = NAMED) -> None:
+        """thresholds: (K,) distances from the side's end, ascending, in (0, 1)."""
+        self.thresholds = np.asarray(thresholds, np.float64)
 
     def choose(self, scores: GroupScores, target: float, confidence: float) -> Choice:
         """See class."""
-        shared = 1 - (1 - confidence) / NAMED.size
-        errors = scores.errors(NAMED)
+        fixed = self.thresholds
+        shared = 1 - (1 - confidence) / fixed.size
+        errors = scores.errors(fixed)
         bounds = upper_bound(errors, scores.groups, shared)
         fine = np.flatnonzero(bounds <= target)
         if fine.size:
-            note = f"best of {NAMED.size} thresholds fixed in advance, each at confidence {shared:.4g}"
-            return Choice(float(NAMED[fine[-1]]), float(bounds[fine[-1]]), note)
+            note = f"best of {fixed.size} thresholds fixed in advance, each at confidence {shared:.4g}"
+            if fixed.size == 1:
+                note = f"the threshold was fixed in advance; {int(errors[0])} of {scores.groups} groups err there"
+            return Choice(float(fixed[fine[-1]]), float(bounds[fine[-1]]), note)
         if scores.groups < groups_needed(target, shared):
             return Choice(None, None, too_few(scores.groups, target, shared))
+        if fixed.size == 1:
+            bound = float(bounds[0])
+            return Choice(None, None, _over(scores.groups, int(errors[0]), bound, target, confidence))
         return Choice(None, None, _unsafe(scores.groups, int(errors[0]), target))
 
 
@@ -164,6 +186,7 @@ class LearnThenTest:
 
     name = "learn_then_test"
     guarantees = True
+    promise = "with the stated confidence, the error rate of the exit that it chooses is at most the target"
 
     def choose(self, scores: GroupScores, target: float, confidence: float) -> Choice:
         """See class."""

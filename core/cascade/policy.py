@@ -12,7 +12,16 @@ import pandas as pd
 
 from core.artifacts.files import read_json
 from core.artifacts.workspace import Workspace
-from core.cascade.exits import Choice, GroupScores, Side, exit_policies, group_extremes, groups_needed
+from core.cascade.exits import (
+    Choice,
+    ExitPolicy,
+    FixedClopperPearson,
+    GroupScores,
+    Side,
+    group_extremes,
+    groups_needed,
+)
+from core.cascade.risk_control import exit_policies  # with every method registered
 from core.cascade.spec import PolicySpec
 from core.cascade.types import CascadePolicy, Exits, ExpertExits, Guarantee
 from core.progress import Reporter
@@ -39,18 +48,32 @@ def require(table: pd.DataFrame, columns: Sequence[str]) -> None:
         raise ValueError(f"the predictions table lacks the column(s) {', '.join(missing)}")
 
 
+def exit_policy(spec: PolicySpec) -> ExitPolicy:
+    """The method of a spec; a threshold fixed in advance is tested alone. Raises ValueError for an unknown method, or a
+    fixed threshold with a method that searches."""
+    if spec.method not in exit_policies:
+        raise ValueError(f"unknown exit policy {spec.method!r}; known: {', '.join(exit_policies.names())}")
+    if spec.fixed is None:
+        return exit_policies.get(spec.method)
+    if spec.method != FixedClopperPearson.name:
+        raise ValueError(
+            f"a threshold fixed in advance ({spec.fixed:.4g}) is certified by method clopper_pearson; {spec.method!r} "
+            "searches for one: leave `fixed` empty, or take clopper_pearson"
+        )
+    return FixedClopperPearson(np.array([1.0 - spec.fixed]))
+
+
 def guarantee(
-    method: str, stage: str, side: Side, scores: GroupScores, choice: Choice, target: float, confidence: float
+    method: ExitPolicy, stage: str, side: Side, scores: GroupScores, choice: Choice, target: float, confidence: float
 ) -> Guarantee:
     """What a choice promises, in the policy's words."""
-    promises = exit_policies.get(method).guarantees
     known = choice.at is not None and scores.groups > 0
     return Guarantee(
         stage=stage,
         side=side,
-        method=method,
+        method=method.name,
         target=target,
-        confidence=confidence if promises else None,
+        confidence=confidence if method.guarantees else None,
         bound=choice.bound,
         observed=float(scores.errors(choice.at)) / scores.groups if known else None,  # type: ignore[arg-type]
         groups=scores.groups,
@@ -60,7 +83,13 @@ def guarantee(
 
 
 def choose_exits(
-    table: pd.DataFrame, column: str, stage: str, sides: Sequence[Side], method: str, target: float, confidence: float
+    table: pd.DataFrame,
+    column: str,
+    stage: str,
+    sides: Sequence[Side],
+    method: ExitPolicy,
+    target: float,
+    confidence: float,
 ) -> tuple[Exits, list[Guarantee]]:
     """Exits of one stage on its p_fake column. A side that cannot be promised stays closed (None)."""
     require(table, [column, "label", "group"])
@@ -69,7 +98,7 @@ def choose_exits(
     promises = []
     for side in sides:
         scores = group_extremes(p, y, groups, side)
-        choice = exit_policies.get(method).choose(scores, target, confidence)
+        choice = method.choose(scores, target, confidence)
         if choice.at is not None:
             found[side] = choice.at if side == "real" else 1.0 - choice.at
         promises.append(guarantee(method, stage, side, scores, choice, target, confidence))
@@ -81,27 +110,24 @@ def choose_policy(
 ) -> CascadePolicy:
     """Exits of the whole cascade from `predictions.parquet` (its val_calib rows).
 
-    members: stage 1 first, then the experts in the order they are asked. Stage 1 gets a real exit, every expert two,
-    stage 3 (`p_stack`, where the table has it) a band. data_fingerprint: name of the data; empty: of the rows' ids and
+    members: stage 1 first, then the experts in the order they are asked. Stage 1 gets a real exit (two with
+    `stage1_both_sides`), every expert two with an uncertain band between, stage 3 (`p_stack`, where the table has it)
+    a band. data_fingerprint: name of the data; empty: of the rows' ids and
     labels. Raises ValueError on missing columns or an unknown method."""
-    if spec.method not in exit_policies:
-        raise ValueError(f"unknown exit policy {spec.method!r}; known: {', '.join(exit_policies.names())}")
+    method = exit_policy(spec)
     rows = calibration_rows(table)
     require(rows, [f"p_{name}" for name in members])
     both: tuple[Side, Side] = ("real", "fake")
-    stage1, promises = choose_exits(
-        rows, f"p_{members[0]}", "stage1", ["real"], spec.method, spec.max_leakage, spec.confidence
-    )
+    first = both if spec.stage1_both_sides else both[:1]
+    stage1, promises = choose_exits(rows, f"p_{members[0]}", "stage1", first, method, spec.max_leakage, spec.confidence)
     experts = []
     for name in members[1:]:
-        exits, more = choose_exits(rows, f"p_{name}", name, both, spec.method, spec.max_expert_error, spec.confidence)
+        exits, more = choose_exits(rows, f"p_{name}", name, both, method, spec.max_expert_error, spec.confidence)
         experts.append(ExpertExits(name=name, exits=exits))
         promises += more
     final = Exits()
     if f"p_{STACK}" in rows:
-        final, more = choose_exits(
-            rows, f"p_{STACK}", "stage3", both, spec.method, spec.max_final_error, spec.confidence
-        )
+        final, more = choose_exits(rows, f"p_{STACK}", "stage3", both, method, spec.max_final_error, spec.confidence)
         promises += [g.model_copy(update={"note": f"{g.note}; {OUT_OF_FOLD}"}) for g in more]
     return sealed(
         CascadePolicy(

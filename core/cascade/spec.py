@@ -41,6 +41,14 @@ class PolicySpec(Spec):
     method: str = Field(
         "learn_then_test", description="How a threshold is chosen.", json_schema_extra=choose("exit_policy")
     )
+    fixed: float | None = Field(
+        None,
+        gt=0.5,
+        lt=1,
+        description="clopper_pearson: one confidence fixed in advance (0.98: leave as real at p_fake <= 0.02, as fake "
+        "at >= 0.98) to be certified alone; empty: the customary four share the error.",
+    )
+    stage1_both_sides: bool = Field(False, description="Stage 1 may also say fake, not only real.")
     max_leakage: float = Field(0.05, gt=0, lt=1, description="Stage 1: most fakes released as real, of all fakes.")
     max_expert_error: float = Field(0.05, gt=0, lt=1, description="Experts: most errors of one side, of that class.")
     max_final_error: float = Field(

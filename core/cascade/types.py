@@ -38,10 +38,10 @@ class Guarantee(Spec):
 
     stage: str = Field(description="Member whose exit this is: 'stage1', an expert's name, or 'stage3'.")
     side: Literal["real", "fake"]
-    method: str = Field(description="Policy that chose it: observed, clopper_pearson, learn_then_test, manual.")
+    method: str = Field(description="Policy that chose it, or manual.")
     target: float | None = Field(None, description="Highest error rate asked for.")
-    confidence: float | None = Field(None, description="1 - delta of the bound; None: no guarantee.")
-    bound: float | None = Field(None, description="Upper confidence bound on the error rate at the threshold.")
+    confidence: float | None = Field(None, description="1 - delta of the bound; None: none, or in expectation.")
+    bound: float | None = Field(None, description="Upper bound on the error rate at the threshold.")
     observed: float | None = Field(None, description="Observed error rate; None: nobody exited, so unknown.")
     groups: int = Field(0, ge=0, description="Independent groups the figure rests on.")
     feasible: bool = True

@@ -7,8 +7,8 @@ from scipy.stats import binom, norm
 
 from core.artifacts.workspace import Workspace
 from core.calibrate.temperature import Temperature
-from core.cascade.exits import GRID, NAMED, GroupScores, exit_policies, group_extremes, groups_needed
-from core.cascade.policy import choose_policy, fit_policy, table_members
+from core.cascade.exits import GRID, NAMED, GroupScores, group_extremes, groups_needed
+from core.cascade.policy import choose_policy, exit_policies, fit_policy, table_members
 from core.cascade.spec import PolicySpec
 from core.predictions import Predictions
 from core.progress import Silent

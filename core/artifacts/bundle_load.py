@@ -20,14 +20,17 @@ from torch import Tensor
 
 from core.artifacts.bundle import Bundle, BundleError
 from core.artifacts.bundle_schema import Member
+from core.artifacts.files import read_json
 from core.calibrate import load_calibrator
 from core.cascade.cascade import Scores
+from core.cascade.identity import MemberIdentity, weights_fingerprint
 from core.cascade.meta import MetaModel, load_meta
 from core.data.transforms import normalise, resize_uint8
 from core.models.detector import Detector
 from core.models.inputs import InputSpec
 from core.models.registry import build_detector
 from core.models.scoring import pick_device
+from core.spec import fingerprint
 
 _loaded: weakref.WeakValueDictionary[tuple[str, str], LoadedBundle] = weakref.WeakValueDictionary()
 _lock = threading.Lock()
@@ -90,10 +93,30 @@ def load_bundle(bundle: Bundle, device: str = "cpu") -> LoadedBundle:
         loaded = _loaded.get(key)
         if loaded is None:
             members = [_load_member(bundle, member, device) for member in bundle.manifest.members]
-            meta = load_meta(bundle.path / "stack") if bundle.manifest.stacked else None
+            meta = _load_stage3(bundle, members) if bundle.manifest.stacked else None
             loaded = LoadedBundle(bundle, device, members, meta)
             _loaded[key] = loaded
         return loaded
+
+
+def _load_stage3(bundle: Bundle, members: list[LoadedMember]) -> MetaModel:
+    """Stage 3, held to the members it was fitted on: order, detectors, weights, calibrators, embedding sizes."""
+    meta = load_meta(bundle.path / "stack")
+    found = [
+        MemberIdentity(
+            name=member.name,
+            detector=member.detector.name,
+            embedding_size=member.detector.embedding_size,
+            weights=weights_fingerprint({k: t.cpu().numpy() for k, t in member.detector.state_dict().items()}),
+            calibrator=fingerprint(read_json(bundle.path / member.name / "calibrator.json")),
+        )
+        for member in members
+    ]
+    try:
+        meta.check(found, str(bundle.path))
+    except ValueError as error:
+        raise BundleError(str(error)) from error
+    return meta
 
 
 def _load_member(bundle: Bundle, member: Member, device: str) -> LoadedMember:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from core.artifacts.files import read_json, write_bytes, write_json
+from core.cascade.identity import MemberIdentity, check_identity
 
 LOG_ODDS = "log_odds_"
 
@@ -72,8 +73,16 @@ def feature_table(
 class MetaModel:
     """Stage 3, loaded. members: stage 1 first, then the experts, as in the feature table."""
 
-    def __init__(self, members: list[str], projections: dict[str, Projection], booster: Any, calibrator: Any) -> None:
+    def __init__(
+        self,
+        members: list[str],
+        projections: dict[str, Projection],
+        booster: Any,
+        calibrator: Any,
+        identity: Sequence[MemberIdentity] = (),
+    ) -> None:
         self.members = members
+        self.identity = list(identity)
         self.experts = members[1:]
         self.projections = projections
         self.booster = booster
@@ -88,6 +97,21 @@ class MetaModel:
             {name: np.asarray(embeddings[name])[None] for name in self.experts},
         )
         return float(self.predict(table)[0])
+
+    def check(self, members: Sequence[MemberIdentity], where: str) -> None:
+        """Whether these are the members that stage 3 was fitted on, in its order. Raises ValueError naming those that
+        are not. A stage 3 that was stored before members were recorded is held to their names and embedding sizes."""
+        recorded = self.identity or [
+            member.model_copy(update={"name": name}) for name, member in zip(self.members, members, strict=False)
+        ]
+        check_identity(recorded, members, where)
+        for member in members:
+            asked = self.projections[member.name].mean.shape[0] if member.name in self.projections else None
+            if asked not in (None, member.embedding_size):
+                raise ValueError(
+                    f"{where}: {member.name} gives {member.embedding_size} numbers an item, and its projection takes "
+                    f"{asked}: export the bundle from its own stack"
+                )
 
     def predict(self, table: np.ndarray) -> np.ndarray:
         """(N, F) feature table -> (N,) calibrated p_fake."""
@@ -157,7 +181,8 @@ def load_meta(folder: Path) -> MetaModel:
     if booster.num_feature() != len(names):
         raise ValueError(f"{folder / 'meta.txt'} reads {booster.num_feature()} features, not {len(names)}")
     calibrator = calibrators.get(document["calibrator"]["method"]).from_json(document["calibrator"])
-    return MetaModel(list(document["members"]), projections, booster, calibrator)
+    identity = [MemberIdentity.model_validate(row) for row in document.get("identity", [])]
+    return MetaModel(list(document["members"]), projections, booster, calibrator, identity)
 
 
 def _checked(path: Path, expected: str) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
@@ -12,14 +12,15 @@ import numpy as np
 import pandas as pd
 
 from core.artifacts.bundle_schema import Member
-from core.artifacts.files import sha256_file
 from core.artifacts.run import BEST, Run, find_run
 from core.artifacts.workspace import Workspace
 from core.calibrate import Calibrator, load_calibrator
 from core.cascade.cascade import calibrated_log_odds
+from core.cascade.feature_sets import part_block
 from core.cascade.spec import StackSpec
 from core.data.manifest import Manifest, open_dataset
-from core.progress import Reporter
+from core.embeddings import EmbeddingTable, read_embeddings
+from core.progress import Reporter, Within
 
 FITTABLE = ("val_select", "val_calib")
 CALIBRATORS = ("calibrator.json", "calibration_temp.json")
@@ -44,13 +45,16 @@ class StackMember:
 class StackData:
     """frame: one row an item (sample_id, group, dataset, label, split, method, log_odds_<member>, p_<member>).
 
-    log_odds: calibrated, (N,) a member; embeddings: (N, D) an expert; both in the frame's order."""
+    log_odds: calibrated, (N,) a member; embeddings: (N, D) an expert; both in the frame's order. aside_log_odds and
+    aside_blocks: what only the comparison of feature sets reads (specialists, parts of an expert's embedding)."""
 
     frame: pd.DataFrame
     log_odds: dict[str, np.ndarray]
     embeddings: dict[str, np.ndarray]
     members: list[Member]
     notes: list[str]
+    aside_log_odds: dict[str, np.ndarray] = field(default_factory=dict)
+    aside_blocks: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def labels(self) -> np.ndarray:
@@ -60,9 +64,17 @@ class StackData:
     def groups(self) -> np.ndarray:
         return self.frame["group"].astype(str).to_numpy()
 
-    def rows_of(self, splits: list[str]) -> np.ndarray:
+    def rows_of(self, splits: Sequence[str]) -> np.ndarray:
         """Positions of the rows of some splits."""
         return np.flatnonzero(self.frame["split"].isin(splits).to_numpy())
+
+    def column(self, name: str) -> np.ndarray:
+        """(N,) calibrated log-odds of a member or a specialist."""
+        return self.log_odds[name] if name in self.log_odds else self.aside_log_odds[name]
+
+    def block(self, name: str) -> np.ndarray:
+        """(N, D) embedding of an expert or a specialist, or a part of one."""
+        return self.embeddings[name] if name in self.embeddings else self.aside_blocks[name]
 
 
 def check_splits(splits: list[str]) -> None:
@@ -78,17 +90,35 @@ def check_splits(splits: list[str]) -> None:
 
 def stack_members(spec: StackSpec, workspace: Workspace) -> list[StackMember]:
     """Stage 1 and the experts in the order given. Raises FileNotFoundError for a run or its calibrator."""
-    members: list[StackMember] = []
-    taken: set[str] = set()
-    for position, ref in enumerate([spec.stage1, *spec.experts]):
-        run = find_run(ref, workspace)
-        if "detector" not in run.document:
-            raise ValueError(f"run {ref!r} holds no detector (it is a {run.document.get('kind')} run); name a training")
-        name = "stage1" if position == 0 else _free_name(str(run.document["detector"]), taken)
+    members = [_member("stage1", "stage1", spec.stage1, workspace)]
+    return members + _named_experts(spec.experts, {"stage1"}, workspace)
+
+
+def specialist_members(spec: StackSpec, members: list[StackMember], workspace: Workspace) -> list[StackMember]:
+    """The runs that only join the comparison. Raises as `stack_members`, and ValueError for a member's own run."""
+    found = _named_experts(spec.specialists, {member.name for member in members}, workspace)
+    taken = {member.run.folder.resolve() for member in members}
+    if twice := [item.run.name for item in found if item.run.folder.resolve() in taken]:
+        raise ValueError(f"{', '.join(twice)} is a member of the stack already; name other runs as specialists")
+    return found
+
+
+def _named_experts(refs: Sequence[str], taken: set[str], workspace: Workspace) -> list[StackMember]:
+    found, taken = [], set(taken)
+    for ref in refs:
+        member = _member("", "expert", ref, workspace)
+        name = _free_name(str(member.run.document["detector"]), taken)
         taken.add(name)
-        file = _calibrator_file(run)
-        members.append(StackMember(name, "expert" if position else "stage1", run, file, load_calibrator(file)))
-    return members
+        found.append(replace(member, name=name))
+    return found
+
+
+def _member(name: str, role: Literal["stage1", "expert"], ref: str, workspace: Workspace) -> StackMember:
+    run = find_run(ref, workspace)
+    if "detector" not in run.document:
+        raise ValueError(f"run {ref!r} holds no detector (it is a {run.document.get('kind')} run); name a training")
+    file = _calibrator_file(run)
+    return StackMember(name, role, run, file, load_calibrator(file))
 
 
 def _free_name(detector: str, taken: set[str]) -> str:
@@ -105,24 +135,78 @@ def _calibrator_file(run: Run) -> Path:
     return max(there, key=lambda path: path.stat().st_mtime_ns)
 
 
-def gather(spec: StackSpec, workspace: Workspace, members: list[StackMember], report: Reporter) -> StackData:
-    """Score every member on fit_splits, val_calib and test. Torch is loaded here, and left here.
+def gather(
+    spec: StackSpec,
+    workspace: Workspace,
+    members: list[StackMember],
+    report: Reporter,
+    specialists: Sequence[StackMember] = (),
+) -> StackData:
+    """What every member, as it is, says of val_select, val_calib, test, and of so many rows of train as measure the
+    leak. Torch is loaded inside.
 
     Raises ValueError when a run was trained on groups that stage 3 would learn from or be judged on."""
     dataset = spec.dataset or str(members[0].run.document["dataset"])
     whole = open_dataset(dataset, workspace)
-    wanted = {*spec.fit_splits, "val_calib", "test"}
-    frame = whole.frame[whole.frame["split"].isin(wanted)].reset_index(drop=True)
-    if frame.empty:
+    wanted = {*spec.fit_splits, "val_select", "val_calib", "test"}
+    parts = [whole.select(split) for split in sorted(wanted & set(whole.frame["split"]))]
+    if not parts:
         raise ValueError(f"the data set {dataset!r} has no rows in {', '.join(sorted(wanted))}")
-    manifest = Manifest(frame, whole.root)
-    notes = [note for member in members for note in _seen_in_training(member, whole, frame, workspace)]
+    everybody = [*members, *specialists]
+    unseen = pd.concat([part.frame for part in parts])
+    notes = [note for member in everybody for note in _seen_in_training(member, whole, unseen, workspace)]
+    if (train := leak_rows(whole, spec)) is not None:
+        parts.append(train)
+    frame = pd.concat([part.frame for part in parts], ignore_index=True)
     data = StackData(frame[["sample_id", "group", "dataset", "label", "split", "method"]].copy(), {}, {}, [], notes)
-    for position, member in enumerate(members):
-        share = _Share(report, position / len(members), 1 / len(members), member.name)
-        _add(data, member, manifest, workspace, spec, share)
+    for position, member in enumerate(everybody):
+        share = Within(report, position / len(everybody), (position + 1) / len(everybody))
+        share.progress(0.0, f"hearing {member.name}")
+        said = _hear(member, parts, workspace, spec, share)
+        if position < len(members):
+            _add(data, member, said)
+        else:
+            _add_aside(data, member, said)
     data.notes.extend(order_notes(data.members))
     return data
+
+
+def leak_rows(whole: Manifest, spec: StackSpec) -> Manifest | None:
+    """So many rows of `train` as the spec allows, whole groups in a seeded order; None when the leak is not measured
+    or there is no such split."""
+    train = whole.frame[whole.frame["split"] == "train"]
+    if not spec.leak_items or train.empty:
+        return None
+    if len(train) <= spec.leak_items:
+        return whole.select("train")
+    sizes = train["group"].value_counts(sort=False)
+    order = sizes.sample(frac=1.0, random_state=spec.seed)
+    kept = order.index[(order.cumsum() <= spec.leak_items).to_numpy()]
+    return Manifest(train[train["group"].isin(kept)].reset_index(drop=True), whole.root)
+
+
+def _hear(
+    member: StackMember, parts: list[Manifest], workspace: Workspace, spec: StackSpec, report: Reporter
+) -> EmbeddingTable:
+    """What a run says of some manifests, one embedding file each, in their order."""
+    from core.models.embedding import embed_dataset
+
+    tables = []
+    for number, part in enumerate(parts):
+        step = Within(report, number / len(parts), (number + 1) / len(parts))
+        file = embed_dataset(member.run, part, workspace, batch_size=spec.batch_size, device=spec.device, report=step)
+        tables.append(read_embeddings(file).take(part.frame["sample_id"]))
+    return joined(tables)
+
+
+def joined(tables: Sequence[EmbeddingTable]) -> EmbeddingTable:
+    """Several tables of one network below each other."""
+    return EmbeddingTable(
+        np.concatenate([table.sample_id for table in tables]),
+        np.concatenate([table.log_odds for table in tables]),
+        {name: np.concatenate([table.parts[name] for table in tables]) for name in tables[0].parts},
+        tables[0].about,
+    )
 
 
 def order_notes(members: Sequence[Member]) -> list[str]:
@@ -157,30 +241,21 @@ def _seen_in_training(member: StackMember, whole: Manifest, rows: pd.DataFrame, 
     return [f"{member.name}: run {member.run.name} was trained on another data set; no training group is used here."]
 
 
-def _add(
-    data: StackData, member: StackMember, manifest: Manifest, workspace: Workspace, spec: StackSpec, report: Reporter
-) -> None:
+def _add(data: StackData, member: StackMember, said: EmbeddingTable) -> None:
+    """A member's columns, and its line in the stack: what it is and what it costs."""
     from core.models.cost import cpu_seconds, gflops
     from core.models.registry import detectors
-    from core.models.scoring import embed, pick_device
 
-    detector = member.run.load_detector("cpu")
-    cost = {"gflops": gflops(detector), "seconds": cpu_seconds(detector)}  # before it moves to another device
-    predictions, embedding = embed(
-        detector,
-        manifest,
-        workspace.root / "cache",
-        batch_size=spec.batch_size,
-        device=pick_device(spec.device),
-        report=report,
-    )
-    p_fake = member.calibrator.transform(predictions.log_odds)
-    data.frame[f"log_odds_{member.name}"] = predictions.log_odds
+    p_fake = member.calibrator.transform(said.log_odds)
+    data.frame[f"log_odds_{member.name}"] = said.log_odds
     data.frame[f"p_{member.name}"] = p_fake
     data.log_odds[member.name] = calibrated_log_odds(p_fake)
     if member.role == "expert":
-        data.embeddings[member.name] = embedding
-    document = member.run.document
+        data.embeddings[member.name] = said.parts["embedding"]
+        for part, values in said.parts.items():
+            if part != "embedding":
+                data.aside_blocks[part_block(member.name, part)] = values
+    detector, document = member.run.load_detector("cpu"), member.run.document
     data.members.append(
         Member(
             name=member.name,
@@ -189,28 +264,17 @@ def _add(
             detector=str(document["detector"]),
             options=document["options"],
             input=detector.input_spec,
-            **cost,
+            gflops=gflops(detector),
+            seconds=cpu_seconds(detector),
             data_fingerprint=str(document.get("data_fingerprint", "")),
         )
     )
 
 
-class _Share:
-    """Passes progress on as one share of the whole."""
-
-    def __init__(self, report: Reporter, start: float, width: float, name: str) -> None:
-        self.report, self.start, self.width, self.name = report, start, width, name
-
-    def progress(self, fraction: float, message: str) -> None:
-        self.report.progress(0.85 * (self.start + self.width * fraction), f"{self.name}: {message}")
-
-    def metric(self, step: int, values) -> None:
-        self.report.metric(step, values)
-
-    def part(self, document) -> None:
-        self.report.part(document)
-
-
-def weights_hash(member: StackMember) -> str:
-    """SHA-256 of the weights that were scored."""
-    return sha256_file(member.weights)
+def _add_aside(data: StackData, specialist: StackMember, said: EmbeddingTable) -> None:
+    """A specialist's columns: for the comparison only."""
+    p_fake = specialist.calibrator.transform(said.log_odds)
+    data.aside_log_odds[specialist.name] = calibrated_log_odds(p_fake)
+    data.aside_blocks[specialist.name] = said.parts["embedding"]
+    data.frame[f"log_odds_{specialist.name}"] = said.log_odds
+    data.frame[f"p_{specialist.name}"] = p_fake

@@ -2,74 +2,109 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from core.evaluate.intervals import percentile, ranking_draws
+from core.evaluate.delong import delong_difference
+from core.evaluate.intervals import percentile, probability_draws
 from core.evaluate.metrics import auroc, brier, f1, nll
 from core.evaluate.reliability import ece
+from core.evaluate.sources import auroc_draws, by_source
 
 DRAWS = 1000
+REPEATS = 40
+"""Shuffles of one member's features; their spread is the interval of its permutation importance."""
 
-TITLES = {
-    "mean": "mean of calibrated log-odds",
-    "logistic": "logistic regression on log-odds",
-    "lightgbm_log_odds": "LightGBM on log-odds",
-    "lightgbm": "LightGBM on log-odds and embeddings (stage 3)",
-}
+TITLES = {"mean": "mean of calibrated log-odds", "logistic": "logistic regression on log-odds"}
+RIVALS = ("mean", "logistic")
 
 
 def comparison(
-    frame: pd.DataFrame, ways: Mapping[str, np.ndarray], fitted: np.ndarray, seed: int, draws: int = DRAWS
+    frame: pd.DataFrame,
+    ways: Mapping[str, np.ndarray],
+    fitted: np.ndarray,
+    seed: int,
+    draws: int = DRAWS,
+    titles: Mapping[str, str] | None = None,
+    features: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """`comparison` on the test rows, `out_of_fold` on the fitted ones, `by_source` on test.
 
-    ways: (N,) p_fake by method in the frame's order. A method is out-of-fold where it was fitted."""
+    ways: (N,) p_fake by method in the frame's order, out-of-fold where it was fitted. titles, features: by method, what
+    it is called and what it reads."""
+    titles, features = {**TITLES, **(titles or {})}, features or {}
     test = np.flatnonzero((frame["split"] == "test").to_numpy())
+
+    def rows_of(rows: np.ndarray) -> list[dict[str, Any]]:
+        if not len(rows):
+            return []
+        compared = paired(frame, ways, rows, seed, draws)
+        return [
+            {
+                "method": name,
+                "name": titles.get(name, name),
+                "features": features.get(name, ""),
+                **figures(frame, p, rows, seed, draws),
+                **compared[name],
+            }
+            for name, p in ways.items()
+        ]
+
+    y, groups = frame["label"].to_numpy(np.int64)[test], frame["group"].astype(str).to_numpy()[test]
+    sources = frame["dataset"].astype(str).to_numpy()[test]
     return {
-        "comparison": [figures(frame, name, p, test, seed, draws) for name, p in ways.items()] if len(test) else [],
-        "out_of_fold": [figures(frame, name, p, fitted, seed, draws) for name, p in ways.items()],
-        "by_source": {name: by_source(frame, p, test) for name, p in ways.items()} if len(test) else {},
+        "comparison": rows_of(test),
+        "out_of_fold": rows_of(fitted),
+        "by_source": {name: by_source(p[test], y, groups, sources, seed=seed) for name, p in ways.items()}
+        if len(test)
+        else {},
     }
 
 
-def figures(frame: pd.DataFrame, name: str, p: np.ndarray, rows: np.ndarray, seed: int, draws: int) -> dict[str, Any]:
-    """One row of the comparison. interval: 95 % of AUROC, bootstrap over groups; None where it is not defined."""
+def figures(frame: pd.DataFrame, p: np.ndarray, rows: np.ndarray, seed: int, draws: int) -> dict[str, Any]:
+    """Figures of one way on some rows. *interval: 95 %, bootstrap over groups; None where it is not defined."""
     y, groups, p = frame["label"].to_numpy(np.int64)[rows], frame["group"].astype(str).to_numpy()[rows], p[rows]
     both = 0 < y.sum() < len(y)
-    drawn = ranking_draws(p, y, groups, draws, np.random.default_rng(seed))["auroc"] if both else np.array([])
+    drawn = auroc_draws(p, y, groups, draws, seed) if both else np.array([])
+    honest = probability_draws(p, y, groups, draws, np.random.default_rng(seed))
     return {
-        "method": name,
-        "name": TITLES.get(name, name),
         "auroc": auroc(p, y) if both else None,
         "interval": percentile(drawn) if drawn.size else None,
         "f1": f1(p, y),
+        "f1_interval": percentile(honest["f1"]),
         "nll": nll(p, y),
         "brier": brier(p, y),
         "ece": ece(p, y),
+        "ece_interval": percentile(honest["ece_binary_width"]),
         "items": len(y),
         "groups": len(np.unique(groups)),
     }
 
 
-def by_source(frame: pd.DataFrame, p: np.ndarray, rows: np.ndarray) -> dict[str, dict[str, Any]]:
-    """AUROC of each source against all items of the other class (a source mostly holds one label), and its counts."""
-    y, sources = frame["label"].to_numpy(np.int64), frame["dataset"].astype(str).to_numpy()
-    found = {}
-    for source in sorted(set(sources[rows])):
-        own = rows[sources[rows] == source]
-        labels = set(y[own])
-        rest = own if len(labels) == 2 else rows[(sources[rows] == source) | (y[rows] != y[own[0]])]
-        defined = len(set(y[rest])) == 2
-        found[source] = {
-            "auroc": auroc(p[rest], y[rest]) if defined else None,
-            "items": len(own),
-            "fakes": int(y[own].sum()),
-            "mean_p_fake": float(p[own].mean()),
-        }
+def paired(
+    frame: pd.DataFrame, ways: Mapping[str, np.ndarray], rows: np.ndarray, seed: int, draws: int
+) -> dict[str, dict[str, Any]]:
+    """By way, `less_mean` and `less_logistic`: its AUROC less the rival's on the same items. None against itself.
+
+    `interval`: 95 %, both ways on the same draws of groups; `p_value`: DeLong over groups (Obuchowski 1997)."""
+    y, groups = frame["label"].to_numpy(np.int64)[rows], frame["group"].astype(str).to_numpy()[rows]
+    both = 0 < y.sum() < len(y)
+    drawn = {name: auroc_draws(p[rows], y, groups, draws, seed) for name, p in ways.items() if both}
+    found: dict[str, dict[str, Any]] = {name: {} for name in ways}
+    for rival in RIVALS:
+        for name, p in ways.items():
+            gap = None
+            if both and rival in ways and name != rival:
+                tested = delong_difference(p[rows], ways[rival][rows], y, groups)
+                gap = {
+                    "value": float(auroc(p[rows], y) or 0.0) - float(auroc(ways[rival][rows], y) or 0.0),
+                    "interval": percentile(drawn[name] - drawn[rival]),
+                    "p_value": None if tested is None else tested[2],
+                }
+            found[name][f"less_{rival}"] = gap
     return found
 
 
@@ -84,6 +119,35 @@ def importance(gains: Mapping[str, float], members: list[str]) -> dict[str, floa
         if embedded or any(_is_embedding(name, member) for name in gains):
             shares[f"{member}: embedding"] = float(embedded) / total if total else 0.0
     return shares
+
+
+def permutation(
+    score: Callable[[np.ndarray], np.ndarray],
+    table: np.ndarray,
+    names: list[str],
+    members: list[str],
+    labels: np.ndarray,
+    seed: int,
+    repeats: int = REPEATS,
+) -> dict[str, dict[str, float]]:
+    """By member, how much AUROC falls on held-out rows when all of its columns are shuffled together (Breiman 2001).
+
+    score: (N, F) -> (N,). `drop` is the mean over `repeats` shuffles, `low` and `high` span 95 % of them. Empty with
+    one class or fewer than two rows."""
+    whole = auroc(score(table), labels) if len(np.unique(labels)) == 2 else None
+    if whole is None:
+        return {}
+    found = {}
+    for member in members:
+        columns = [i for i, name in enumerate(names) if name == f"log_odds_{member}" or _is_embedding(name, member)]
+        rng, drops = np.random.default_rng(seed), []
+        for _ in range(repeats):
+            shuffled = table.copy()
+            shuffled[:, columns] = table[rng.permutation(len(table))][:, columns]
+            drops.append(whole - float(auroc(score(shuffled), labels) or 0.0))
+        low, high = np.quantile(drops, [0.025, 0.975])
+        found[member] = {"drop": float(np.mean(drops)), "low": float(low), "high": float(high)}
+    return found
 
 
 def _is_embedding(feature: str, member: str) -> bool:

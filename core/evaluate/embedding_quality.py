@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from core.evaluate.intervals import percentile, ranking_draws
+from core.evaluate.intervals import percentile
 from core.evaluate.metrics import auroc
+from core.evaluate.sources import auroc_draws
 
 FOLDS = 5
 PENALTY = 0.05
@@ -82,9 +83,7 @@ def embedding_quality(
     scores = probe_scores(x, y, of, seed)
     probe: dict[str, float | None] = {"value": None, "low": None, "high": None}
     if scores is not None:
-        spread = (
-            percentile(ranking_draws(scores, y, of, draws, np.random.default_rng(seed))["auroc"]) if draws else None
-        )
+        spread = percentile(auroc_draws(scores, y, of, draws, seed)) if draws else None
         probe = {
             "value": auroc(scores, y),
             "low": spread[0] if spread else None,

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from core.evaluate.intervals import bootstrap_sums, group_codes, percentile, ranking_draws
+from core.evaluate.intervals import bootstrap_sums, group_codes, percentile
 from core.evaluate.metrics import auroc
+from core.evaluate.sources import auroc_draws
 
 MEASURES = ("mse", "psnr", "ssim")
 EXACT_PSNR = 100.0
@@ -72,9 +73,7 @@ def _means(measures: np.ndarray, groups: np.ndarray, draws: int, seed: int) -> d
 
 
 def _area(error: np.ndarray, labels: np.ndarray, groups: np.ndarray, draws: int, seed: int) -> dict[str, float | None]:
-    between = (
-        percentile(ranking_draws(error, labels, groups, draws, np.random.default_rng(seed))["auroc"]) if draws else None
-    )
+    between = percentile(auroc_draws(error, labels, groups, draws, seed)) if draws else None
     low, high = between if between else (None, None)
     return {"value": auroc(error, labels), "low": low, "high": high}
 

@@ -1,4 +1,4 @@
-"""One score, source by source: AUROC with its interval where a source mostly holds one label."""
+"""One score by AUROC alone: its draws over groups, and its value source by source."""
 
 from __future__ import annotations
 
@@ -6,8 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from core.evaluate.intervals import percentile, ranking_draws
+from core.evaluate.draws import drawn_counts, rank_cells
+from core.evaluate.intervals import percentile
 from core.evaluate.metrics import auroc
+
+
+def auroc_draws(scores: np.ndarray, labels: np.ndarray, groups: np.ndarray, draws: int, seed: Any = 0) -> np.ndarray:
+    """(draws,) AUROC of each draw of groups, as `ranking_draws` has it without its other figures. NaN where a
+    draw lacks a class. Equal seeds and groups are equal draws, so two scores can be paired."""
+    cell, size = rank_cells(np.asarray(scores, np.float64))
+    reals, fakes = drawn_counts(cell, size, np.asarray(labels), groups, draws, np.random.default_rng(seed))
+    below, pairs = np.cumsum(reals, 1) - reals / 2, reals.sum(1) * fakes.sum(1)
+    return np.where(pairs > 0, (fakes * below).sum(1) / np.where(pairs > 0, pairs, 1.0), np.nan)
 
 
 def against_the_rest(labels: np.ndarray, sources: np.ndarray, source: str) -> np.ndarray:
@@ -28,8 +38,7 @@ def by_source(
         defined = len(np.unique(labels[rows])) == 2
         spread = None
         if defined and draws:
-            drawn = ranking_draws(p_fake[rows], labels[rows], groups[rows], draws, np.random.default_rng(seed))
-            spread = percentile(drawn["auroc"])
+            spread = percentile(auroc_draws(p_fake[rows], labels[rows], groups[rows], draws, seed))
         found[str(source)] = {
             "auroc": auroc(p_fake[rows], labels[rows]) if defined else None,
             "interval": spread,

@@ -11,11 +11,13 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import roc_auc_score
 
 from core.artifacts.bundle_schema import Member
+from core.cascade.feature_sets import feature_sets
 from core.cascade.meta import feature_table, fit_projection, load_meta
 from core.cascade.spec import StackSpec
 from core.cascade.stack_data import StackData, check_splits, order_notes
+from core.cascade.stack_fit import fit_meta, group_folds, hold_out
 from core.cascade.stack_report import importance
-from core.cascade.stacking import fit_meta, fit_stack, group_folds, hold_out
+from core.cascade.stacking import fit_stack
 from core.models.inputs import InputSpec
 from core.progress import Silent
 from tests.support.tiny_runs import RUNS, tiny_workspace
@@ -41,6 +43,13 @@ def data_of(rng, n=400, signal=1.0, groups=100):
     log_odds = {name: signal * (2 * y - 1) + rng.normal(0, 2, n) for name in ("stage1", "expert")}
     embedding = rng.normal(0, 0.3, (n, 12)) + hidden[:, None] * np.linspace(1, 0, 12)
     return StackData(frame, log_odds, {"expert": embedding.astype(np.float32)}, [], [])
+
+
+def fit(data, sets=None):
+    """Stage 3 (and the sets asked for) over the splits of SPEC."""
+    rows = data.rows_of(SPEC.fit_splits)
+    sets = sets or feature_sets("stage1", ["expert"])[:2]
+    return fit_meta(data, SPEC, Silent(), sets, rows, rows)
 
 
 def test_projection_is_the_pca_of_somebody_else():
@@ -78,14 +87,14 @@ def test_out_of_fold_scores_of_pure_noise_are_noise():
     data.frame["label"] = label_of[np.arange(600) % 150]
     fingerprints = rng.normal(size=(150, 12))[np.arange(600) % 150]
     data.embeddings["expert"] = (fingerprints + rng.normal(0, 0.05, (600, 12))).astype(np.float32)
-    fitted = fit_meta(data, SPEC, Silent())
+    fitted = fit(data)
     rows = fitted.rows
     assert abs(roc_auc_score(data.labels[rows], fitted.p["lightgbm"][rows]) - 0.5) < 0.1
 
 
 def test_embeddings_that_know_more_are_used():
     data = data_of(np.random.default_rng(3), signal=0.6)
-    fitted = fit_meta(data, SPEC, Silent())
+    fitted = fit(data)
     test = data.rows_of(["test"])
     area = {name: roc_auc_score(data.labels[test], p[test]) for name, p in fitted.p.items()}
     assert area["lightgbm"] > area["lightgbm_log_odds"] + 0.05
@@ -100,11 +109,11 @@ def test_a_fold_never_sees_its_held_out_rows():
     data = data_of(np.random.default_rng(4))
     rows = data.rows_of(SPEC.fit_splits)
     folds = group_folds(data.labels[rows], data.groups[rows], SPEC.folds, SPEC.seed)
-    before = fit_meta(data, SPEC, Silent())
+    before = fit(data)
     held = rows[folds[0][1]]
     one = held[0]
     data.embeddings["expert"][held[held != one]] = 9.0
-    after = fit_meta(data, SPEC, Silent())
+    after = fit(data)
     raw = [
         f.calibrator.fitted.temperature * np.log(f.p["lightgbm"][one] / (1 - f.p["lightgbm"][one]))
         for f in (before, after)
@@ -193,9 +202,13 @@ def test_the_report_compares_and_confesses(stack):
         "efficientnet_tiny_texture",
         "byobnet_tiny",
         "mean",
+        "logistic",
         "lightgbm",
         "lightgbm_log_odds",
-        "logistic",
+        "lightgbm_embeddings",
+        "lightgbm_experts",
+        "lightgbm_efficientnet_tiny_texture",
+        "lightgbm_byobnet_tiny",
     ]
     table = run.predictions[run.predictions["split"] == "test"]
     first = report["comparison"][0]

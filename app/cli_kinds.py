@@ -184,6 +184,10 @@ def run_in_foreground(kind: JobKind, spec: Spec, as_json: bool) -> None:
         console.out.print(outcome.result.message, markup=False)
         for produced in outcome.result.produced:
             console.out.print(f"  {produced.kind} {produced.name}: {produced.path}", markup=False, soft_wrap=True)
+        if kind.name == "prepare":
+            from app.cli_prepare import show_card
+
+            show_card(values["card"])
     if values.get("rejected") and kind.pool == "analyze":
         raise typer.Exit(BAD_USE)
 

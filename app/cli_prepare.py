@@ -65,17 +65,27 @@ def show(survey: Survey) -> None:
     console.out.print(line, markup=False, soft_wrap=True)
     if listing.group:
         console.out.print(f"group: {listing.group}", markup=False, soft_wrap=True)
-    for title, rows in survey.counts().items():
-        console.out.print(counts_table(title, rows))
+    for rows in survey.counts().values():
+        console.out.print(counts_table(rows))
     for name, digest in listing.lists.items():
         console.out.print(f"official list: {name} ({digest[:12]})", markup=False, soft_wrap=True)
     for note in listing.notes:
         console.out.print(f"note: {note}", markup=False, soft_wrap=True)
 
 
-def counts_table(title: str, rows: list[dict[str, Any]]) -> Table:
+def show_card(card: dict[str, Any]) -> None:
+    """What a finished data set holds and what to beware of, from its card."""
+    rows = [{"split": name, **counts} for name, counts in card["splits"].items()]
+    console.out.print(counts_table(rows))
+    for note in card.get("listing", {}).get("notes", []):
+        console.out.print(f"note: {note}", markup=False, soft_wrap=True)
+    for warning in card["warnings"]:
+        console.out.print(f"warning: {warning}", markup=False, soft_wrap=True)
+
+
+def counts_table(rows: list[dict[str, Any]]) -> Table:
     """Rows of counts, figures to the right."""
-    table = Table(title_justify="left", box=None, padding=(0, 2))
+    table = Table(box=None, padding=(0, 2))
     for number, column in enumerate(rows[0]):
         table.add_column(column, justify="right" if number else "left")
     for row in rows:

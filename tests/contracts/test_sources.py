@@ -34,6 +34,11 @@ def test_every_source_has_a_fixture_and_words():
     assert len({source.title for source in data_sources}) == len(NAMES)
 
 
+def test_the_card_of_sources_has_a_row_for_each():
+    text = (Path(__file__).parents[2] / "assets/cards/sources.md").read_text()
+    assert [line.split("`")[1] for line in text.splitlines() if line.startswith("| `")] == NAMES
+
+
 def test_auto_recognises_it_and_says_by_what(laid_out):
     name, fields = laid_out
     found, how = recognised(Path(fields["path"]))

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
@@ -95,9 +95,9 @@ def _decode_into(pixels: np.ndarray, row: int, path: Path, side: int) -> None:
 
 
 def load_square(path: Path, side: int) -> np.ndarray:
-    """(side, side, 3) uint8 RGB: the centred square of a picture, resized with antialiasing."""
+    """(side, side, 3) uint8 RGB: the centred square of a picture, upright by its EXIF, resized with antialiasing."""
     with Image.open(path) as opened:
-        picture = opened.convert("RGB")
+        picture = ImageOps.exif_transpose(opened).convert("RGB")
     width, height = picture.size
     short = min(width, height)
     if width != height:

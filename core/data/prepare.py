@@ -127,10 +127,10 @@ def _made(listing: Listing, spec: PrepareSpec, aside: Path, report: Reporter) ->
     if stays_in_place(listing, spec):
         assert listing.manifest is not None
         return listing.manifest, extra
-    from core.data.gather import gather, summary
+    from core.data.gather import gather, summary, thresholds
 
     rows = gather(listing.items, spec, aside, report)
-    return table_manifest(rows, aside), {**extra, "sources": summary(aside)}
+    return table_manifest(rows, aside), {**extra, "sources": summary(aside), "thresholds": thresholds(spec)}
 
 
 def stays_in_place(listing: Listing, spec: PrepareSpec) -> bool:

@@ -61,6 +61,15 @@ def test_oblong_picture_is_cropped_not_stretched(tmp_path):
     assert load_square(tmp_path / "oblong.png", 40).min() == 255
 
 
+@pytest.mark.parametrize(("orientation", "quarters"), [(1, 0), (3, 2), (6, -1), (8, 1)])
+def test_a_picture_of_a_phone_stands_upright(tmp_path, orientation, quarters):
+    picture = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(picture).save(tmp_path / "phone.png", exif=exif)
+    assert np.array_equal(load_square(tmp_path / "phone.png", 32), np.rot90(picture, quarters))
+
+
 def test_cache_travels_without_its_pixels(cache):
     assert cache.pixels is not None
     data = pickle.dumps(cache)

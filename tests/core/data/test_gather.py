@@ -16,12 +16,14 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from core.artifacts.workspace import Workspace
 from core.data import take_in as taking
 from core.data.face_types import FaceDetection
 from core.data.faces import find_faces
 from core.data.gather import gather, summary, thresholds, workers_for
 from core.data.hashes import perceptual_hash
 from core.data.outcome import JOURNAL, Outcome
+from core.data.prepare import prepare
 from core.data.sources.base import SourceItem
 from core.data.spec import PrepareSpec
 from core.progress import Cancelled, Silent
@@ -323,6 +325,29 @@ def test_faces_of_a_reduced_frame_count_in_pixels_of_the_file(tmp_path: Path) ->
     item = SourceItem(tmp_path / "big.png", "big.png", {"label": 0})
     (tmp_path / "made").mkdir()
     assert gather([item], PLAIN, tmp_path / "made", Silent())["native_px"].tolist() == [5000.0]
+
+
+def test_the_card_holds_every_threshold_and_every_reason(raw: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(taking, "find_faces", lambda *_, **__: found(A))
+    spec = PrepareSpec(path=str(raw), name="set", detect_faces=True, min_sharpness=1.0, every_seconds=1.0)
+    folder = prepare(spec, Workspace(tmp_path).create(), Silent())
+    card = json.loads((folder / "dataset.json").read_text())
+    assert card["thresholds"] == thresholds(spec)
+    asked = {"min_face_px": 80, "crop_scale": 1.3, "min_sharpness": 1.0, "people": "largest", "detector": "mtcnn"}
+    assert asked.items() <= card["thresholds"].items()
+    assert card["sources"]["files"]["refused"] == 3
+    assert {
+        "source",
+        "video",
+        "frame",
+        "time",
+        "track",
+        "native_px",
+        "sharpness",
+        "brightness",
+        "contrast",
+        "yaw",
+    } <= set(pd.read_parquet(folder / "manifest.parquet").columns)
 
 
 # Resuming, stopping, memory.

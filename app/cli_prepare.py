@@ -71,6 +71,11 @@ def show(survey: Survey) -> None:
         console.out.print(f"official list: {name} ({digest[:12]})", markup=False, soft_wrap=True)
     for note in listing.notes:
         console.out.print(f"note: {note}", markup=False, soft_wrap=True)
+    leaks = survey.leaks()
+    for leak in leaks[:SHOWN]:
+        console.out.print(f"leak: {leak}", markup=False, soft_wrap=True)
+    if len(leaks) > SHOWN:
+        console.out.print(f"... and {len(leaks) - SHOWN:,} more leaks (all of them with --json)", markup=False)
 
 
 def show_card(card: dict[str, Any]) -> None:

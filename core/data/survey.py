@@ -15,6 +15,7 @@ import pandas as pd
 from core.artifacts.workspace import Workspace
 from core.data.archive import is_archive
 from core.data.card import dataset_card
+from core.data.crossings import crossings
 from core.data.prepare import listed, opened, place_of, shares_of, stays_in_place
 from core.data.sources import Listing, SourceItem, checked
 from core.data.sources.base import CLIPS
@@ -58,6 +59,10 @@ class Survey:
                 found[title] = rows
         return found
 
+    def leaks(self) -> list[str]:
+        """People and clips that the splits do not keep apart, most certain first, as sentences."""
+        return [found.sentence for found in crossings(self.frame)]
+
     def document(self) -> dict[str, Any]:
         """JSON: what is there, what is not, what a data set of it would warn of."""
         card = dataset_card(self.frame)
@@ -66,6 +71,7 @@ class Survey:
             "listing": self.listing.card(shown=len(self.listing.refusals)),
             "counts": self.counts(),
             "faults": [{"file": name, "sentence": sentence} for name, sentence in self.faults],
+            "leaks": self.leaks(),
             "warnings": card["warnings"],
         }
 

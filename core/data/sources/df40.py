@@ -1,6 +1,7 @@
 """DF40 (Yan et al., NeurIPS 2024): fakes only, bound to the real source that they were made from.
 
-Layout: METHOD/frames/CLIP/*.png, or METHOD/{ff,cdf}/frames/CLIP/*.png. Alone there is no AUC; beside real faces from
+Layout: METHOD/frames/CLIP/*.png, or METHOD/{ff,cdf}/frames/CLIP/*.png, either below train/ or test/, which say nothing
+about the real clip's split. Alone there is no AUC; beside real faces from
 anywhere else, "which data set" would be the label. So the real clips come along (`reals`: an FF++ or Celeb-DF root),
 every fake takes group and split of its real clip, and what cannot be bound is refused by name."""
 
@@ -18,7 +19,9 @@ from core.data.sources.links import components
 from core.data.spec import PrepareSpec
 from core.task import FACES
 
-PLACE = re.compile(r"(?P<method>[^/]+)/(?:(?P<domain>ff|cdf)/)?frames/(?P<clip>[^/]+)/[^/]+")
+PLACE = re.compile(r"(?:(?:train|test)/)?(?P<method>[^/]+)/(?:(?P<domain>ff|cdf)/)?frames/(?P<clip>[^/]+)/[^/]+")
+METHODS = ("*/frames", "*/ff/frames", "*/cdf/frames")
+PATTERNS = (*METHODS, *(f"{part}/{method}" for part in ("train", "test") for method in METHODS))
 REAL_SOURCES: dict[str, DataSource] = {"ffpp": FaceForensics(), "celebdf": CelebDF()}
 YOUTUBE = re.compile(r"(\d+)(?:_(\d+))?")
 CELEB = re.compile(r"(id\d+)(?:_(id\d+))?_(\d+)")
@@ -34,7 +37,7 @@ class DF40:
     def recognises(self, root: Path) -> str:
         if not root.is_dir() or any(source.recognises(root) for source in REAL_SOURCES.values()):
             return ""
-        found = [path for pattern in ("*/frames", "*/ff/frames", "*/cdf/frames") for path in root.glob(pattern)]
+        found = [path for pattern in PATTERNS for path in root.glob(pattern)]
         return found[0].relative_to(root).as_posix() + "/" if found else ""
 
     def find(self, root: Path, spec: PrepareSpec, *, confined: bool = False) -> Listing:

@@ -68,6 +68,18 @@ def test_a_sample_that_gives_nothing_says_what_became_of_it(tmp_path):
     assert (one.crops, one.lost) == (0, {"refused": 2})
 
 
+def test_people_on_two_sides_are_told_before_anything_is_made(tmp_path):
+    layouts.celebdf(tmp_path / "celeb")
+    spec = PrepareSpec(path=str(tmp_path / "celeb"))
+    with surveyed(spec, Workspace(tmp_path / "ws"), Silent()) as survey:
+        leaks = survey.leaks()
+    assert len(leaks) == 1
+    assert leaks[0].startswith("The person 'id0' lies in")
+    apart = spec.model_copy(update={"keep_splits": False, "group_by": "identity"})
+    with surveyed(apart, Workspace(tmp_path / "ws"), Silent()) as survey:
+        assert survey.leaks() == []
+
+
 def test_a_zip_is_looked_through_and_nothing_stays(workspace, tmp_path):
     layouts.folder(tmp_path / "raw")
     archive = shutil.make_archive(str(tmp_path / "raw"), "zip", tmp_path / "raw")

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from core.data.sources import find
+from core.data.sources import find, recognised
 from core.data.spec import PrepareSpec
 from tests.support import layouts
 
@@ -72,6 +72,19 @@ def test_celeb_df_reals_bind_the_other_domain(tmp_path):
     fake = next(item.row for item in listing.items if item.row["label"])
     assert (fake["original"], fake["dataset"], fake["identity"]) == ("Celeb-real/id0_0001", "celebdf", "id0")
     assert any("id5_0001" in why for _, why in listing.refusals)
+
+
+def test_parts_of_the_download_are_one_set(fields, tmp_path):
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "df40").rename(tmp_path / "whole/train")
+    assert recognised(tmp_path / "whole") == ("df40", "recognised by train/simswap/frames/")
+    listing = find(PrepareSpec(**fields | {"path": str(tmp_path / "whole")}))
+    rows = {item.row["video"]: item.row for item in listing.items if item.row["label"]}
+    assert {video: row["split"] for video, row in rows.items()} == {
+        "blendface/097_033": "train",
+        "simswap/033_097": "train",
+        "simswap/200_201": "test",
+    }
 
 
 def test_an_upload_takes_no_reals_from_elsewhere(fields):

@@ -52,6 +52,14 @@ class Run:
     def input_spec(self) -> InputSpec:
         return InputSpec(**self.document["input"])
 
+    def dataset(self, named: str = "") -> str:
+        """The data set to work on: `named`, or the run's own. Raises ValueError when there is neither, as for a run of
+        imported weights, which knows no data set here."""
+        found = named or str(self.document.get("dataset") or "")
+        if not found:
+            raise ValueError(f"run {self.name!r} was trained on no data set that is known here: name a data set")
+        return found
+
     @property
     def finished(self) -> bool:
         return (self.folder / RUN).is_file()

@@ -25,7 +25,7 @@ def run_predictions(
     raises."""
     from core.data.manifest import open_dataset
 
-    manifest = open_dataset(dataset or run.spec["dataset"], workspace).select(split)
+    manifest = open_dataset(run.dataset(dataset), workspace).select(split)
     weights = sha256_file(run.folder / "best_model.safetensors")
     files = manifest.frame[["sample_id", "path"]].astype(str).to_numpy().tolist()
     parts = [manifest.fingerprint(), str(manifest.root), files, weights, run.document.get("input")]

@@ -13,10 +13,7 @@ def run(spec: EmbedSpec, context: JobContext) -> JobResult:
     from core.models.embedding import embed_dataset
 
     found = find_run(spec.run, context.workspace)
-    dataset = spec.dataset or str(found.document.get("dataset") or "")
-    if not dataset:
-        raise ValueError(f"run {found.name!r} was trained on no data set of this workspace: name one with --dataset")
-    manifest = open_dataset(dataset, context.workspace)
+    manifest = open_dataset(found.dataset(spec.dataset), context.workspace)
     if spec.split:
         for split in spec.split:
             manifest.select(split)  # names the splits there are

@@ -38,8 +38,7 @@ def world(tmp_path, monkeypatch):
     (data / "dataset.json").write_text('{"root": "."}')
     folder = tmp_path / "run"
     folder.mkdir()
-    (folder / "run.json").write_text(json.dumps({"input": {"size": 32}}))
-    (folder / "spec.json").write_text(json.dumps({"dataset": str(data)}))
+    (folder / "run.json").write_text(json.dumps({"input": {"size": 32}, "dataset": str(data)}))
     (folder / "best_model.safetensors").write_bytes(b"weights")
     workspace = Workspace(tmp_path / "home").create()
 
@@ -63,7 +62,7 @@ def test_new_weights_or_input_are_scored_anew(world):
     (world.folder / "best_model.safetensors").write_bytes(b"other weights")
     world.ask()
     assert len(world.calls) == 2
-    (world.folder / "run.json").write_text(json.dumps({"input": {"size": 64}}))
+    (world.folder / "run.json").write_text(json.dumps({"input": {"size": 64}, "dataset": str(world.data)}))
     world.ask()
     assert len(world.calls) == 3
 

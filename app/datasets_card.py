@@ -13,6 +13,7 @@ from core.task import FACES
 from jobs.views import ArtifactView
 
 MOST_BARS = 12
+MOST_LEAKS = 3
 
 
 def show(item: ArtifactView, table: DatasetTable) -> None:
@@ -30,6 +31,10 @@ def show(item: ArtifactView, table: DatasetTable) -> None:
         column.metric(label, f"{summary.get(key, 0):,}")
     if summary.get("ceiling"):
         st.caption(widgets.plain_markdown(summary["ceiling"]))
+    if leaks := table.leaks():
+        worst = [leak.sentence for leak in leaks[:MOST_LEAKS]]
+        rest = [f"{len(leaks) - MOST_LEAKS:,} more, under Leaks."] if len(leaks) > MOST_LEAKS else []
+        widgets.notice([*worst, *rest], "error")
     onward(item, table)
     counts(kept, table.words)
     qualities(table)

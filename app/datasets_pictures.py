@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,7 @@ TICKED = "the ticked pictures"
 
 def browse(table: DatasetTable) -> None:
     """Filters above, a page of pictures below, and the bar that takes them out or back in."""
-    if done := st.session_state.pop("dataset-said", ""):
-        st.success(widgets.plain_markdown(done))
+    said()
     wanted = filters(table)
     rows = table.chosen(wanted)
     if rows.empty:
@@ -95,8 +95,17 @@ def picture_form(table: DatasetTable, rows: pd.DataFrame, shown: pd.DataFrame, w
         st.caption("Nothing is deleted: an excluded picture stays listed under State, with its reason, and can return.")
     if not sent:
         return
-    ticked = [row for row in shown["sample_id"] if st.session_state.get(f"tick-{turn}-{row}")]
-    ids = ticked if which == TICKED else list(rows["sample_id"])
+    ids = ticked(shown["sample_id"], turn) if which == TICKED else list(rows["sample_id"])
+    act(table, ids, reason, author, back)
+
+
+def ticked(ids: Iterable[str], turn: int) -> list[str]:
+    """Those of the rows whose tick is set in this turn."""
+    return [name for name in ids if st.session_state.get(f"tick-{turn}-{name}")]
+
+
+def act(table: DatasetTable, ids: list[str], reason: str, author: str, back: bool) -> None:
+    """Take rows out or back in, say so, and begin a new turn; or say why not."""
     if not ids:
         widgets.notice(["Tick at least one picture first."], "info")
         return
@@ -105,14 +114,20 @@ def picture_form(table: DatasetTable, rows: pd.DataFrame, shown: pd.DataFrame, w
     except ValueError as error:
         widgets.notice([f"{error}."], "error")
         return
-    st.session_state["dataset-turn"] = turn + 1
+    st.session_state["dataset-turn"] = st.session_state.get("dataset-turn", 0) + 1
     word = "back in use" if back else "excluded; the data set has a new fingerprint"
     st.session_state["dataset-said"] = f"{done:,} picture{'' if done == 1 else 's'} {word}."
     st.rerun()
 
 
-def grid(table: DatasetTable, rows: pd.DataFrame, key: str, sort: str, ticks: bool = True) -> None:
-    """Pictures side by side, as many a row as fit, each with its label; and its tick."""
+def said() -> None:
+    """What the last act did, once."""
+    if done := st.session_state.pop("dataset-said", ""):
+        st.success(widgets.plain_markdown(done))
+
+
+def grid(table: DatasetTable, rows: pd.DataFrame, key: str, sort: str = "", splits: bool = False) -> None:
+    """Pictures side by side, as many a row as fit, each with a tick that says its label; on demand its split."""
     records: list[dict[str, Any]] = rows.to_dict("records")
     views = previews([table.file(row["path"]) for row in records])
     with st.container(horizontal=True, gap="small"):
@@ -120,10 +135,9 @@ def grid(table: DatasetTable, rows: pd.DataFrame, key: str, sort: str, ticks: bo
             with st.container(width=CELL, gap=None):
                 tile(view, Path(row["path"]).name)
                 word = widgets.plain_markdown(table.words[row["label"]])
-                if ticks:
-                    st.checkbox(word, key=f"tick-{key}-{row['sample_id']}")
-                else:
-                    st.caption(word)
+                st.checkbox(word, key=f"tick-{key}-{row['sample_id']}")
+                if splits:
+                    st.caption(widgets.plain_markdown(row["split"]))
                 for note in remarks(row, sort, table):
                     st.caption(widgets.plain_markdown(note))
 

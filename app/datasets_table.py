@@ -13,6 +13,7 @@ import streamlit as st
 
 from core.artifacts.files import read_json
 from core.data.card import dataset_card
+from core.data.crossings import DISTANCE, Crossing, crossings
 from core.data.exclusions import Exclusion, excluded
 from core.data.manifest import CARD, Manifest
 from core.spec import fingerprint
@@ -69,6 +70,16 @@ class DatasetTable:
     def summary(self) -> dict[str, Any]:
         """The card of the rows in use (core.data.card)."""
         return dataset_card(self.kept)
+
+    def leaks(self, distance: int = DISTANCE) -> list[Crossing]:
+        """What crosses a split among the rows in use, most certain first; rows are positions in `kept`."""
+        if distance not in self._leaks:
+            self._leaks[distance] = crossings(self.kept, distance)
+        return self._leaks[distance]
+
+    @cached_property
+    def _leaks(self) -> dict[int, list[Crossing]]:
+        return {}
 
     @property
     def words(self) -> tuple[str, str]:

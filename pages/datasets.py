@@ -8,6 +8,7 @@ from app import (
     datasets_card,
     datasets_exclusions,
     datasets_files,
+    datasets_leaks,
     datasets_live,
     datasets_pictures,
     datasets_table,
@@ -23,6 +24,7 @@ PAGE = PageInfo(section="Research", title="Datasets", url="datasets", icon=":mat
 VIEWS = {
     "card": "Card",
     "pictures": "Pictures",
+    "leaks": "Leaks",
     "files": "Files and thresholds",
     "exclusions": "Exclusions",
 }
@@ -46,13 +48,19 @@ def render() -> None:
 
 
 def chosen(found: list[ArtifactView], workbench: Workbench) -> ArtifactView:
-    """The data set that a job has just given, else that of the address, else the newest; the address follows."""
+    """The data set that a job has just given, else the one chosen, else that of the address, else the newest.
+
+    The choice lives in the session and the address follows it: a start value that changed with the address would make
+    another widget of it, and the next click would be lost."""
     names = [item.name for item in found]
-    wanted, job = st.query_params.get("dataset", ""), st.query_params.get("job", "")
+    state, job = st.session_state, st.query_params.get("job", "")
     made = datasets_live.made(job, workbench)
-    if made and st.session_state.get("dataset-of-job") != job:
-        st.session_state["dataset-of-job"], wanted = job, made
-    name = st.selectbox("Data set", names, index=names.index(wanted) if wanted in names else 0)
+    if made in names and state.get("dataset-of-job") != job:
+        state["dataset-of-job"], state["dataset-name"] = job, made
+    elif state.get("dataset-name") not in names:
+        wanted = st.query_params.get("dataset", "")
+        state["dataset-name"] = wanted if wanted in names else names[0]
+    name = st.selectbox("Data set", names, key="dataset-name")
     st.query_params["dataset"] = name
     return found[names.index(name)]
 
@@ -63,9 +71,11 @@ def one(item: ArtifactView) -> None:
     if table is None:
         widgets.empty("The manifest is gone", f"{item.path} holds none any more; prepare the data set again.")
         return
-    view = st.query_params.get("view", "card")
+    if st.session_state.get("dataset-view") not in VIEWS:
+        view = st.query_params.get("view", "card")
+        st.session_state["dataset-view"] = view if view in VIEWS else "card"
     view = st.segmented_control(
-        "View", list(VIEWS), default=view if view in VIEWS else "card", format_func=lambda v: VIEWS[v], required=True,
+        "View", list(VIEWS), format_func=lambda v: VIEWS[v], required=True, key="dataset-view",
         label_visibility="collapsed",
     )  # fmt: skip
     st.query_params["view"] = view
@@ -73,6 +83,8 @@ def one(item: ArtifactView) -> None:
         datasets_card.show(item, table)
     elif view == "pictures":
         datasets_pictures.browse(table)
+    elif view == "leaks":
+        datasets_leaks.show(table)
     elif view == "files":
         datasets_files.show(table)
     else:

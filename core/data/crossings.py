@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from core.data.hashes import hamming, hash_bits
+from core.data.splits import SPLITS
 
 Kind = Literal["bytes", "identity", "video", "near"]
 DISTANCE = 4
@@ -61,7 +62,7 @@ def _shared(frame: pd.DataFrame, kind: Kind, column: str) -> list[Crossing]:
     groups = positions.groupby(cells[cells.isin(crossing)], sort=False)
     found = []
     for value, rows in sorted(groups, key=lambda item: -len(item[1])):
-        names = tuple(dict.fromkeys(frame["split"].iloc[rows.to_numpy()]))
+        names = _in_order(frame["split"].iloc[rows.to_numpy()])
         shown = str(value)[:12] if kind == "bytes" else str(value)
         sentence = SENTENCES[kind].format(splits=" and ".join(names), n=len(rows), value=shown)
         found.append(Crossing(kind, sentence, names, tuple(int(row) for row in rows)))
@@ -81,10 +82,16 @@ def _look_alikes(frame: pd.DataFrame, distance: int) -> list[Crossing]:
             keep &= (cells[first] != cells[second]) | (cells[first] == "")
     found = []
     for one, two, bits in sorted(zip(first[keep], second[keep], apart[keep], strict=True), key=lambda p: p[2]):
-        splits = (str(frame["split"].iloc[one]), str(frame["split"].iloc[two]))
+        splits = _in_order(frame["split"].iloc[[one, two]])
         sentence = SENTENCES["near"].format(splits=" and ".join(splits), value=int(bits))
         found.append(Crossing("near", sentence, splits, (int(one), int(two)), int(bits)))
     return found
+
+
+def _in_order(splits: pd.Series) -> tuple[str, ...]:
+    """The distinct splits, train first."""
+    known = [name for name in SPLITS if (splits == name).any()]
+    return tuple(known + sorted(set(splits) - set(SPLITS)))
 
 
 def near_pairs(

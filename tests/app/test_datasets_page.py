@@ -72,6 +72,15 @@ def test_train_opens_with_the_data_set_chosen(open_page, folder, monkeypatch) ->
     assert by_label(open_page("train", dataset="clips").selectbox, "Dataset").value == "clips"
 
 
+def test_no_click_on_a_view_is_lost_and_the_address_follows(open_page, folder) -> None:
+    test = open_page("datasets")
+    for view in ("pictures", "files", "card", "leaks", "exclusions", "card", "pictures"):
+        next(item for item in test.segmented_control if item.key == "dataset-view").set_value(view).run()
+        assert not test.exception
+        assert view in test.query_params["view"]
+    assert len(test.image) == 24
+
+
 def test_a_lost_manifest_is_said_and_not_a_trace(open_page, folder) -> None:
     (folder / "manifest.parquet").unlink()
     assert "manifest is gone" in texts(open_page("datasets"))
@@ -206,6 +215,39 @@ def test_names_from_a_manifest_are_text_and_foreign_bytes_are_never_shown(open_p
     assert "not a picture or video of a kind" in said
     assert "](http://" not in said
     assert "<b>" not in said.replace("\\<b\\>", "").replace("\\<b", "")
+
+
+# ---- leaks ---------------------------------------------------------------------------------------------------------
+def planted(folder: Path) -> None:
+    """One person on both sides, and two pictures that look alike across train and test."""
+    frame = pd.read_parquet(folder / "manifest.parquet")
+    train, test = (frame.index[frame["split"] == name] for name in ("train", "test"))
+    frame["phash"] = [f"{np.random.default_rng(i).integers(1 << 62):016x}" for i in range(len(frame))]
+    frame.loc[test[0], "phash"] = frame.loc[train[0], "phash"]
+    frame.loc[test[1], "identity"] = frame.loc[train[-1], "identity"]
+    frame.to_parquet(folder / "manifest.parquet", index=False)
+
+
+def test_planted_leaks_are_shown_with_their_pictures_and_can_be_excluded(open_page, folder) -> None:
+    planted(folder)
+    said = texts(open_page("datasets"))
+    assert "lies in train and test" in said
+    test = open_page("datasets", view="leaks")
+    assert "same file" in texts(test), "what could not be looked for is said"
+    kinds = test.segmented_control[-1]
+    assert kinds.options == ["Same person: 1", "Look alike: 1"]
+    kinds.set_value("near").run()
+    assert len(test.image) == 2
+    assert "0 of 64 bits differ" in texts(test)
+    next(box for box in test.checkbox if (box.key or "").startswith("tick-")).check()
+    button(test, "Exclude the ticked").click().run()
+    assert not test.exception
+    assert [item.reason for item in excluded(folder).values()] == ["look alike in another split"]
+    assert test.segmented_control[-1].options == ["Same person: 1"]
+
+
+def test_a_clean_set_says_that_nothing_crosses(open_page, folder) -> None:
+    assert "Nothing crosses a split" in texts(open_page("datasets", view="leaks"))
 
 
 # ---- files ---------------------------------------------------------------------------------------------------------

@@ -77,7 +77,7 @@ def test_a_zip_becomes_a_data_set_that_can_be_thinned_out_and_restored(page, sit
     page.wait_for_function(f"{previews}.filter(i => i.naturalWidth > 50).length == 20", timeout=PATIENCE)
     assert page.evaluate("document.title") != "owned"
     assert page.locator("[data-testid=stMain] b", has_text="swap").count() == 0, "names are text"
-    ticks = page.locator("[data-testid=stForm] [data-testid=stCheckbox] label")
+    ticks = page.locator("[class*=st-key-tick-] label")
     ticks.nth(0).click()
     ticks.nth(3).click()
     page.get_by_label("Reason").fill("cut through the face")

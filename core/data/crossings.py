@@ -53,19 +53,22 @@ def crossings(frame: pd.DataFrame, distance: int = DISTANCE) -> list[Crossing]:
 
 
 def _shared(frame: pd.DataFrame, kind: Kind, column: str) -> list[Crossing]:
-    """Values of a column that stand in more than one split, those with most rows first."""
-    cells = frame[column].astype(str)
-    known = (cells != "") & (frame["split"] != "")
-    splits = frame.loc[known, "split"].groupby(cells[known], sort=False).nunique()
-    crossing = splits.index[splits > 1]
-    positions = pd.Series(np.arange(len(frame)), index=frame.index)[cells.isin(crossing)]
-    groups = positions.groupby(cells[cells.isin(crossing)], sort=False)
+    """Names of a column that stand in more than one split, those with most rows first. A cell may hold several,
+    apart by ";" (both people of a face swap)."""
+    splits = frame["split"].to_numpy()
+    cells = frame[column].astype(str).set_axis(range(len(frame)))
+    names = cells[(cells != "").to_numpy() & (splits != "")].str.split(";").explode().str.strip()
+    names = names[names != ""]
+    sides = pd.Series(splits[names.index.to_numpy()], index=names.index)
+    counts = sides.groupby(names.to_numpy(), sort=False).nunique()
+    crossing = names[names.isin(counts.index[counts > 1])]
+    groups = crossing.index.to_series().groupby(crossing.to_numpy(), sort=False)
     found = []
     for value, rows in sorted(groups, key=lambda item: -len(item[1])):
-        names = _in_order(frame["split"].iloc[rows.to_numpy()])
+        where = _in_order(pd.Series(splits[rows.to_numpy()]))
         shown = str(value)[:12] if kind == "bytes" else str(value)
-        sentence = SENTENCES[kind].format(splits=" and ".join(names), n=len(rows), value=shown)
-        found.append(Crossing(kind, sentence, names, tuple(int(row) for row in rows)))
+        sentence = SENTENCES[kind].format(splits=" and ".join(where), n=len(rows), value=shown)
+        found.append(Crossing(kind, sentence, where, tuple(int(row) for row in rows)))
     return found
 
 

@@ -31,6 +31,11 @@ def test_planted_leaks_are_named_most_certain_first() -> None:
     assert found[3].distance == 2
 
 
+def test_a_swap_of_two_people_leaks_each_of_them() -> None:
+    found = crossings(frame(identity=["p; q", "r", "q", "s;p"]))
+    assert {(item.sentence.split("'")[1], item.rows) for item in found} == {("p", (0, 3)), ("q", (0, 2))}
+
+
 def test_what_stays_in_one_split_or_is_unknown_is_no_leak() -> None:
     rows = frame(
         sha256=["aa", "aa", "", ""],

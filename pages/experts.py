@@ -158,7 +158,7 @@ def launch(workbench: Workbench) -> None:
     st.subheader("Stack experts", anchor=False)
     st.caption("Fits stage 3 over calibrated runs and compares it with simpler ways to combine them.")
     stack = forms.spec_form(
-        StackSpec, workbench, key="experts.stack", submit="Stack", front=("stage1", "experts", "dataset", "name")
+        StackSpec, workbench, key="stacking", submit="Stack", front=("stage1", "experts", "dataset", "name")
     )
     if stack is not None:
         navigation.go_to("jobs", job=workbench.submit("stack", stack))

@@ -107,15 +107,29 @@ def measure(spec: ExpertsSpec, workspace: Workspace, folder: Path, report: Repor
         heard[member.name] = hear(member, manifest, np.asarray(rebuilt_rows, np.int64), spec, workspace, step)
     report.progress(0.82, "figures and their intervals")
     p = {name: said.p for name, said in heard.items()}
-    document = _document(spec, dataset, manifest.fingerprint(), frame, heard, workspace)
+    document = assemble(spec, dataset, manifest.fingerprint(), frame, heard, workspace)
     document["members"] = [describe(member) for member in members]
-    samples = disagreements(p, frame)
     report.progress(0.95, "keeping the samples they quarrel over")
+    samples = disagreements(p, frame)
     wanted = np.unique(samples.groupby(["right", "wrong"]).head(spec.pictures)["row"].to_numpy(np.int64))
     keep_faces(manifest, wanted, folder / FACES)
     for member in members:
         if heard[member.name].measures is not None and len(wanted):
             keep_reconstructions(member, manifest, wanted, folder / REBUILT / member.name, spec, workspace)
+    write_report(folder, spec, document, frame, heard, samples)
+    report.progress(1.0, f"{len(members)} experts on {spec.split}")
+    return document
+
+
+def write_report(
+    folder: Path,
+    spec: ExpertsSpec,
+    document: dict[str, Any],
+    frame: pd.DataFrame,
+    heard: Mapping[str, Heard],
+    samples: pd.DataFrame,
+) -> None:
+    """The tables, the spec, and the report last: a folder with it is whole."""
     table = frame[list(CARRIED)].assign(
         **{f"p_{name}": said.p for name, said in heard.items()},
         **{f"log_odds_{name}": said.log_odds for name, said in heard.items()},
@@ -125,11 +139,9 @@ def measure(spec: ExpertsSpec, workspace: Workspace, folder: Path, report: Repor
             part.to_parquet(temporary, index=False)
     write_text(folder / "spec.json", spec.to_json())
     write_json(folder / REPORT, document)
-    report.progress(1.0, f"{len(members)} experts on {spec.split}")
-    return document
 
 
-def _document(
+def assemble(
     spec: ExpertsSpec,
     dataset: str,
     fingerprint: str,
@@ -137,7 +149,7 @@ def _document(
     heard: Mapping[str, Heard],
     workspace: Workspace,
 ) -> dict[str, Any]:
-    """The report without its members."""
+    """The report without its members. Numpy only."""
     y, groups = frame["label"].to_numpy(np.int64), frame["group"].astype(str).to_numpy()
     sources = frame["dataset"].astype(str).to_numpy()
     p = {name: said.p for name, said in heard.items()}

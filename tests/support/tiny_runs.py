@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -15,11 +17,13 @@ from core.data.manifest import Manifest
 RUNS = {"tiny_stage1": "efficientnet_tiny", "tiny_texture": "efficientnet_tiny_texture", "tiny_other": "byobnet_tiny"}
 
 
-def tiny_workspace(root: Path, groups: int = 40, per_group: int = 4) -> Workspace:
-    """Data set `squares` (fakes carry a faint grid) and one calibrated run for each row of RUNS."""
+def tiny_workspace(
+    root: Path, groups: int = 40, per_group: int = 4, runs: Mapping[str, str] = MappingProxyType(RUNS)
+) -> Workspace:
+    """Data set `squares` (fakes carry a faint grid) and one calibrated run for each row of `runs`."""
     workspace = Workspace(root).create()
     manifest = _squares(workspace.datasets / "squares", groups, per_group)
-    for seed, (name, detector) in enumerate(RUNS.items()):
+    for seed, (name, detector) in enumerate(runs.items()):
         _run(workspace, name, detector, manifest, seed)
     return workspace
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -92,14 +94,15 @@ def test_nothing_is_trained_when_all_is_there(stack, home, monkeypatch):
 
 def test_another_spec_in_the_same_folder_is_trained_for(stack, home, monkeypatch, tmp_path):
     """The answers are kept under what they are answers to: a changed recipe of a run is another key."""
-    run, _ = stack
+    folder = tmp_path / "stack"
+    shutil.copytree(stack[0].folder, folder)
 
     def stop(*_args, **_options):
         raise Cancelled
 
     monkeypatch.setattr(training, "fit", stop)
     with pytest.raises(Cancelled):
-        fit_stack(SPEC.model_copy(update={"projection": 4}), home, run.folder, Silent())
+        fit_stack(SPEC.model_copy(update={"projection": 4}), home, folder, Silent())
 
 
 def test_every_training_row_is_answered_once_by_strangers(home, stack):
@@ -148,7 +151,7 @@ def test_the_report_says_how_it_was_done(stack):
 
 def test_what_only_a_resumed_training_needs_is_gone(stack):
     run, _ = stack
-    assert not [path for path in run.folder.glob("folds/*/*") if path.suffix == "" and path.is_dir()]
+    assert not [path for path in run.folder.glob("folds/*/*") if path.is_dir()]
     assert {path.suffix for path in run.folder.rglob("*") if path.is_file()} <= {
         ".json", ".parquet", ".safetensors", ".txt"
     }  # fmt: skip

@@ -34,7 +34,9 @@ def find(spec: PrepareSpec, *, confined: bool = False) -> Listing:
 
 
 def recognised(root: Path) -> tuple[str, str]:
-    """(name, why) of the one source whose tell-tale files lie at `root`. Raises ValueError for none and for several."""
+    """(name, why) of the one source whose tell-tale files lie at `root`. Raises ValueError for none and for several.
+
+    A file that nothing recognises goes to the source that says best what is wrong with it."""
     found = {name: data_sources.get(name).recognises(root) for name in data_sources.names()}
     found = {name: why for name, why in found.items() if why}
     if len(found) == 1:
@@ -43,6 +45,8 @@ def recognised(root: Path) -> tuple[str, str]:
     if found:
         said = "; ".join(f"{name}: {why}" for name, why in found.items())
         raise ValueError(f"{root} looks like {len(found)} sources ({said}); say which with --source")
+    if root.is_file():
+        return ("roadwork" if root.suffix.lower() in (".json", ".jsonl") else "manifest"), "a list, by its kind of file"
     known = "\n".join(f"  {name}: {data_sources.get(name).tells}" for name in data_sources.names())
     raise ValueError(f"no source is recognised at {root}; what they look like:\n{known}\nsay which with --source")
 

@@ -1,11 +1,12 @@
 """Choosing a source, the plain folder, manifests, and names that nobody vouches for."""
 
+import contextlib
 import itertools
 import json
 import os
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.data.sources import find, recognised
@@ -13,6 +14,7 @@ from core.data.sources import walk as walking
 from core.data.sources.links import components
 from core.data.sources.walk import read_listed_json, walk
 from core.data.spec import PrepareSpec
+from core.data.tables import ManifestError
 from tests.support import layouts
 
 IDS = st.text("abcdef", min_size=1, max_size=2)
@@ -58,6 +60,43 @@ def test_nothing_known_lists_what_would_be(tmp_path):
         find(PrepareSpec(path=str(tmp_path), source="ffp"))
     with pytest.raises(FileNotFoundError):
         find(PrepareSpec(path=str(tmp_path / "gone")))
+
+
+def test_a_list_with_a_strange_header_is_told_what_lacks(tmp_path):
+    (tmp_path / "m.csv").write_text("clip_name,verdict\nx,1\n")
+    with pytest.raises(ManifestError, match=r"m\.csv has no path column: its header is clip_name,verdict"):
+        find(PrepareSpec(path=str(tmp_path / "m.csv")))
+    (tmp_path / "m.json").write_text('{"version": 3}')
+    with pytest.raises(ValueError, match=r"m\.json row 1: label '3'|no file 'version'"):
+        find(PrepareSpec(path=str(tmp_path / "m.json")))
+
+
+KEYS = st.sampled_from(["aaa.mp4", "label", "a.jpg", "..", ""])
+CELLS = st.none() | st.booleans() | st.integers(-2, 2) | st.floats(allow_nan=False)
+JSON = st.recursive(
+    CELLS | st.sampled_from(["REAL", "033", "a.jpg"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner),
+    max_leaves=8,
+)
+
+
+@given(document=JSON, name=st.sampled_from(["ffpp", "dfdc", "roadwork"]))
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_any_json_gives_a_listing_or_a_sentence(document, name, tmp_path):
+    """Nothing that a foreign list says makes a source fail otherwise than with a ValueError."""
+    root = tmp_path / name
+    if not root.exists():
+        root.mkdir()
+        (root / "splits").mkdir()
+        (root / "original_sequences/youtube/c23/videos").mkdir(parents=True)
+        for place in ("aaa.mp4", "a.jpg", "original_sequences/youtube/c23/videos/033.mp4"):
+            (root / place).touch()
+    listed = {"ffpp": "splits/train.json", "dfdc": "metadata.json", "roadwork": "list.json"}[name]
+    (root / listed).write_text(json.dumps(document))
+    path = root / listed if name == "roadwork" else root
+    with contextlib.suppress(ValueError):
+        listing = find(PrepareSpec(path=str(path), source=name))
+        assert all(item.row["label"] in (0, 1) and item.file.is_file() for item in listing.items)
 
 
 def test_groupings_that_a_source_does_not_know_are_refused(tmp_path):

@@ -9,13 +9,13 @@ from jobs.client import Workbench
 from jobs.kind import kinds
 from jobs.views import JobView
 
-WORK = ("prepare", "protocol", "splits")
-"""Job kinds that make or change data sets; those that this version does not have are passed over."""
+WORK = ("prepare", "protocol")
+"""Job kinds that make or change data sets."""
 
 
 def under_way(workbench: Workbench) -> list[JobView]:
     """Jobs on data sets that wait or run, oldest first."""
-    found = [job for kind in WORK if kind in kinds for job in workbench.jobs(kind=kind, limit=50) if not job.ended]
+    found = [job for kind in WORK for job in workbench.jobs(kind=kind, limit=50) if not job.ended]
     return sorted(found, key=lambda job: job.created_at)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import widgets
+from app import session, widgets
 from app.datasets_table import BOTH, KEPT, OUT, QUALITIES, DatasetTable, Filter
 from core.data.exclusions import exclude, restore
 from core.data.splits import SPLITS
@@ -35,17 +34,12 @@ def browse(table: DatasetTable) -> None:
         return
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     last = -(-len(rows) // PER_PAGE)
-    number = int(right.number_input(f"Page, of {last}", 1, last, 1, key=f"page-{hash(wanted_key(wanted))}"))
+    number = int(right.number_input(f"Page, of {last}", 1, last, 1, key=f"page-{hash(wanted)}"))
     left.caption(f"{len(rows):,} of {len(table.frame):,} pictures; {len(table.out):,} are excluded from use.")
     shown = rows.iloc[(number - 1) * PER_PAGE : number * PER_PAGE]
     picture_form(table, rows, shown, wanted)
     with st.expander("These pictures as rows"):
         st.dataframe(shown, hide_index=True)
-
-
-def wanted_key(wanted: Filter) -> tuple[Any, ...]:
-    """A filter as a value that names the pager: another filter starts at page 1."""
-    return tuple(tuple(v) if isinstance(v, list) else v for v in vars(wanted).values())
 
 
 def filters(table: DatasetTable) -> Filter:
@@ -89,7 +83,7 @@ def picture_form(table: DatasetTable, rows: pd.DataFrame, shown: pd.DataFrame, w
             reason = st.text_input(
                 "Reason", max_chars=MOST_REASON, width=360, placeholder="" if back else "needed, kept with the data set"
             )
-            author = st.text_input("Author", getpass.getuser(), max_chars=80, width=150)
+            author = st.text_input("Author", session.author(), max_chars=80, width=150)
             sent = st.form_submit_button("Take back in" if back else "Exclude", type="primary")
     if not back:
         st.caption("Nothing is deleted: an excluded picture stays listed under State, with its reason, and can return.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+
 import streamlit as st
 
 from jobs.client import Workbench
@@ -16,3 +18,11 @@ def _open(settings_json: str) -> Workbench:
 def workbench() -> Workbench:
     """The one Workbench of this process for the settings in force (environment variables AWARE_...)."""
     return _open(Settings.read().model_dump_json())
+
+
+def author() -> str:
+    """Who runs this process, to be offered as an author; empty where the system has no name for it."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""

@@ -17,7 +17,7 @@ from skimage import data
 from core.data.exclusions import excluded
 from jobs.client import Workbench
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 PATIENCE = 120_000  # milliseconds; two cores may be busy with other work
 
 

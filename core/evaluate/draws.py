@@ -17,11 +17,12 @@ from core.evaluate.ranking import mcclish
 from core.evaluate.reliability import Binning, Convention, bin_edges, bin_of, convention, ece_of, mce_of
 from core.evaluate.sweep import checked
 
-# Figures of an order are drawn from a histogram of ranks: exact while distinct scores are fewer than this, else cut at
-# equal mass (error of an area under 1e-6 at 1e6 items; pairs inside one cell count as ties), and more finely where
+# Figures of an order are drawn from a histogram of ranks: exact while distinct scores are at most RANK_CELLS, else cut
+# into CUT cells of equal mass (error of an area about 1e-6; pairs inside one cell count as ties), and more finely where
 # false alarms are rare, so that hits at a fixed false-alarm rate are resolved.
 RANK_CELLS = 1024
-RARE = np.geomspace(1e-4, 0.1, 128)
+CUT = 640
+RARE = np.geomspace(1e-4, 0.1, 64)
 """False-alarm rates at which ranks are cut besides."""
 
 FPR = (0.01, 0.1)
@@ -37,7 +38,7 @@ def rank_cells(scores: np.ndarray, most: int = RANK_CELLS, reals: np.ndarray | N
     sample = _sample(scores)
     inner = np.unique(sample)
     if inner.size > most or sample is not scores:
-        cuts = np.quantile(sample, np.linspace(0, 1, most + 1)[1:-1], method="inverted_cdf")
+        cuts = np.quantile(sample, np.linspace(0, 1, min(most, CUT) + 1)[1:-1], method="inverted_cdf")
         if reals is not None and reals.size:
             cuts = np.append(cuts, np.quantile(_sample(reals), 1 - RARE, method="inverted_cdf"))
         inner = np.unique(cuts)

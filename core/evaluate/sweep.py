@@ -85,7 +85,7 @@ def _sortable(scores: ArrayLike, labels: ArrayLike) -> tuple[np.ndarray, float]:
 class Sweep:
     """Exact counts at every threshold of one score. Built by `sweep`.
 
-    score: (K,) distinct scores, ascending. fakes: (K,) int64, how many lie at or below each; ties: (K,) int64, the same
+    score: (K,) distinct scores, ascending. fakes: (K,) integers, how many lie at or below each; ties: (K,), the same
     for all items, or None when all scores differ (then it counts 1, 2, ..., K)."""
 
     score: np.ndarray
@@ -124,13 +124,15 @@ class Sweep:
 
 
 def _counted(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """(fakes, ends) of sorted keys, which lose their low bit in place: cumulative fakes (N,) int64, and whether an item
-    is the last of its score (N,) bool, or None when all are. What stays are the scores' bits."""
-    fakes, ends = np.empty(keys.size, np.int64), np.ones(keys.size, bool)
+    """(fakes, ends) of sorted keys, which lose their low bit in place, so that the scores' bits stay: cumulative fakes
+    (N,) int32 (int64 from 2**31 items on), and whether an item is the last of its score (N,) bool, or None when all
+    are."""
+    counts = np.int32 if keys.size < 2**31 else np.int64
+    fakes, ends = np.empty(keys.size, counts), np.ones(keys.size, bool)
     so_far, before = 0, 0
     for start in range(0, keys.size, BLOCK):
         block, count = keys[start : start + BLOCK], fakes[start : start + BLOCK]
-        np.bitwise_and(block, 1, out=count)
+        np.bitwise_and(block, 1, out=count, casting="unsafe")
         count[0] += so_far
         np.cumsum(count, out=count)
         np.right_shift(block, 1, out=block)

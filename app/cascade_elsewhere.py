@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
 
 import pandas as pd
 import streamlit as st
@@ -10,12 +12,13 @@ import streamlit as st
 from app import elsewhere_charts as charts
 from app import widgets
 from app.detector_scores import DetectorScores
-from app.score_sources import ScoreSource, stages_of
+from app.score_sources import ScoreSource, predictions_of, stages_of, stamp_of
 from core.artifacts.files import read_json
 from core.cascade.base_rate import at_base_rate
 from core.cascade.policy import STACK, choose_policy
 from core.cascade.spec import PolicySpec
 from core.cascade.transport import (
+    Cell,
     LeftOut,
     Place,
     auroc_matrix,
@@ -43,20 +46,33 @@ def elsewhere_panel(
     workbench: Workbench, source: ScoreSource, table: pd.DataFrame, policy: CascadePolicy | None
 ) -> None:
     """Everything about other data sets, one part below the other."""
-    rows = test_rows(table)
+    rows = held_out(table)
     frozen = frozen_policy(source, table, policy)
     if frozen is None:
         widgets.empty("No thresholds to freeze", "Put a bundle in force, or choose data sets with enough groups.")
     else:
         policy_, words = frozen
-        places = transport(policy_, rows, stage1=stages_of(table)[0])
+        places = _places(source, policy_.to_json(), stamp_of(source))
         transport_part(places, words, rows)
         base_rate_part(places)
-    matrix_part(rows)
+    matrix_part(source, rows)
     left_out_part(workbench)
 
 
-def test_rows(table: pd.DataFrame) -> pd.DataFrame:
+@lru_cache(maxsize=32)
+def _places(source: ScoreSource, policy: str, stamp: float) -> list[Place]:
+    """Kept, for a page runs anew at every release of a slider. stamp: of the predictions."""
+    table = predictions_of(source)
+    return transport(CascadePolicy.model_validate_json(policy), held_out(table), stage1=stages_of(table)[0])
+
+
+@lru_cache(maxsize=8)
+def _cells(source: ScoreSource, stamp: float) -> list[Cell]:
+    rows = held_out(predictions_of(source))
+    return auroc_matrix(rows, last_score(rows))
+
+
+def held_out(table: pd.DataFrame) -> pd.DataFrame:
     """Rows of split test, on which nothing was chosen; all rows when there are none."""
     rows = table[table["split"] == "test"]
     return (table if rows.empty else rows).reset_index(drop=True)
@@ -124,9 +140,9 @@ def base_rate_part(places: Sequence[Place]) -> None:
     )
 
 
-def matrix_part(rows: pd.DataFrame) -> None:
+def matrix_part(source: ScoreSource, rows: pd.DataFrame) -> None:
     """Reals of one source against fakes of another."""
-    cells = auroc_matrix(rows, last_score(rows))
+    cells = _cells(source, stamp_of(source))
     if not cells:
         return
     st.markdown("**Fakes of one source against reals of another**")
@@ -164,19 +180,21 @@ def loss_words(row: LeftOut) -> str:
 
 def left_out_runs(workbench: Workbench) -> list[LeftOut]:
     """Every evaluated run that lacks a source of the fakes it was judged on, beside the newest one of the same recipe
-    and data that has it."""
-    runs = []
-    for item in workbench.artifacts("run"):
-        if all((item.path / f).is_file() for f in ("predictions.csv", "run.json", "evaluation_report.json")):
-            runs.append(
-                (item.name, read_json(item.path / "run.json"), DetectorScores(item.name, run=item.path).frame())
-            )
-    found = []
-    for name, about, frame in runs:
+    that has it."""
+    needed = ("predictions.csv", "run.json", "evaluation_report.json")
+    runs = [item for item in workbench.artifacts("run") if all((item.path / name).is_file() for name in needed)]
+    return _left_out(tuple((r.name, r.path, (r.path / needed[0]).stat().st_mtime) for r in runs))
+
+
+@lru_cache(maxsize=4)
+def _left_out(runs: tuple[tuple[str, Path, float], ...]) -> list[LeftOut]:
+    read = [(name, read_json(path / "run.json"), DetectorScores(name, run=path).frame()) for name, path, _ in runs]
+    found: list[LeftOut] = []
+    for name, about, frame in read:
         missing = unseen_sources(about, frame)
-        for other, theirs, seen in runs:
+        for other, theirs, seen in read:
             same = theirs.get("recipe", {}).get("name") == about.get("recipe", {}).get("name")
-            if missing and same and not set(missing) & set(unseen_sources(theirs, seen)):
+            if missing and same and set(missing) <= set(theirs.get("sources") or {}):
                 found += left_out(name, frame, other, seen, missing)
                 break
     return found

@@ -9,7 +9,7 @@ from typing import Any
 
 from app.boards import group_counts
 from app.policies import exits_by_member
-from app.score_sources import PREDICTIONS, ScoreSource, predictions_of, stages_of
+from app.score_sources import ScoreSource, predictions_of, stages_of, stamp_of
 from core.cascade.grid import Grid, cascade_grid
 from core.cascade.joint import JointTable
 from core.cascade.pareto import Limits, front
@@ -21,7 +21,7 @@ _grids: OrderedDict[tuple[Any, ...], Grid] = OrderedDict()
 
 def joint_of(source: ScoreSource, split: str, policy: CascadePolicy | None) -> tuple[JointTable, dict[str, float]]:
     """(table of one split, effective groups by `group_counts`). The exits of `policy` are exact in it."""
-    return _joint(source, split, policy.to_json() if policy else "", _stamp(source))
+    return _joint(source, split, policy.to_json() if policy else "", stamp_of(source))
 
 
 @lru_cache(maxsize=KEPT)
@@ -32,12 +32,8 @@ def _joint(source: ScoreSource, split: str, policy: str, stamp: float) -> tuple[
     return JointTable.of_frame(rows, members, exits=exits), group_counts(rows["label"], rows["group"])
 
 
-def _stamp(source: ScoreSource) -> float:
-    return (source.folder / PREDICTIONS).stat().st_mtime
-
-
 def _key(source: ScoreSource, split: str, policy: CascadePolicy | None) -> tuple[Any, ...]:
-    return source.folder, split, policy.to_json() if policy else "", _stamp(source)
+    return source.folder, split, policy.to_json() if policy else "", stamp_of(source)
 
 
 def grid_if_ready(source: ScoreSource, split: str, policy: CascadePolicy | None) -> Grid | None:

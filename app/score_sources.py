@@ -51,6 +51,11 @@ def predictions_of(source: ScoreSource) -> pd.DataFrame:
     return _read(path, path.stat().st_mtime)
 
 
+def stamp_of(source: ScoreSource) -> float:
+    """When the predictions were written: a key for what is computed from them."""
+    return (source.folder / PREDICTIONS).stat().st_mtime
+
+
 def stages_of(table: pd.DataFrame) -> list[str]:
     """Members in the order asked, "stack" last where the table has it."""
     return table_members(table) + ([STACK] if f"p_{STACK}" in table else [])
@@ -58,8 +63,9 @@ def stages_of(table: pd.DataFrame) -> list[str]:
 
 @dataclass(frozen=True)
 class MemberFacts:
-    """names: members in the order asked. titles: as people read them. gflops: of one forward. seconds: measured, of one item on one CPU thread;
-    None unless all members were measured (the stack's own time, some microseconds, is counted as nothing)."""
+    """names: members in the order asked. titles: as people read them. gflops: of one forward.
+
+    seconds: of one item on one CPU thread, measured; None unless all members were (the stack counts as nothing)."""
 
     names: list[str]
     titles: list[str]

@@ -88,8 +88,10 @@ function fillCards(place, cards) {
   if (place.children.length !== cards.length)
     place.innerHTML = cards.map(() => `<div class="figure"><em></em><b></b><small></small></div>`).join("");
   cards.forEach(([name, value, note], i) => {
-    const [title, number, small] = place.children[i].children;
-    title.textContent = name; number.textContent = value; small.textContent = note;
+    [name, value, note].forEach((text, k) => {
+      const node = place.children[i].children[k];
+      if (node.textContent !== text) node.textContent = text;
+    });
   });
 }
 

@@ -36,7 +36,7 @@ class Exits(Spec):
 class Guarantee(Spec):
     """What a threshold promises, and from how much. Counts are groups (videos, identities), not frames."""
 
-    stage: str = Field(description="Member whose exit this is: 'stage1', an expert's name, or 'stage3'.")
+    stage: str = Field(description="Whose exit: 'stage1', an expert's name, 'stage3'; 'cascade': all together.")
     side: Literal["real", "fake"]
     method: str = Field(description="Policy that chose it, or manual.")
     target: float | None = Field(None, description="Highest error rate asked for.")

@@ -1,6 +1,7 @@
 """The Cascade page over a tiny bundle: it renders, saves what the sliders say, and puts it in force."""
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +10,17 @@ from streamlit.testing.v1 import AppTest
 
 from app.boards import effective_groups
 from app.cascade_board import cuts_of_text, cuts_text
-from app.cascade_tables import joint_of
+from app.cascade_search import Answer, limits_of, policy_to_save
+from app.cascade_tables import fronts, grid_if_ready, joint_of, make_grid
 from app.policies import active_policy, cuts_of, exits_of, policy_rows
 from app.score_sources import ScoreSource, member_facts, predictions_of, score_sources, stages_of
 from core.artifacts.files import write_json
 from core.cascade.joint import JointTable
 from core.cascade.manual import manual_policy
+from core.cascade.pareto import Limits
+from core.cascade.policy import calibration_rows
+from core.cascade.search import search
+from core.cascade.search_spec import SearchSpec
 from core.cascade.types import Exits
 from jobs.client import Workbench
 from jobs.settings import Settings
@@ -29,6 +35,11 @@ def home(tmp_path_factory):
     workbench.set_active(bundle=bundle)
     workbench.close()
     return folder
+
+
+@pytest.fixture(autouse=True)
+def small_grid(monkeypatch):
+    monkeypatch.setattr("core.cascade.grid.MOST", 5_000)
 
 
 @pytest.fixture
@@ -134,3 +145,50 @@ def test_groups_of_one_size_count_as_they_are():
     assert effective_groups(np.repeat(np.arange(7), 5)) == pytest.approx(7)
     assert effective_groups(["a"] * 99 + ["b"]) == pytest.approx(100**2 / (99**2 + 1))
     assert effective_groups([]) == 0
+
+
+def test_the_search_answers_on_the_page_and_saves_its_promises(home, workbench, monkeypatch):
+    monkeypatch.setenv("AWARE_HOME", str(home))
+    at = AppTest.from_function(page, default_timeout=120).run()
+    at.number_input(key="search.max_leakage").set_value(0.02)
+    next(b for b in at.button if b.label == "Find the cheapest").click()
+    at.run()
+    assert not at.exception
+    assert any("are needed" in w.value for w in at.warning)
+    assert {"The same thresholds on every data set", "Fakes of one source against reals of another"} <= {
+        m.value.strip("*") for m in at.markdown
+    }
+
+
+def test_a_found_policy_is_saved_with_its_promise_and_a_moved_one_without(workbench):
+    source = score_sources(workbench)[0]
+    table = predictions_of(source)
+    facts = member_facts(source, stages_of(table))
+    spec = SearchSpec(source=source.ref, max_leakage=0.9, max_false_alarms=0.9, max_auroc_loss=1, confidence=0.6)
+    answer = Answer(spec, search(calibration_rows(table), facts.names, facts.gflops, spec), 1)
+    said = ("cheapest", "a tester", "because")
+    found = policy_to_save(answer, table, facts.names, answer.found.exits, said)
+    assert {g.stage for g in found.guarantees} == {"cascade"}
+    assert all(g.bound is not None and g.bound <= 0.9 for g in found.guarantees)
+    rows = policy_rows(found)
+    assert rows["exit"][0] == "cascade: leakage"
+    assert rows["bound"][0] == found.guarantees[0].bound
+    moved = {**answer.found.exits, facts.names[0]: Exits(real_below=0.011)}
+    by_hand = policy_to_save(answer, table, facts.names, moved, said)
+    assert {g.method for g in by_hand.guarantees} == {"manual"}
+    assert limits_of(answer).leakage == 0.9
+    assert limits_of(None).leakage == 0.05
+
+
+def test_fronts_fall_with_cost_in_either_unit(workbench):
+    source = score_sources(workbench)[0]
+    policy = active_policy(workbench, source)
+    facts = replace(member_facts(source, stages_of(predictions_of(source))), seconds=[0.01, 0.02, 0.03, 0.0])
+    grid = make_grid(source, "val_calib", policy)
+    assert grid_if_ready(source, "val_calib", policy) is grid
+    assert grid_if_ready(source, "test", policy) is None
+    found = fronts(grid, facts.units(), Limits())
+    assert set(found) == {"GFLOP", "ms"}
+    for points in (found[unit][risk] for unit in found for risk in ("leakage", "auroc_loss")):
+        assert points
+        assert all(a[0] < b[0] and a[1] > b[1] for a, b in pairwise(points))

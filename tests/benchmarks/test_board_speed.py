@@ -1,7 +1,8 @@
 """From a slider's move to the redrawn page, in a real Chromium, at 1e6 and 1e7 predictions: `-m benchmark -s`.
 
 A move is timed from the input event to the first task after the next frame was drawn, so an idle machine already
-shows up to one frame (16.7 ms) of waiting. The payload is what the server sends once."""
+shows up to one frame (16.7 ms) of waiting, and a busy one its queue. The CPU time of the page's main thread (script,
+style, layout, paint) is what the boards themselves take; the test fails on that alone."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ BOARDS = """
   const boards = walk(document).filter((e) => e.classList?.contains('board') && e.dataset.ms);
 """
 READY = f"() => {{ {BOARDS} return boards.length === 2; }}"
-MOVES = f"""async ([which, moves]) => {{ {BOARDS}
+MOVES = f"""async ([which, from, moves]) => {{ {BOARDS}
   const board = boards[which], sliders = [...board.querySelectorAll('input')], found = [];
   board.scrollIntoView();
   const frame = () => new Promise((done) => requestAnimationFrame(() => {{
@@ -35,7 +36,7 @@ MOVES = f"""async ([which, moves]) => {{ {BOARDS}
     after.port2.postMessage(0);
   }}));
   await frame();
-  for (let i = 0; i < moves; i++) {{
+  for (let i = from; i < from + moves; i++) {{
     const slider = sliders[i % sliders.length], span = +slider.max - +slider.min;
     const before = performance.now();
     slider.value = Math.round(+slider.min + span * ((i * 0.37) % 1));
@@ -46,11 +47,36 @@ MOVES = f"""async ([which, moves]) => {{ {BOARDS}
 }}"""
 
 
-def test_slider_to_redraw():
+def timed(page, spent, which: int, batches: int = 12, moves: int = 10) -> tuple[np.ndarray, np.ndarray]:
+    """((moves, 2) ms of script and of redraw by the clock, (batches,) ms of CPU a move of the page's main thread)."""
+
+    def busy() -> float:
+        return next(m["value"] for m in spent.send("Performance.getMetrics")["metrics"] if m["name"] == "TaskDuration")
+
+    page.evaluate(MOVES, [which, 0, 20])  # the first moves warm the compiler
+    clock, cpu = [], []
+    for batch in range(batches):
+        before = busy()
+        clock += page.evaluate(MOVES, [which, batch * moves, moves])
+        cpu.append(1000 * (busy() - before) / moves)
+    return np.array(clock), np.array(cpu)
+
+
+def report(record, what: str, clock: np.ndarray, cpu: np.ndarray) -> None:
+    """Two rows of the table, and a line with the rest."""
+    script, redraw = np.median(clock, axis=0)
+    script95, redraw95 = np.quantile(clock, 0.95, axis=0)
+    cpu95 = float(np.quantile(cpu, 0.95))
+    record(f"slider to redraw p95, {what}", f"goal {GOAL_MS:g} ms", redraw95 / 1000, GOAL_MS / 1000, 1)
+    record(f"main thread a move p95, {what}", f"goal {GOAL_MS:g} ms", cpu95 / 1000, GOAL_MS / 1000, 1)
+    print(f"\n{what}: script {script:.1f} ms (p95 {script95:.1f}), redraw {redraw:.1f} ms (p95 {redraw95:.1f}) by the")
+    print(f"clock; {np.median(cpu):.1f} ms of CPU a move in the page's main thread (p95 {cpu95:.1f})")
+    assert cpu95 < GOAL_MS
+
+
+def test_slider_to_redraw(record):
     if browser_path() is None:
         pytest.skip("no chromium, chromium-browser or google-chrome on the path")
-    print(f"\n{'board':<12}{'items':>12}{'script, ms':>12}{'p95':>8}{'redraw, ms':>12}{'p95':>8}{'goal p95':>10}")
-    late = []
     for n in (1_000_000, 10_000_000):
         port = free_port()
         command = [sys.executable, "-m", "streamlit", "run", str(Path(__file__).with_name("boards_app.py"))]
@@ -69,18 +95,14 @@ def test_slider_to_redraw():
                 page.wait_for_function(READY, timeout=300_000)
                 page.wait_for_timeout(1000)
                 quiet = len(sent)
+                spent = page.context.new_cdp_session(page)
+                spent.send("Performance.enable", {"timeDomain": "threadTicks"})
                 for which, name in enumerate(("cascade", "thresholds")):
-                    times = np.array(page.evaluate(MOVES, [which, 120]))[20:]  # the first moves warm the compiler
-                    (script, redraw), (script95, redraw95) = np.median(times, axis=0), np.quantile(times, 0.95, axis=0)
-                    print(
-                        f"{name:<12}{n:>12,}{script:>12.2f}{script95:>8.2f}{redraw:>12.1f}{redraw95:>8.1f}{GOAL_MS:>10g}"
-                    )
-                    late.append(redraw95)
+                    report(record, f"{name} board, {n:.0e}".replace("e+0", "e"), *timed(page, spent, which))
                 assert len(sent) == quiet, "a slider asked the server"
         finally:
             server.terminate()
             server.wait(10)
-    assert max(late) < 10 * GOAL_MS
 
 
 def test_payload_does_not_grow():

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qs, urlsplit
+
 import numpy as np
 import pytest
 from shoot import settle
 
+from app.cascade_board import cuts_of_text
 from app.cascade_tables import joint_of
 from app.policies import active_policy, cuts_of
 from app.score_sources import member_facts, predictions_of, score_sources, stages_of
 from core.cascade.joint import JointTable, figures
+from core.cascade.types import Exits
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
 
@@ -27,6 +31,13 @@ MOVE = f"""([stage, side, value]) => {{ {BOARD}
   slider.value = value;
   slider.dispatchEvent(new Event('input', {{ bubbles: true }}));
   return Number(board.dataset.ms);
+}}"""
+STANDS = f"""() => {{ {BOARD}
+  return [...board.querySelectorAll('.stage')].map((s) => [...s.querySelectorAll('input')].map((i) => Number(i.value)));
+}}"""
+LET_GO = f"""([stage, side]) => {{ {BOARD}
+  const slider = board.querySelectorAll('.stage')[stage].querySelectorAll('input')[side];
+  slider.dispatchEvent(new Event('change', {{ bubbles: true }}));
 }}"""
 
 
@@ -98,4 +109,31 @@ def test_save_as_policy_puts_the_sliders_in_force(browser, site, workbench):
     assert cuts_of(policy, table)[0][0] == 30
     assert workbench.active_history()[0].reason == "a test"
     workbench.set_active(policy="", reason="back after a test")
+    page.close()
+
+
+def test_a_link_carries_the_sliders_and_a_search_moves_them(browser, site, workbench):
+    source = score_sources(workbench)[0]
+    table, _ = joint_of(source, "val_calib", active_policy(workbench))
+    page = browser.new_page(viewport={"width": 1440, "height": 1000})
+    page.goto(f"{site}/cascade?exits=0.05~0.9_~_~_~")
+    settle(page)
+    page.wait_for_timeout(1500)
+    assert page.evaluate(STANDS)[0] == [
+        table.indices(0, Exits(real_below=0.05))[0],
+        int(table.edges[0].searchsorted(0.9)),
+    ]
+    page.evaluate(MOVE, [1, 0, 25])
+    page.evaluate(LET_GO, [1, 0])
+    page.wait_for_function("() => location.search.includes('exits=')")
+    page.wait_for_timeout(1500)
+    assert cuts_of_text(table, parse_qs(urlsplit(page.url).query)["exits"][0])[1][0] == 25
+    page.get_by_label("Max leakage").fill("0.9")
+    page.get_by_label("Max false alarms").fill("0.9")
+    page.get_by_label("Max auroc loss").fill("1")
+    page.get_by_role("button", name="Find the cheapest").click()
+    page.get_by_text("The sliders stand there now").wait_for(timeout=90_000)
+    page.wait_for_timeout(1500)
+    shared = cuts_of_text(table, parse_qs(urlsplit(page.url).query)["exits"][0])
+    assert [tuple(c) for c in page.evaluate(STANDS)] == shared
     page.close()

@@ -54,7 +54,7 @@ def _calibration() -> list[Figure]:
                     f"{title} debiased, {short}, equal-mass bins",
                     "calibration",
                     "lower",
-                    f"The {error} gap with the part that noise makes taken off (Kumar 2019); 0 for a perfect one.",
+                    f"The {error} gap less what noise adds to it (Kumar 2019).",
                 )
             )
     return rows

@@ -6,7 +6,9 @@ of the 64 or not. How far apart two pictures are is the Hamming distance, 0 to 6
 
 Measured on 3,000 face crops of nine sources: JPEG at quality 30, halving the side and both at once move at most 2 bits;
 a sixth more brightness or a gamma of 1.3 moves 4 or fewer in 95 % of pictures; of 4.5 million pairs of unrelated
-pictures one lies within 4 bits, 4 within 6, 24 within 8 and 1,111 within 12. Hence the default distance of 4."""
+pictures one lies within 4 bits, 4 within 6, 24 within 8 and 1,111 within 12. Hence the default distance of 4: on all
+5,256 crops it finds 3 pairs among 13.6 million of different groups, 2 of them truly one photograph; on 600 drawn
+portraits none among 178,000."""
 
 from __future__ import annotations
 

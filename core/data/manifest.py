@@ -16,7 +16,7 @@ from core.data.card import dataset_card
 from core.data.exclusions import excluded
 from core.data.splits import Shares, assign_splits
 from core.data.tables import Table, csv_text, frame_as_text, read_table
-from core.data.validate import ManifestError, parse_label_map, validate
+from core.data.validate import ManifestError, leak_problems, parse_label_map, validate
 
 COLUMNS = ("sample_id", "path", "label", "dataset", "group", "split", "method", "compression", "identity")
 CARD = "dataset.json"
@@ -50,8 +50,13 @@ class Manifest:
         return self.root / path
 
     def fingerprint(self) -> str:
-        """SHA-256 (hex) over the sorted (sample_id, label, group, split): row order and paths do not matter."""
-        columns = [self.frame[name].astype(str) for name in ("sample_id", "label", "group", "split")]
+        """SHA-256 (hex) over the sorted (sample_id, label, group, split) and, where known, sha256 of the files.
+
+        What decides a result counts: row order, folders, methods and measured columns do not."""
+        names = ["sample_id", "label", "group", "split"]
+        if "sha256" in self.frame and (self.frame["sha256"] != "").any():
+            names.append("sha256")
+        columns = [self.frame[name].astype(str) for name in names]
         rows = sorted("\t".join(row) for row in zip(*columns, strict=True))
         return hashlib.sha256("\n".join(rows).encode()).hexdigest()
 
@@ -66,6 +71,12 @@ class Manifest:
     def with_splits(self, shares: Shares, seed: int, keep: bool = True) -> Manifest:
         """The same rows with `split` one of train, val_select, val_calib, test (see `assign_splits`)."""
         return Manifest(self.frame.assign(split=assign_splits(self.frame, shares, seed, keep)), self.root)
+
+    def refuse_leaks(self, name: str) -> None:
+        """Raises ManifestError naming the rows of every person and clip that the splits of this manifest cut apart."""
+        where = [f"{name} row {i} {path}" for i, path in enumerate(self.frame["path"], 1)]
+        if problems := leak_problems(self.frame, self.frame["split"], where):
+            raise ManifestError(name, problems)
 
     def save(self, folder: Path, **extra: Any) -> Path:
         """Write manifest.parquet, manifest.csv and dataset.json into `folder`; `extra` joins the card.
@@ -95,6 +106,7 @@ def read_manifest(
     root: Path | None = None,
     confined: bool = False,
     check_files: bool = True,
+    refuse_leaks: bool = True,
 ) -> Manifest:
     """Read and validate a CSV or Parquet manifest in any of the three dialects (see core/data/validate.py).
 
@@ -103,6 +115,7 @@ def read_manifest(
         root: folder that relative paths start from; None: the sibling card's, else the manifest's own folder.
         confined: refuse paths that leave `root` (for uploaded manifests).
         check_files: name the rows whose file is missing.
+        refuse_leaks: a person or clip whose rows name two splits is refused, rows named.
     Raises: ManifestError with every problem counted and the first 20 named by row; FileNotFoundError."""
     path = Path(path)
     if not path.is_file():
@@ -111,24 +124,62 @@ def read_manifest(
         card = path.parent / CARD
         root = (path.parent / read_json(card).get("root", ".")) if card.is_file() else path.parent
     table = read_table(path)
-    frame = validate(table, root.resolve(), dict(label_map or {}), confined=confined, check_files=check_files)
+    frame = validate(
+        table,
+        root.resolve(),
+        dict(label_map or {}),
+        confined=confined,
+        check_files=check_files,
+        refuse_leaks=refuse_leaks,
+    )
     return Manifest(frame, root.resolve())
 
 
 def table_manifest(rows: pd.DataFrame, root: Path) -> Manifest:
     """A manifest of rows that a program made (`prepare`), held to the same rules as one that was read."""
     table = Table("rows", "dataset", frame_as_text(rows), first_row=1)
-    return Manifest(validate(table, root.resolve(), {}, confined=True, check_files=True), root.resolve())
+    frame = validate(table, root.resolve(), {}, confined=True, check_files=True, refuse_leaks=False)
+    return Manifest(frame, root.resolve())
 
 
 def open_dataset(ref: str | Path, workspace: Workspace, *, with_excluded: bool = False) -> Manifest:
     """The data set that a spec's `dataset` field names: a name in the workspace, a folder, or a manifest file.
 
-    Rows that a person excluded (core/data/exclusions.py) are left out unless `with_excluded`, so the fingerprint is
-    another one. A manifest that was never prepared gets the default splits (its own words honoured, seed 0).
-    Raises FileNotFoundError naming what was looked for; ManifestError."""
-    named = workspace.datasets / str(ref)
-    place = named if Path(str(ref)).name == str(ref) and named.is_dir() else Path(ref).expanduser()
+    `NAME@PROTOCOL` is the data set under one of its protocols (core/data/protocols.py), refused when its rows are not
+    the pinned ones. Rows that a person excluded (core/data/exclusions.py) are left out unless `with_excluded`, so the
+    fingerprint is another one. A manifest that was never prepared gets the default splits (its own words honoured,
+    seed 0). Raises FileNotFoundError naming what was looked for; ManifestError; ValueError."""
+    base, protocol = split_reference(str(ref), workspace)
+    place = dataset_place(base, workspace)
+    prepared = (place.parent / CARD).is_file()
+    manifest = read_manifest(place, refuse_leaks=not prepared)
+    if not prepared:
+        manifest = manifest.with_splits(Shares(), seed=0)
+        manifest.refuse_leaks(place.name)
+    elif out := {} if with_excluded else excluded(place.parent):
+        kept = manifest.frame[~manifest.frame["sample_id"].isin(list(out))]
+        if kept.empty:
+            raise ValueError(f"every item of the data set {place.parent.name!r} is excluded; take some back in")
+        manifest = Manifest(kept.reset_index(drop=True), manifest.root)
+    if not protocol:
+        return manifest
+    from core.data.protocols import open_protocol
+
+    return Manifest(open_protocol(place.parent, protocol, manifest), manifest.root)
+
+
+def split_reference(ref: str, workspace: Workspace) -> tuple[str, str]:
+    """`NAME@PROTOCOL` as (NAME, PROTOCOL); a reference without a protocol, or a path with an @ in it, as (ref, "")."""
+    base, at, protocol = ref.rpartition("@")
+    if not at or not base or "/" in protocol or Path(ref).expanduser().exists() or (workspace.datasets / ref).exists():
+        return ref, ""
+    return base, protocol
+
+
+def dataset_place(ref: str, workspace: Workspace) -> Path:
+    """The manifest file of a data set. Raises FileNotFoundError naming what was looked for."""
+    named = workspace.datasets / ref
+    place = named if Path(ref).name == ref and named.is_dir() else Path(ref).expanduser()
     if place.is_dir():
         found = [place / name for name in ("manifest.parquet", "manifest.csv") if (place / name).is_file()]
         if not found:
@@ -137,15 +188,6 @@ def open_dataset(ref: str | Path, workspace: Workspace, *, with_excluded: bool =
     if not place.is_file():
         known = sorted(p.parent.name for p in workspace.datasets.glob(f"*/{CARD}") if not p.parent.name.startswith("."))
         raise FileNotFoundError(
-            f"no data set {str(ref)!r}: neither in the workspace ({', '.join(known) or 'it has none'}) nor a path"
+            f"no data set {ref!r}: neither in the workspace ({', '.join(known) or 'it has none'}) nor a path"
         )
-    manifest = read_manifest(place)
-    if not (place.parent / CARD).is_file():
-        return manifest.with_splits(Shares(), seed=0)
-    out = {} if with_excluded else excluded(place.parent)
-    if not out:
-        return manifest
-    kept = manifest.frame[~manifest.frame["sample_id"].isin(list(out))]
-    if kept.empty:
-        raise ValueError(f"every item of the data set {place.parent.name!r} is excluded; take some back in")
-    return Manifest(kept.reset_index(drop=True), manifest.root)
+    return place

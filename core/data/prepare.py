@@ -16,11 +16,12 @@ from core.artifacts.files import read_json, sha256_file, sync_folder, write_json
 from core.artifacts.workspace import Workspace
 from core.data.archive import CONTENTS, inner_root, is_archive, unpack
 from core.data.manifest import CARD, Manifest, table_manifest
-from core.data.sources import Listing, data_sources, find
+from core.data.sources import AUTO, Listing, data_sources, find
 from core.data.sources.base import CLIPS
 from core.data.spec import PrepareSpec
 from core.data.splits import Shares
 from core.data.tables import csv_text
+from core.data.trust import settled
 from core.progress import Reporter
 
 ABOUT_DEMO = (
@@ -48,8 +49,9 @@ def prepare(spec: PrepareSpec, workspace: Workspace, report: Reporter) -> Path:
     listing = listed(inner, workspace, report)
     with _staged(folder, spec) as aside:
         manifest, extra = _demo(inner, aside, report) if listing is None else _made(listing, inner, aside, report)
-        manifest = manifest.with_splits(shares_of(spec), spec.seed, spec.keep_splits)
-        manifest.save(aside, name=folder.name, spec=spec.model_dump(mode="json"), **contents, **extra)
+        source = listing.source if listing is not None else "demo"
+        manifest, trust = settled(manifest, spec, shares_of(spec), source, report)
+        manifest.save(aside, name=folder.name, spec=spec.model_dump(mode="json"), **contents, **extra, **trust)
     report.progress(1.0, f"{len(manifest)} items in {folder.name}")
     return folder
 
@@ -114,6 +116,8 @@ Made = tuple[Manifest, dict[str, Any]]
 def listed(spec: PrepareSpec, workspace: Workspace, report: Reporter) -> Listing | None:
     """The files of the source, labels and splits checked; None for the demo set. Raises as `find` does."""
     if spec.path == "demo":
+        if spec.source != AUTO:
+            raise ValueError(f"the demo set is drawn; it has no layout such as {spec.source!r}")
         return None
     report.progress(0.0, f"listing the files of {Path(spec.path).name}")
     uploaded = Path(spec.path).expanduser().resolve().is_relative_to(workspace.uploads.resolve())

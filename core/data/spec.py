@@ -30,6 +30,15 @@ class PrepareSpec(Spec):
         description="Honour a manifest's own split column: `val` is cut into val_calib and test, "
         "val_select comes out of train. Off: every group is hashed anew.",
     )
+    leaks: str = Field(
+        "auto",
+        pattern="^(auto|refuse|report)$",
+        description="A person or clip in two splits: refuse it and name the rows, or report it on the card; auto: "
+        "refuse, but for public sources whose official lists part people.",
+    )
+    join_duplicates: bool = Field(
+        False, description="Pictures that look alike (perceptual hash) form one group, so that no split parts them."
+    )
     label_map: str = Field("", description="Words for labels in a foreign manifest, e.g. `real=0,fake=1`.")
     detect_faces: bool = Field(False, description="Find and crop faces; off: the pictures are crops already.")
     methods: list[str] = Field([], description="Only fakes of these methods; empty: all. Real files always stay.")

@@ -14,7 +14,13 @@ import pandas as pd
 RISKY = re.compile(r"'*[=+\-@\t\r]")
 QUOTED = re.compile(r"'+[=+\-@\t\r]")
 
-NUMBERS = ("native_px", "width", "height", "plant_x", "plant_y", "plant_w", "plant_h", "time")
+# Columns with a type of their own, the same from CSV and from Parquet; every other one is text.
+NUMBERS = (
+    "native_px", "width", "height", "plant_x", "plant_y", "plant_w", "plant_h",
+    "time", "sharpness", "brightness", "contrast", "yaw",
+)  # fmt: skip
+WHOLE = ("frame", "track")
+FLAGS = ("bystander",)
 
 
 class ManifestError(ValueError):

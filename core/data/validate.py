@@ -8,14 +8,16 @@ import hashlib
 import os
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
+from core.data.groups import crossing_names, groups_of
 from core.data.splits import WORDS, crossing_groups
-from core.data.tables import NUMBERS, ManifestError, Table
+from core.data.tables import FLAGS, NUMBERS, WHOLE, ManifestError, Table
 
 PATHS = ("path", "image_path", "video_path", "filepath", "file_path")
 LABELS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1}
-GROUPS = ("group", "video", "identity")
+PEOPLE = {"identity": "one person", "video": "one clip"}
 
 __all__ = ["ManifestError", "parse_label_map", "sample_id_of", "validate"]
 
@@ -37,8 +39,18 @@ def sample_id_of(path: str) -> str:
     return hashlib.sha256(path.replace("\\", "/").encode()).hexdigest()[:20]
 
 
-def validate(table: Table, root: Path, label_map: dict[str, int], *, confined: bool, check_files: bool) -> pd.DataFrame:
-    """The manifest frame of a table (order kept, empty lines dropped). Raises ManifestError with all problems."""
+def validate(
+    table: Table,
+    root: Path,
+    label_map: dict[str, int],
+    *,
+    confined: bool,
+    check_files: bool,
+    refuse_leaks: bool = True,
+) -> pd.DataFrame:
+    """The manifest frame of a table (order kept, empty lines dropped). Raises ManifestError with all problems.
+
+    refuse_leaks: a person (`identity`) or clip (`video`) whose rows name two splits is a problem, rows named."""
     source = table.frame
     path_column = _path_column(table)
     filled = (source != "").any(axis=1)
@@ -55,7 +67,8 @@ def validate(table: Table, root: Path, label_map: dict[str, int], *, confined: b
     frame["identity"] = _filled(source, "identity", "")
     frame["compression"] = _filled(source, "compression", "")
     frame["split"] = _filled(source, "split", "").str.lower()
-    frame["group"] = _groups(source, frame["path"])
+    links = {name: _filled(source, name, "") for name in ("group", "identity", "video", "original") if name in source}
+    frame["group"] = groups_of(pd.DataFrame({"path": frame["path"], **links}))
     method = _filled(source, "method", "")
     frame["method"] = method.where(method != "", frame["label"].map({0: "none", 1: "unknown"}).fillna("unknown"))
     given = _filled(source, "sample_id", "")
@@ -64,10 +77,14 @@ def validate(table: Table, root: Path, label_map: dict[str, int], *, confined: b
     problems += _path_problems(frame["path"], root, where, confined, check_files)
     problems += _duplicates(frame["path"], "path", where) + _duplicates(frame["sample_id"], "sample_id", where)
     problems += _split_problems(frame, where)
+    if refuse_leaks:
+        people = pd.DataFrame({name: cells for name, cells in links.items() if name in PEOPLE}, index=frame.index)
+        problems += leak_problems(people, frame["split"].map(WORDS).fillna(""), where)
+    typed = _typed(source, where, problems)
     if problems:
         raise ManifestError(table.name, problems)
     frame["label"] = frame["label"].astype("int64")
-    return _ordered(frame, source, path_column)
+    return _ordered(frame, typed, path_column)
 
 
 def _path_column(table: Table) -> str:
@@ -97,14 +114,6 @@ def _labels(cells: pd.Series, label_map: dict[str, int], where: list[str], probl
     for i in labels.index[labels.isna()]:
         problems.append(f"{where[i]}: label {cells[i]!r} is neither 0 nor 1; map it with --label-map or run prepare")
     return labels
-
-
-def _groups(source: pd.DataFrame, paths: pd.Series) -> pd.Series:
-    """The unit that must not cross a split: group, else video, else identity, else the row's own path."""
-    groups = pd.Series([""] * len(source), dtype=object)
-    for name in GROUPS:
-        groups = groups.where(groups != "", _filled(source, name, ""))
-    return groups.where(groups != "", paths)
 
 
 def _path_problems(paths: pd.Series, root: Path, where: list[str], confined: bool, check_files: bool) -> list[str]:
@@ -143,12 +152,50 @@ def _split_problems(frame: pd.DataFrame, where: list[str]) -> list[str]:
     return problems
 
 
+def leak_problems(frame: pd.DataFrame, splits: pd.Series, where: list[str]) -> list[str]:
+    """A sentence for every person and clip (columns identity, video) in two splits, with a row of each split."""
+    problems = []
+    for column, noun in PEOPLE.items():
+        for name, rows in crossing_names(frame, column, splits).items():
+            places = " and ".join(f"{where[i]} ({splits.iloc[i]})" for i in rows)
+            problems.append(
+                f"leak: {column} {name!r} is in two splits: {places}; {noun} belongs to one split. Leave the columns "
+                "split and group empty for these rows, so that they are cut together, or accept it: --leaks report"
+            )
+    return problems
+
+
+def _typed(source: pd.DataFrame, where: list[str], problems: list[str]) -> pd.DataFrame:
+    """Known columns of numbers and flags as such, empty cells missing; a cell that is none is a problem."""
+    source = source.copy()
+    for name in (*NUMBERS, *WHOLE):
+        if name not in source:
+            continue
+        cells = source[name].str.strip().replace("", None)
+        values = pd.to_numeric(cells, errors="coerce").astype("float64")
+        wrong = cells.notna() & ~np.isfinite(values)
+        wrong |= values.notna() & (values % 1 != 0) if name in WHOLE else False
+        kind = "whole number" if name in WHOLE else "number"
+        problems += [
+            f"{where[i]}: {name} {cells[i]!r} is no {kind}; correct it or leave it empty" for i in _true(wrong)
+        ]
+        source[name] = values.where(~wrong).astype("Int64" if name in WHOLE else "float64")
+    for name in (name for name in FLAGS if name in source):
+        cells = source[name].str.strip().str.lower()
+        values = cells.map({"true": True, "1": True, "false": False, "0": False})
+        wrong = (cells != "") & values.isna()
+        problems += [f"{where[i]}: {name} {cells[i]!r} is neither true nor false" for i in _true(wrong)]
+        source[name] = values.astype("boolean")
+    return source
+
+
+def _true(mask: pd.Series) -> list[int]:
+    return [int(i) for i in np.flatnonzero(mask.to_numpy(bool))]
+
+
 def _ordered(frame: pd.DataFrame, source: pd.DataFrame, path_column: str) -> pd.DataFrame:
     first = ["sample_id", "path", "label", "dataset", "group", "split", "method", "compression", "identity"]
-    extra = source[[name for name in source.columns if name not in first and name != path_column]].copy()
-    for name in NUMBERS:
-        if name in extra:
-            extra[name] = pd.to_numeric(extra[name].replace("", None), errors="coerce").astype("float64")
+    extra = source[[name for name in source.columns if name not in first and name != path_column]]
     joined = pd.concat([frame[first], extra], axis=1)
     # one text type whatever the source was: pandas reads CSV and Parquet into different ones
-    return joined.astype({name: object for name in joined.columns if joined[name].dtype.kind not in "if"})
+    return joined.astype({name: object for name in joined.columns if joined[name].dtype.kind not in "ifb"})

@@ -29,7 +29,7 @@ def find(spec: PrepareSpec, *, confined: bool = False) -> Listing:
     if not listing.items:
         raise ValueError(f"{root} has the layout of {source.title}, and not one file in it; expected: {source.tells}")
     listing = _only(_only(listing, "method", spec.methods), "compression", spec.compressions)
-    checked(listing)
+    checked(listing, refuse_leaks=spec.leaks == "refuse")
     return listing
 
 
@@ -86,10 +86,11 @@ class FileTable(Table):
         return self.names[position]
 
 
-def checked(listing: Listing) -> pd.DataFrame:
+def checked(listing: Listing, *, refuse_leaks: bool = False) -> pd.DataFrame:
     """The manifest frame of the listed files, one row a file: what splits and counts are made from.
 
-    Raises ManifestError naming every file with a fault: a label, an unknown split, a group in two splits."""
+    Raises ManifestError naming every file with a fault: a label, an unknown split, a group in two splits, and with
+    `refuse_leaks` every person and clip in two splits, which the official lists of some sources bring."""
     if listing.manifest is not None:
         return listing.manifest.frame
     names = [item.name for item in listing.items]
@@ -97,4 +98,5 @@ def checked(listing: Listing) -> pd.DataFrame:
     cells |= {column: [item.row[column] for item in listing.items] for column in TEXTS}
     frame = pd.DataFrame(cells, dtype=object)
     table = FileTable("files", listing.source, frame, first_row=1, names=tuple(names))
-    return validate(table, listing.items[0].file.parent, {}, confined=False, check_files=False)
+    root = listing.items[0].file.parent
+    return validate(table, root, {}, confined=False, check_files=False, refuse_leaks=refuse_leaks)

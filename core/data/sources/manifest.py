@@ -41,7 +41,9 @@ class Dialects:
             if not named:
                 raise ValueError(f"{root} holds neither {' nor '.join(NAMES)}; name the manifest file itself")
             file = root / named
-        return listing_of(read_manifest(file, parse_label_map(spec.label_map), confined=confined))
+        labels = parse_label_map(spec.label_map)
+        strict = spec.leaks != "report" and spec.keep_splits
+        return listing_of(read_manifest(file, labels, confined=confined, refuse_leaks=strict))
 
 
 def listing_of(manifest: Manifest, group: str = "") -> Listing:

@@ -63,9 +63,9 @@ def test_parquet_reads_as_its_csv(make, tmp_path):
     pd.testing.assert_frame_equal(read_manifest(path).frame, read_manifest(tmp_path / "set.parquet").frame)
 
 
-def test_group_falls_back_to_video_identity_path(make):
+def test_group_follows_clip_person_path(make):
     text = "path,label,group,video,identity\na.png,0,g,v,i\nb.png,0,,v,i\nc.png,0,,,i\nd.png,1,,,\n"
-    assert read_manifest(make(text)).frame["group"].tolist() == ["g", "v", "i", "d.png"]
+    assert read_manifest(make(text)).frame["group"].tolist() == ["g", "g", "g", "d.png"]
 
 
 def test_every_problem_is_counted_and_twenty_are_named(make):

@@ -1,0 +1,98 @@
+"""What must stay on one side of a split: an explicit group, or everyone that people, clips and originals connect.
+
+Two rows belong together when they share an identity, a clip (`video`), or when one's `original` is the other's clip;
+and so on along the chain. A cell may name several, apart by ";" (a face swap of two people)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+LINKS = {"identity": "identity", "video": "video", "original": "video"}
+"""Column -> kind of name; `original` names a clip."""
+
+
+def groups_of(frame: pd.DataFrame) -> pd.Series:
+    """A group for every row of a frame with text columns `path` and, where there, group, identity, video, original.
+
+    A given group stands. A row without one takes the only given group that its links reach, else is named after the
+    first person (or clip) of its connected part, else after its own path."""
+    given = frame["group"] if "group" in frame else pd.Series("", index=frame.index)
+    tokens = _tokens(frame)
+    result = given.where(given != "", frame["path"])
+    if tokens.empty:
+        return result
+    part = _parts(len(frame), tokens)
+    linked = np.isin(np.arange(len(frame)), tokens["row"].to_numpy()) & (given == "").to_numpy()
+    names = _names(part, tokens, given.to_numpy())
+    return result.where(~linked, pd.Series([names.get(p, "") for p in part], index=frame.index))
+
+
+def joined(groups: pd.Series, pairs: list[tuple[int, int]]) -> pd.Series:
+    """Groups of which those that a pair of row positions connects are one, named after the first by name."""
+    codes, names = pd.factorize(groups)
+    if not pairs:
+        return groups
+    one, two = (codes[[pair[side] for pair in pairs]] for side in (0, 1))
+    graph = coo_matrix((np.ones(len(pairs)), (one, two)), shape=(len(names), len(names)))
+    part = connected_components(graph, directed=False)[1]
+    first = pd.Series(names.astype(str)).groupby(part).min().to_numpy()
+    return pd.Series(first[part][codes], index=groups.index, dtype=object)
+
+
+def crossing_names(frame: pd.DataFrame, column: str, splits: pd.Series) -> dict[str, list[int]]:
+    """Names of a column (identity or video) in two splits -> position of the first row in each split ("" is none)."""
+    if column not in frame:
+        return {}
+    table = _column(frame, column).assign(split=lambda t: splits.to_numpy()[t["row"].to_numpy()])
+    firsts = table[(table["split"] != "") & table["split"].notna()].drop_duplicates(["name", "split"])
+    twice = firsts[firsts["name"].duplicated(keep=False)]
+    return {str(name): rows["row"].tolist() for name, rows in twice.groupby("name", sort=False)}
+
+
+def _column(frame: pd.DataFrame, column: str) -> pd.DataFrame:
+    """(row, name) of every name in a column."""
+    cells = frame[column].astype(str)
+    rows = np.flatnonzero((cells != "").to_numpy())
+    split = pd.Series(cells.to_numpy()[rows], index=rows).str.split(";").explode().str.strip()
+    split = split[split != ""]
+    return pd.DataFrame({"row": split.index.to_numpy(np.int64), "name": split.to_numpy()})
+
+
+def _tokens(frame: pd.DataFrame) -> pd.DataFrame:
+    """(row, kind, name) of every link."""
+    found = [_column(frame, column).assign(kind=kind) for column, kind in LINKS.items() if column in frame]
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame({"row": [], "kind": [], "name": []})
+
+
+def _parts(rows: int, tokens: pd.DataFrame) -> np.ndarray:
+    """Number of the connected part of every row."""
+    codes = pd.factorize(tokens["kind"] + "\x1f" + tokens["name"])[0] + rows
+    size = int(codes.max()) + 1
+    graph = coo_matrix((np.ones(len(tokens)), (tokens["row"].to_numpy(np.int64), codes)), shape=(size, size))
+    return connected_components(graph, directed=False)[1][:rows]
+
+
+def _names(part: np.ndarray, tokens: pd.DataFrame, given: np.ndarray) -> dict[int, str]:
+    """Name of every part; two parts never share one."""
+    explicit: dict[int, set[str]] = defaultdict(set)
+    for number, group in zip(part, given, strict=True):
+        if group:
+            explicit[number].add(group)
+    table = tokens.assign(part=part[tokens["row"].to_numpy(np.int64)]).sort_values(["kind", "name"])
+    taken = set(given) - {""}
+    names: dict[int, str] = {}
+    for kind, name, number in zip(table["kind"], table["name"], table["part"], strict=True):
+        if number in names:
+            continue
+        if explicit[number]:
+            names[number] = min(explicit[number])
+            continue
+        free = next(word for word in (name, f"{kind}:{name}", f"{kind}:{name}:{number}") if word not in taken)
+        names[number] = free
+        taken.add(free)
+    return names

@@ -28,8 +28,12 @@ def render(name: str, report: Report) -> None:
         st.dataframe(comparison_table(report["comparison"]), hide_index=True)
         st.caption(
             "Less plain mean: AUROC of the way less that of plain averaging on the same draws of groups; an interval "
-            "that holds 0 is no proof of a difference. DeLong's p takes items as independent."
+            "that holds 0 is no proof of a difference. p: DeLong's test, by group."
         )
+    if unseen := report.get("left_out"):
+        st.subheader("On sources left out of stage 3", anchor=False)
+        st.altair_chart(experts_charts.intervals(comparison_rows(unseen), "AUROC on test, left-out sources only"))
+        st.caption(f"Items of {widgets.plain_markdown(', '.join(report['exclude_datasets']))}, which it never met.")
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("What stage 3 leans on", anchor=False)

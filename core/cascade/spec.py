@@ -35,6 +35,9 @@ class StackSpec(Spec):
         description="Further calibrated runs that join the comparison of feature sets, not the cascade.",
         json_schema_extra=choose("expert_runs"),
     )
+    exclude_datasets: list[str] = Field(
+        [], description="Sources that stage 3 does not learn from; on test they are judged with the rest, and apart."
+    )
     folds: int = Field(5, ge=2, le=20, description="Folds, by group.")
     projection: int = Field(256, ge=2, le=1024, description="Dimensions kept of each expert's embedding (PCA).")
     rounds: int = Field(400, ge=10, le=5000, description="Most boosting rounds (early stopping inside the fold).")

@@ -68,6 +68,15 @@ class StackData:
         """Positions of the rows of some splits."""
         return np.flatnonzero(self.frame["split"].isin(splits).to_numpy())
 
+    def learnable(self, splits: Sequence[str], excluded: Sequence[str]) -> np.ndarray:
+        """Positions of the rows of some splits whose source is not excluded. Raises ValueError for a source that is
+        not there at all."""
+        sources = self.frame["dataset"].astype(str)
+        if strange := sorted(set(excluded) - set(sources)):
+            known = ", ".join(sorted(set(sources)))
+            raise ValueError(f"cannot exclude {', '.join(strange)}: the data set's sources are {known}")
+        return np.flatnonzero((self.frame["split"].isin(splits) & ~sources.isin(excluded)).to_numpy())
+
     def column(self, name: str) -> np.ndarray:
         """(N,) calibrated log-odds of a member or a specialist."""
         return self.log_odds[name] if name in self.log_odds else self.aside_log_odds[name]

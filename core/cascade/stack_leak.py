@@ -73,13 +73,15 @@ def leak_report(rows: list[Learned], used: str, seed: int = 0) -> dict[str, Any]
 
 
 def reading(rows: list[dict[str, Any]], used: str) -> str:
-    """What the figures say, in two sentences."""
+    """What the figures say, in sentences."""
     by_way = {row["way"]: row for row in rows}
     own = by_way[used]["optimism"]
     if own["value"] is None:
         return "One class is missing on one side: how far out-of-fold scores flatter cannot be said."
     between = "" if own["low"] is None else f" ({own['low']:+.3f} to {own['high']:+.3f})"
     said = f"Stage 3 was fitted with {TITLES[used]}: out-of-fold AUROC less test AUROC is {own['value']:+.3f}{between}."
+    if own["high"] is not None and own["high"] < 0:
+        said += " Below zero: those rows are harder than test."
     leaky = by_way.get("frozen_on_train")
     if leaky is None or leaky["optimism"]["value"] is None:
         return said

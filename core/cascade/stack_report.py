@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,8 +30,10 @@ def comparison(
     draws: int = DRAWS,
     titles: Mapping[str, str] | None = None,
     features: Mapping[str, str] | None = None,
+    left_out: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """`comparison` on the test rows, `out_of_fold` on the fitted ones, `by_source` on test.
+    """`comparison` on the test rows, `out_of_fold` on the fitted ones, `by_source` on test, and `left_out` on the test
+    rows of the sources that stage 3 did not learn from.
 
     ways: (N,) p_fake by method in the frame's order, out-of-fold where it was fitted. titles, features: by method, what
     it is called and what it reads."""
@@ -58,6 +60,7 @@ def comparison(
     return {
         "comparison": rows_of(test),
         "out_of_fold": rows_of(fitted),
+        "left_out": rows_of(test[frame["dataset"].isin(left_out).to_numpy()[test]]),
         "by_source": {name: by_source(p[test], y, groups, sources, seed=seed) for name, p in ways.items()}
         if len(test)
         else {},

@@ -153,9 +153,16 @@ def report_of(
         for name, projection in fitted.projections.items()
         if projection.size < spec.projection
     ]
+    left = []
+    if spec.exclude_datasets:
+        left.append(
+            f"Stage 3 did not learn from {', '.join(spec.exclude_datasets)}; whether the experts did is in their own "
+            "runs. Their temperatures were fitted on all of val_calib."
+        )
     document = {
         "experts_are": spec.experts_are,
-        "notes": [*NOTES[spec.experts_are], *data.notes, *limited],
+        "exclude_datasets": spec.exclude_datasets,
+        "notes": [*NOTES[spec.experts_are], *left, *data.notes, *limited],
         "members": [member.model_dump(mode="json") for member in data.members],
         **comparison(
             data.frame,
@@ -164,6 +171,7 @@ def report_of(
             spec.seed,
             titles=titles,
             features={features.name: features.features for features in fitted.sets},
+            left_out=spec.exclude_datasets,
         ),
         "importance": fitted.importance,
         "permutation": _permutation(spec, data, fitted),

@@ -65,13 +65,15 @@ def fit_stack(spec: StackSpec, workspace: Workspace, folder: Path, report: Repor
     refitted = spec.experts_are == "refit"
     hearing = Within(report, 0.0, 0.15 if refitted else 0.6)
     frozen = gather(spec, workspace, members, hearing, specialists)
-    data, rows, calibrate = frozen, frozen.rows_of(spec.fit_splits), frozen.rows_of(spec.fit_splits)
+    data, rows = frozen, frozen.learnable(spec.fit_splits, spec.exclude_datasets)
+    calibrate = rows
     if refitted:
         from core.cascade.stack_refit import refit
 
         training = Within(report, 0.15, 0.7)
         data = refit(spec, workspace, folder, [*members, *specialists], frozen, training)
-        rows, calibrate = data.rows_of(["train"]), data.rows_of(["val_calib"])
+        rows = data.learnable(["train"], spec.exclude_datasets)
+        calibrate = data.learnable(["val_calib"], spec.exclude_datasets)
         if len(calibrate) == 0:
             raise ValueError("stage 3 over refitted experts is calibrated on val_calib, and it has no rows: prepare it")
     sets = sets_of(data, members, specialists)
@@ -102,9 +104,9 @@ def measure_leak(spec: StackSpec, frozen: StackData, data: StackData, fitted: Fi
     refitted = data is not frozen
     used = "refit" if refitted else "frozen_held_out"
     found = [_learned(used, data, fitted.raw[STAGE3], fitted.rows)]
-    ways = [("frozen_on_train", frozen.rows_of(["train"]))]
+    ways = [("frozen_on_train", frozen.learnable(["train"], spec.exclude_datasets))]
     if refitted:
-        ways.insert(0, ("frozen_held_out", frozen.rows_of(spec.fit_splits)))
+        ways.insert(0, ("frozen_held_out", frozen.learnable(spec.fit_splits, spec.exclude_datasets)))
     stage3 = [features for features in fitted.sets if features.name == STAGE3]
     for way, rows in ways:
         if len(rows):

@@ -15,8 +15,8 @@ from core.cascade.feature_sets import feature_sets
 from core.cascade.meta import feature_table, fit_projection, load_meta
 from core.cascade.spec import StackSpec
 from core.cascade.stack_data import StackData, check_splits, order_notes
-from core.cascade.stack_fit import fit_meta, group_folds, hold_out
-from core.cascade.stack_report import importance
+from core.cascade.stack_fit import SETTINGS, fit_meta, group_folds, hold_out
+from core.cascade.stack_report import comparison, importance, paired, permutation
 from core.cascade.stacking import fit_stack
 from core.models.inputs import InputSpec
 from core.progress import Silent
@@ -132,6 +132,86 @@ def test_too_few_groups_are_said():
         group_folds(np.array([0, 1, 0, 1]), np.array([0, 0, 1, 1]), 5, 0)
     with pytest.raises(ValueError, match="either class"):
         group_folds(np.array([0, 0, 0, 1, 0]), np.arange(5), 5, 0)
+
+
+def test_sources_can_be_left_out_and_are_judged_apart():
+    data = data_of(np.random.default_rng(6))
+    data.frame["dataset"] = np.where(np.arange(len(data.frame)) % 5 == 0, "new", "old")
+    rows = data.learnable(SPEC.fit_splits, ["new"])
+    assert set(data.frame["dataset"].iloc[rows]) == {"old"}
+    assert set(rows) <= set(data.rows_of(SPEC.fit_splits))
+    with pytest.raises(ValueError, match="cannot exclude odd: the data set's sources are new, old"):
+        data.learnable(SPEC.fit_splits, ["odd"])
+    p = 1 / (1 + np.exp(-data.log_odds["stage1"]))
+    found = comparison(data.frame, {"mean": p, "x": p**2}, rows, 0, draws=50, left_out=["new"])
+    kept = ((data.frame["split"] == "test") & (data.frame["dataset"] == "new")).to_numpy()
+    assert found["left_out"][0]["items"] == kept.sum()
+    assert found["left_out"][1]["auroc"] == pytest.approx(roc_auc_score(data.labels[kept], p[kept]))
+    assert comparison(data.frame, {"mean": p}, rows, 0, draws=50)["left_out"] == []
+
+
+def test_ways_are_compared_in_pairs_on_the_same_draws():
+    """The same ranking has no difference and no doubt about it; a better one has both bounds above zero."""
+    data = data_of(np.random.default_rng(7))
+    weak = 1 / (1 + np.exp(-data.log_odds["stage1"]))
+    strong = 1 / (1 + np.exp(-data.log_odds["stage1"] - 4 * data.labels))
+    rows = data.rows_of(["test"])
+    found = paired(data.frame, {"mean": weak, "same": weak**3, "strong": strong}, rows, 0, 200)
+    assert found["mean"]["less_mean"] is None
+    assert found["same"]["less_mean"]["value"] == pytest.approx(0)
+    np.testing.assert_allclose(found["same"]["less_mean"]["interval"], 0, atol=1e-12)
+    y = data.labels[rows]
+    gap = roc_auc_score(y, strong[rows]) - roc_auc_score(y, weak[rows])
+    assert found["strong"]["less_mean"]["value"] == pytest.approx(gap)
+    assert 0 < found["strong"]["less_mean"]["interval"][0] < gap < found["strong"]["less_mean"]["interval"][1]
+    assert found["strong"]["less_mean"]["p_value"] < 0.01
+    assert found["strong"]["less_logistic"] is None
+
+
+def test_shuffling_a_member_costs_what_it_brings():
+    rng = np.random.default_rng(8)
+    y = rng.integers(0, 2, 300)
+    table = np.stack([y + rng.normal(0, 0.5, 300), rng.normal(size=300), rng.normal(size=300)], axis=1)
+    names = ["log_odds_a", "log_odds_b", "b_000"]
+    found = permutation(lambda t: t[:, 0], table, names, ["a", "b"], y, seed=0)
+    assert found["a"]["low"] > 0.1
+    assert found["b"] == {"drop": 0.0, "low": 0.0, "high": 0.0}
+    assert permutation(lambda t: t.sum(1), table, names, ["a", "b"], y * 0, seed=0) == {}
+
+
+def test_the_search_is_bounded_and_inside_the_fold():
+    data = data_of(np.random.default_rng(9))
+    fitted = fit(data)
+    found = fitted.search["lightgbm"]
+    assert len(found["losses"]) == SPEC.search == 3
+    assert found["kept"] == int(np.argmin(found["losses"]))
+    assert len(SETTINGS) == 8
+
+
+def test_feature_sets_are_a_table():
+    names = [s.name for s in feature_sets("s", ["a", "b"], ["b:latent"], ["hair"])]
+    assert names == [
+        "lightgbm", "lightgbm_log_odds", "lightgbm_embeddings", "lightgbm_experts", "lightgbm_a", "lightgbm_b",
+        "lightgbm_parts", "lightgbm_specialists",
+    ]  # fmt: skip
+    by_name = {s.name: s for s in feature_sets("s", ["a", "b"], ["b:latent"], ["hair"])}
+    assert (by_name["lightgbm"].log_odds, by_name["lightgbm"].blocks) == (("s", "a", "b"), ("a", "b"))
+    assert by_name["lightgbm_specialists"].log_odds == ("s", "a", "b", "hair")
+    assert by_name["lightgbm_parts"].blocks == ("a", "b", "b:latent")
+    assert "lightgbm_experts" not in [s.name for s in feature_sets("s", ["a"])]
+
+
+def test_parts_and_specialists_are_fitted_beside_stage3():
+    data = data_of(np.random.default_rng(10))
+    data.aside_blocks["expert:latent"] = np.random.default_rng(1).normal(size=(400, 3))
+    data.aside_blocks["hair"] = data.labels[:, None] + np.random.default_rng(2).normal(0, 0.4, (400, 2))
+    data.aside_log_odds["hair"] = data.log_odds["stage1"] + 3 * data.labels
+    sets = feature_sets("stage1", ["expert"], ["expert:latent"], ["hair"])
+    fitted = fit(data, sets=[s for s in sets if s.name in ("lightgbm", "lightgbm_parts", "lightgbm_specialists")])
+    test = data.rows_of(["test"])
+    area = {name: roc_auc_score(data.labels[test], p[test]) for name, p in fitted.p.items()}
+    assert area["lightgbm_specialists"] > area["lightgbm"]
+    assert set(fitted.projections) == {"expert"}
 
 
 def test_importance_keeps_names_that_begin_alike_apart():

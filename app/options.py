@@ -13,6 +13,15 @@ def _artifacts(kind: str) -> Callable[[Workbench], list[str]]:
     return lambda workbench: [item.name for item in workbench.artifacts(kind)]
 
 
+def _datasets(workbench: Workbench) -> list[str]:
+    """Data sets, each followed by its leave-one-out protocols as NAME@PROTOCOL."""
+    names = []
+    for item in workbench.artifacts("dataset"):
+        protocols = sorted(path.stem for path in (item.path / "protocols").glob("[!.]*.json"))
+        names += [item.name, *(f"{item.name}@{protocol}" for protocol in protocols)]
+    return names
+
+
 def _bundles(workbench: Workbench) -> list[str]:
     """Folders: the one in force first, then the workspace's."""
     folders = [workbench.active().bundle, *(item.path for item in workbench.artifacts("bundle"))]
@@ -56,7 +65,7 @@ def _data_sources(_: Workbench) -> list[str]:
 
 
 SOURCES: dict[str, Callable[[Workbench], list[str]]] = {
-    "dataset": _artifacts("dataset"),
+    "dataset": _datasets,
     "run": _artifacts("run"),
     "expert_runs": _artifacts("run"),
     "bundle": _bundles,

@@ -179,8 +179,8 @@ def loss_words(row: LeftOut) -> str:
 
 
 def left_out_runs(workbench: Workbench) -> list[LeftOut]:
-    """Every evaluated run that lacks a source of the fakes it was judged on, beside the newest one of the same recipe
-    that has it."""
+    """Every evaluated run that lacks a source of the fakes it was judged on, beside the run of the same recipe
+    that has it and the most other sources."""
     needed = ("predictions.csv", "run.json", "evaluation_report.json")
     runs = [item for item in workbench.artifacts("run") if all((item.path / name).is_file() for name in needed)]
     return _left_out(tuple((r.name, r.path, (r.path / needed[0]).stat().st_mtime) for r in runs))
@@ -192,9 +192,13 @@ def _left_out(runs: tuple[tuple[str, Path, float], ...]) -> list[LeftOut]:
     found: list[LeftOut] = []
     for name, about, frame in read:
         missing = unseen_sources(about, frame)
-        for other, theirs, seen in read:
-            same = theirs.get("recipe", {}).get("name") == about.get("recipe", {}).get("name")
-            if missing and same and set(missing) <= set(theirs.get("sources") or {}):
-                found += left_out(name, frame, other, seen, missing)
-                break
+        whole = [
+            (other, theirs, seen)
+            for other, theirs, seen in read
+            if theirs.get("recipe", {}).get("name") == about.get("recipe", {}).get("name")
+            and set(missing) <= set(theirs.get("sources") or {})
+        ]
+        if missing and whole:
+            other, _, seen = max(whole, key=lambda run: len(run[1]["sources"]))
+            found += left_out(name, frame, other, seen, missing)
     return found

@@ -100,3 +100,45 @@ function rested(send) {
   let timer = 0;
   return () => { clearTimeout(timer); timer = setTimeout(send, 350); };
 }
+
+// A drawing as a file of its own: SVG with its few styles inside, PNG at three times the size, its numbers as CSV.
+function hand(name, blob) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
+function drawing(svg) {
+  const copy = svg.cloneNode(true), [, , w, h] = svg.getAttribute("viewBox").split(" ");
+  for (const [k, v] of [["xmlns", "http://www.w3.org/2000/svg"], ["width", w], ["height", h]]) copy.setAttribute(k, v);
+  const style = `<style>text{font:11px sans-serif;fill:${QUIET}} .grid{stroke:#eef1f1} .tick{stroke:${QUIET}}</style>`;
+  copy.innerHTML = `${style}<rect width="${w}" height="${h}" fill="#fff"/>` + copy.innerHTML;
+  return { text: new XMLSerializer().serializeToString(copy), w: +w, h: +h };
+}
+function asPicture(svg, name) {
+  const { text, w, h } = drawing(svg), picture = new Image(), canvas = document.createElement("canvas");
+  picture.onload = () => {
+    canvas.width = 3 * w; canvas.height = 3 * h;
+    canvas.getContext("2d").drawImage(picture, 0, 0, 3 * w, 3 * h);
+    canvas.toBlob((blob) => hand(`${name}.png`, blob));
+  };
+  picture.src = "data:image/svg+xml;charset=utf-8," + encodeURIComponent(text);
+}
+// rows(): the header and the lines of the numbers as drawn at this moment.
+function saves(section, name, rows) {
+  const bar = document.createElement("div"), svg = section.querySelector("svg");
+  bar.className = "choices saves";
+  const ways = {
+    SVG: () => hand(`${name}.svg`, new Blob([drawing(svg).text], { type: "image/svg+xml" })),
+    PNG: () => asPicture(svg, name),
+    CSV: () => hand(`${name}.csv`, new Blob([rows().map((r) => r.join(",")).join("\n") + "\n"], { type: "text/csv" })),
+  };
+  for (const [word, act] of Object.entries(ways)) {
+    const button = document.createElement("button");
+    button.type = "button"; button.textContent = word; button.onclick = act;
+    button.setAttribute("aria-label", `Save this chart as ${word}`);
+    bar.append(button);
+  }
+  section.append(bar);
+}

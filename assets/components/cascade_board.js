@@ -139,6 +139,12 @@ function build(host, data) {
   const reliable = plot(svgs[3], shareAxis("stated p_fake"), shareAxis("share of fakes"), "Share of fakes against stated probability");
   const lost = (f) => `${Math.abs(f.auroc_loss ?? 0).toFixed(4)} ${f.auroc_loss < 0 ? "more" : "less"} than asking everyone`;
   let curve = null, trade = null, edge = "", closed = null;
+  const rows = { thresholds: [], roc: [], front: [], reliability: [] };
+  const heads = {
+    thresholds: ["p_fake", "share_that_leaves", "share_in_error"], roc: ["false_alarm_rate", "hit_rate"],
+    front: ["cost", "risk"], reliability: ["stated", "observed", "low", "high", "items"],
+  };
+  Object.keys(heads).forEach((name, i) => saves(sections[i], `cascade_${name}`, () => [heads[name], ...rows[name]]));
 
   function chooser() {
     const place = sections[2].querySelector(".choices");
@@ -173,7 +179,7 @@ function build(host, data) {
     const steps = front.flatMap(([c, r], i) => (i ? [[c, front[i - 1][1]], [c, r]] : [[c, r]]));
     trade.still = (steps.length ? stroke(trade.line(steps), QUIET) : "") +
       marked.filter((m) => m[2] !== null).map(([words, c, r, colour]) => spot(trade.x(c), trade.y(r), colour, words)).join("");
-    trade.front = front;
+    rows.front = trade.front = front;
     edge = "";
     draw();
   }
@@ -200,6 +206,7 @@ function build(host, data) {
       const bin = side ? at - 1 : at;
       items += fine[2 * bin] + fine[2 * bin + 1]; bad += fine[2 * bin + wrong];
     }
+    rows.thresholds = left.map(([p, v], i) => [p, v, errors[i][1]]);
     const spread = (points, n_) => points.map(([a, v]) => { const w = wilson(v, n_) ?? [v, v]; return [a, w[0], w[1]]; });
     const at = cuts[stage][side], i = side ? size - at : at, where = curve.x(table.edges[stage][at]);
     const [goes, errs] = side ? [FAKE, REAL] : [REAL, FAKE];
@@ -214,6 +221,7 @@ function build(host, data) {
   }
 
   function ranking(hist, f) {
+    rows.roc = rocPoints(hist);
     const interval = areaInterval(f.auroc, groups.real, groups.fake);
     const [fx, tx] = [f.false_alarms ?? 0, f.found ?? 0], [fo, to] = [1 - (f.spared ?? 0), 1 - (f.leakage ?? 0)];
     const cross = (a, b, colour) => {
@@ -248,6 +256,7 @@ function build(host, data) {
       const of = bins[Math.min(9, Math.floor(mids[i] * 10))], r = hist[2 * i], k = hist[2 * i + 1];
       of[0] += r; of[1] += k; of[2] += (r + k) * mids[i];
     }
+    rows.reliability = [];
     const total = bins.reduce((a, b) => a + b[0] + b[1], 0), scale = groups.all / total;
     let marks = `<line x1="${reliable.left}" y1="${reliable.bottom}" x2="${reliable.right}" y2="${reliable.top}" stroke="${QUIET}" stroke-dasharray="4 4"/>`, gap = 0;
     for (const [r, k, sum] of bins) {
@@ -255,6 +264,7 @@ function build(host, data) {
       if (!n_) continue;
       const stated = sum / n_, seen = k / n_, w = wilson(seen, n_ * scale);
       gap += (n_ / total) * Math.abs(stated - seen);
+      rows.reliability.push([stated, seen, ...w, Math.round(n_)]);
       marks += `<line x1="${reliable.x(stated)}" x2="${reliable.x(stated)}" y1="${reliable.y(w[0])}" y2="${reliable.y(w[1])}" stroke="${REAL}" stroke-width="2"/>` +
         spot(reliable.x(stated), reliable.y(seen), REAL, `${whole(n_)} items`);
     }

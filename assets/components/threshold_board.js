@@ -63,6 +63,12 @@ function build(host, data) {
   const rocLine = `<line x1="${roc.left}" y1="${roc.bottom}" x2="${roc.right}" y2="${roc.top}" stroke="${QUIET}" stroke-dasharray="4 4"/>` + (auroc === null ? "" : stroke(roc.line(rocPoints(counts)), REAL));
   const pr = plot(svgs[2], shareAxis("recall: fakes found / fakes"), shareAxis("precision: fakes / called fake"), "Precision against recall");
   const reliable = plot(svgs[3], shareAxis("stated p_fake"), shareAxis("share of fakes"), "Share of fakes against stated probability");
+  const sections = host.querySelectorAll(".plot"), bins_ = [];
+  let points = [];
+  saves(sections[0], "scores", () => [["p_fake_from", "p_fake_to", "reals", "fakes"], ...Array.from({ length: size }, (_, i) => [edges[i], edges[i + 1], counts[2 * i], counts[2 * i + 1]])]);
+  saves(sections[1], "roc", () => [["false_alarm_rate", "hit_rate"], ...rocPoints(counts)]);
+  saves(sections[2], "precision_recall", () => [["recall", "precision"], ...points]);
+  saves(sections[3], "reliability", () => [["stated", "observed", "low", "high", "items"], ...bins_]);
   calibration();
 
   function calibration() {
@@ -76,6 +82,7 @@ function build(host, data) {
       if (!(r + k)) continue;
       const stated = sum / (r + k), seen = k / (r + k), w = wilson(seen, (r + k) * (groups.all / n));
       gap += ((r + k) / n) * Math.abs(stated - seen);
+      bins_.push([stated, seen, ...w, r + k]);
       marks += `<line x1="${reliable.x(stated)}" x2="${reliable.x(stated)}" y1="${reliable.y(w[0])}" y2="${reliable.y(w[1])}" stroke="${REAL}" stroke-width="2"/>` + spot(reliable.x(stated), reliable.y(seen), REAL, `${whole(r + k)} items`);
     }
     reliable.marks.innerHTML = marks;
@@ -113,7 +120,7 @@ function build(host, data) {
       (v ? `<line x1="${roc.x(a)}" x2="${roc.x(a)}" y1="${roc.y(v[0])}" y2="${roc.y(v[1])}" stroke="${FAKE}"/>` : "") + spot(roc.x(a), roc.y(b), FAKE, "this threshold");
     readings[1].textContent = auroc === null ? "One class only: no curve." :
       `AUROC ${auroc.toFixed(4)}${span ? ` (95 %: ${span[0].toFixed(3)} to ${span[1].toFixed(3)})` : ""}: the chance that a fake scores above a real; the diagonal is a coin. n = ${whole(n)}.`;
-    const points = [];
+    points = [];
     for (let i = 0; i <= size; i++) {
       const g = confusion(below, i), r = share(g.tp, fakes) ?? 0, x = f.pi * r, w = (1 - f.pi) * (share(g.fp, reals) ?? 0);
       if (x + w > 0) points.push([r, x / (x + w)]);

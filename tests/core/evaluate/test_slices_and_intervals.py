@@ -6,10 +6,12 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from core.evaluate.catalogue import FIGURES
-from core.evaluate.draws import selective_draws
-from core.evaluate.figures import drawn_figures, figures
+from core.evaluate.debiased import debiased_ece
+from core.evaluate.draws import probability_draws, selective_draws
+from core.evaluate.figures import drawn_figures, figures, interval_of
 from core.evaluate.intervals import draw_weights
 from core.evaluate.ranking import partial_auroc, tpr_at_fpr
+from core.evaluate.reliability import ece
 from core.evaluate.selective import augrc, aurc
 from core.evaluate.slices import macro_average, sliced_by
 
@@ -79,10 +81,12 @@ def test_draws_equal_recomputing_each_draw():
 
 def test_the_interval_of_the_debiased_error_covers_the_truth():
     """80 draws of 60 groups of 5, p_fake too high by .1 throughout, so the true calibration error is .1."""
-    rng, hits = np.random.default_rng(5), 0
+    rng, hits, name = np.random.default_rng(5), 0, "ece_debiased_binary_mass"
+    groups = np.arange(300) // 5
     for _ in range(80):
         truth = rng.uniform(0.1, 0.8, 300)
-        y = (rng.random(300) < truth).astype(int)
-        found = figures(truth + 0.1, y, np.arange(300) // 5, draws=100, n_bins=8)["ece_debiased_binary_mass"]
-        hits += found["low"] <= 0.1 <= found["high"]
+        p, y = truth + 0.1, (rng.random(300) < truth).astype(int)
+        drawn = probability_draws(p, y, groups, 100, np.random.default_rng(0), n_bins=8)[name]
+        low, high = interval_of(name, debiased_ece(p, y, 8), ece(p, y, 8, binning="mass"), drawn)
+        hits += low <= 0.1 <= high
     assert hits / 80 >= 0.85

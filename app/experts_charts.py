@@ -89,7 +89,10 @@ def intervals(rows: pd.DataFrame, title: str, at: float | None = None, colour: s
     """Dots with 95 % lines, one a row, and a dashed line at a value that means nothing. rows: source, value, low, high.
 
     A row may carry `what`, said in the tooltip."""
-    tips = ["source:N", *(alt.Tooltip(f"{k}:Q", format=".3f") for k in ("value", "low", "high"))]
+    tips: list[str | alt.Tooltip] = [
+        "source:N",
+        *(alt.Tooltip(f"{k}:Q", format=".3f") for k in ("value", "low", "high")),
+    ]
     tips += ["what:N"] if "what" in rows else []
     base = alt.Chart(rows).encode(
         y=alt.Y("source:N", title=None, sort=None, axis=alt.Axis(labelLimit=300)), tooltip=tips

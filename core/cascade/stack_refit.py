@@ -149,7 +149,7 @@ def answer_fold(
         {"member": member.name, "fold": fold.number + 1, "aligned": kept_share, "metrics": metrics,
          "calibrator": calibrator.to_json()},
     )  # fmt: skip
-    write_shard(target, said["held"].sample_id, log_odds, {"embedding": embedding}, about)
+    write_shard(target, said["held"].sample_id.tolist(), log_odds, {"embedding": embedding}, about)
     shutil.rmtree(run.folder)
     return read_embeddings(target)
 

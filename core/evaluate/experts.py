@@ -99,12 +99,13 @@ def measure(spec: ExpertsSpec, workspace: Workspace, folder: Path, report: Repor
     dataset = spec.dataset or str(members[0].run.document["dataset"])
     manifest = open_dataset(dataset, workspace).select(spec.split)
     frame = manifest.frame
-    rebuilt_rows = sample_rows(len(frame), spec.reconstruction_items, spec.seed) if spec.reconstruction_items else []
+    most = spec.reconstruction_items
+    rebuilt_rows = sample_rows(len(frame), most, spec.seed) if most else np.empty(0, np.int64)
     heard: dict[str, Heard] = {}
     for i, member in enumerate(members):
         step = Within(report, 0.8 * i / len(members), 0.8 * (i + 1) / len(members))
         step.progress(0.0, f"hearing {member.name}")
-        heard[member.name] = hear(member, manifest, np.asarray(rebuilt_rows, np.int64), spec, workspace, step)
+        heard[member.name] = hear(member, manifest, rebuilt_rows, spec, workspace, step)
     report.progress(0.82, "figures and their intervals")
     p = {name: said.p for name, said in heard.items()}
     document = assemble(spec, dataset, manifest.fingerprint(), frame, heard, workspace)

@@ -25,7 +25,8 @@ def render(name: str, report: Report) -> None:
             "Each line is a 95 % interval over groups. Ways whose lines overlap may still differ: the paired "
             "differences below are drawn on the same groups."
         )
-        st.dataframe(comparison_table(report["comparison"]), hide_index=True)
+        table = comparison_table(report["comparison"])
+        st.dataframe(table, hide_index=True, height=38 + 35 * len(table))
         st.caption(
             "Less plain mean: AUROC of the way less that of plain averaging on the same draws of groups; an interval "
             "that holds 0 is no proof of a difference. p: DeLong's test, by group."
@@ -34,23 +35,21 @@ def render(name: str, report: Report) -> None:
         st.subheader("On sources left out of stage 3", anchor=False)
         st.altair_chart(experts_charts.intervals(comparison_rows(unseen), "AUROC on test, left-out sources only"))
         st.caption(f"Items of {widgets.plain_markdown(', '.join(report['exclude_datasets']))}, which it never met.")
-    left, right = st.columns(2, gap="large")
-    with left:
-        st.subheader("What stage 3 leans on", anchor=False)
-        shares = pd.DataFrame([{"what": what, "value": value} for what, value in report["importance"].items()])
-        st.altair_chart(experts_charts.importance_chart(shares, "share of LightGBM's gain"))
-        st.caption("Gain counts how much a feature was used in fitting, not how much it helps on new items.")
-    with right:
-        if permutation := report.get("permutation"):
-            st.subheader("What it would lose", anchor=False)
-            lost = pd.DataFrame(
-                [
-                    {"source": what, "value": row["drop"], "low": row["low"], "high": row["high"]}
-                    for what, row in permutation.items()
-                ]
-            )
-            st.altair_chart(experts_charts.intervals(lost, "AUROC lost on test", at=0.0))
-            st.caption("All of one expert's features shuffled over the test items; lines span the repeats.")
+    st.subheader("What stage 3 leans on", anchor=False)
+    shares = pd.DataFrame([{"what": what, "value": value} for what, value in report["importance"].items()])
+    st.altair_chart(experts_charts.importance_chart(shares, "share of gain"))
+    st.caption("LightGBM's gain counts how much a feature was used in fitting, not how much it helps on new items.")
+    if permutation := report.get("permutation"):
+        lost = pd.DataFrame(
+            [
+                {"source": what, "value": row["drop"], "low": row["low"], "high": row["high"]}
+                for what, row in permutation.items()
+            ]
+        )
+        st.altair_chart(experts_charts.intervals(lost, "AUROC lost on test", at=0.0))
+        st.caption(
+            "What it would lose: all of one expert's features shuffled over the test items; lines span the repeats."
+        )
     leak(report)
     with st.expander(f"How {widgets.plain_markdown(name)} was fitted"):
         for note in report["notes"]:
@@ -71,7 +70,7 @@ def leak(report: Report) -> None:
         ]
     )
     if not rows.empty:
-        st.altair_chart(experts_charts.intervals(rows, "optimism: AUROC out-of-fold less AUROC on test", at=0.0))
+        st.altair_chart(experts_charts.intervals(rows, "AUROC out-of-fold less on test", at=0.0))
     st.caption(widgets.plain_markdown(found["reading"]))
 
 
@@ -107,8 +106,8 @@ def _line(row: dict[str, Any]) -> dict[str, str]:
     ):
         low, high = row.get(between) or (None, None)
         line[title] = interval_text({"value": row[key], "low": low, "high": high})
-    gap = row.get("less_mean")
-    if gap:
+    line |= {"less plain mean": "", "p (DeLong)": ""}
+    if gap := row.get("less_mean"):
         low, high = gap["interval"] or (None, None)
         line["less plain mean"] = interval_text({"value": gap["value"], "low": low, "high": high})
         line["p (DeLong)"] = "" if gap["p_value"] is None else f"{gap['p_value']:.3f}"

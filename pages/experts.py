@@ -71,37 +71,38 @@ def together(report: ExpertsReport) -> None:
     figure = st.segmented_control(
         "Figure", list(TITLES), default="error_overlap", format_func=lambda f: TITLES[f], required=True
     )
-    left, right = st.columns([3, 2], gap="large")
+    st.altair_chart(experts_charts.pair_matrix(experts_reports.pair_rows(report, figure), figure))
+    st.caption(MEANING[figure])
+    found = report.document["together"]
+    left, right = st.columns(2, gap="large")
     with left:
-        st.altair_chart(experts_charts.pair_matrix(experts_reports.pair_rows(report, figure), figure))
-        st.caption(MEANING[figure])
-    with right:
-        found = report.document["together"]
-        st.metric("All together, at best", interval_text(found["oracle"]), border=True)
+        tile("All together, at best", found["oracle"])
         st.caption("Share of items that at least one expert calls rightly: no way to combine them can do better.")
-        st.metric("Gain over the best one", interval_text(found["gain"]), border=True)
+    with right:
+        tile("Gain over the best one", found["gain"])
         best = widgets.plain_markdown(report.title_of(found["best"]))
         st.caption(f"Best alone at p_fake 0.5: {best}, accuracy {interval_text(found['accuracy'])}.")
+
+
+def tile(title: str, found: dict[str, float | None]) -> None:
+    """A figure with its interval below it."""
+    st.metric(title, "–" if found["value"] is None else f"{found['value']:.3f}", border=True)
+    if found["low"] is not None:
+        st.caption(f"{found['low']:.3f} to {found['high']:.3f}")
 
 
 def embeddings(report: ExpertsReport) -> None:
     rows = experts_reports.embedding_rows(report)
     st.subheader("What the embeddings hold", anchor=False)
-    left, right = st.columns(2, gap="large")
-    with left:
-        probes = rows.dropna(subset=["value"]).assign(
-            what=[f"{d} dimensions, {n} items" for d, n in zip(rows["dimensions"], rows["n"], strict=True)]
-        )
-        if probes.empty:
-            widgets.notice(["Too few groups of either class for a linear probe."], "info")
-        else:
-            st.altair_chart(experts_charts.intervals(probes, "AUROC of a linear probe, by group"))
-        st.caption("A logistic regression on the embedding alone: what a simple reader could still get out of it.")
-    with right:
-        st.altair_chart(experts_charts.silhouettes(rows))
-        st.caption(
-            "Above 0, items of one label (or of one source) lie together. A long second bar: it knows the source."
-        )
+    said = [f"{d} dimensions, {n} items" for d, n in zip(rows["dimensions"], rows["n"], strict=True)]
+    probes = rows.assign(what=said).dropna(subset=["value"])
+    if probes.empty:
+        widgets.notice(["Too few groups of either class for a linear probe."], "info")
+    else:
+        st.altair_chart(experts_charts.intervals(probes, "AUROC of a linear probe"))
+        st.caption("A logistic regression on the embedding alone, folds by group: what a simple reader still gets out.")
+    st.altair_chart(experts_charts.silhouettes(rows))
+    st.caption("Above 0, items of one label (of one source) lie together. A long second bar: it knows sources.")
 
 
 def reconstructions(report: ExpertsReport) -> None:
@@ -109,7 +110,7 @@ def reconstructions(report: ExpertsReport) -> None:
     if not found:
         return
     st.subheader("What they rebuild", anchor=False)
-    for column, (measure, title) in zip(st.columns(3), MEASURES.items(), strict=True):
+    for measure, title in MEASURES.items():
         rows = pd.DataFrame(
             [
                 {"expert": report.title_of(name), "truth": truth, **quality[truth][measure]}
@@ -117,7 +118,7 @@ def reconstructions(report: ExpertsReport) -> None:
                 for truth in ("real", "fake")
             ]
         )
-        column.altair_chart(experts_charts.rebuilt_chart(rows.dropna(subset=["value"]), title))
+        st.altair_chart(experts_charts.rebuilt_chart(rows.dropna(subset=["value"]), title))
     st.caption("Mean over real and over fake faces; low error and high PSNR and SSIM mean a faithful copy.")
     separate = pd.DataFrame(
         [
@@ -158,7 +159,11 @@ def launch(workbench: Workbench) -> None:
     st.subheader("Stack experts", anchor=False)
     st.caption("Fits stage 3 over calibrated runs and compares it with simpler ways to combine them.")
     stack = forms.spec_form(
-        StackSpec, workbench, key="stacking", submit="Stack", front=("stage1", "experts", "dataset", "name")
+        StackSpec,
+        workbench,
+        key="stacking",
+        submit="Stack",
+        front=("stage1", "experts", "experts_are", "dataset", "name"),
     )
     if stack is not None:
         navigation.go_to("jobs", job=workbench.submit("stack", stack))

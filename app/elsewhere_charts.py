@@ -16,7 +16,7 @@ SHARE = alt.Scale(domain=[0, 1], nice=False)
 FAKE = VERDICT_COLOURS["fake"]
 
 
-def places(rows: pd.DataFrame, words: str) -> alt.LayerChart:
+def places(rows: pd.DataFrame, words: str) -> alt.LayerChart | alt.FacetChart:
     """One line a data set: rate with its interval. rows: dataset, value, low, high, numerator, denominator, groups."""
     base = alt.Chart(rows.assign(sure=rows["low"].notna())).encode(
         y=alt.Y("dataset:N", title=None, sort=list(rows["dataset"]), axis=alt.Axis(labelLimit=220)),
@@ -50,7 +50,9 @@ def _span(low: float | None, high: float | None) -> str:
     return "" if pd.isna(low) else f" ({100 * low:.1f} to {100 * high:.1f})"  # type: ignore[operator]
 
 
-def base_rates(rates: Mapping[str, float | None], ends: Sequence[Sequence[float | None]], at: float) -> alt.LayerChart:
+def base_rates(
+    rates: Mapping[str, float | None], ends: Sequence[Sequence[float | None]], at: float
+) -> alt.LayerChart | alt.FacetChart:
     """Precision of an alarm over the share of fakes, on a log axis. rates: found, false_alarms, leakage, spared. ends:
     (found, false_alarms) at their lower and at their upper limits. at: the share marked."""
     pi = np.geomspace(0.001, 0.9, 80)
@@ -76,7 +78,7 @@ def base_rates(rates: Mapping[str, float | None], ends: Sequence[Sequence[float 
     return alt.layer(*layers, mark).properties(height=260)
 
 
-def matrix(cells: Sequence[Cell]) -> alt.LayerChart:
+def matrix(cells: Sequence[Cell]) -> alt.LayerChart | alt.FacetChart:
     """AUROC of every source of fakes (rows) against every source of reals (columns), its interval below it."""
     rows = [
         vars(c) | {"span": "" if c.low is None else f"{c.low:.2f} to {c.high:.2f}", "items": c.n_fake + c.n_real}
@@ -95,8 +97,9 @@ def matrix(cells: Sequence[Cell]) -> alt.LayerChart:
     return alt.layer(base.mark_rect().encode(color=colour), number, span).properties(height=alt.Step(46))
 
 
-def left_out(rows: Sequence[LeftOut]) -> alt.LayerChart:
-    """A line a source, from the AUROC without it in training to the one with it."""
+def left_out(rows: Sequence[LeftOut]) -> alt.LayerChart | alt.FacetChart:
+    """A line a source, from the AUROC without it in training to the one with it; the bar is the 95 % interval of their
+    difference, laid off from the latter."""
     long = [
         {
             "source": f"{r.source} ({r.run})",
@@ -104,6 +107,8 @@ def left_out(rows: Sequence[LeftOut]) -> alt.LayerChart:
             "training": words,
             "fakes": r.n_fake,
             "groups": r.fake_groups,
+            "low": None if r.low is None or r.high is None or value == r.seen else r.seen - r.high,
+            "high": None if r.low is None or r.high is None or value == r.seen else r.seen - r.low,
         }
         for r in rows
         for value, words in ((r.unseen, "never saw the source"), (r.seen, "trained on it"))
@@ -118,4 +123,7 @@ def left_out(rows: Sequence[LeftOut]) -> alt.LayerChart:
     dots = base.mark_circle(size=90, opacity=1).encode(
         x=x, color=alt.Color("training:N", title=None, scale=scale, legend=alt.Legend(orient="top"))
     )
-    return alt.layer(gap, dots).properties(height=alt.Step(30))
+    span = alt.Chart(pd.DataFrame([row for row in long if row["low"] is not None]))
+    bars = span.mark_rule(color=FAKE, strokeWidth=3, opacity=0.5).encode(y="source:N", x="low:Q", x2="high:Q")
+    layers = [gap, bars, dots] if any(row["low"] is not None for row in long) else [gap, dots]
+    return alt.layer(*layers).properties(height=alt.Step(30))

@@ -37,11 +37,21 @@ def render() -> None:
         widgets.empty("No predictions yet", "Stack calibrated runs, or put a bundle in force.")
         return
     left, right = st.columns([3, 2])
-    source = left.selectbox("Scores of", sources, format_func=lambda s: s.label)
+    linked = st.query_params.get("scores", "")
+    if st.session_state.get("cascade_source") not in sources:
+        st.session_state["cascade_source"] = next((s for s in sources if s.folder.name == linked), sources[0])
+    source = left.selectbox("Scores of", sources, format_func=lambda s: s.label, key="cascade_source")
+    if linked and linked != source.folder.name:  # the link's exits were for other scores
+        st.query_params.pop("exits", None)
+    st.query_params["scores"] = source.folder.name
     table = predictions_of(source)
     splits = [name for name in SPLITS if name in set(table["split"])]
-    split = right.segmented_control("Items", splits, default=splits[0], required=True, help="; ".join(
+    if st.session_state.get("cascade_items") not in splits:
+        asked = st.query_params.get("items", "")
+        st.session_state["cascade_items"] = asked if asked in splits else splits[0]
+    split = right.segmented_control("Items", splits, required=True, key="cascade_items", help="; ".join(
         f"{name}: {SPLITS[name]}" for name in splits))  # fmt: skip
+    st.query_params["items"] = split
     try:
         facts = member_facts(source, stages_of(table))
     except ValueError as error:

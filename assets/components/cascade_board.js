@@ -178,7 +178,7 @@ function build(host, data) {
       shareAxis(risk === "leakage" ? "leakage: fakes called real / fakes" : "AUROC lost against asking everyone", high), "Cost against risk");
     const steps = front.flatMap(([c, r], i) => (i ? [[c, front[i - 1][1]], [c, r]] : [[c, r]]));
     trade.still = (steps.length ? stroke(trade.line(steps), QUIET) : "") +
-      marked.filter((m) => m[2] !== null).map(([words, c, r, colour]) => spot(trade.x(c), trade.y(r), colour, words)).join("");
+      marked.filter((m) => m[2] !== null).map(([words, c, r, colour]) => `<circle cx="${trade.x(c)}" cy="${trade.y(r)}" r="8" fill="none" stroke="${colour}" stroke-width="2.5"><title>${words}</title></circle>`).join("");
     rows.front = trade.front = front;
     edge = "";
     draw();

@@ -286,7 +286,8 @@ def _test(
     whole = auroc(items.p[:, -1], items.y) if 0 < items.y.sum() < items.y.size else None
     for cuts in path:
         done = replay(items, [table.exits(m, *cut) for m, cut in enumerate(cuts)], costs)
-        loss = None if whole is None else whole - auroc(done.score, items.y)
+        here = auroc(done.score, items.y) if whole is not None else None
+        loss = None if whole is None or here is None else whole - here
         leak = Promise("leakage", spec.max_leakage, done.missed, items.groups[1], confidence)
         alarm = Promise("false alarms", spec.max_false_alarms, done.accused, items.groups[0], confidence)
         reasons = tuple(promise.refusal() for promise in (leak, alarm) if not promise.kept)

@@ -159,7 +159,10 @@ def _auroc(s: np.ndarray, y: np.ndarray, groups: np.ndarray) -> tuple[float, flo
     found = delong(s, y, groups=groups)
     if found is not None:
         return found.auroc, found.low, found.high
-    return auroc(s, y), None, None
+    area = auroc(s, y)
+    if area is None:
+        raise ValueError("an AUROC needs reals and fakes")
+    return area, None, None
 
 
 @dataclass(frozen=True)

@@ -192,3 +192,15 @@ def test_fronts_fall_with_cost_in_either_unit(workbench):
     for points in (found[unit][risk] for unit in found for risk in ("leakage", "auroc_loss")):
         assert points
         assert all(a[0] < b[0] and a[1] > b[1] for a, b in pairwise(points))
+
+
+def test_a_link_opens_the_same_scores_items_and_exits(home, monkeypatch):
+    monkeypatch.setenv("AWARE_HOME", str(home))
+    at = AppTest.from_function(page, default_timeout=120)
+    at.query_params.update({"scores": "tiny", "items": "test", "exits": "0.05~0.9_~_~_~"})
+    at.run()
+    assert not at.exception
+    assert at.selectbox(key="cascade_source").value.folder.name == "tiny"
+    assert at.session_state["cascade_items"] == "test"
+    assert at.query_params["exits"] in ("0.05~0.9_~_~_~", ["0.05~0.9_~_~_~"])
+    assert any("60 items" in caption.value for caption in at.caption)

@@ -41,10 +41,15 @@ MAGNITUDE = np.int64(0x7FFFFFFFFFFFFFFF)
 ROOM = 1 << 62
 
 
-def _fold(bits: np.ndarray) -> None:
-    """In place: the bits of doubles into integers of the same order, and back. Negative numbers are turned over."""
-    if int(bits.min()) < 0:
+def _fold(bits: np.ndarray) -> int:
+    """In place: the bits of doubles into integers of the same order, and back. Negative numbers are turned over.
+
+    Returns the lowest of the result."""
+    lowest = int(bits.min())
+    if lowest < 0:
         bits ^= (bits >> 63) & MAGNITUDE
+        lowest = int(bits.min())
+    return lowest
 
 
 def _keys(scores: np.ndarray, labels: np.ndarray, factor: float) -> np.ndarray | None:
@@ -56,10 +61,11 @@ def _keys(scores: np.ndarray, labels: np.ndarray, factor: float) -> np.ndarray |
     for start in range(0, scores.size, BLOCK):
         block, of = keys[start : start + BLOCK], labels[start : start + BLOCK]
         as_float = block.view(np.float64)
-        np.multiply(scores[start : start + BLOCK], factor, out=as_float)
-        as_float += 0.0  # turns -0.0 into 0.0
-        _fold(block)
-        if int(block.min()) < -ROOM or int(block.max()) >= ROOM or int(np.bitwise_or.reduce(of)) & ~1:
+        np.add(scores[start : start + BLOCK], 0.0, out=as_float)  # turns -0.0 into 0.0
+        if factor != 1.0:
+            as_float *= factor
+        lowest = _fold(block)
+        if lowest < -ROOM or int(block.max()) >= ROOM or int(np.bitwise_or.reduce(of)) & ~1:
             return None
         np.left_shift(block, 1, out=block)
         np.bitwise_or(block, of, out=block)

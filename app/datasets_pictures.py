@@ -19,7 +19,7 @@ PER_PAGE = 24
 CELL = 113
 """Side of a tile, px: eight a row on a wide screen, four at 800 px."""
 MOST_REASON = 500
-WORDS = 17
+WORDS = 15
 """Characters that fit under a tile."""
 TICKED = "the ticked pictures"
 
@@ -147,13 +147,14 @@ def tile(view: bytes | str, name: str) -> None:
 
 def remarks(row: dict[str, Any], sort: str, table: DatasetTable) -> list[str]:
     """What stands under the tick: how a fake was made, the number sorted by, why a picture is out."""
-    lines = [row["method"]] if row["label"] and row["method"] else []
+    method = str(row["method"]) if row["label"] else ""
+    lines = [method if len(method) <= WORDS else f"{method[: WORDS - 1]}…"] if method else []
     value = row.get(sort) if sort else None
     if value is not None and not pd.isna(value):
         lines.append(f"{value:.4g}")
     if row["sample_id"] in table.out:
-        lines.append(f"out: {table.out[row['sample_id']].reason}")
-    return [line if len(line) <= WORDS else f"{line[: WORDS - 1]}…" for line in lines]
+        lines.append(f"out: {table.out[row['sample_id']].reason[:60]}")
+    return lines
 
 
 def previews(paths: list[Path]) -> list[bytes | str]:

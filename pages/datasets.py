@@ -11,6 +11,7 @@ from app import (
     datasets_leaks,
     datasets_live,
     datasets_pictures,
+    datasets_protocols,
     datasets_table,
     datasets_ways,
     session,
@@ -27,6 +28,7 @@ VIEWS = {
     "leaks": "Leaks",
     "files": "Files and thresholds",
     "exclusions": "Exclusions",
+    "protocols": "Protocols",
 }
 
 
@@ -44,7 +46,7 @@ def render() -> None:
         return
     with st.expander("Prepare another data set"):
         datasets_ways.ways(workbench)
-    one(chosen(found, workbench))
+    one(chosen(found, workbench), workbench)
 
 
 def chosen(found: list[ArtifactView], workbench: Workbench) -> ArtifactView:
@@ -65,7 +67,7 @@ def chosen(found: list[ArtifactView], workbench: Workbench) -> ArtifactView:
     return found[names.index(name)]
 
 
-def one(item: ArtifactView) -> None:
+def one(item: ArtifactView, workbench: Workbench) -> None:
     """The chosen view of one data set."""
     table = datasets_table.load(item)
     if table is None:
@@ -85,6 +87,8 @@ def one(item: ArtifactView) -> None:
         datasets_pictures.browse(table)
     elif view == "leaks":
         datasets_leaks.show(table)
+    elif view == "protocols":
+        datasets_protocols.show(item.name, table, workbench)
     elif view == "files":
         datasets_files.show(table)
     else:

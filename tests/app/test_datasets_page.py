@@ -21,6 +21,8 @@ from app import datasets_live, datasets_table, datasets_ways, forms, navigation
 from app.datasets_table import BOTH, OUT, DatasetTable, Filter
 from core.data.exclusions import exclude, excluded, history
 from core.data.manifest import open_dataset
+from core.data.protocol_spec import ProtocolSpec
+from core.data.protocols import pin_protocols
 from core.data.spec import PrepareSpec
 from jobs.client import Workbench
 from jobs.settings import Settings
@@ -248,6 +250,28 @@ def test_planted_leaks_are_shown_with_their_pictures_and_can_be_excluded(open_pa
 
 def test_a_clean_set_says_that_nothing_crosses(open_page, folder) -> None:
     assert "Nothing crosses a split" in texts(open_page("datasets", view="leaks"))
+
+
+# ---- protocols -----------------------------------------------------------------------------------------------------
+def test_a_protocol_is_asked_for_shown_and_known_to_have_changed(open_page, folder, workbench, monkeypatch) -> None:
+    test = open_page("datasets", view="protocols")
+    assert "No protocol yet" in texts(test)
+    box = by_label(test.multiselect, "Left out together")
+    assert box.options == ["Blend", "FaceSwap"]
+    box.select("FaceSwap")
+    button(test, "Pin").click().run()
+    assert not test.exception
+    job = workbench.jobs(kind="protocol")[0]
+    assert (job.spec["dataset"], job.spec["kind"], job.spec["left_out"]) == ("clips", "method", ["FaceSwap"])
+    made, _ = pin_protocols(ProtocolSpec.model_validate(job.spec), workbench.workspace)
+    test = open_page("datasets", view="protocols")
+    row = test.dataframe[0].value.iloc[0]
+    assert (row["use as"], row["state"]) == (f"clips@{made[0].name}", "holds")
+    assert row["train"].endswith(str(made[0].items["train"]["fake"]))
+    exclude(folder, [open_dataset("clips", workbench.workspace).frame["sample_id"].iloc[0]], "blurred", "me")
+    test = open_page("datasets", view="protocols")
+    assert test.dataframe[0].value.iloc[0]["state"] == "rows have changed"
+    assert "has changed since" in texts(test)
 
 
 # ---- files ---------------------------------------------------------------------------------------------------------

@@ -98,7 +98,7 @@ def test_a_zip_becomes_a_data_set_that_can_be_thinned_out_and_restored(page, sit
     page.get_by_text("Card", exact=True).first.click()
     page.wait_for_selector("text=items in use", timeout=PATIENCE)
     with page.expect_download() as taken:
-        page.get_by_text("Manifest as CSV").click()
+        page.get_by_role("button", name="Manifest as CSV").first.click()
     rows = list(csv.DictReader(io.StringIO(Path(taken.value.path()).read_text())))
     assert len(rows) == 20
     page.get_by_role("button", name=re.compile("Train on this data set")).click()

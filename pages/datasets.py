@@ -26,7 +26,7 @@ VIEWS = {
     "card": "Card",
     "pictures": "Pictures",
     "leaks": "Leaks",
-    "files": "Files and thresholds",
+    "files": "Files",
     "exclusions": "Exclusions",
     "protocols": "Protocols",
 }

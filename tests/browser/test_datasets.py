@@ -91,7 +91,7 @@ def test_a_zip_becomes_a_data_set_that_can_be_thinned_out_and_restored(page, sit
     page.wait_for_selector("text=Nothing is out at the moment", timeout=PATIENCE)
     assert excluded(folder) == {}
 
-    page.get_by_text("Files and thresholds", exact=True).first.click()
+    page.get_by_text("Files", exact=True).first.click()
     page.wait_for_selector("text=my_faces.zip", timeout=PATIENCE)
     assert "by its content" in page.inner_text("[data-testid=stMain]")
 

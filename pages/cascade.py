@@ -49,8 +49,8 @@ def render() -> None:
     if st.session_state.get("cascade_items") not in splits:
         asked = st.query_params.get("items", "")
         st.session_state["cascade_items"] = asked if asked in splits else splits[0]
-    split = right.segmented_control("Items", splits, required=True, key="cascade_items", help="; ".join(
-        f"{name}: {SPLITS[name]}" for name in splits))  # fmt: skip
+    words = "; ".join(f"{name}: {SPLITS[name]}" for name in splits)
+    split = str(right.segmented_control("Items", splits, required=True, key="cascade_items", help=words))
     st.query_params["items"] = split
     try:
         facts = member_facts(source, stages_of(table))

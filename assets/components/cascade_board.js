@@ -312,7 +312,7 @@ function build(host, data) {
   return {
     update(next) {
       latest = next;
-      if (next.jump !== host.jump) { host.jump = next.jump; cuts = next.cuts.map((c) => [...c]); }
+      if (next.jump !== host.jump) { host.jump = next.jump; cuts = next.cuts.map((c) => [...c]); release(); }
       redraw();
     },
   };

@@ -128,9 +128,9 @@ def test_a_link_carries_the_sliders_and_a_search_moves_them(browser, site, workb
     page.wait_for_function("() => location.search.includes('exits=')")
     page.wait_for_timeout(1500)
     assert cuts_of_text(table, parse_qs(urlsplit(page.url).query)["exits"][0])[1][0] == 25
-    page.get_by_label("Max leakage").fill("0.9")
-    page.get_by_label("Max false alarms").fill("0.9")
-    page.get_by_label("Max auroc loss").fill("1")
+    page.get_by_role("spinbutton", name="Max leakage").first.fill("0.9")
+    page.get_by_role("spinbutton", name="Max false alarms").first.fill("0.9")
+    page.get_by_role("spinbutton", name="Max auroc loss").first.fill("1")
     page.get_by_role("button", name="Find the cheapest").click()
     page.get_by_text("The sliders stand there now").wait_for(timeout=90_000)
     page.wait_for_timeout(1500)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 import torch
-from pytorch_grad_cam import GradCAM, GradCAMPlusPlus
 from torch import Tensor, nn
 
 from core.data.transforms import eval_transform
+from core.explain.layers import METHODS, CamPoint, cam_point
 from core.models.detector import Detector
 
 Side = Literal["fake", "real"]
-METHODS = {"grad_cam": GradCAM, "grad_cam_plus_plus": GradCAMPlusPlus}
 
 
 class _Logits(nn.Module):
@@ -70,40 +70,49 @@ def prepare(detector: Detector, crop: np.ndarray) -> Tensor:
     return eval_transform(detector.input_spec)(crop)[None].to(device)
 
 
-def grad_cam(detector: Detector, crop: np.ndarray, *, side: Side = "fake", method: str = "grad_cam") -> np.ndarray:
+def grad_cam(detector: Detector, crop: np.ndarray, *, side: Side = "fake", method: str = "") -> np.ndarray:
     """(H, W) float32 in [0, 1] at the crop's resolution: what raises the log-odds of `side`.
 
-    Gradients run from the log-odds back to `detector.cam_layer()` and no further, so that a map costs little more than
-    one forward. All zero where nothing in the map argues for `side`.
+    Gradients run from the log-odds back to the layer of `cam_point` and no further, so that a map costs little more
+    than one forward. All zero where nothing in the map argues for `side`.
 
     Args:
-        crop: (H, W, 3) uint8 RGB. side: `real` takes the negative log-odds. method: a name of `METHODS`.
+        crop: (H, W, 3) uint8 RGB. side: `real` takes the negative log-odds. method: a name of `METHODS`; empty: the
+            one of the detector's architecture.
     Raises: ValueError for a wrong crop, side or method, or a layer that gives no map.
     """
-    if method not in METHODS:
-        raise ValueError(f"unknown method {method!r}; known: {', '.join(METHODS)}")
     if side not in ("fake", "real"):
         raise ValueError(f"a map argues for fake or for real, not for {side!r}")
-    sign = 1.0 if side == "fake" else -1.0
-    inputs, layer, found = prepare(detector, crop), detector.cam_layer(), None
-    with torch.inference_mode(False), torch.no_grad(), untouched(detector):
-        cut = layer.register_forward_hook(_start_gradient)
-        try:
-            with METHODS[method](model=_Logits(detector), target_layers=[layer]) as cam:
-                found = cam(input_tensor=inputs, targets=[lambda logits: sign * logits[0]])
-        finally:
-            cut.remove()
-    if found is None:  # the package swallows IndexError on leaving its context
-        raise ValueError(f"the layer {type(layer).__name__} gave no map of {type(detector).__name__}")
+    found = cam_maps(detector, prepare(detector, crop), [1.0 if side == "fake" else -1.0], method)
     return resize_map(found[0], crop.shape[:2])
 
 
-def _start_gradient(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
+def cam_maps(detector: Detector, inputs: Tensor, signs: list[float], method: str = "") -> np.ndarray:
+    """(B, S, S) float32 in [0, 1]: a map of each prepared input (B, 3, S, S); sign 1 argues for fake, -1 for real."""
+    point, found = cam_point(detector), None
+    method = method or point.method
+    if method not in METHODS:
+        raise ValueError(f"unknown method {method!r}; known: {', '.join(METHODS)}")
+    targets = [lambda logits, sign=sign: sign * logits[0] for sign in signs]
+    with torch.inference_mode(False), torch.no_grad(), untouched(detector):
+        cut = point.layer.register_forward_hook(partial(_start_gradient, point))
+        try:
+            with METHODS[method](_Logits(detector), [point.layer], reshape_transform=point.reshape) as cam:
+                found = cam(input_tensor=inputs, targets=targets)
+        finally:
+            cut.remove()
+    if found is None:  # the package swallows IndexError on leaving its context
+        raise ValueError(f"the layer {type(point.layer).__name__} gave no map of {type(detector).__name__}")
+    return found
+
+
+def _start_gradient(point: CamPoint, module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
     """Gradients begin at this map: what lies before it is a constant, computed without any bookkeeping.
 
     Recording stays on for the rest of the forward and ends with the caller's `no_grad`."""
-    if output.ndim != 4:
-        raise ValueError(f"a map is (B, C, h, w); {type(module).__name__} gives {tuple(output.shape)}")
+    shape = (output if point.reshape is None else point.reshape(output)).shape
+    if len(shape) != 4:
+        raise ValueError(f"a map is (B, C, h, w); {type(module).__name__} gives {tuple(shape)}")
     torch.set_grad_enabled(True)
     return output.detach().requires_grad_().clone()
 

@@ -14,19 +14,36 @@ class Wording:
     caveat: str
 
 
-NOT_INFORMATIVE = (
+NO_EFFECT = (
     "Not informative here: blurring the hottest region moves this detector's score no more than blurring other "
     "regions of the same size and shape, so do not read the map."
 )
+NOT_LEARNED = (
+    "Not informative here: a copy of this detector with randomised weights draws much the same map of this picture, so "
+    "the map shows the picture's layout and not what was learned. Do not read it."
+)
 
-WORDINGS = {
-    "grad_cam": Wording(
-        "Grad-CAM: what argues for {side}",
+METHOD_TITLES = {
+    "grad_cam": "Grad-CAM",
+    "grad_cam_plus_plus": "Grad-CAM++",
+    "hires_cam": "HiResCAM",
+    "layer_cam": "LayerCAM",
+}
+
+
+def _map_wording(title: str) -> Wording:
+    return Wording(
+        f"{title}: what argues for {{side}}",
         "Bright places raise this detector's score for {side} the most. Checked on this very picture: the hottest 15 % "
-        "were blurred, and the change of the score compared with that for other regions of the same shape.",
+        "were blurred, and the change of the score compared with that for other regions of the same shape; and the map "
+        "compared with that of a copy of the detector whose weights are randomised.",
         "It shows where the score is sensitive, not what was manipulated. It is as coarse as the network's last map, "
         "and a bright place may be right for a wrong reason.",
-    ),
+    )
+
+
+WORDINGS = {
+    **{method: _map_wording(title) for method, title in METHOD_TITLES.items()},
     "reconstruction": Wording(
         "Reconstruction by the autoencoder",
         "What is left of this face after the detector's autoencoder has squeezed and redrawn it. The detector judges "

@@ -9,7 +9,8 @@ import numpy as np
 
 from core.cascade.types import Evidence, Verdict
 from core.explain.cam import Side, grad_cam
-from core.explain.captions import NOT_INFORMATIVE, wording
+from core.explain.captions import NO_EFFECT, NOT_LEARNED, wording
+from core.explain.layers import cam_point
 from core.explain.pictures import overlay, save_png
 from core.explain.reconstruction import reconstruction
 from core.explain.sanity import sanity
@@ -18,17 +19,19 @@ from core.models.detector import Detector
 
 
 def explain(
-    detector: Detector, crop: np.ndarray, member: str, face: int, verdict: Verdict, folder: Path
+    detector: Detector, crop: np.ndarray, member: str, face: int, verdict: Verdict, folder: Path, method: str = ""
 ) -> list[Evidence]:
-    """Grad-CAM with its sanity score and, where the detector has an autoencoder, reconstruction and residual.
+    """A heat map with its sanity score and, where the detector has an autoencoder, reconstruction and residual.
 
     The map argues for the verdict's side: real for `real`, fake for any other verdict (an uncertain face is one whose
     suspicious places a person wants to see). PNGs are written into `folder`; `Evidence.file` is the name in it.
 
     Args:
         crop: (H, W, 3) uint8 RGB face crop. member: name of the detector in the cascade. face: its number.
+        method: of the heat map, a name of `METHODS`; empty: the one of the detector's architecture.
     """
-    pieces = [_cam_evidence(detector, crop, member, face, "real" if verdict == "real" else "fake", folder)]
+    side: Side = "real" if verdict == "real" else "fake"
+    pieces = [_map_evidence(detector, crop, member, face, side, folder, method or cam_point(detector).method)]
     rebuilt = reconstruction(detector, crop)
     if rebuilt is not None:
         for kind, picture in (("reconstruction", rebuilt.picture), ("residual", rebuilt.residual())):
@@ -41,15 +44,16 @@ def explain_spectrum(crop: np.ndarray, face: int, folder: Path) -> Evidence:
     return _evidence("spectrum", "", face, spectrum_chart(crop), folder, values={})
 
 
-def _cam_evidence(detector: Detector, crop: np.ndarray, member: str, face: int, side: Side, folder: Path) -> Evidence:
-    heat = grad_cam(detector, crop, side=side)
-    checked = sanity(detector, crop, heat, side=side)
-    piece = _evidence("grad_cam", member, face, overlay(crop, heat), folder, values=checked.values(), side=side)
+def _map_evidence(
+    detector: Detector, crop: np.ndarray, member: str, face: int, side: Side, folder: Path, method: str
+) -> Evidence:
+    heat = grad_cam(detector, crop, side=side, method=method)
+    checked = sanity(detector, crop, heat, side=side, method=method)
+    piece = _evidence(method, member, face, overlay(crop, heat), folder, values=checked.values(), side=side)
     if checked.informative:
         return piece
-    return piece.model_copy(
-        update={"title": f"{piece.title} (not informative)", "caveat": f"{NOT_INFORMATIVE} {piece.caveat}"}
-    )
+    why = NO_EFFECT if not checked.matters else NOT_LEARNED
+    return piece.model_copy(update={"title": f"{piece.title} (not informative)", "caveat": f"{why} {piece.caveat}"})
 
 
 def _evidence(

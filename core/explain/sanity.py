@@ -1,4 +1,8 @@
-"""Does a map matter? Its hottest region is blurred in this very picture, and other regions of the same shape too."""
+"""Does a map matter? Two checks, both on this very picture, of every map that is shown.
+
+1. Weights: the map of a copy with randomised weights must look different (Adebayo et al. 2018).
+2. Blur: its hottest region is blurred, and other regions of the same shape too; the score must hang on the hottest.
+"""
 
 from __future__ import annotations
 
@@ -7,31 +11,55 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import torch
+from scipy.stats import spearmanr
 
 from core.data.transforms import normalise, resize_uint8, to_tensor
-from core.explain.cam import Side
+from core.explain.cam import Side, cam_maps, prepare
+from core.explain.randomised import randomised_copy
 from core.models.detector import Detector
 
 HOT_SHARE = 0.15
+"""Share of the picture that is blurred as the hottest region."""
 REGIONS = 6
+"""Other regions, equal in area and shape, that the hottest is compared with."""
 BEATEN = 0.75
+"""Least share of the other regions whose blur costs less than that of the hottest (5 of 6)."""
+MOST_ALIKE = 0.5
+"""Most rank correlation with a map of the randomised copy. Maps have 25 to 64 cells, so chance alone stays under it
+(standard deviation 0.2 to 0.13)."""
+CELLS = 16
+"""Maps are compared as CELLS x CELLS means: finer than any network's own map, coarse enough to be quick."""
 
 
 @dataclass(frozen=True)
 class Sanity:
-    """Drops are in log-odds of the side that the map argues for; positive: the region supported it."""
+    """similarity: Spearman's rank correlation, in [-1, 1], with the map that the randomised copy draws of this picture
+    (of its maps for fake and for real, the more alike). Drops are in log-odds of the side that the map argues for;
+    positive: the region supported it. beaten: share of the other regions whose drop is smaller, in [0, 1]."""
 
+    similarity: float
     drop_hot: float
     drop_elsewhere: float
     beaten: float
 
     @property
-    def informative(self) -> bool:
+    def learned(self) -> bool:
+        """The map hangs on what the network learned: without it, another map comes out."""
+        return self.similarity <= MOST_ALIKE
+
+    @property
+    def matters(self) -> bool:
         """The hottest region supports the side, more than the mean of the others and than most of them."""
         return self.drop_hot > max(0.0, self.drop_elsewhere) and self.beaten >= BEATEN
 
+    @property
+    def informative(self) -> bool:
+        """Both checks passed."""
+        return self.learned and self.matters
+
     def values(self) -> dict[str, float]:
         return {
+            "similarity_to_randomised": self.similarity,
             "drop_hot": self.drop_hot,
             "drop_elsewhere": self.drop_elsewhere,
             "regions_beaten": self.beaten,
@@ -45,25 +73,45 @@ def sanity(
     heat: np.ndarray,
     *,
     side: Side = "fake",
+    method: str = "",
     regions: int = REGIONS,
     seed: int = 0,
 ) -> Sanity:
-    """Compare the blur of the hottest 15 % with that of `regions` shifted copies, equal in area and shape.
+    """Both checks of one map: about two forwards for the first, `regions` + 2 for the second.
 
     Args:
-        crop: (H, W, 3) uint8 RGB. heat: (H, W) in [0, 1]. seed: of the shifts.
-    Returns: Sanity; `beaten` is the share of the other regions whose drop is smaller, in [0, 1]. A constant map has no
-        hottest region: its drop is 0 and it beats none.
+        crop: (H, W, 3) uint8 RGB. heat: (H, W) in [0, 1]. method: what drew it, see `grad_cam`. seed: of the regions.
+    Returns: Sanity. A constant map has no hottest region and is like no other: all its figures are 0.
     """
     if heat.shape != crop.shape[:2]:
         raise ValueError(f"map {heat.shape} and crop {crop.shape[:2]} differ in size")
     if float(heat.max()) <= float(heat.min()):
-        return Sanity(0.0, 0.0, 0.0)
+        return Sanity(0.0, 0.0, 0.0, 0.0)
     hot = hottest(heat, HOT_SHARE)
     masks = [np.zeros_like(hot), hot, *shifted(hot, regions, np.random.default_rng(seed))]
     log_odds = blurred_log_odds(detector, crop, masks)
     drops = (log_odds[0] - log_odds[1:]) * (1.0 if side == "fake" else -1.0)
-    return Sanity(float(drops[0]), float(drops[1:].mean()), float((drops[1:] < drops[0]).mean()))
+    alike = likeness_to_randomised(detector, crop, heat, method)
+    return Sanity(alike, float(drops[0]), float(drops[1:].mean()), float((drops[1:] < drops[0]).mean()))
+
+
+def likeness_to_randomised(detector: Detector, crop: np.ndarray, heat: np.ndarray, method: str = "") -> float:
+    """Rank correlation of a map with those of the detector's randomised copy, the larger of fake and real.
+
+    Which side the copy's score means is chance, so a map that would come out for either counts as explained away."""
+    other = randomised_copy(detector)
+    maps = cam_maps(other, prepare(other, crop).repeat(2, 1, 1, 1), [1.0, -1.0], method)
+    return max(likeness(heat, found) for found in maps)
+
+
+def likeness(first: np.ndarray, second: np.ndarray) -> float:
+    """Spearman's rank correlation of two (H, W) maps of any sizes; 0 when one of them is constant."""
+    a, b = (
+        cv2.resize(m.astype(np.float32), (CELLS, CELLS), interpolation=cv2.INTER_AREA).ravel() for m in (first, second)
+    )
+    if np.ptp(a) == 0 or np.ptp(b) == 0:
+        return 0.0
+    return float(spearmanr(a, b).statistic)
 
 
 def hottest(heat: np.ndarray, share: float) -> np.ndarray:

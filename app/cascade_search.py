@@ -77,7 +77,10 @@ def result(found: Found) -> None:
     st.markdown("**Found**" if found.best else "**Nothing can be promised**")
     widgets.notice(found.sentences, "info" if found.best else "warning")
     if found.best:
-        st.caption("The sliders stand there now. Save as policy keeps these promises; moved sliders promise nothing.")
+        st.caption(
+            "The sliders stand there now. Save as policy keeps these promises; moved sliders promise nothing. Promises "
+            "count groups: a few groups of many items can make the share of items on the board larger."
+        )
 
 
 def policy_to_save(

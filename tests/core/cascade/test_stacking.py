@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -10,7 +12,9 @@ import pytest
 from sklearn.decomposition import PCA
 from sklearn.metrics import roc_auc_score
 
+from core.artifacts.bundle import BundleError
 from core.artifacts.bundle_schema import Member
+from core.artifacts.run import find_run
 from core.cascade.feature_sets import feature_sets
 from core.cascade.meta import feature_table, fit_projection, load_meta
 from core.cascade.spec import StackSpec
@@ -338,3 +342,28 @@ def test_a_run_that_knows_these_groups_is_refused(stack, tmp_path):
             fit_stack(spec, workspace, tmp_path / "stack", Silent())
     finally:
         write_json(document, before)
+
+
+def test_inference_takes_the_fitted_members_and_no_others(stack, tmp_path):
+    """What a bundle loads is held to what the stack wrote: the very weights, half precision allowed, in the order."""
+    from core.artifacts.bundle_load import LoadedMember, _load_stage3
+    from core.calibrate import load_calibrator
+
+    workspace, _, run = stack
+    shutil.copytree(run.folder / "stack", tmp_path / "stack")
+    members = []
+    for row in run.document["members"]:
+        described = Member.model_validate(row["member"])
+        (tmp_path / described.name).mkdir()
+        file = tmp_path / described.name / "calibrator.json"
+        shutil.copyfile(run.folder / "calibrators" / f"{described.name}.json", file)
+        detector = find_run(row["run"], workspace).load_detector().half().float()
+        given = (described.name, described.title, described.role, described.input)
+        members.append(LoadedMember(*given, detector, load_calibrator(file), "cpu"))
+    bundle = SimpleNamespace(path=tmp_path)
+    assert _load_stage3(bundle, members).members == [member.name for member in members]
+    with pytest.raises(BundleError, match="fitted on stage1, efficientnet_tiny_texture, byobnet_tiny, in this order"):
+        _load_stage3(bundle, [members[0], members[2], members[1]])
+    next(members[1].detector.parameters()).data += 0.5
+    with pytest.raises(BundleError, match=r"efficientnet_tiny_texture: weights [0-9a-f]{12}, not [0-9a-f]{12}"):
+        _load_stage3(bundle, members)

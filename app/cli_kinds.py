@@ -22,7 +22,7 @@ from jobs.kind import JobKind
 from jobs.settings import Settings
 
 # Fields that come without an option's name, because everybody writes them first.
-POSITIONAL = {("prepare", "path"), ("analyze", "files")}
+POSITIONAL = {("prepare", "path"), ("protocol", "dataset"), ("analyze", "files")}
 OWN = ("queue", "spec", "json")
 LOOKS = {
     "validate_only": "Check lists, labels, splits and every file's first bytes; write nothing; exit 1 if any is bad.",

@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from core.data.groups import LINKS, names_of
 from core.data.hashes import hamming, hash_bits
 from core.data.splits import SPLITS
 
@@ -23,10 +24,11 @@ DISTANCE = 4
 SENTENCES = {
     "bytes": "The same file lies in {splits}: {n} rows share the SHA-256 {value}.",
     "identity": "The person {value!r} lies in {splits}: {n} rows.",
-    "video": "The clip {value!r} lies in {splits}: {n} rows.",
+    "video": "The clip {value!r}, or what was made from it, lies in {splits}: {n} rows.",
     "near": "Two pictures in {splits} look alike: {value} of 64 bits differ.",
 }
-COLUMNS: tuple[tuple[Kind, str], ...] = (("bytes", "sha256"), ("identity", "identity"), ("video", "video"))
+KNOWN = ("sha256", "identity", "video")
+"""Columns whose shared cells say more than a likeness."""
 
 
 @dataclass(frozen=True)
@@ -46,19 +48,21 @@ def crossings(frame: pd.DataFrame, distance: int = DISTANCE) -> list[Crossing]:
     Rows that share bytes, or were taken from one file (then their clip says so), are not reported as look-alikes too.
     Raises ValueError for a phash that is none."""
     found: list[Crossing] = []
-    for kind, column in COLUMNS:
-        if column in frame:
-            found += _shared(frame, kind, column)
+    kinds: tuple[Kind, ...] = ("bytes", "identity", "video")
+    for kind in kinds:
+        found += _shared(frame, kind)
     return found + (_look_alikes(frame, distance) if "phash" in frame else [])
 
 
-def _shared(frame: pd.DataFrame, kind: Kind, column: str) -> list[Crossing]:
-    """Names of a column that stand in more than one split, those with most rows first. A cell may hold several,
-    apart by ";" (both people of a face swap)."""
+def _shared(frame: pd.DataFrame, kind: Kind) -> list[Crossing]:
+    """Names of a kind (people, clips, bytes) that stand in more than one split, those with most rows first."""
     splits = frame["split"].to_numpy()
-    cells = frame[column].astype(str).set_axis(range(len(frame)))
-    names = cells[(cells != "").to_numpy() & (splits != "")].str.split(";").explode().str.strip()
-    names = names[names != ""]
+    if kind in LINKS:
+        table = names_of(frame, kind)
+        names = pd.Series(table["name"].to_numpy(), index=table["row"].to_numpy())
+    else:
+        names = frame["sha256"].astype(str).set_axis(range(len(frame))) if "sha256" in frame else pd.Series(dtype=str)
+    names = names[(names != "").to_numpy() & (splits[names.index.to_numpy(np.int64)] != "")]
     sides = pd.Series(splits[names.index.to_numpy()], index=names.index)
     counts = sides.groupby(names.to_numpy(), sort=False).nunique()
     crossing = names[names.isin(counts.index[counts > 1])]
@@ -79,7 +83,7 @@ def _look_alikes(frame: pd.DataFrame, distance: int) -> list[Crossing]:
     first, second, apart = near_pairs(hash_bits(hashes[rows]), distance, frame["split"].to_numpy()[rows])
     first, second = rows[first], rows[second]
     keep = np.ones(len(first), bool)
-    for _, column in COLUMNS:
+    for column in KNOWN:
         if column in frame:  # said already, with more certainty
             cells = frame[column].astype(str).to_numpy()
             keep &= (cells[first] != cells[second]) | (cells[first] == "")

@@ -1,7 +1,8 @@
 """What must stay on one side of a split: an explicit group, or everyone that people, clips and originals connect.
 
-Two rows belong together when they share an identity, a clip (`video`), or when one's `original` is the other's clip;
-and so on along the chain. A cell may name several, apart by ";" (a face swap of two people)."""
+Two rows belong together when they share a person (`identity`, or `donor`: whose face a swap put in) or a clip
+(`video`, or `original`: the clip a fake was made from), and so on along the chain. A cell may name several, apart by
+";" (a face swap of two people)."""
 
 from __future__ import annotations
 
@@ -12,12 +13,12 @@ import pandas as pd
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-LINKS = {"identity": "identity", "video": "video", "original": "video"}
-"""Column -> kind of name; `original` names a clip."""
+LINKS = {"identity": ("identity", "donor"), "video": ("video", "original")}
+"""Kind of name -> columns that hold such names: the face put in is a person's, what a fake was made from is a clip."""
 
 
 def groups_of(frame: pd.DataFrame) -> pd.Series:
-    """A group for every row of a frame with text columns `path` and, where there, group, identity, video, original.
+    """A group for every row of a frame with text columns `path` and, where there, `group` and the columns of LINKS.
 
     A given group stands. A row without one takes the only given group that its links reach, else is named after the
     first person (or clip) of its connected part, else after its own path."""
@@ -44,14 +45,20 @@ def joined(groups: pd.Series, pairs: list[tuple[int, int]]) -> pd.Series:
     return pd.Series(first[part][codes], index=groups.index, dtype=object)
 
 
-def crossing_names(frame: pd.DataFrame, column: str, splits: pd.Series) -> dict[str, list[int]]:
-    """Names of a column (identity or video) in two splits -> position of the first row in each split ("" is none)."""
-    if column not in frame:
-        return {}
-    table = _column(frame, column).assign(split=lambda t: splits.to_numpy()[t["row"].to_numpy()])
+def crossing_names(frame: pd.DataFrame, kind: str, splits: pd.Series) -> dict[str, list[int]]:
+    """Names of a kind (identity or video) in two splits -> position of the first row in each split ("" is none)."""
+    table = names_of(frame, kind).assign(split=lambda t: splits.to_numpy()[t["row"].to_numpy()])
     firsts = table[(table["split"] != "") & table["split"].notna()].drop_duplicates(["name", "split"])
     twice = firsts[firsts["name"].duplicated(keep=False)]
     return {str(name): rows["row"].tolist() for name, rows in twice.groupby("name", sort=False)}
+
+
+def names_of(frame: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """(row, name) of every name of a kind, over all its columns, in the order of rows; a cell may hold several."""
+    found = [_column(frame, column) for column in LINKS[kind] if column in frame]
+    if not found:
+        return pd.DataFrame({"row": np.zeros(0, np.int64), "name": np.zeros(0, object)})
+    return pd.concat(found).drop_duplicates().sort_values("row", kind="stable", ignore_index=True)
 
 
 def _column(frame: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -65,8 +72,7 @@ def _column(frame: pd.DataFrame, column: str) -> pd.DataFrame:
 
 def _tokens(frame: pd.DataFrame) -> pd.DataFrame:
     """(row, kind, name) of every link."""
-    found = [_column(frame, column).assign(kind=kind) for column, kind in LINKS.items() if column in frame]
-    return pd.concat(found, ignore_index=True) if found else pd.DataFrame({"row": [], "kind": [], "name": []})
+    return pd.concat([names_of(frame, kind).assign(kind=kind) for kind in LINKS], ignore_index=True)
 
 
 def _parts(rows: int, tokens: pd.DataFrame) -> np.ndarray:

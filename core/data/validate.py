@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from core.data.groups import crossing_names, groups_of
+from core.data.groups import LINKS, crossing_names, groups_of
 from core.data.splits import WORDS, crossing_groups
 from core.data.tables import FLAGS, NUMBERS, WHOLE, ManifestError, Table
 
 PATHS = ("path", "image_path", "video_path", "filepath", "file_path")
 LABELS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1}
 PEOPLE = {"identity": "one person", "video": "one clip"}
+LINKED = tuple(column for columns in LINKS.values() for column in columns)
 
 __all__ = ["ManifestError", "parse_label_map", "sample_id_of", "validate"]
 
@@ -67,7 +68,7 @@ def validate(
     frame["identity"] = _filled(source, "identity", "")
     frame["compression"] = _filled(source, "compression", "")
     frame["split"] = _filled(source, "split", "").str.lower()
-    links = {name: _filled(source, name, "") for name in ("group", "identity", "video", "original") if name in source}
+    links = {name: _filled(source, name, "") for name in ("group", *LINKED) if name in source}
     frame["group"] = groups_of(pd.DataFrame({"path": frame["path"], **links}))
     method = _filled(source, "method", "")
     frame["method"] = method.where(method != "", frame["label"].map({0: "none", 1: "unknown"}).fillna("unknown"))
@@ -78,7 +79,7 @@ def validate(
     problems += _duplicates(frame["path"], "path", where) + _duplicates(frame["sample_id"], "sample_id", where)
     problems += _split_problems(frame, where)
     if refuse_leaks:
-        people = pd.DataFrame({name: cells for name, cells in links.items() if name in PEOPLE}, index=frame.index)
+        people = pd.DataFrame({name: cells for name, cells in links.items() if name in LINKED}, index=frame.index)
         problems += leak_problems(people, frame["split"].map(WORDS).fillna(""), where)
     typed = _typed(source, where, problems)
     if problems:
@@ -153,13 +154,13 @@ def _split_problems(frame: pd.DataFrame, where: list[str]) -> list[str]:
 
 
 def leak_problems(frame: pd.DataFrame, splits: pd.Series, where: list[str]) -> list[str]:
-    """A sentence for every person and clip (columns identity, video) in two splits, with a row of each split."""
+    """A sentence for every person and clip (columns of LINKS) in two splits, with a row of each split."""
     problems = []
-    for column, noun in PEOPLE.items():
-        for name, rows in crossing_names(frame, column, splits).items():
+    for kind, noun in PEOPLE.items():
+        for name, rows in crossing_names(frame, kind, splits).items():
             places = " and ".join(f"{where[i]} ({splits.iloc[i]})" for i in rows)
             problems.append(
-                f"leak: {column} {name!r} is in two splits: {places}; {noun} belongs to one split. Leave the columns "
+                f"leak: {kind} {name!r} is in two splits: {places}; {noun} belongs to one split. Leave the columns "
                 "split and group empty for these rows, so that they are cut together, or accept it: --leaks report"
             )
     return problems

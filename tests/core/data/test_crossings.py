@@ -87,3 +87,18 @@ def test_a_hundred_thousand_rows_take_seconds() -> None:
     one, _, _ = near_pairs(bits, 4, np.arange(len(bits)) % 4)
     assert len(one) >= 100
     assert time.perf_counter() - started < 20
+
+
+@pytest.mark.parametrize(
+    ("kind", "columns"),
+    [
+        ("identity", {"identity": ["anna", "ben"], "donor": ["", "anna"]}),
+        ("identity", {"identity": ["ben", "cleo"], "donor": ["anna", "anna"]}),
+        ("video", {"video": ["v1", "v2"], "original": ["", "v1"]}),
+        ("video", {"video": ["v2", "v3"], "original": ["v1", "v1"]}),
+    ],
+)
+def test_a_borrowed_face_and_a_fake_s_original_leak_like_the_person_and_the_clip(kind, columns) -> None:
+    found = crossings(frame(split=["train", "test"], **columns))
+    assert [(leak.kind, leak.rows) for leak in found] == [(kind, (0, 1))]
+    assert crossings(frame(split=["test", "test"], **columns)) == []

@@ -130,3 +130,9 @@ def test_what_cannot_be_left_out_is_named(prepared):
         protocol_rows(frame, "method", ("nope",))
     with pytest.raises(ValueError, match="one label only"):
         protocol_rows(frame, "method", ("gan", "swap"))
+
+
+def test_a_planted_donor_leak_is_refused_with_its_rows(tmp_path):
+    text = "path,label,split,group,identity,donor\na.png,0,train,g,p,\nb.png,1,test,h,q,p\n"
+    with pytest.raises(ManifestError, match=r"identity 'p' is in two splits: set.csv row 2 .*row 3 \(test"):
+        read_manifest(write(tmp_path, text))

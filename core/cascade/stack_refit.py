@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -180,6 +181,6 @@ def _rows(data: StackData, part: Manifest) -> np.ndarray:
     return np.array([place[name] for name in part.frame["sample_id"]], np.int64)
 
 
-def fold_report(folder: Path) -> list[dict[str, object]]:
+def fold_report(folder: Path) -> list[dict[str, Any]]:
     """What is known of every fold's networks, for the report: figures on val_select, share aligned."""
     return [read_json(path) for path in sorted(folder.glob(f"{FOLDS}/fold-*/*.json"))]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -185,7 +185,21 @@ def report_of(
         from core.cascade.stack_refit import fold_report
 
         document["fold_networks"] = fold_report(folder)
+        document["notes"] += aligned_notes(document["fold_networks"])
     return document
+
+
+def aligned_notes(networks: Sequence[Mapping[str, Any]]) -> list[str]:
+    """By expert, how much of the final embedding the folds' embeddings explain once they are turned into its space."""
+    shares: dict[str, list[float]] = {}
+    for row in networks:
+        if row["aligned"] is not None:
+            shares.setdefault(row["member"], []).append(row["aligned"])
+    return [
+        f"{name}: turned into the final network's space, the folds' embeddings explain {np.mean(found):.0%} of its "
+        "variance on val_calib; the lower, the less its embedding columns mean the same at inference."
+        for name, found in shares.items()
+    ]
 
 
 def _permutation(spec: StackSpec, data: StackData, fitted: Fitted) -> dict[str, dict[str, float]]:

@@ -146,6 +146,7 @@ def test_the_report_says_how_it_was_done(stack):
     assert len(report["fold_networks"]) == FOLDS * 2
     aligned = [row["aligned"] for row in report["fold_networks"] if row["member"] != "stage1"]
     assert all(isinstance(share, float) and share <= 1 for share in aligned)
+    assert f"explain {np.mean(aligned):.0%} of its variance on val_calib" in report["notes"][-1]
     assert report["out_of_fold"][0]["items"] == 48
 
 

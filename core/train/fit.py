@@ -26,6 +26,7 @@ from core.models.registry import build_detector
 from core.models.scoring import embed_rows, pick_device
 from core.predictions import Predictions
 from core.progress import Reporter, Silent
+from core.train.balance import objective_options_of, sampler_of
 from core.train.curves import draw_curves, write_log
 from core.train.loop import CHECKPOINT, Plan, State, seed_everything, train
 from core.train.objectives import build_objective
@@ -66,20 +67,22 @@ def fit(
         report.progress(0.0, "mixed precision needs a GPU: this training runs in fp32")
 
     data = open_data(spec, workspace)
+    weighing = objective_options_of(spec, recipe, data.manifest.frame["label"].to_numpy()[data.train])
     seed_everything(spec.seed)
     resuming = (folder / CHECKPOINT).is_file()
     detector = build_detector(recipe.detector, "none" if resuming else spec.weights, **detector_options(spec, recipe))
     if resuming:
         detector = rebuild(detector, read_json(folder / START))
     else:
-        write_json(folder / START, run_document(spec, recipe, detector, data, device))
+        document = run_document(spec, recipe, detector, data, device)
+        write_json(folder / START, {**document, "objective_options": weighing})
     cache = open_cache(data.manifest, workspace.root / "cache", cache_side(detector.input_spec.size), report)
 
     labels = data.manifest.frame["label"].to_numpy()
     sources = data.manifest.frame["dataset"].astype(str).to_numpy()
     transform = train_transform(str(spec.augmentation), detector.input_spec.size)
     faces = TrainFaces(cache, transform, float(spec.self_blend or 0))
-    sampler = EpochSampler(labels, sources, data.train, spec.balance, spec.seed)
+    sampler = EpochSampler(labels, sources, data.train, sampler_of(spec.balance), spec.seed)
 
     def validate(judged: Detector) -> dict[str, float]:
         predictions, _ = embed_rows(judged, cache, data.select, batch_size=64, device=device)
@@ -89,7 +92,7 @@ def fit(
         write_log(folder / "training_log.csv", rows)
         draw_curves(folder / "training_curves.png", rows, best_row(rows))
 
-    objective = build_objective(recipe.objective, **recipe.objective_options)
+    objective = build_objective(recipe.objective, **weighing)
     plan = plan_of(spec, device, checkpoint_seconds)
     state = train(detector, objective, faces, sampler, validate, recipe, plan, folder, report, on_epoch)
     return finish(folder, detector, cache, data, state, plan)

@@ -40,8 +40,9 @@ class TrainSpec(Spec):
     mixed_precision: bool = Field(True, description="bf16/fp16 autocast on a GPU; a CPU stays in fp32 and says so.")
     balance: str = Field(
         "source",
-        pattern="^(none|label|source)$",
-        description="Sampler: none, even labels, or even labels and sources (against the which-data-set shortcut).",
+        pattern="^(none|label|source|class_weights)$",
+        description="none; a sampler with even labels, or even labels and sources (against the which-data-set "
+        "shortcut); or every picture once and weights in the loss instead: never both.",
     )
     exclude_datasets: list[str] = Field([], description="Sources left out of training and selection.")
     max_items: int = Field(0, ge=0, description="Use at most so many training items; 0: all.")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from core.models.detector import DetectorOutput
-from core.train.objectives import Losses, Objective, bce, objectives
+from core.train.objectives import EVEN, Losses, Objective, bce, objectives
 
 
 def kl_divergence(mu: Tensor, logvar: Tensor, values: int) -> Tensor:
@@ -24,14 +26,16 @@ def reconstruction(
     reconstruction: float = 0.1,
     kl: float = 0.01,
     label_smoothing: float = 0.0,
-    positive_weight: float = 1.0,
+    class_weights: Sequence[float] = EVEN,
 ) -> Objective:
     """Binary cross-entropy, mean squared error of the reconstruction and, for a VAE, KL; each with its weight.
+
+    class_weights: of real and of fake pictures in the cross-entropy; the picture itself is rebuilt whatever its label.
 
     Parts are logged unweighted: `bce`, `reconstruction` (normalised pixels squared), `kl` (nats an input value).
     Raises ValueError when the detector gives no reconstruction.
     """
-    cross_entropy = bce(label_smoothing, positive_weight)
+    cross_entropy = bce(label_smoothing, class_weights)
 
     def objective(output: DetectorOutput, inputs: Tensor, labels: Tensor) -> Losses:
         if "reconstruction" not in output.aux:

@@ -92,7 +92,7 @@ def test_bce_smoothing_and_weight():
     p = 1 / (1 + np.exp(-log_odds.numpy()))
     t = np.array([0.9, 0.1, 0.9])
     assert smooth.total == pytest.approx(float(-(t * np.log(p) + (1 - t) * np.log(1 - p)).mean()), rel=1e-6)
-    double = build_objective("bce", positive_weight=2.0)(output_of(log_odds), log_odds, labels)
+    double = build_objective("bce", class_weights=(1.0, 2.0))(output_of(log_odds), log_odds, labels)
     peer = torch.nn.functional.binary_cross_entropy_with_logits(log_odds, labels, pos_weight=torch.tensor(2.0))
     assert double.total == pytest.approx(float(peer), rel=1e-6)
 

@@ -34,13 +34,20 @@ class DetectorScores:
         return sorted(found, key=lambda name: (name != "test", name))
 
     def frame(self, split: str = "") -> pd.DataFrame:
-        """Columns sample_id, group, dataset, label, split, p_fake; all splits when `split` is empty."""
+        """Columns sample_id, group, dataset, label, split, p_fake (NaN: failed); all splits when `split` is empty."""
         if self.source is not None:
-            table = predictions_of(self.source).rename(columns={f"p_{self.member}": "p_fake"})
+            table = with_failed(self.source).rename(columns={f"p_{self.member}": "p_fake"})
         else:
             path = self.run / "predictions.csv"  # type: ignore[operator]
             table = _csv(path, path.stat().st_mtime)
         return table if not split else table[table["split"] == split].reset_index(drop=True)
+
+
+def with_failed(source: ScoreSource) -> pd.DataFrame:
+    """The saved table; items that imported scores lack are added, without a p_fake and with their `reason`."""
+    table, path = predictions_of(source), source.folder / "failed.parquet"
+    lost = pd.read_parquet(path) if path.is_file() else pd.DataFrame()
+    return pd.concat([table, lost], ignore_index=True) if len(lost) else table
 
 
 @lru_cache(maxsize=8)

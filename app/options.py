@@ -22,6 +22,11 @@ def _datasets(workbench: Workbench) -> list[str]:
     return names
 
 
+def _networks(workbench: Workbench) -> list[str]:
+    """Runs with weights: all but imported scores."""
+    return [item.name for item in workbench.artifacts("run") if item.summary.get("kind") != "scores"]
+
+
 def _bundles(workbench: Workbench) -> list[str]:
     """Folders: the one in force first, then the workspace's."""
     folders = [workbench.active().bundle, *(item.path for item in workbench.artifacts("bundle"))]
@@ -66,8 +71,9 @@ def _data_sources(_: Workbench) -> list[str]:
 
 SOURCES: dict[str, Callable[[Workbench], list[str]]] = {
     "dataset": _datasets,
-    "run": _artifacts("run"),
-    "expert_runs": _artifacts("run"),
+    "run": _networks,
+    "scored_run": _artifacts("run"),
+    "expert_runs": _networks,
     "bundle": _bundles,
     "policy": _artifacts("policy"),
     "recipe": _recipes,

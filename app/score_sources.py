@@ -1,4 +1,4 @@
-"""Where saved predictions come from: the bundle in force, the workspace's bundles and stack runs."""
+"""Where saved predictions come from: the bundle in force, the workspace's bundles, stack runs, imported scores."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from app.bundles import bundle_manifest
 from core.artifacts.bundle_schema import Member
 from core.artifacts.files import read_json
 from core.cascade.policy import STACK, table_members
+from core.evaluate.foreign import is_scores
 from jobs.client import Workbench
 
 PREDICTIONS = "predictions.parquet"
@@ -31,7 +32,7 @@ class ScoreSource:
 
 
 def score_sources(workbench: Workbench) -> list[ScoreSource]:
-    """The bundle in force first, then stack runs and other bundles, newest first."""
+    """The bundle in force first, then stack runs, imported scores and other bundles, newest first."""
     active = workbench.active().bundle
     found = [ScoreSource(f"bundle in force: {active.name}", active)]
     found += [ScoreSource(f"run {item.name}", item.path) for item in workbench.artifacts("run")]
@@ -65,15 +66,19 @@ def stages_of(table: pd.DataFrame) -> list[str]:
 class MemberFacts:
     """names: members in the order asked. titles: as people read them. gflops: of one forward.
 
-    seconds: of one item on one CPU thread, measured; None unless all members were (the stack counts as nothing)."""
+    seconds: of one item on one CPU thread, measured; None unless all members were (the stack counts as nothing).
+    calls: True where no cost is known, as of imported scores: then each member costs one call."""
 
     names: list[str]
     titles: list[str]
     gflops: list[float]
     seconds: list[float] | None
+    calls: bool = False
 
     def units(self) -> list[dict[str, Any]]:
-        """Units of cost that a page can offer: GFLOP always, milliseconds where they were measured."""
+        """Units of cost that a page can offer: GFLOP (calls where it is not known), milliseconds where measured."""
+        if self.calls:
+            return [{"name": "calls", "words": "an item; what a call costs is not known", "costs": self.gflops}]
         found = [{"name": "GFLOP", "words": "an item, networks only", "costs": self.gflops}]
         if self.seconds is not None:
             words = "an item, measured on one CPU thread"
@@ -85,6 +90,9 @@ def member_facts(source: ScoreSource, names: list[str]) -> MemberFacts:
     """What is known of the members: from a stack run's run.json or a bundle's manifest.
 
     Raises ValueError naming the members whose cost is not known."""
+    if is_scores(source.folder):
+        gflops = read_json(source.folder / "run.json")["gflops"]
+        return MemberFacts(list(names), ["Imported scores"], [gflops or 1.0], None, calls=gflops is None)
     manifest = bundle_manifest(source.folder)
     run = source.folder / "run.json"
     members: list[Member] = []

@@ -54,7 +54,9 @@ class Run:
 
     def dataset(self, named: str = "") -> str:
         """The data set to work on: `named`, or the run's own. Raises ValueError when there is neither, as for a run of
-        imported weights, which knows no data set here."""
+        imported weights, which knows no data set here, and for imported scores, which no network can extend."""
+        if self.document.get("kind") == "scores":
+            raise ValueError(f"run {self.name!r} holds imported scores: there is no network to run")
         found = named or str(self.document.get("dataset") or "")
         if not found:
             raise ValueError(f"run {self.name!r} was trained on no data set that is known here: name a data set")

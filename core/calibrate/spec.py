@@ -10,7 +10,7 @@ from core.spec import Spec, choose
 class CalibrateSpec(Spec):
     """Fit a calibrator on a run's predictions of one split."""
 
-    run: str = Field(description="Training run: name or folder.", json_schema_extra=choose("run"))
+    run: str = Field(description="Run or imported scores: name or folder.", json_schema_extra=choose("scored_run"))
     dataset: str = Field(
         "",
         description="Data set; empty: the one that the run was trained on.",

@@ -11,7 +11,7 @@ class SearchSpec(Spec):
     """Find the cheapest exits of the whole cascade that keep leakage and false alarms under their limits, with the
     confidence asked for, and lose little AUROC; from a stack run's (or a bundle's) predictions on val_calib."""
 
-    source: str = Field(description="Stack run or bundle.", json_schema_extra=choose("run"))
+    source: str = Field(description="Stack run, bundle or imported scores.", json_schema_extra=choose("scored_run"))
     max_leakage: float = Field(
         0.05, gt=0, lt=1, description="Most groups of fakes with an item called real anywhere, of all groups of fakes."
     )

@@ -57,7 +57,7 @@ class StackSpec(Spec):
 class PolicySpec(Spec):
     """Choose the cascade's exits from a stack run's (or a bundle's) predictions on val_calib."""
 
-    source: str = Field(description="Stack run or bundle.", json_schema_extra=choose("run"))
+    source: str = Field(description="Stack run, bundle or imported scores.", json_schema_extra=choose("scored_run"))
     name: str = Field("default", description="Name of the policy.", max_length=80)
     method: str = Field(
         "learn_then_test", description="How a threshold is chosen.", json_schema_extra=choose("exit_policy")

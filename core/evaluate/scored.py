@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from core.artifacts.files import sha256_file
 from core.artifacts.workspace import Workspace
+from core.evaluate.foreign import is_scores, kept_predictions
 from core.predictions import Predictions
 from core.progress import Reporter, Within
 from core.spec import fingerprint
@@ -19,10 +20,16 @@ def run_predictions(
 ) -> Predictions:
     """Uncalibrated predictions of `run` on one split of a data set (empty: the run's own).
 
+    A run of imported scores (`core.evaluate.foreign`) gives those of the split; it has no network to ask for more.
     Kept as `predictions/<split>-<key>.parquet` in the run's folder; the key covers the split's items and files, the
     weights and the input, so a change of any of them scores anew. Items that could not be read are in `failed`; then
     everything is scored anew the next time, for they may have been mended. Raises what opening the run or data set
     raises."""
+    if is_scores(run.folder):
+        if dataset:
+            raise ValueError(f"run {run.name!r} holds imported scores: it cannot be asked about another data set")
+        report.progress(0.9, f"reading the imported scores of {split}")
+        return kept_predictions(run.folder, split)
     from core.data.manifest import open_dataset
 
     manifest = open_dataset(run.dataset(dataset), workspace).select(split)

@@ -10,7 +10,7 @@ from core.spec import Spec, choose
 class EvaluateSpec(Spec):
     """Score a run on a held-out split and report: ranking, calibration, cascade thresholds, by source."""
 
-    run: str = Field(description="Training run: name or folder.", json_schema_extra=choose("run"))
+    run: str = Field(description="Run or imported scores: name or folder.", json_schema_extra=choose("scored_run"))
     dataset: str = Field("", description="Data set; empty: the run's own.", json_schema_extra=choose("dataset"))
     split: str = Field("test", description="Split to report on.")
     calibrator: str = Field(

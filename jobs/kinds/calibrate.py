@@ -10,9 +10,13 @@ from jobs.runs import produced_run
 
 def run(spec: CalibrateSpec, context: JobContext) -> JobResult:
     from core.calibrate.fit import fit_calibration
+    from core.evaluate.foreign import is_scores, state_scores
 
     report = fit_calibration(spec, context.workspace, context.report)
-    item = produced_run(find_run(spec.run, context.workspace).folder)
+    folder = find_run(spec.run, context.workspace).folder
+    if is_scores(folder):
+        state_scores(folder)
+    item = produced_run(folder)
     return JobResult(f"Run {item.name} is calibrated ({spec.method}).", {"run": item.name, "report": report}, [item])
 
 

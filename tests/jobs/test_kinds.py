@@ -28,6 +28,7 @@ NAMES = [
     "experts",
     "export",
     "import_detector",
+    "import_scores",
     "policy",
     "prepare",
     "stack",

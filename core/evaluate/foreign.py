@@ -1,0 +1,115 @@
+"""Scores of a detector that was run elsewhere become a run without weights, judged like any other.
+
+The folder looks like a run's: run.json (kind `scores`), spec.json, a table of predictions a split, predictions.parquet
+(p_scores, of all splits) and failed.csv. `calibrate`, `evaluate`, `policy` and `search` take it by its name."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit
+
+from core.artifacts.files import atomic_folder, atomic_path, read_json, sha256_file, write_json, write_text
+from core.calibrate import load_calibrator
+from core.data.tables import csv_text
+from core.evaluate.foreign_rows import checked_rows
+from core.evaluate.foreign_spec import ImportScoresSpec
+from core.evaluate.foreign_table import read_foreign
+from core.predictions import FAILED, Predictions
+from core.progress import Reporter
+
+KIND = "scores"
+MEMBER = "scores"
+"""What the one member of such a run is called in its tables."""
+
+
+def is_scores(folder: Path) -> bool:
+    """Whether a run folder holds imported scores and no network."""
+    return (folder / "run.json").is_file() and read_json(folder / "run.json").get("kind") == KIND
+
+
+def kept_predictions(folder: Path, split: str) -> Predictions:
+    """Imported scores of one split. Raises ValueError that lists the splits there are."""
+    path = folder / "predictions" / f"{split}.parquet"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in (folder / "predictions").glob("*.parquet")))
+        raise ValueError(f"{folder.name} has no scores of split {split!r}; there are: {known}")
+    return Predictions.load(path)
+
+
+def import_scores(spec: ImportScoresSpec, folder: Path, report: Reporter) -> dict[str, Any]:
+    """Read, check and write the run `folder`; returns run.json.
+
+    Raises FileNotFoundError, FileExistsError, ScoresError naming rows."""
+    path = Path(spec.file).expanduser()
+    report.progress(0.0, f"reading {path.name}")
+    table = read_foreign(path)
+    report.progress(0.4, f"checking {len(table.columns):,} rows")
+    frame, notes = checked_rows(table, spec, spec.dataset or folder.name)
+    report.progress(0.8, "writing")
+    document = about(spec, path, frame, notes)
+    with atomic_folder(folder) as made:
+        (made / "predictions").mkdir()
+        for split, rows in frame.groupby("split"):
+            parted(rows).save(made / "predictions" / f"{split}.parquet")
+        write_text(made / "failed.csv", csv_text(frame.loc[frame["reason"] != "", [*FAILED, "split"]]))
+        write_text(made / "spec.json", spec.to_json())
+        state_scores(made)
+        write_json(made / "run.json", document)
+    report.progress(1.0, f"{document['items']:,} items")
+    return document
+
+
+def parted(rows: pd.DataFrame) -> Predictions:
+    """Rows with a score, and those that failed."""
+    lost = rows["reason"] != ""
+    scored = rows[~lost].drop(columns="reason").reset_index(drop=True)
+    return Predictions(scored, rows.loc[lost, list(FAILED)].reset_index(drop=True))
+
+
+def about(spec: ImportScoresSpec, path: Path, frame: pd.DataFrame, notes: list[str]) -> dict[str, Any]:
+    """run.json: where the scores come from, what they are, how many, what was decided for the reader."""
+    scored = frame["reason"] == ""
+    splits = {
+        str(name): {"items": len(rows), "fake": int(rows["label"].sum()), "groups": int(rows["group"].nunique())}
+        for name, rows in frame[scored].groupby("split")
+    }
+    return {
+        "format": 1,
+        "kind": KIND,
+        "dataset": spec.dataset or ", ".join(sorted(frame["dataset"].unique())[:4]),
+        "file": path.name,
+        "file_sha256": sha256_file(path),
+        "score": spec.score,
+        "larger": spec.larger,
+        "items": int(scored.sum()),
+        "failed": int((~scored).sum()),
+        "fake": int(frame.loc[scored, "label"].sum()),
+        "groups": int(frame["group"].nunique()),
+        "splits": splits,
+        "columns": [str(name) for name in frame.columns],
+        "notes": notes,
+        "gflops": spec.gflops,
+        "data_fingerprint": parted(frame).fingerprint(),
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def state_scores(folder: Path) -> None:
+    """Write predictions.parquet (every split's items with p_scores, by the run's calibrator where it has one) and
+    failed.parquet (items without a score).
+
+    Called when scores are imported and again when they are calibrated: its readers see calibrated p_fake."""
+    parts = {path.stem: Predictions.load(path) for path in sorted((folder / "predictions").glob("*.parquet"))}
+    frame = pd.concat([part.frame for part in parts.values() if len(part)], ignore_index=True)
+    z = frame["log_odds"].to_numpy(np.float64)
+    fitted = [folder / n for n in ("calibration_temp.json", "calibrator.json") if (folder / n).is_file()]
+    p = load_calibrator(fitted[0]).transform(z) if fitted else expit(z)
+    failed = pd.concat([part.failed.assign(split=split) for split, part in parts.items()], ignore_index=True)
+    for name, rows in (("predictions", frame.assign(**{f"p_{MEMBER}": p})), ("failed", failed)):
+        with atomic_path(folder / f"{name}.parquet") as temporary:
+            rows.to_parquet(temporary, index=False)

@@ -1,0 +1,39 @@
+"""Job kind `import_scores`: the scores of any detector in the world, judged on this bench without being run here."""
+
+from __future__ import annotations
+
+from core.artifacts.files import read_json
+from core.evaluate.foreign_spec import ImportScoresSpec
+from core.spec import Spec
+from jobs.kind import JobContext, JobKind, JobResult, kinds
+from jobs.runs import produced_run, run_name
+
+
+def run(spec: ImportScoresSpec, context: JobContext) -> JobResult:
+    from core.evaluate.foreign import import_scores
+
+    folder = context.workspace.runs / run_name(spec.name, "scores", context)
+    if context.attempt > 1 and (folder / "run.json").is_file() and same(spec, read_json(folder / "spec.json")):
+        document = read_json(folder / "run.json")
+    else:
+        document = import_scores(spec, folder, context.report)
+    lost = f"; {document['failed']:,} failed (failed.csv)" if document["failed"] else ""
+    message = f"Run {folder.name} holds {document['items']:,} scores of {document['groups']:,} groups{lost}."
+    return JobResult(message, {"run": folder.name, **document}, [produced_run(folder)])
+
+
+def same(spec: Spec, document: object) -> bool:
+    """Whether an earlier attempt of this job has made the folder already."""
+    return spec.model_dump(mode="json") == document
+
+
+kinds.add(
+    "import_scores",
+    JobKind(
+        "import_scores",
+        "Import scores",
+        "Bring a CSV or Parquet file with id, label, score and group of any detector onto the bench.",
+        ImportScoresSpec,
+        run,
+    ),
+)

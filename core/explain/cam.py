@@ -103,7 +103,8 @@ def cam_maps(detector: Detector, inputs: Tensor, signs: list[float], method: str
             cut.remove()
     if found is None:  # the package swallows IndexError on leaving its context
         raise ValueError(f"the layer {type(point.layer).__name__} gave no map of {type(detector).__name__}")
-    return found
+    peaks = found.reshape(len(found), -1).max(1)[:, None, None]  # the package adds 1e-7: a faint map would stay faint
+    return np.divide(found, peaks, out=np.zeros_like(found), where=peaks > 0)
 
 
 def _start_gradient(point: CamPoint, module: nn.Module, inputs: Any, output: Tensor) -> Tensor:

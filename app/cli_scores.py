@@ -35,7 +35,7 @@ def import_scores(
     label_column: str = typer.Option("label", help=_help("label_column")),
     score_column: str = typer.Option("score", help=_help("score_column")),
     group_column: str = typer.Option("group", help=_help("group_column")),
-    dataset: str = typer.Option("", help=_help("dataset")),
+    data: str = typer.Option("", help=_help("data")),
     calib_share: float = typer.Option(0.5, help=_help("calib_share")),
     gflops: float = typer.Option(None, help=_help("gflops")),
     queue: bool = typer.Option(False, "--queue", help="Send it to the queue; a worker runs it."),
@@ -45,7 +45,7 @@ def import_scores(
     given: dict[str, Any] = {
         "file": str(file), "name": name, "score": score, "larger": larger, "fake_words": fake, "real_words": real,
         "id_column": id_column, "label_column": label_column, "score_column": score_column,
-        "group_column": group_column, "dataset": dataset, "calib_share": calib_share, "gflops": gflops,
+        "group_column": group_column, "data": data, "calib_share": calib_share, "gflops": gflops,
     }  # fmt: skip
     spec, kind = ImportScoresSpec.model_validate(given), kinds.get("import_scores")
     if queue:

@@ -13,6 +13,7 @@ import pandas as pd
 from app.score_sources import ScoreSource, member_facts, predictions_of, score_sources, stages_of
 from core.artifacts.files import read_json
 from core.evaluate.figures import figures
+from core.evaluate.foreign import KIND
 from jobs.client import Workbench
 from jobs.views import ArtifactView
 
@@ -69,6 +70,8 @@ def detector_scores(workbench: Workbench) -> list[DetectorScores]:
             for name, title in zip(names, titles, strict=True)
         ]
     for item in workbench.artifacts("run"):
+        if item.summary.get("kind") == KIND:
+            continue  # imported scores are there already, with all their splits
         if (item.path / "predictions.csv").is_file() and (item.path / "evaluation_report.json").is_file():
             found.append(DetectorScores(f"run {item.name}", run=item.path))
     return found

@@ -49,7 +49,7 @@ def import_scores(spec: ImportScoresSpec, folder: Path, report: Reporter) -> dic
     report.progress(0.0, f"reading {path.name}")
     table = read_foreign(path)
     report.progress(0.4, f"checking {len(table.columns):,} rows")
-    frame, notes = checked_rows(table, spec, spec.dataset or folder.name)
+    frame, notes = checked_rows(table, spec, spec.data or folder.name)
     report.progress(0.8, "writing")
     document = about(spec, path, frame, notes)
     with atomic_folder(folder) as made:
@@ -81,7 +81,7 @@ def about(spec: ImportScoresSpec, path: Path, frame: pd.DataFrame, notes: list[s
     return {
         "format": 1,
         "kind": KIND,
-        "dataset": spec.dataset or ", ".join(sorted(frame["dataset"].unique())[:4]),
+        "dataset": spec.data or ", ".join(sorted(frame["dataset"].unique())[:4]),
         "file": path.name,
         "file_sha256": sha256_file(path),
         "score": spec.score,

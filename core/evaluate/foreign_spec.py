@@ -30,7 +30,9 @@ class ImportScoresSpec(Spec):
         "group",
         description="Column of the person or clip, the unit that intervals count; absent: `video`, else the id.",
     )
-    dataset: str = Field("", max_length=80, description="Where no `dataset` column says it: name of the data.")
+    data: str = Field(
+        "", max_length=80, description="Name of the data where no `dataset` column says it; empty: as the run."
+    )
     calib_share: float = Field(
         0.5, gt=0, lt=1, description="Where no `split` column is: share of the groups for val_calib; the rest is test."
     )

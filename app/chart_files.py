@@ -1,0 +1,70 @@
+"""A chart on the page with what it takes away: PNG and SVG from its own menu, its numbers as CSV.
+
+Nothing of it needs a network: the pictures are made in the browser, and the menu entries that would open other sites
+are taken out."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from core.data.tables import csv_text
+
+PNG_SCALE = 3
+
+
+def show(chart: Any, name: str, rows: pd.DataFrame | None = None) -> None:
+    """Draw an Altair chart over the width of its place, and under it a button for its numbers.
+
+    name: of the files, and unique on the page. rows: what the CSV holds; None: what the chart draws."""
+    stem = slug(name)
+    st.altair_chart(with_menu(chart, stem), width="stretch", key=f"chart-{stem}")
+    data = chart_rows(chart) if rows is None else rows
+    st.download_button(
+        "CSV", csv_text(data), f"{stem}.csv", "text/csv", key=f"csv-{stem}", type="tertiary", on_click="ignore",
+        icon=":material/download:", help="The chart's numbers. Its picture as PNG or SVG: the menu at its corner.",
+    )  # fmt: skip
+
+
+def slug(name: str) -> str:
+    """A file's stem: letters, digits and dashes."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "chart"
+
+
+def with_menu(chart: Any, stem: str) -> Any:
+    """The chart with a menu of two entries, PNG and SVG, that name their file after it."""
+    menu = {
+        "actions": {"export": True, "source": False, "compiled": False, "editor": False},
+        "downloadFileName": stem,
+        "scaleFactor": {"png": PNG_SCALE, "svg": 1},
+    }
+    return chart.properties(usermeta={"embedOptions": menu})
+
+
+def chart_rows(chart: Any) -> pd.DataFrame:
+    """Every number that a chart draws, a row a mark. Where its layers hold tables of their own, the column `layer`
+    counts them; the same table in two layers is given once."""
+    tables: list[pd.DataFrame] = []
+    for frame in _frames(chart):
+        if not any(frame is known for known in tables):
+            tables.append(frame)
+    if not tables:
+        return pd.DataFrame()
+    if len(tables) == 1:
+        return tables[0]
+    return pd.concat([t.assign(layer=i) for i, t in enumerate(tables, 1)], ignore_index=True)
+
+
+def _frames(chart: Any) -> list[pd.DataFrame]:
+    own = getattr(chart, "data", None)
+    found = [own] if isinstance(own, pd.DataFrame) else []
+    for part in ("layer", "hconcat", "vconcat", "concat"):
+        inner = getattr(chart, part, alt.Undefined)
+        if isinstance(inner, list):
+            found += [frame for one in inner for frame in _frames(one)]
+    spec = getattr(chart, "spec", alt.Undefined)
+    return found + (_frames(spec) if spec is not alt.Undefined else [])

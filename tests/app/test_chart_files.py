@@ -1,0 +1,39 @@
+"""What a chart takes away: its numbers as CSV, its menu without other sites."""
+
+import io
+
+import altair as alt
+import pandas as pd
+import pytest
+
+from app import charts
+from app.chart_files import chart_rows, slug, with_menu
+from core.data.tables import csv_text
+
+
+def test_csv_holds_every_number_that_is_drawn():
+    given = pd.DataFrame({"split": ["test", "test"], "label": ["real", "fake"], "items": [30, 12]})
+    rows = pd.read_csv(io.StringIO(csv_text(chart_rows(charts.counts(given, "split", "label")))))
+    pd.testing.assert_frame_equal(rows, given, check_dtype=False)
+    layered = alt.layer(*(alt.Chart(pd.DataFrame({"a": [i]})).mark_point().encode(x="a:Q") for i in range(3)))
+    found = chart_rows(layered)
+    assert sorted(found["a"]) == [0, 1, 2]
+    assert found["layer"].nunique() == 3
+    curves = charts.training_curves([{"step": i, "val_auroc": 0.5 + i / 10} for i in range(4)])["auroc"]
+    assert list(chart_rows(curves)["value"]) == pytest.approx([0.5, 0.6, 0.7, 0.8])
+
+
+def test_a_table_in_two_layers_is_given_once():
+    frame = pd.DataFrame({"x": [1, 2], "=y": ["@SUM(1)", "b"]})
+    base = alt.Chart(frame).encode(x="x:Q")
+    pd.testing.assert_frame_equal(chart_rows(base.mark_line() + base.mark_point()), frame)
+    assert csv_text(chart_rows(base.mark_line())) == "x,'=y\n1,'@SUM(1)\n2,b\n"
+    assert chart_rows(alt.Chart("http://example.org/x.csv").mark_point()).empty
+
+
+def test_the_menu_leads_to_no_other_site():
+    chart = alt.Chart(pd.DataFrame({"x": [1]})).mark_point().encode(x="x:Q")
+    options = with_menu(chart, "roc").to_dict()["usermeta"]["embedOptions"]
+    assert options["actions"] == {"export": True, "source": False, "compiled": False, "editor": False}
+    assert options["downloadFileName"] == "roc"
+    assert slug("ROC, by source: a/b") == "roc-by-source-a-b"

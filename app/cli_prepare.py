@@ -17,6 +17,7 @@ from core.data.tables import ManifestError
 from jobs.settings import Settings
 
 SHOWN = 20
+MOST_LEAKS = 5
 
 
 def validate_only(spec: PrepareSpec, as_json: bool) -> None:
@@ -84,6 +85,11 @@ def show_card(card: dict[str, Any]) -> None:
     console.out.print(counts_table(rows))
     for note in card.get("listing", {}).get("notes", []):
         console.out.print(f"note: {note}", markup=False, soft_wrap=True)
+    leaks = card.get("leaks", {"worst": [], "counts": {}})
+    for leak in leaks["worst"][:MOST_LEAKS]:
+        console.out.print(f"leak: {leak['sentence']} {', '.join(leak['rows'])}", markup=False, soft_wrap=True)
+    if (rest := sum(leaks["counts"].values()) - MOST_LEAKS) > 0:
+        console.out.print(f"... and {counted(rest, 'more leak')}, on the card and the Datasets page", markup=False)
     for warning in card["warnings"]:
         console.out.print(f"warning: {warning}", markup=False, soft_wrap=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pandas as pd
@@ -21,7 +22,10 @@ def dataset_card(frame: pd.DataFrame) -> dict[str, Any]:
         "identities": int(frame.loc[frame["identity"] != "", "identity"].nunique()),
         "splits": _by_split(frame),
         "datasets": _counts(frame, "dataset"),
+        "largest_identities": _largest(frame["identity"]),
         "methods": {str(name): int(n) for name, n in frame.loc[labels == 1, "method"].value_counts().items()},
+        "compressions": _counts(frame[frame["compression"] != ""], "compression") if "compression" in frame else {},
+        "quality": qualities(frame),
         "ceiling": filtration_sentence(float(labels.mean())) if len(frame) else "",
         "warnings": warnings_of(frame),
     }
@@ -61,6 +65,7 @@ def warnings_of(frame: pd.DataFrame) -> list[str]:
         found.append(
             "No column group, video or identity: every picture counts as independent, and pictures of one clip or "
             "person may lie on two sides of a split. Figures are then too good; add the column and prepare again."
+            + clip_hint(frame["path"])
         )
     crossing = frame[frame["identity"] != ""].groupby("identity")["split"].nunique()
     if (crossing > 1).any():
@@ -85,6 +90,63 @@ def warnings_of(frame: pd.DataFrame) -> list[str]:
                     "cannot be certified at 95 % with fewer than 59 (2 %: 149)."
                 )
     return found
+
+
+QUALITIES = ("native_px", "sharpness", "brightness", "contrast", "yaw")
+MOST_NAMED = 5
+
+
+def qualities(frame: pd.DataFrame) -> dict[str, dict[str, dict[str, float]]]:
+    """Column -> `all`, `real`, `fake` -> items, p05, median, p95 of the measured columns that hold a number."""
+    found = {}
+    for name in (name for name in QUALITIES if name in frame):
+        values = pd.to_numeric(frame[name], errors="coerce").astype("float64")
+        parts = {"all": values, "real": values[frame["label"] == 0], "fake": values[frame["label"] == 1]}
+        if values.notna().any():
+            found[name] = {part: _spread(numbers.dropna()) for part, numbers in parts.items() if numbers.notna().any()}
+    return found
+
+
+def _spread(values: pd.Series) -> dict[str, float]:
+    low, middle, high = values.quantile([0.05, 0.5, 0.95])
+    return {"items": len(values), "p05": round(low, 2), "median": round(middle, 2), "p95": round(high, 2)}
+
+
+PAIR = re.compile(r"(?<!\d)(\d{3})_(\d{3})(?!\d)")
+
+
+def clip_hint(paths: pd.Series) -> str:
+    """What file names suggest of clips and people, for a person to confirm; "" when they suggest nothing.
+
+    Names that differ in their last number only may be frames of one clip; two numbers of three digits are, in the
+    manner of FaceForensics++, the clip that was changed and the clip that lent its face."""
+    stems = paths.str.replace(r"\.\w+$", "", regex=True)
+    clips = stems.str.replace(r"[_\-/ ]?(?:frame)?[_\-]?\d+$", "", regex=True)
+    several = clips.value_counts()
+    several = several[several > 1]
+    if len(several) > 1 and several.sum() >= 0.5 * len(paths):
+        example = str(several.index[0])
+        pair = PAIR.search(example)
+        people = f", and `identity` {pair[1]};{pair[2]}, if these are two clips' people" if pair else ""
+        return (
+            f" The names suggest {len(several):,} clips of several pictures each, e.g. {example!r} with "
+            f"{int(several.iloc[0]):,}: if so, put that into a column `video`{people}."
+        )
+    pairs = stems.map(lambda stem: PAIR.search(stem) is not None)
+    if pairs.mean() >= 0.25:
+        pair = PAIR.search(str(stems[pairs].iloc[0]))
+        assert pair is not None
+        return (
+            f" {int(pairs.sum()):,} names hold two numbers, as face swaps of FaceForensics++ do: if so, put both into "
+            f"a column `identity`, e.g. {pair[1]};{pair[2]}."
+        )
+    return ""
+
+
+def _largest(cells: pd.Series) -> dict[str, int]:
+    """The people with most items -> how many; a cell may name several, apart by ";"."""
+    names = cells[cells != ""].str.split(";").explode().str.strip()
+    return {str(name): int(count) for name, count in names[names != ""].value_counts().head(MOST_NAMED).items()}
 
 
 def _by_split(frame: pd.DataFrame) -> dict[str, dict[str, int]]:

@@ -79,7 +79,8 @@ class Manifest:
             raise ManifestError(name, problems)
 
     def save(self, folder: Path, **extra: Any) -> Path:
-        """Write manifest.parquet, manifest.csv and dataset.json into `folder`; `extra` joins the card.
+        """Write manifest.parquet, manifest.csv and dataset.json into `folder`; `extra` joins the card, and its
+        `warnings` the card's own.
 
         The card's `root` is "." when the pictures lie below `folder`, else the absolute folder they lie in.
         Cells of the CSV that a spreadsheet would run (= + - @ first) are quoted with ' and read back unharmed."""
@@ -88,12 +89,14 @@ class Manifest:
         with atomic_path(folder / "manifest.parquet") as temporary:
             self.frame.to_parquet(temporary, index=False)
         write_text(folder / "manifest.csv", csv_text(self.frame))
+        counted = dataset_card(self.frame)
         card = {
             "schema": 1,
             "root": "." if inside else str(self.root.resolve()),
             "fingerprint": self.fingerprint(),
-            **dataset_card(self.frame),
+            **counted,
             **extra,
+            "warnings": [*counted["warnings"], *extra.get("warnings", [])],
         }
         write_json(folder / CARD, card)
         return folder

@@ -39,6 +39,11 @@ class PrepareSpec(Spec):
     join_duplicates: bool = Field(
         False, description="Pictures that look alike (perceptual hash) form one group, so that no split parts them."
     )
+    source_check: bool = Field(
+        True,
+        description="Try on at most 2,000 pictures how well a thumbnail or a spectrum alone tells the sources and "
+        "labels apart, and say it on the card.",
+    )
     label_map: str = Field("", description="Words for labels in a foreign manifest, e.g. `real=0,fake=1`.")
     detect_faces: bool = Field(False, description="Find and crop faces; off: the pictures are crops already.")
     methods: list[str] = Field([], description="Only fakes of these methods; empty: all. Real files always stay.")

@@ -1,4 +1,4 @@
-"""What `prepare` does to rows before they are a data set: hash, join look-alikes, split, refuse or list leaks."""
+"""What `prepare` does to rows before they are a data set: hash, join look-alikes, split, judge leaks and sources."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OWN_LISTS = ("celebdf", "dfdc", "df40", "ffpp")
 def settled(
     manifest: Manifest, spec: PrepareSpec, shares: Shares, source: str, report: Reporter
 ) -> tuple[Manifest, dict[str, Any]]:
-    """The rows with hashes and splits, and what the card says of leaks.
+    """The rows with hashes and splits, and what the card says of leaks and of telling the sources apart.
 
     Raises ManifestError naming the rows of every person and clip in two splits, unless `leaks` is report or (auto) the
     source's published list put them there."""
@@ -35,7 +35,13 @@ def settled(
     if spec.leaks == "refuse" or (spec.leaks == "auto" and source not in OWN_LISTS):
         manifest.refuse_leaks("the data set's")
     found = crossings(manifest.frame)
-    return manifest, {"leaks": leak_card(found, manifest), "joined_duplicates": linked}
+    card: dict[str, Any] = {"leaks": leak_card(found, manifest), "joined_duplicates": linked}
+    if spec.source_check:
+        from core.data.source_baseline import source_check  # scikit-learn loads for a second
+
+        card["source_check"] = source_check(manifest, spec.seed, report)
+        card["warnings"] = [card["source_check"]["warning"]] if card["source_check"].get("warning") else []
+    return manifest, card
 
 
 def with_joined_duplicates(manifest: Manifest, keep: bool, distance: int = DISTANCE) -> tuple[Manifest, int]:

@@ -1,0 +1,72 @@
+"""What a picture gives away without a face being looked at: a 12x12 thumbnail, and how its detail is spread."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from scipy.fft import rfft2
+
+THUMBNAIL = 12
+SPECTRUM_SIDE = 128
+BANDS = 32
+EPSILON = 1e-8
+
+
+def thumbnail(rgb: np.ndarray) -> np.ndarray:
+    """(432,) of an (H, W, 3) uint8 picture: shrunk by area to 12x12 pixels, 0..1."""
+    small = Image.fromarray(rgb).resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX)
+    return np.asarray(small, np.float64).ravel() / 255
+
+
+def radial_spectrum(rgb: np.ndarray) -> np.ndarray:
+    """(32,) of an (H, W, 3) uint8 picture: log of the mean power of its grey, in rings of equal width up to Nyquist.
+
+    Grey by ITU-R BT.601, the centred 128x128 (a smaller picture is enlarged to it), Hann window, mean removed."""
+    grey = Image.fromarray(rgb).convert("L")
+    width, height = grey.size
+    if min(width, height) < SPECTRUM_SIDE:
+        scale = SPECTRUM_SIDE / min(width, height)
+        grey = grey.resize((max(SPECTRUM_SIDE, round(width * scale)), max(SPECTRUM_SIDE, round(height * scale))))
+        width, height = grey.size
+    left, top = (width - SPECTRUM_SIDE) // 2, (height - SPECTRUM_SIDE) // 2
+    values = np.asarray(grey.crop((left, top, left + SPECTRUM_SIDE, top + SPECTRUM_SIDE)), np.float64) / 255
+    window = np.hanning(SPECTRUM_SIDE)
+    power = np.abs(rfft2((values - values.mean()) * np.outer(window, window))) ** 2
+    rings, inside = _rings()
+    sums = np.bincount(rings[inside], power[inside], BANDS)
+    return np.log(sums / np.bincount(rings[inside], minlength=BANDS) + EPSILON)
+
+
+def _rings() -> tuple[np.ndarray, np.ndarray]:
+    """Ring of every coefficient of a (128, 65) spectrum, and whether it lies below Nyquist."""
+    vertical = np.fft.fftfreq(SPECTRUM_SIDE)[:, None]
+    horizontal = np.fft.rfftfreq(SPECTRUM_SIDE)[None, :]
+    radius = np.hypot(vertical, horizontal)
+    return np.minimum((radius * 2 * BANDS).astype(int), BANDS - 1), radius < 0.5
+
+
+def features_of(files: Sequence[Path], workers: int | None = None) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """{"thumbnail": (M, 432), "spectrum": (M, 32)} of the files that are readable pictures, and which: (N,) bool."""
+    with ThreadPoolExecutor(workers or min(4, os.cpu_count() or 1)) as pool:
+        found = list(pool.map(_features, files))
+    readable = np.array([item is not None for item in found], bool)
+    rows = [item for item in found if item is not None]
+    shapes = {"thumbnail": 3 * THUMBNAIL**2, "spectrum": BANDS}
+    return {
+        name: np.array([row[place] for row in rows]).reshape(-1, size)
+        for place, (name, size) in enumerate(shapes.items())
+    }, readable
+
+
+def _features(file: Path) -> tuple[np.ndarray, np.ndarray] | None:
+    try:
+        with Image.open(file) as picture:
+            rgb = np.asarray(picture.convert("RGB"))
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return None
+    return thumbnail(rgb), radial_spectrum(rgb)

@@ -9,14 +9,13 @@ from pathlib import Path
 import streamlit as st
 
 from app import cards, forms, widgets
+from app.bounds import allowed
 from core.data.archive import is_archive
 from core.data.spec import PrepareSpec
 from jobs.client import Workbench
 
 UPLOAD, FOLDER, DEMO = "Upload a zip", "Name a folder", "Draw the demo set"
 FRONT = ("name", "source", "detect_faces")
-PLACES = ("reals", "media")
-"""Fields besides `path` that name a place on the server; `out` is not a visitor's to choose."""
 LISTED = (".zip", ".csv", ".parquet")
 MOST_LISTED = 300
 
@@ -42,18 +41,8 @@ def form(workbench: Workbench, path: str, key: str, front: Sequence[str] = FRONT
     )  # fmt: skip
     if not isinstance(spec, PrepareSpec):
         return
-    try:
-        spec = spec.model_copy(update=bounded(spec, workbench.settings.readable_roots()))
-    except ValueError as error:
-        widgets.notice([str(error)], "error")
-        return
     st.query_params["job"] = workbench.submit("prepare", spec)
     st.rerun()
-
-
-def bounded(spec: PrepareSpec, roots: Sequence[Path]) -> dict[str, str]:
-    """The further places that a spec names, each in an allowed folder. Raises ValueError."""
-    return {name: str(allowed(text, roots)) for name in PLACES if (text := getattr(spec, name))}
 
 
 def upload(workbench: Workbench) -> None:
@@ -125,26 +114,3 @@ def listed(roots: Sequence[Path]) -> list[str]:
             names = [e.path for e in entries if e.name[0] != "." and (e.is_dir() or e.name.lower().endswith(LISTED))]
         found += sorted(names)[: MOST_LISTED - len(found)]
     return found
-
-
-def allowed(text: str, roots: Sequence[Path]) -> Path:
-    """The real path behind `text` when it lies in a root. Raises ValueError that tells nothing of other places.
-
-    A relative path is looked for in each root. Links are followed before the place is judged."""
-    outside = ValueError(
-        f"{text!r} is not in a folder that the server may read ({', '.join(map(str, roots))}). "
-        "Choose one below these, or have AWARE_DATA_ROOTS name more."
-    )
-    try:
-        typed = Path(text).expanduser()
-        candidates = [typed] if typed.is_absolute() else [root / typed for root in roots]
-        real = [path.resolve() for path in candidates]
-    except (OSError, ValueError, RuntimeError) as error:
-        raise outside from error
-    inside = [path for path in real if any(path.is_relative_to(root.resolve()) for root in roots)]
-    if not inside:
-        raise outside
-    there = [path for path in inside if path.exists()]
-    if not there:
-        raise ValueError(f"{inside[0]} is not there. Check its spelling, or put the folder there first.")
-    return there[0]

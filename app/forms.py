@@ -15,6 +15,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
+from app.bounds import bounded
 from app.options import AUTOMATIC, options
 from app.widgets import notice
 from core.spec import Spec
@@ -146,10 +147,12 @@ def spec_form(
     if not sent:
         return None
     try:
-        return spec(**{**answers, **given})
+        return bounded(spec(**{**answers, **given}), workbench)
     except ValidationError as error:
         notice(sentences(error, spec), "error")
-        return None
+    except ValueError as error:  # a place outside the folders that the server may read
+        notice([str(error)], "error")
+    return None
 
 
 def _draw(

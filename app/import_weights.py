@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from app import cards, forms, navigation, widgets
-from app.datasets_ways import allowed
+from app.bounds import allowed
 from core.models.published_figures import CAVEAT, FIGURES
 from core.models.spec import ImportSpec
 from jobs.client import Workbench

@@ -34,11 +34,11 @@ def settled(spec: Spec, workspace: Workspace, active: Active | None = None) -> S
     Relative paths become absolute (a worker has another working directory); an analysis that names no bundle gets
     the one in force now, so that its record says what judged it."""
     changes: dict[str, Any] = {}
-    for name in set(type(spec).model_fields) - _words(type(spec)):
+    for name in places(type(spec)):
         value = getattr(spec, name)
         if name in PATHS:
             changes[name] = _each(value, lambda text: str(Path(text).expanduser().absolute()) if text else text)
-        elif name in NAMES:
+        else:
             changes[name] = _each(value, lambda text, rooms=NAMES[name]: _named(text, workspace, rooms))
     if isinstance(spec, AnalyzeSpec) and active is not None:
         bundle = changes["bundle"] or str(active.bundle)
@@ -48,10 +48,11 @@ def settled(spec: Spec, workspace: Workspace, active: Active | None = None) -> S
     return spec.model_copy(update=changes)
 
 
-def _words(spec: type[Spec]) -> set[str]:
-    """Fields that choose among the program's own words and so name no place: the layout of a source."""
+def places(spec: type[Spec]) -> set[str]:
+    """Fields that can name a place on this machine; not those that choose a layout, one of the program's own words."""
     chosen = {name: field.json_schema_extra for name, field in spec.model_fields.items()}
-    return {name for name, extra in chosen.items() if isinstance(extra, dict) and extra.get("choose") == "data_source"}
+    words = {name for name, extra in chosen.items() if isinstance(extra, dict) and extra.get("choose") == "data_source"}
+    return (set(PATHS) | set(NAMES)) & set(spec.model_fields) - words
 
 
 def _each(value: Any, change: Any) -> Any:

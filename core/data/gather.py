@@ -114,7 +114,8 @@ class _Pace:
         spent, new = time.monotonic() - self.start, self.done - self.before
         if new and spent > 2:
             left = (self.total - self.done) * spent / new
-            text += f", {new / spent:.1f} files/s, {_duration(left)} left"
+            pace = f"{new / spent:.1f} files/s" if new >= spent else f"{spent / new:.1f} s a file"
+            text += f", {pace}, {_duration(left)} left"
         return f"{text}: {name}" if name else text
 
 

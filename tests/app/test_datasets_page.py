@@ -12,18 +12,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import texts
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from app import datasets_live, datasets_table, datasets_ways, forms, navigation
+from app import datasets_live, datasets_table, datasets_ways, navigation
 from app.datasets_table import BOTH, OUT, DatasetTable, Filter
 from core.data.exclusions import exclude, excluded, history
 from core.data.manifest import open_dataset
 from core.data.protocol_spec import ProtocolSpec
 from core.data.protocols import pin_protocols
-from core.data.spec import PrepareSpec
 from jobs.client import Workbench
 from jobs.settings import Settings
 from tests.support.face_set import PEOPLE, face_set
@@ -341,50 +338,6 @@ def test_a_folder_is_chosen_from_the_allowed_roots(open_page, workbench, tmp_pat
     box.select(str(extra / "clips here")).run()
     button(test, "Prepare").click().run()
     assert workbench.jobs(kind="prepare")[0].spec["path"] == str((extra / "clips here").resolve())
-
-
-def test_only_what_lies_in_a_root_is_allowed(tmp_path: Path) -> None:
-    root = tmp_path / "root"
-    (root / "in").mkdir(parents=True)
-    outside = tmp_path / "outside"
-    outside.mkdir()
-    (root / "link").symlink_to(outside)
-    (tmp_path / "rootling").mkdir()
-    assert datasets_ways.allowed(str(root / "in"), [root]) == root / "in"
-    assert datasets_ways.allowed("in", [root]) == root / "in"
-    refused = {}
-    for text in (str(outside), str(tmp_path / "never"), str(root / "link"), str(root / "in" / ".." / ".." / "outside"),
-                 "../outside", "/etc", "~", "/", str(tmp_path / "rootling"), "a\0b"):  # fmt: skip
-        with pytest.raises(ValueError, match="AWARE_DATA_ROOTS") as told:
-            datasets_ways.allowed(text, [root])
-        refused[text] = str(told.value).replace(repr(text), "")
-    assert len(set(refused.values())) == 1, "what exists elsewhere cannot be told from what does not"
-    with pytest.raises(ValueError, match="not there"):
-        datasets_ways.allowed("nothing", [root])
-
-
-@given(st.text(st.sampled_from("/.~ab\0 \\"), max_size=14))
-def test_whatever_is_typed_stays_in_the_root(tmp_path_factory, text: str) -> None:
-    root = tmp_path_factory.getbasetemp() / "typed"
-    (root / "a" / "b").mkdir(parents=True, exist_ok=True)
-    try:
-        found = datasets_ways.allowed(text, [root])
-    except ValueError:
-        return
-    assert found.resolve().is_relative_to(root.resolve())
-
-
-def test_every_place_that_a_form_can_name_is_bounded(tmp_path: Path) -> None:
-    free = {
-        field.name
-        for field in forms.describe(PrepareSpec)
-        if field.shape == "text" and not field.reference and field.name not in ("name", "label_map")
-    }
-    assert free == {"path", "out", *datasets_ways.PLACES}, "a new field that names a place must be bounded too"
-    (tmp_path / "in").mkdir()
-    assert datasets_ways.bounded(PrepareSpec(path="x", reals="in"), [tmp_path]) == {"reals": str(tmp_path / "in")}
-    with pytest.raises(ValueError, match="AWARE_DATA_ROOTS"):
-        datasets_ways.bounded(PrepareSpec(path="x", media="/etc"), [tmp_path])
 
 
 def test_roots_come_from_the_settings(tmp_path: Path) -> None:

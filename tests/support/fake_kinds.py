@@ -10,6 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+from pydantic import Field
+
 from core.spec import Spec
 from jobs.kind import JobContext, JobKind, JobResult, Produced, kinds
 
@@ -17,10 +19,10 @@ from jobs.kind import JobContext, JobKind, JobResult, Produced, kinds
 class FakeSpec(Spec):
     """What a fake job does."""
 
-    act: str = "steps"
-    steps: int = 3
-    seconds: float = 0.0
-    path: str = ""
+    act: str = Field("steps", description="Which of the acts below.")
+    steps: int = Field(3, description="Steps of `steps`.")
+    seconds: float = Field(0.0, description="Pause after each step.")
+    path: str = Field("", description="Any place.")
 
 
 def run(spec: FakeSpec, context: JobContext) -> JobResult:

@@ -97,7 +97,7 @@ FAR = [
 
 @pytest.mark.parametrize("spec", FAR, ids=lambda spec: spec.fingerprint()[:6])
 def test_a_place_elsewhere_is_refused(spec: Spec, workbench) -> None:
-    with pytest.raises(ValueError, match="AWARE_DATA_ROOTS|is not there"):
+    with pytest.raises(ValueError, match=r"AWARE_DATA_ROOTS|is not there"):
         bounded(spec, workbench)
 
 

@@ -5,7 +5,17 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from app import experts_charts, experts_reports, experts_samples, experts_stack, forms, navigation, session, widgets
+from app import (
+    evidence_report,
+    experts_charts,
+    experts_reports,
+    experts_samples,
+    experts_stack,
+    forms,
+    navigation,
+    session,
+    widgets,
+)
 from app.experts_reports import ExpertsReport
 from app.navigation import PageInfo
 from app.score_charts import interval_text
@@ -21,11 +31,13 @@ MEASURES = {"mse": "mean squared error (0 to 1)", "psnr": "PSNR (dB)", "ssim": "
 def render() -> None:
     workbench = session.workbench()
     widgets.page_header("Experts", "What each expert is worth alone, what it adds to the others, where they quarrel.")
-    judged, stacking, start = st.tabs(["Experts", "Stacking", "Judge or stack"])
+    judged, stacking, maps, start = st.tabs(["Experts", "Stacking", "Heat maps", "Judge or stack"])
     with judged:
         show_experts(workbench)
     with stacking:
         show_stacks(workbench)
+    with maps:
+        evidence_report.render(workbench)
     with start:
         launch(workbench)
 

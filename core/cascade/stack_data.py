@@ -155,7 +155,7 @@ def gather(
     leak. Torch is loaded inside.
 
     Raises ValueError when a run was trained on groups that stage 3 would learn from or be judged on."""
-    dataset = spec.dataset or str(members[0].run.document["dataset"])
+    dataset = members[0].run.dataset(spec.dataset)
     whole = open_dataset(dataset, workspace)
     wanted = {*spec.fit_splits, "val_select", "val_calib", "test"}
     parts = [whole.select(split) for split in sorted(wanted & set(whole.frame["split"]))]
@@ -235,7 +235,7 @@ def _seen_in_training(member: StackMember, whole: Manifest, rows: pd.DataFrame, 
     if document.get("data_fingerprint") == whole.fingerprint():
         return []
     try:
-        own = open_dataset(str(document["dataset"]), workspace)
+        own = open_dataset(member.run.dataset(), workspace)
     except (FileNotFoundError, ValueError) as error:
         return [
             f"{member.name}: run {member.run.name} was trained on another data set, which is not at hand "

@@ -75,7 +75,7 @@ def refit(
 
     Raises ValueError for a run that was trained on other data than this data set, whatever `core.train.fit.fit` raises,
     and Cancelled: calling again goes on where it stopped."""
-    whole = open_dataset(spec.dataset or str(members[0].run.document["dataset"]), workspace)
+    whole = open_dataset(members[0].run.dataset(spec.dataset), workspace)
     for member in members:
         if member.run.document.get("data_fingerprint") != whole.fingerprint():
             raise ValueError(

@@ -82,7 +82,7 @@ def write_stack(
             "format": 1,
             "kind": "stack",
             "experts_are": spec.experts_are,
-            "dataset": spec.dataset or members[0].run.document["dataset"],
+            "dataset": members[0].run.dataset(spec.dataset),
             "test_auroc": next((row["auroc"] for row in report["comparison"] if row["method"] == STAGE3), None),
             "members": rows,
             "predictions_fingerprint": table_fingerprint(calibration_rows(kept)),

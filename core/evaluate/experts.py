@@ -96,7 +96,7 @@ def measure(spec: ExpertsSpec, workspace: Workspace, folder: Path, report: Repor
     from core.data.manifest import open_dataset
 
     members = judged_runs(spec, workspace)
-    dataset = spec.dataset or str(members[0].run.document["dataset"])
+    dataset = members[0].run.dataset(spec.dataset)
     manifest = open_dataset(dataset, workspace).select(spec.split)
     frame = manifest.frame
     most = spec.reconstruction_items

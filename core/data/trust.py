@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from core.data.crossings import DISTANCE, Crossing, crossings, near_pairs
+from core.data.crossings import DISTANCE, FLAT, Crossing, crossings, near_pairs
 from core.data.groups import joined
 from core.data.hashes import hash_bits, with_hashes
 from core.data.manifest import Manifest
@@ -45,18 +45,22 @@ def settled(
 
 
 def with_joined_duplicates(manifest: Manifest, keep: bool, distance: int = DISTANCE) -> tuple[Manifest, int]:
-    """Groups that share a look-alike become one, so that a split cannot part it; how many pairs did so.
+    """Groups that share a look-alike become one, so that a split cannot part it; how many groups fewer there are.
 
     keep: pairs whose given splits differ stay apart, for an official list is not ours to change."""
     frame = manifest.frame
-    hashes = frame["phash"].astype(str).to_numpy()
-    rows = np.flatnonzero(hashes != "")
-    one, two, _ = near_pairs(hash_bits(hashes[rows]), distance, frame["group"].to_numpy()[rows])
     words = frame["split"].map(WORDS).fillna("").to_numpy()
     by_group = {group: word for group, word in zip(frame["group"], words, strict=True) if word}
     known = np.array([by_group.get(group, "") if keep else "" for group in frame["group"]])
-    pairs = [(int(a), int(b)) for a, b in zip(rows[one], rows[two], strict=True) if known[a] == known[b]]
-    return Manifest(frame.assign(group=joined(frame["group"], pairs)), manifest.root), len(pairs)
+    seen = frame[~frame["phash"].isin(["", FLAT])].assign(known=known[~frame["phash"].isin(["", FLAT])])
+    alike = seen.index.to_series().groupby([seen["phash"], seen["known"]])
+    first = alike.transform("first")  # of one hash, each to the first; then the firsts among each other
+    pairs = [(int(a), int(b)) for a, b in zip(first, seen.index, strict=True) if a != b]
+    rows = np.unique(first.to_numpy(np.int64))
+    one, two, _ = near_pairs(hash_bits(frame["phash"].to_numpy()[rows]), distance, frame["group"].to_numpy()[rows])
+    pairs += [(int(a), int(b)) for a, b in zip(rows[one], rows[two], strict=True) if known[a] == known[b]]
+    groups = joined(frame["group"], pairs)
+    return Manifest(frame.assign(group=groups), manifest.root), frame["group"].nunique() - groups.nunique()
 
 
 def leak_card(found: list[Crossing], manifest: Manifest) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def test_frames_of_clips_are_suggested_never_applied():
 
 
 def test_names_of_two_clips_are_suggested():
-    names = pd.Series(["033_097.mp4", "044_945.mp4", "a/001_870.png", "b_002_006"]
+    names = pd.Series(["033_097.mp4", "044_945.mp4", "a/001_870.png", "b_002_006"])
     assert "4 names hold two numbers" in clip_hint(names)
 
 

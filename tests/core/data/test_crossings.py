@@ -22,7 +22,7 @@ def test_planted_leaks_are_named_most_certain_first() -> None:
         sha256=["aa", "bb", "cc", "aa"],
         identity=["p", "q", "q", "r"],
         video=["v", "w", "x", "v"],
-        phash=["0" * 16, "f" * 16, "0" * 15 + "3", "8" * 16],
+        phash=["0" * 14 + "f0", "f" * 16, "0" * 14 + "f3", "8" * 16],
     )
     found = crossings(rows)
     assert [item.kind for item in found] == ["bytes", "identity", "video", "near"]

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 from core.artifacts.files import read_json
 from core.artifacts.workspace import Workspace
 from core.data.crossings import DISTANCE, crossings
+from core.data.groups import joined
 from core.data.hashes import hamming, hash_bits, perceptual_hash, with_hashes
-from core.data.manifest import ManifestError, open_dataset, read_manifest
+from core.data.manifest import Manifest, ManifestError, open_dataset, read_manifest
 from core.data.prepare import prepare
 from core.data.spec import PrepareSpec
 from core.data.trust import leak_card, with_joined_duplicates
@@ -89,9 +92,9 @@ def test_joined_look_alikes_fall_into_one_split(listed):
 
 def test_an_official_list_is_not_changed_by_joining(listed):
     manifest = with_hashes(read_manifest(listed / "list.csv"), Silent())
-    joined, pairs = with_joined_duplicates(manifest, keep=True)
-    assert pairs == 0
-    assert joined.frame["group"].equals(manifest.frame["group"])
+    kept, fewer = with_joined_duplicates(manifest, keep=True)
+    assert fewer == 0
+    assert kept.frame["group"].equals(manifest.frame["group"])
 
 
 def test_a_person_on_two_sides_is_refused_or_by_wish_told_first(listed):
@@ -114,3 +117,30 @@ def test_the_card_tells_the_worst_and_counts_the_rest(listed):
     card = leak_card(found * 6, manifest)
     assert card["counts"] == {"video": 36}
     assert len(card["worst"]) == 20
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_joining_equals_comparing_every_pair(seed, tmp_path):
+    """Hashes of a few clusters, many of them equal, some flat: the same groups as by brute force."""
+    rng = np.random.default_rng(seed)
+    centres = rng.integers(1, 2**62, 6).astype(np.uint64)
+    bits = centres[rng.integers(0, 6, 60)] ^ (np.uint64(1) << rng.integers(0, 9, 60).astype(np.uint64))
+    bits[:5] = 0
+    hashes = [f"{int(value):016x}" for value in bits]
+    frame = pd.DataFrame({"phash": hashes, "group": [f"g{i // 2:02d}" for i in range(60)], "split": ""})
+    found, fewer = with_joined_duplicates(Manifest(frame, tmp_path), keep=True)
+    pairs = [(i, j) for i in range(5, 60) for j in range(i) if j >= 5 and hamming(bits[i], bits[j]) <= DISTANCE]
+    assert found.frame["group"].equals(joined(frame["group"], pairs))
+    assert fewer == 30 - found.frame["group"].nunique()
+
+
+def test_one_picture_ten_thousand_times_over_is_soon_told():
+    hashes = ["f00ff00f12345678"] * 10_000 + ["0" * 16] * 10_000
+    frame = pd.DataFrame({"phash": hashes, "split": ["train", "test"] * 10_000})
+    found = crossings(frame)
+    assert {leak.kind for leak in found} == {"near"}
+    assert len(found) == 9
+    frame = frame.assign(split="", group=[str(i) for i in range(20_000)])
+    one, fewer = with_joined_duplicates(Manifest(frame, Path()), keep=True)
+    assert fewer == 9_999
+    assert one.frame["group"].nunique() == 10_001

@@ -105,6 +105,18 @@ def read_foreign(path: Path) -> ForeignTable:
     return ForeignTable(path.name, frame.reset_index(drop=True), first_row=1 if parquet else 2)
 
 
+def column_names(path: Path) -> list[str]:
+    """The header alone, in lower case, without reading the rows. Raises ScoresError as `read_foreign`."""
+    with open(path, "rb") as stream:
+        parquet = stream.read(4) == b"PAR1"
+    if not parquet:
+        return _header(path, _csv_header(path)[0])
+    try:
+        return _header(path, pq.read_schema(path).names)
+    except pa.ArrowException as error:
+        raise ScoresError(f"{path.name} cannot be read: {_plain(error)}") from error
+
+
 def _gap(index: pd.Index) -> int:
     return int(np.flatnonzero(np.asarray(index) != np.arange(len(index)))[0])
 
@@ -129,7 +141,8 @@ def _header(path: Path, names: Iterable[object]) -> list[str]:
     return found
 
 
-def _csv(path: Path) -> pa.Table:
+def _csv_header(path: Path) -> tuple[list[str], str]:
+    """(names as they stand, delimiter)."""
     with open(path, "rb") as stream:
         first = stream.readline(1 << 16)
     try:
@@ -141,6 +154,11 @@ def _csv(path: Path) -> pa.Table:
     if len(names) < 2:
         raise ScoresError(f"{path.name} has no header with columns; expected at least id,label,score")
     _header(path, names)
+    return names, delimiter
+
+
+def _csv(path: Path) -> pa.Table:
+    names, delimiter = _csv_header(path)
     ragged: list[str] = []
 
     def skip(row: pacsv.InvalidRow) -> str:

@@ -1,0 +1,57 @@
+"""Foreign scores in the browser: a file, what its columns and words mean, and a job that makes a run of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from app import cards, forms, navigation, widgets
+from app.incoming import incoming
+from core.evaluate.foreign_spec import ImportScoresSpec
+from core.evaluate.foreign_table import column_names
+from jobs.client import Workbench
+
+ENDINGS = (".csv", ".parquet")
+USUAL = {
+    "id_column": ("id", "sample_id", "file", "filename", "file_name", "image", "name"),
+    "label_column": ("label", "target", "truth", "class", "y"),
+    "score_column": ("score", "p_fake", "probability", "prob", "prediction", "pred", "log_odds", "logit"),
+    "group_column": ("group", "video", "identity", "subject", "person", "clip"),
+}
+"""What the columns are often called, the likeliest first."""
+
+
+def import_form(workbench: Workbench) -> None:
+    """Where the file comes from, then what its columns mean; once sent, its job opens."""
+    st.caption(
+        "The scores of any detector in the world, judged here without being run here. One row an item: id, label, "
+        "score, group (the person or clip, which every interval counts); further columns such as dataset, method, "
+        "split, video are kept to slice by. Every row is checked, and what is wrong is named with its row."
+    )
+    path = incoming(workbench, "CSV or Parquet", ENDINGS, "scores")
+    if path is None:
+        return
+    try:
+        names = column_names(path)
+    except ValueError as error:
+        widgets.notice([str(error)], "error")
+        return
+    size = path.stat().st_size
+    shown = f"{size / 2**20:.1f} MiB" if size >= 2**20 else f"{size / 1024:.1f} KiB"
+    st.html(cards.facts({"File": path.name, "Size": shown, "Columns": ", ".join(names)}))
+    spec = forms.spec_form(
+        ImportScoresSpec, workbench, key="scores", submit="Import scores", given={"file": str(path)},
+        values=guessed(names, path), front=("name", "score", "larger", "fake_words", "real_words", "data"),
+    )  # fmt: skip
+    if spec is not None:
+        navigation.go_to("jobs", job=workbench.submit("import_scores", spec))
+
+
+def guessed(names: list[str], path: Path) -> dict[str, str]:
+    """Starting values of the form: the usual columns that the file has, and its name as far as a run may be called."""
+    found = {field: next((w for w in words if w in names), words[0]) for field, words in USUAL.items()}
+    if found["score_column"] in ("log_odds", "logit"):
+        found["score"] = "log_odds"
+    stem = "".join(c if (c.isalnum() and c.isascii()) or c in "_.-" else "-" for c in path.stem.lower())
+    return {**found, "name": stem.strip("-.")[:60]}

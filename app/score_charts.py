@@ -1,4 +1,4 @@
-"""Altair charts of the bench: ROC, precision-recall, scores, reliability, figures by source. Axes, units, tooltips."""
+"""Altair charts of the bench: reliability, risk against coverage, figures by source. Axes, units, tooltips."""
 
 from __future__ import annotations
 
@@ -6,148 +6,45 @@ from collections.abc import Mapping
 from typing import Any
 
 import altair as alt
-import numpy as np
 import pandas as pd
 
-from app.theme import ACCENT, QUIET, VERDICT_COLOURS
+from app.theme import ACCENT, QUIET
 from core.evaluate.cross import CrossAuroc
-from core.evaluate.metrics import Confusion
-from core.evaluate.reliability import reliability
-from core.evaluate.sweep import Sweep, pr_points, roc_points
+from core.evaluate.reliability import Convention, Reliability
+from core.evaluate.risk_band import RiskBand
 
 UNIT = alt.Scale(domain=[0, 1], nice=False)
-LABELS = alt.Scale(domain=["real", "fake"], range=[VERDICT_COLOURS["real"], VERDICT_COLOURS["fake"]])
 HEIGHT = 320
 
 
-def _curve(frame: pd.DataFrame, x: str, y: str, titles: tuple[str, str]) -> alt.Chart:
-    return (
-        alt.Chart(frame)
-        .mark_line(color=ACCENT, strokeWidth=2, interpolate="step-after" if x == "fpr" else "linear")
-        .encode(
-            x=alt.X(f"{x}:Q", title=titles[0], scale=UNIT),
-            y=alt.Y(f"{y}:Q", title=titles[1], scale=UNIT),
-            order="order:Q",
-            tooltip=[
-                alt.Tooltip(f"{x}:Q", title=titles[0], format=".3f"),
-                alt.Tooltip(f"{y}:Q", title=titles[1], format=".3f"),
-                alt.Tooltip("threshold:Q", title="p_fake from", format=".4f"),
-            ],
-        )
-    )
-
-
-def _point(x: str, y: str, at: tuple[float, float], words: str) -> alt.Chart:
-    data = pd.DataFrame({x: [at[0]], y: [at[1]], "what": [words]})
-    mark = alt.Chart(data).mark_point(size=130, filled=True, color=VERDICT_COLOURS["fake"], opacity=1)
-    return mark.encode(x=f"{x}:Q", y=f"{y}:Q", tooltip="what:N")
-
-
-def _finite(threshold: np.ndarray) -> np.ndarray:
-    return np.where(np.isfinite(threshold), threshold, 1.0)
-
-
-def roc_chart(s: Sweep, point: Confusion) -> alt.LayerChart | alt.FacetChart:
-    """ROC with the operating point, and the diagonal of a coin."""
-    fpr, tpr, threshold = roc_points(s)
-    frame = pd.DataFrame({"fpr": fpr, "tpr": tpr, "threshold": _finite(threshold), "order": np.arange(fpr.size)})
-    coin = alt.Chart(pd.DataFrame({"fpr": [0, 1], "tpr": [0, 1]})).mark_line(strokeDash=[4, 4], color=QUIET)
-    at = (point.fp / max(1, point.fp + point.tn), point.tp / max(1, point.tp + point.fn))
-    words = f"operating point: {at[0]:.1%} of reals accused, {at[1]:.1%} of fakes found"
-    lines = _curve(frame, "fpr", "tpr", ("false alarms: reals called fake / reals", "fakes found / fakes"))
-    return alt.layer(coin.encode(x="fpr:Q", y="tpr:Q"), lines, _point("fpr", "tpr", at, words)).properties(
-        height=HEIGHT
-    )
-
-
-def pr_chart(s: Sweep, point: Confusion) -> alt.LayerChart | alt.FacetChart:
-    """Precision against recall with the operating point, and the base rate."""
-    recall, precision, threshold = pr_points(s)
-    frame = pd.DataFrame(
-        {"recall": recall, "precision": precision, "threshold": threshold, "order": np.arange(recall.size)}
-    )
-    base = pd.DataFrame({"precision": [s.n_fake / s.n], "what": [f"calling everything fake: {s.n_fake / s.n:.2f}"]})
-    rule = alt.Chart(base).mark_rule(strokeDash=[4, 4], color=QUIET).encode(y="precision:Q", tooltip="what:N")
-    layers = [rule, _curve(frame, "recall", "precision", ("fakes found / fakes", "fakes / all called fake"))]
-    if point.tp + point.fp:
-        at = (point.tp / max(1, point.tp + point.fn), point.tp / (point.tp + point.fp))
-        layers.append(_point("recall", "precision", at, f"operating point: precision {at[1]:.3f}, recall {at[0]:.3f}"))
-    return alt.layer(*layers).properties(height=HEIGHT)
-
-
-def confusion_chart(c: Confusion) -> alt.LayerChart | alt.FacetChart:
-    """Counts by truth and call; colour is the share of the truth's row."""
-    rows = [
-        ("real", "real", c.tn, c.tn / max(1, c.tn + c.fp)), ("real", "fake", c.fp, c.fp / max(1, c.tn + c.fp)),
-        ("fake", "real", c.fn, c.fn / max(1, c.tp + c.fn)), ("fake", "fake", c.tp, c.tp / max(1, c.tp + c.fn)),
-    ]  # fmt: skip
-    frame = pd.DataFrame(rows, columns=["truth", "called", "items", "share"])
-    frame["text"] = [f"{n}  ({share:.0%})" for _, _, n, share in rows]
-    base = alt.Chart(frame).encode(
-        x=alt.X("called:N", title="called", sort=["real", "fake"], axis=alt.Axis(labelAngle=0)),
-        y=alt.Y("truth:N", title="truth", sort=["real", "fake"]),
-        tooltip=["truth:N", "called:N", "items:Q", alt.Tooltip("share:Q", title="share of the truth", format=".1%")],
-    )
-    cells = base.mark_rect().encode(
-        color=alt.Color("share:Q", legend=None, scale=alt.Scale(domain=[0, 1], range=["#f3f6f6", ACCENT]))
-    )
-    words = base.mark_text(fontSize=15).encode(
-        text="text:N", color=alt.condition("datum.share > 0.55", alt.value("white"), alt.value("#1f2933"))
-    )
-    return alt.layer(cells, words).properties(height=HEIGHT)
-
-
-def histogram(
-    p_fake: np.ndarray, labels: np.ndarray, threshold: float, n_bins: int = 40
-) -> alt.LayerChart | alt.FacetChart:
-    """Items by p_fake, reals and fakes apart, with the threshold."""
-    edges = np.linspace(0, 1, n_bins + 1)
-    frames = []
-    for label, word in ((0, "real"), (1, "fake")):
-        count, _ = np.histogram(p_fake[labels == label], edges)
-        frames.append(pd.DataFrame({"from": edges[:-1], "to": edges[1:], "items": count, "truth": word}))
-    bars = (
-        alt.Chart(pd.concat(frames))
-        .mark_bar(opacity=0.65)
-        .encode(
-            x=alt.X("from:Q", title="p_fake", scale=UNIT, bin="binned"),
-            x2="to:Q",
-            y=alt.Y("items:Q", title="items", stack=None),
-            color=alt.Color("truth:N", scale=LABELS, legend=alt.Legend(orient="top", title=None)),
-            tooltip=["truth:N", alt.Tooltip("from:Q", format=".3f"), alt.Tooltip("to:Q", format=".3f"), "items:Q"],
-        )
-    )
-    rule = alt.Chart(pd.DataFrame({"at": [threshold]})).mark_rule(strokeDash=[5, 4], color="#1f2933")
-    return alt.layer(bars, rule.encode(x="at:Q", tooltip=alt.Tooltip("at:Q", title="threshold"))).properties(
-        height=HEIGHT
-    )
-
-
 def reliability_charts(
-    p_fake: np.ndarray, labels: np.ndarray, n_bins: int = 15
+    r: Reliability, which: Convention = "binary", height: int = 250
 ) -> tuple[alt.LayerChart | alt.FacetChart, alt.Chart]:
-    """Stated against observed share of fakes with 95 % intervals; and, to go below it, how many items each bin holds.
+    """Stated against observed shares with their intervals; and, to go below it, how many items each bin holds.
 
     Two charts, because a concatenated one does not follow the width of its column."""
-    r = reliability(p_fake, labels, n_bins)
     frame = pd.DataFrame({"stated": r.stated, "observed": r.observed, "low": r.low, "high": r.high, "items": r.count})
     frame["from"], frame["to"] = r.edges[:-1], r.edges[1:]
     filled = frame[frame["items"] > 0]
-    ideal = alt.Chart(pd.DataFrame({"stated": [0, 1], "observed": [0, 1]})).mark_line(strokeDash=[4, 4], color=QUIET)
-    x = alt.X("stated:Q", title="stated p_fake", scale=UNIT)
+    words = ("stated p_fake", "observed share of fakes") if which == "binary" else ("stated confidence", "share right")
+    x_scale = UNIT if which == "binary" else alt.Scale(domain=[0.5, 1], nice=False)
+    ideal = alt.Chart(pd.DataFrame({"stated": [0, 1], "observed": [0, 1]})).mark_line(
+        strokeDash=[4, 4], color=QUIET, clip=True
+    )
+    x = alt.X("stated:Q", title=words[0], scale=x_scale)
     tips = [alt.Tooltip(f"{name}:Q", format=".3f") for name in ("stated", "observed", "low", "high")] + ["items:Q"]
     bars = alt.Chart(filled).mark_rule(color=ACCENT).encode(x=x, y="low:Q", y2="high:Q")
     dots = (
         alt.Chart(filled)
         .mark_circle(size=60, color=ACCENT, opacity=1)
-        .encode(x=x, y=alt.Y("observed:Q", title="observed share of fakes", scale=UNIT), tooltip=tips)
+        .encode(x=x, y=alt.Y("observed:Q", title=words[1], scale=UNIT), tooltip=tips)
     )
-    top = alt.layer(ideal.encode(x="stated:Q", y="observed:Q"), bars, dots).properties(height=250)
+    top = alt.layer(ideal.encode(x=x, y="observed:Q"), bars, dots).properties(height=height)
     below = (
         alt.Chart(frame)
-        .mark_bar(color=QUIET, opacity=0.7)
+        .mark_bar(color=QUIET, opacity=0.7, clip=True)
         .encode(
-            x=alt.X("from:Q", title="stated p_fake", scale=UNIT, bin="binned"),
+            x=alt.X("from:Q", title=words[0], scale=x_scale, bin="binned"),
             x2="to:Q",
             y=alt.Y("items:Q", title="items", axis=alt.Axis(tickCount=3)),
             tooltip=["items:Q"],
@@ -157,17 +54,43 @@ def reliability_charts(
     return top, below
 
 
-def interval_chart(rows: pd.DataFrame, figure: str) -> alt.LayerChart | alt.FacetChart:
-    """One line a source: value with its interval. rows: source, value, low, high, n."""
+def risk_chart(band: RiskBand) -> alt.LayerChart | alt.FacetChart:
+    """Error among the accepted against the share accepted, with its interval."""
+    frame = pd.DataFrame({name: getattr(band, name) for name in ("coverage", "risk", "low", "high", "confidence")})
+    x = alt.X("coverage:Q", title="share answered, the surest first", scale=UNIT)
+    area = alt.Chart(frame.dropna()).mark_area(color=ACCENT, opacity=0.15).encode(x=x, y="low:Q", y2="high:Q")
+    line = (
+        alt.Chart(frame)
+        .mark_line(color=ACCENT, strokeWidth=2)
+        .encode(
+            x=x,
+            y=alt.Y("risk:Q", title="errors / items answered"),
+            tooltip=[
+                alt.Tooltip("coverage:Q", format=".1%"),
+                *(alt.Tooltip(f"{name}:Q", format=".3f") for name in ("risk", "low", "high")),
+                alt.Tooltip("confidence:Q", title="answers from confidence", format=".3f"),
+            ],
+        )
+    )
+    return alt.layer(area, line).properties(height=HEIGHT)
+
+
+def interval_chart(rows: pd.DataFrame, figure: str, zero: bool = False) -> alt.LayerChart | alt.FacetChart:
+    """One line a source: value with its interval. rows: source, value, low, high, n, perhaps groups. zero: mark 0."""
     base = alt.Chart(rows).encode(
         y=alt.Y("source:N", title=None, sort=None, axis=alt.Axis(labelLimit=260)),
-        tooltip=["source:N", *(alt.Tooltip(f"{k}:Q", format=".3f") for k in ("value", "low", "high")), "n:Q"],
+        tooltip=[
+            "source:N",
+            *(alt.Tooltip(f"{k}:Q", format=".3f") for k in ("value", "low", "high")),
+            *(f"{k}:Q" for k in ("n", "groups") if k in rows),
+        ],
     )
     spread = base.mark_rule(color=ACCENT, strokeWidth=2).encode(
-        x=alt.X("low:Q", title=figure, scale=alt.Scale(zero=False, domainMax=1)), x2="high:Q"
+        x=alt.X("low:Q", title=figure, scale=alt.Scale(zero=False)), x2="high:Q"
     )
     dots = base.mark_circle(size=80, color=ACCENT, opacity=1).encode(x="value:Q")
-    return alt.layer(spread, dots).properties(height=alt.Step(30))
+    line = alt.Chart(pd.DataFrame({"low": [0.0]})).mark_rule(strokeDash=[4, 4], color=QUIET).encode(x="low:Q")
+    return alt.layer(*([line] if zero else []), spread, dots).properties(height=alt.Step(30))
 
 
 def cross_chart(found: CrossAuroc) -> alt.LayerChart | alt.FacetChart:

@@ -1,31 +1,28 @@
-"""Calibrate: make p_fake mean what it says, and see by how much it did."""
+"""Calibrate: make p_fake mean what it says, see by how much it did, and which method does it best."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import cards, forms, navigation, score_charts, session, widgets
+from app import calibrated, cards, chart_files, forms, links, navigation, score_charts, session, widgets
+from app.boards import group_counts
+from app.calibrated import Calibrated
+from app.calibration_board import Look, calibration_board
 from app.detector_scores import calibrated_runs
 from app.navigation import PageInfo
-from core.artifacts.files import read_json
 from core.calibrate.spec import CalibrateSpec
+from core.evaluate.catalogue import BINNINGS, CONVENTIONS, FIGURES
 from jobs.client import Workbench
-from jobs.views import ArtifactView
 
 PAGE = PageInfo(section="Research", title="Calibrate", url="calibrate", icon=":material/balance:", order=30)
-ROWS = {
-    "ece_binary_width": "ECE, p_fake, equal width",
-    "ece_binary_mass": "ECE, p_fake, equal mass",
-    "ece_top_label_width": "ECE, top label, equal width",
-    "mce_binary_width": "MCE, p_fake, equal width",
-    "nll": "NLL",
-    "brier": "Brier",
-    "auroc": "AUROC",
-}
+TABS = {"figures": "Before and after", "methods": "All methods", "run": "Calibrate a run"}
+SHOWN = ("nll", "brier", "ece_binary_width", "ece_binary_mass", "ece_debiased_binary_mass", "ece_top_label_width",
+         "ece_top_label_mass", "mce_binary_width", "auroc")  # fmt: skip
 
 
 def render() -> None:
@@ -33,20 +30,110 @@ def render() -> None:
     widgets.page_header(
         "Calibrate", "A calibrated 0.8 is right eight times in ten. It never changes who is ranked first."
     )
-    runs = calibrated_runs(workbench)
-    show, start = st.tabs(["Before and after", "Calibrate a run"])
-    with show:
-        if not runs:
-            widgets.empty(
-                "No run is calibrated yet", "Calibrate one in the next tab; it takes seconds once it is scored."
-            )
-        else:
-            before_after(runs)
-    with start:
+    runs = {item.name: item for item in calibrated_runs(workbench)}
+    if not runs:
+        widgets.empty("No run is calibrated yet", "Calibrate one below; it takes seconds once it is scored.")
         launch(workbench)
+        return
+    name = links.choose(st, "Run", "run", {name: name for name in runs}, "calibrate")
+    found = calibrated.read(runs[name].path)
+    about(found)
+    board(name, found)
+    show: dict[str, Any] = {"figures": lambda: figure_table(found.document), "methods": lambda: methods(name, found),
+                            "run": lambda: launch(workbench)}  # fmt: skip
+    for word, tab in links.tabs("calibrate", TABS).items():
+        if tab.open:
+            with tab:
+                show[word]()
+    links.share()
+
+
+def about(found: Calibrated) -> None:
+    """Method, data, parameters; and what the fit ran into: a bound, one class, too few items."""
+    document = found.document
+    st.html(cards.facts({"Method": document["method"].replace("_", " "), "Fitted on": f"{document['split']}, "
+                         f"{document['n']:,} items of {document['groups']:,} groups, {document['n_fake']:,} fake",
+                         **{k: widgets.figure(v) for k, v in found.parameters.items()}}))  # fmt: skip
+    if document["warnings"]:
+        widgets.notice(document["warnings"])
+    if document.get("n_failed"):
+        widgets.notice([f"{document['n_failed']} items had no score; nothing here counts them."])
+    st.caption(" ".join(f"{s[0].upper()}{s[1:]}." for s in (document["how"], document["note"]) if s))
+
+
+def board(name: str, found: Calibrated) -> None:
+    """The sliders over the items that were held out; where they rest stands in the address."""
+    identity = f"{name}|{found.stamp}"
+    if st.session_state.get("calibrate-board", ("",))[0] != identity:
+        st.session_state["calibrate-board"] = (identity, Look(
+            links.number("t", 1.0, 0.1, 10.0), int(links.number("n_bins", found.document["n_bins"], 2, 50)),
+            links.asked("convention", list(CONVENTIONS), "binary"), links.asked("bins", list(BINNINGS), "width"),
+        ))  # fmt: skip
+    start = st.session_state["calibrate-board"][1]
+    rows = found.rows
+    look = calibration_board(
+        calibrated.scale_table(found), group_counts(rows["label"], rows["group"]), start, identity,
+        key=f"calibration-{identity}",
+    )  # fmt: skip
+    st.query_params.update({"t": f"{look.temperature:.4g}", "n_bins": str(look.bins), "convention": look.which,
+                            "bins": look.binning})  # fmt: skip
+
+
+def figure_table(document: dict[str, Any]) -> None:
+    """One row a figure, before and after, each with its interval."""
+    rows = [
+        (FIGURES[name].title, *(score_charts.interval_text(document[when][name], 4) for when in ("before", "after")),
+         FIGURES[name].better or "–", FIGURES[name].says)
+        for name in SHOWN if name in document["before"]
+    ]  # fmt: skip
+    st.dataframe(pd.DataFrame(rows, columns=["figure", "before", "after", "better", "what it says"]), hide_index=True)
+    measured = f"{document.get('n_measured', document['n']):,} items of {document['groups']:,} groups"
+    st.caption(
+        f"With 95 % intervals that resample people and videos, over {measured}, in {document['n_bins']} bins. A method "
+        "that keeps the order of the scores leaves AUROC as it was."
+    )
+
+
+def methods(name: str, found: Calibrated) -> None:
+    """Every calibrator on the same held-out groups."""
+    comparison = found.document.get("comparison") or calibrated.compared(found, ask=False)
+    if comparison is None:
+        widgets.empty("The methods are not compared yet", "It takes some seconds: every method is fitted in 5 folds.")
+        if st.button("Compare all methods", type="primary"):
+            with st.spinner("Fitting every method on held-out groups"):
+                calibrated.compared(found)
+            st.rerun()
+        return
+    fitted = {method: of for method, of in comparison["methods"].items() if "metrics" in of}
+    gains = pd.DataFrame([{"source": m.replace("_", " "), **of["gain"]["nll"], "n": comparison["n"]}
+                          for m, of in fitted.items() if m != "none"])  # fmt: skip
+    gains = gains.astype({"value": np.float64, "low": np.float64, "high": np.float64})
+    chart = score_charts.interval_chart(gains, "NLL saved (nats an item), against no calibration", zero=True)
+    chart_files.show(chart, "calibrators compared")
+    best = str(comparison["best"] or "none").replace("_", " ")
+    st.caption(
+        f"Right of 0 a method helps; an interval that reaches 0 may be luck. Lowest NLL here: {best}. n = "
+        f"{comparison['n']:,} items of {comparison['groups']:,} groups; {comparison['how']}; 95 % intervals."
+    )
+    shown = [figure for figure in SHOWN if figure in next(iter(fitted.values()))["metrics"]]
+    rows = [
+        {"method": method.replace("_", " ")}
+        | {FIGURES[figure].title: score_charts.interval_text(of["metrics"][figure], 4) for figure in shown}
+        for method, of in fitted.items()
+    ]
+    st.dataframe(pd.DataFrame(rows), hide_index=True)
+    said = {
+        (method, re.sub(r"\d+", "", text)): f"{method.replace('_', ' ')}: {text}"
+        for method, of in comparison["methods"].items()
+        for text in ([of["refused"]] if "refused" in of else of["warnings"])
+    }  # one of each kind: the folds say the same with other numbers
+    if said:
+        with st.expander("What the methods say of these items"):
+            st.html(cards.notes(list(said.values())))
 
 
 def launch(workbench: Workbench) -> None:
+    """The form of a `calibrate` job."""
     if not workbench.artifacts("run"):
         widgets.empty("No run yet", "Train one first; then it can be calibrated here.")
         return
@@ -55,43 +142,3 @@ def launch(workbench: Workbench) -> None:
     )
     if spec is not None:
         navigation.go_to("jobs", job=workbench.submit("calibrate", spec))
-
-
-def before_after(runs: list[ArtifactView]) -> None:
-    """The chosen run's figures and diagrams before and after."""
-    item = st.selectbox("Run", runs, format_func=lambda run: run.name)
-    document = read_json(item.path / "calibration_metrics.json")
-    parameters = {k: widgets.figure(v) for k, v in parameters_of(document).items()}
-    st.html(cards.facts({"Method": document["method"], "Fitted on": f"{document['split']}, {document['n']} items of "
-                         f"{document['groups']} groups, {document['n_fake']} fake", **parameters}))  # fmt: skip
-    if document["warnings"]:
-        widgets.notice(document["warnings"])
-    st.caption(" ".join(f"{s[0].upper()}{s[1:]}." for s in (document["how"], document["note"]) if s))
-    table = pd.read_csv(item.path / "calibrated_predictions.csv").dropna(subset=["p_fake_cross_fitted"])
-    y = table["label"].to_numpy(np.int64)
-    left, right = st.columns(2)
-    for column, title, name in ((left, "Before", "p_fake_uncalibrated"), (right, "After", "p_fake_cross_fitted")):
-        with column:
-            st.subheader(title, anchor=False)
-            stated = table[name].to_numpy(np.float64)
-            for chart in score_charts.reliability_charts(stated, y, document["n_bins"]):
-                st.altair_chart(chart)
-    st.caption("Dots on the dashed line: of faces given this p_fake, just this share is fake. Bars are 95 % intervals.")
-    st.dataframe(figure_table(document), hide_index=True)
-    st.caption("Intervals (95 %) resample people and videos. Lower is better for all but AUROC.")
-
-
-def parameters_of(document: dict[str, Any]) -> dict[str, Any]:
-    """The calibrator's own numbers, whatever the method."""
-    calibrator = document["calibrator"]
-    inside = calibrator.get("parameters", calibrator)
-    return {k.replace("_", " ").capitalize(): v for k, v in inside.items() if isinstance(v, float)}
-
-
-def figure_table(document: dict[str, Any]) -> pd.DataFrame:
-    """One row a figure, before and after."""
-    rows = [
-        (title, *(score_charts.interval_text(document[when][name], 4) for when in ("before", "after")))
-        for name, title in ROWS.items()
-    ]
-    return pd.DataFrame(rows, columns=["figure", "before", "after"])

@@ -1,0 +1,143 @@
+"""What the page Evaluate judges: one detector's units at a level, what failed, figures and slices kept by their key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from app.detector_scores import DRAWS, DetectorScores, stamp_of
+from core.artifacts.files import read_json
+from core.cascade.threshold_table import ThresholdTable
+from core.evaluate.coverage import coverage_report
+from core.evaluate.figures import figures
+from core.evaluate.levels import at_level, available_levels
+from core.evaluate.risk_band import RiskBand, risk_band
+from core.evaluate.slices import MOST_VALUES, slices
+
+SLICE_DRAWS = 200
+NO_SLICES = ("sample_id", "group", "label", "p_fake", "items", "path", "called", "log_odds", "split", "reason")
+
+
+@dataclass(frozen=True)
+class View:
+    """One detector on one split at one level. pooling: how frames of a clip become one score."""
+
+    scores: DetectorScores
+    split: str
+    level: str = "frame"
+    pooling: str = "mean_log_odds"
+    stamp: float = 0.0
+
+    @classmethod
+    def of(cls, scores: DetectorScores, split: str, level: str = "frame", pooling: str = "mean_log_odds") -> View:
+        """With the moment when the scores were written, so that new ones are judged anew."""
+        return cls(scores, split, level, pooling, stamp_of(scores))
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """One row a unit: sample_id, group, dataset, label, p_fake, items. Not to be changed in place."""
+        return _units(self)
+
+    @property
+    def p_fake(self) -> np.ndarray:
+        return self.frame["p_fake"].to_numpy(np.float64)
+
+    @property
+    def labels(self) -> np.ndarray:
+        return self.frame["label"].to_numpy(np.int64)
+
+    @property
+    def groups(self) -> np.ndarray:
+        return self.frame["group"].astype(str).to_numpy()
+
+
+def reference(scores: DetectorScores) -> str:
+    """A detector's name in a link: room and folder of its scores, then the member."""
+    folder = scores.source.folder if scores.source else scores.run
+    assert folder is not None
+    return "/".join([folder.parent.name, folder.name, *([scores.member] if scores.source else [])])
+
+
+def _table(view: View) -> pd.DataFrame:
+    table = view.scores.frame(view.split)
+    words = [name for name in ("video", "method", "compression") if name in table]
+    return table.assign(**{name: table[name].fillna("").astype(str) for name in words})
+
+
+def levels_of(scores: DetectorScores, split: str) -> list[str]:
+    """Levels that this table can be judged at."""
+    return list(available_levels(_table(View.of(scores, split))))
+
+
+@lru_cache(maxsize=8)
+def _units(view: View) -> pd.DataFrame:
+    table = _table(view)
+    return at_level(table[table["p_fake"].notna()].reset_index(drop=True), view.level, view.pooling)  # type: ignore[arg-type]
+
+
+@lru_cache(maxsize=64)
+def measured(view: View, threshold: float) -> dict[str, dict[str, Any]]:
+    """All figures with 95 % intervals over groups, called fake from `threshold`."""
+    return figures(view.p_fake, view.labels, view.groups, draws=DRAWS, threshold=threshold)
+
+
+@lru_cache(maxsize=16)
+def threshold_table(view: View, exact: float) -> ThresholdTable:
+    """The table behind the sliders, exact at `exact` and at 0.5."""
+    return ThresholdTable.build(view.p_fake, view.labels, thresholds=(0.5, exact))
+
+
+@lru_cache(maxsize=16)
+def band(view: View) -> RiskBand:
+    """Risk against coverage with its interval."""
+    return risk_band(view.p_fake, view.labels, view.groups)
+
+
+def columns_of(view: View) -> list[str]:
+    """Columns whose values make slices, `dataset` first."""
+    frame = view.frame
+    found = [c for c in frame.columns if c not in NO_SLICES and not c.startswith(("p_", "log_odds"))]
+    found = [c for c in found if 1 < frame[c].astype(str).nunique() <= MOST_VALUES]
+    return sorted(found, key=lambda name: (name != "dataset", name))
+
+
+@lru_cache(maxsize=32)
+def sliced(view: View, column: str) -> dict[str, Any]:
+    """`core.evaluate.slices.slices` by one column."""
+    of = view.frame[column].fillna("").astype(str).replace("", "(none)").to_numpy()
+    return slices(view.p_fake, view.labels, view.groups, of, draws=SLICE_DRAWS, n_bins=15, seed=0)
+
+
+def slice_rows(found: dict[str, Any], figure: str) -> pd.DataFrame:
+    """One row a value of the column: source, value, low, high, n, fake, groups, against; slices where the figure is
+    undefined have value NaN. A slice of one class is ranked against all items of the other, and `against` says so."""
+    rows = []
+    for name, part in found.items():
+        of = part["metrics"][figure]
+        against = ""
+        if of["value"] is None and figure in part.get("against", {}):
+            of, against = part["against"][figure], part["against_what"]
+        rows.append({"source": name, **of, "n": part["n"], "fake": part["n_fake"], "groups": part["groups"],
+                     "against": against})  # fmt: skip
+    return pd.DataFrame(rows).astype({"value": float, "low": float, "high": float})
+
+
+@lru_cache(maxsize=16)
+def coverage(view: View) -> dict[str, Any]:
+    """`core.evaluate.coverage.coverage_report`: of the run's own report where it has one for this split, else counted
+    from the rows without a score. Always by item."""
+    run = view.scores.run
+    if run is not None and (run / "evaluation_report.json").is_file():
+        report = read_json(run / "evaluation_report.json")
+        if report.get("split") == view.split and "coverage" in report:
+            return dict(report["coverage"])
+    table = _table(view)
+    lost = table["p_fake"].isna()
+    reasons = table["reason"] if "reason" in table else pd.Series("no score is given", index=table.index)
+    failed = table[lost].assign(reason=reasons[lost])
+    known = table[~lost]
+    return coverage_report(known["p_fake"].to_numpy(np.float64), known["label"].to_numpy(np.int64), failed)

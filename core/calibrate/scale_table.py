@@ -1,0 +1,80 @@
+"""Scores before and after a calibrator as small cumulative tables: any temperature and any bins without the items."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import expit
+
+from core.evaluate.draws import rank_cells
+from core.evaluate.metrics import probabilities
+
+CELLS = 1024
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Items of neighbouring scores taken together, ascending. x: (C,) their mean score; counts: (C, 2) reals, fakes.
+
+    One cell a distinct score up to CELLS of them, else cells of equal mass."""
+
+    x: np.ndarray
+    counts: np.ndarray
+
+    @classmethod
+    def of(cls, scores: np.ndarray, labels: np.ndarray) -> Cells:
+        """scores: (N,) any finite numbers; labels: (N,), 1 = fake."""
+        cell, size = rank_cells(scores, CELLS)
+        counts = np.bincount(2 * cell + labels, minlength=2 * size).reshape(size, 2)
+        held = counts.sum(1) > 0
+        return cls(np.bincount(cell, scores, size)[held] / counts.sum(1)[held], counts[held])
+
+    def to_document(self) -> dict[str, str]:
+        """Base64 of little-endian float64 x and uint32 counts."""
+        return {
+            "x": base64.b64encode(self.x.astype("<f8").tobytes()).decode(),
+            "counts": base64.b64encode(self.counts.astype("<u4").tobytes()).decode(),
+        }
+
+
+@dataclass(frozen=True)
+class ScaleTable:
+    """before: cells of log-odds. after: cells of calibrated p_fake of the same items."""
+
+    before: Cells
+    after: Cells
+
+    @classmethod
+    def build(cls, log_odds: ArrayLike, p_after: ArrayLike, labels: ArrayLike) -> ScaleTable:
+        """log_odds, p_after: (N,); labels: (N,), 1 = fake. Raises ValueError on p_fake out of [0, 1] or odd lengths."""
+        p, y = probabilities(p_after, labels)
+        z = np.asarray(log_odds, np.float64)
+        if z.shape != p.shape or not np.isfinite(z).all():
+            raise ValueError(f"log_odds must be {p.size} finite numbers")
+        return cls(Cells.of(z, y), Cells.of(p, y))
+
+    def scaled(self, temperature: float) -> Cells:
+        """The cells as p_fake at one temperature: sigmoid(log-odds / temperature)."""
+        return Cells(expit(self.before.x / temperature), self.before.counts)
+
+    def to_document(self) -> dict[str, Any]:
+        """JSON for the page; some 50 kB whatever the number of items."""
+        return {"before": self.before.to_document(), "after": self.after.to_document()}
+
+
+def cell_figures(cells: Cells, n_bins: int = 15) -> dict[str, float]:
+    """ece (p_fake, equal width), nll, brier of cells of p_fake: what the page computes, for its tests."""
+    p, (reals, fakes) = np.clip(cells.x, 1e-15, 1 - 1e-15), cells.counts.T.astype(np.float64)
+    n = reals + fakes
+    place = np.clip(np.ceil(cells.x * n_bins - 1e-9).astype(np.int64) - 1, 0, n_bins - 1)
+    gap = np.abs(np.bincount(place, n * cells.x - fakes, n_bins)).sum()
+    total = n.sum()
+    return {
+        "ece": float(gap / total),
+        "nll": float(-(fakes @ np.log(p) + reals @ np.log1p(-p)) / total),
+        "brier": float((fakes @ (1 - cells.x) ** 2 + reals @ cells.x**2) / total),
+    }

@@ -1,0 +1,61 @@
+"""How well a thumbnail or a spectrum alone tells the sources and labels of a data set: what figures must beat."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+NAMES = {"thumbnail": "12x12 thumbnail", "spectrum": "radial spectrum"}
+
+
+def warning(card: dict[str, Any]) -> list[str]:
+    """The sentence that the label can be read from the source, where it can."""
+    said = card.get("source_check", {}).get("warning")
+    return [said] if said else []
+
+
+def show(card: dict[str, Any], words: tuple[str, str]) -> None:
+    """The baselines of every pair of sources, and how well the sources themselves are told apart."""
+    st.subheader("Baselines without a face", anchor=False)
+    check = card.get("source_check")
+    if check is None:
+        st.caption("Not measured for this set. Prepare it anew with the source check on to see what figures must beat.")
+        return
+    if check.get("why"):
+        st.caption(f"Not measured: {check['why']}.")
+        return
+    st.caption(
+        f"Logistic regression on {check['items']:,} pictures, cross-validated by group. An AUROC under these shows "
+        "nothing on that pair: no face was looked at. 0.5 is chance."
+    )
+    st.dataframe(
+        pairs(check["pairs"], words), hide_index=True, width="stretch",
+        column_config={name: st.column_config.NumberColumn(f"{name}, AUROC", format="%.2f") for name in NAMES.values()},
+    )  # fmt: skip
+    for sentence in told(check, words):
+        st.caption(sentence)
+
+
+def pairs(rows: list[dict[str, Any]], words: tuple[str, str]) -> pd.DataFrame:
+    """A row per pair of sources, easiest first; AUROC 0..1, empty where it could not be cross-validated."""
+    columns = {"real": f"Source of {words[0]}", "fake": f"Source of {words[1]}", "items": "Pictures", **NAMES}
+    return pd.DataFrame(rows, columns=list(columns)).rename(columns=columns)
+
+
+def told(check: dict[str, Any], words: tuple[str, str]) -> list[str]:
+    """How often the source is named rightly within a label, beside chance; and the AUROC of that guess alone."""
+    sentences = []
+    for label, word in enumerate(words):
+        rows = [row for row in check["source"] if row["label"] == label]
+        if rows:
+            shares = " and ".join(f"{row['accuracy']:.0%} by the {NAMES[row['features']]}" for row in rows)
+            sentences.append(
+                f"Of {word} pictures the source, one of {rows[0]['sources']}, is named rightly for {shares}; "
+                f"{rows[0]['chance']:.0%} by chance."
+            )
+    if read := check["read"]:
+        figures = " and ".join(f"{value:.2f} by the {NAMES[kind]}" for kind, value in read.items())
+        sentences.append(f"Guessing the label from nothing but the guessed source reaches an AUROC of {figures}.")
+    return sentences

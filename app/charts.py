@@ -89,15 +89,16 @@ def counts(
     rows: pd.DataFrame, category: str, colour: str, n: str = "items", words: tuple[str, str] = FACES.classes
 ) -> alt.Chart:
     """Stacked bars of counts. rows: columns `category`, `colour` and `n`. words: the names of labels 0 and 1."""
-    names = list(dict.fromkeys(rows[colour]))
     known = dict(zip(words, LABEL_COLOURS, strict=True))
+    given = list(dict.fromkeys(rows[colour]))
+    names = [*(word for word in words if word in given), *(name for name in given if name not in words)]
     palette = [known.get(str(name), QUIET) for name in names]
     return (
         alt.Chart(rows)
         .mark_bar(height=16)
         .encode(
             y=alt.Y(f"{category}:N", title=None, sort=None, axis=alt.Axis(labelLimit=220)),
-            x=alt.X(f"{n}:Q", title=n),
+            x=alt.X(f"{n}:Q", title=n, axis=alt.Axis(tickMinStep=1, format=",d")),
             color=alt.Color(
                 f"{colour}:N",
                 title=None,

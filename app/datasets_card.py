@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from app import cards, charts, navigation, widgets
+from app import cards, charts, datasets_sources, navigation, widgets
 from app.datasets_table import QUALITIES, DatasetTable
 from core.data.splits import SPLITS
 from core.data.tables import csv_text
@@ -23,21 +23,23 @@ def show(item: ArtifactView, table: DatasetTable) -> None:
         widgets.empty("Every picture is excluded", "Take some back in under Exclusions.")
         return
     summary = table.summary
-    if summary.get("warnings"):
-        widgets.notice(summary["warnings"])
+    if warnings := [*summary.get("warnings", []), *datasets_sources.warning(table.card)]:
+        widgets.notice(warnings)
     negative, positive = table.words
-    tiles = (("items", "items in use"), ("real", negative), ("fake", positive), ("groups", "independent groups"))
+    tiles = (("items", "items in use"), ("real", negative), ("fake", positive), ("groups", "groups"))
     for column, (key, label) in zip(st.columns(4), tiles, strict=True):
         column.metric(label, f"{summary.get(key, 0):,}")
     if summary.get("ceiling"):
         st.caption(widgets.plain_markdown(summary["ceiling"]))
     if leaks := table.leaks():
         worst = [leak.sentence for leak in leaks[:MOST_LEAKS]]
-        rest = [f"{len(leaks) - MOST_LEAKS:,} more, under Leaks."] if len(leaks) > MOST_LEAKS else []
-        widgets.notice([*worst, *rest], "error")
+        rest = f"{len(leaks) - MOST_LEAKS:,} more, and their" if len(leaks) > MOST_LEAKS else "Their"
+        sure = any(leak.kind != "near" for leak in leaks)
+        widgets.notice([*worst, f"{rest} pictures are under Leaks."], "error" if sure else "warning")
     onward(item, table)
     counts(kept, table.words)
     qualities(table)
+    datasets_sources.show(table.card, table.words)
     with st.expander("Place, fingerprint and how it was made"):
         made(item, table)
 

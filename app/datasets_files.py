@@ -118,4 +118,5 @@ def thresholds(values: dict[str, Any] | None) -> None:
     if not values:
         return
     st.subheader("Thresholds of the extraction", anchor=False)
-    st.html(cards.facts({name.replace("_", " "): widgets.figure(value) for name, value in values.items()}))
+    given = {name: value for name, value in values.items() if value is not None}
+    st.html(cards.facts({name.replace("_", " "): widgets.figure(value) for name, value in given.items()}))

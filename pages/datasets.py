@@ -34,7 +34,9 @@ VIEWS = {
 
 def render() -> None:
     workbench = session.workbench()
-    widgets.page_header("Datasets", "What there is to learn from. Each set is cut by group: nothing crosses a split.")
+    widgets.page_header(
+        "Datasets", "What there is to learn from. Each set is cut by group, and what still crosses a split is named."
+    )
     datasets_live.show(workbench)
     found = workbench.artifacts("dataset")
     if not found:

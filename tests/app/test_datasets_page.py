@@ -49,7 +49,7 @@ def button(test: AppTest, label: str):
 # ---- the card ------------------------------------------------------------------------------------------------------
 def test_the_card_counts_what_is_in_use(open_page, folder) -> None:
     before = {item.label: item.value for item in open_page("datasets").metric}
-    assert before == {"items in use": "40", "real": "20", "fake": "20", "independent groups": "20"}
+    assert before == {"items in use": "40", "real": "20", "fake": "20", "groups": "20"}
     exclude(folder, ["id001", "id003"], "blurred", "me")
     after = {item.label: item.value for item in open_page("datasets").metric}
     assert (after["items in use"], after["fake"]) == ("38", "18")

@@ -34,9 +34,7 @@ VIEWS = {
 
 def render() -> None:
     workbench = session.workbench()
-    widgets.page_header(
-        "Datasets", "What there is to learn from. Each set is cut by group, and what still crosses a split is named."
-    )
+    widgets.page_header("Datasets", "What there is to learn from: cut by group, with what still crosses a split named.")
     datasets_live.show(workbench)
     found = workbench.artifacts("dataset")
     if not found:

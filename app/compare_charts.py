@@ -11,7 +11,8 @@ from app.theme import ACCENT, QUIET, SERIES
 
 UNIT = alt.Scale(domain=[0, 1], nice=False)
 HEIGHT = 360
-LEGEND = alt.Legend(orient="bottom", columns=1, labelLimit=600, title=None)
+LEGEND = alt.Legend(orient="bottom", title=None, symbolOpacity=1, labelExpr="split(datum.label, ':')[0]")
+"""One line of letters: the page says above what they stand for, and a tooltip does."""
 
 
 def _colour(names: Sequence[str], legend: alt.Legend | None = LEGEND) -> alt.Color:

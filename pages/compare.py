@@ -1,0 +1,251 @@
+"""Compare: two to six detectors side by side, on the very items that all of them scored."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from app import cards, compare_charts, compare_runs, links, session, widgets
+from app.chart_files import show
+from app.compare_data import (
+    DRAWS,
+    LETTERS,
+    MOST,
+    Comparison,
+    NotComparable,
+    Question,
+    auroc_differences,
+    compared,
+    differences_of,
+    levels_of,
+    measured,
+    reliabilities,
+    roc_bands,
+    titles,
+)
+from app.detector_scores import DetectorScores, detector_scores, stamp_of
+from app.import_scores import import_form
+from app.judging import reference
+from app.navigation import PageInfo
+from app.score_charts import interval_text
+from core.evaluate.catalogue import FIGURES
+from core.evaluate.levels import pooling
+from jobs.client import Workbench
+
+PAGE = PageInfo(section="Research", title="Compare", url="compare", icon=":material/compare_arrows:", order=42)
+TABS = {"figures": "Figures", "curves": "Curves", "training": "Training and specs", "import": "Import scores"}
+UNITS = {"frame": "items", "track": "tracks", "video": "videos"}
+SHORT = ("auroc", "average_precision", "eer", "tpr_at_fpr_1", "balanced_accuracy", "mcc", "brier", "nll",
+         "ece_binary_width", "ece_binary_mass", "ece_top_label_width", "ece_debiased_binary_mass", "augrc")  # fmt: skip
+
+
+def render() -> None:
+    workbench = session.workbench()
+    widgets.page_header("Compare", "Detectors side by side, on the very items that all of them scored.")
+    available = {reference(scores): scores for scores in detector_scores(workbench)}
+    question = ask(available) if len(available) > 1 else None
+    tabs = links.tabs("compare", TABS)
+    for name, tab in tabs.items():
+        if not tab.open:
+            continue
+        with tab:
+            if name == "import":
+                import_form(workbench)
+            elif len(available) < 2:
+                widgets.empty(
+                    "Nothing to compare yet", "Evaluate two runs, stack some, or import scores in the last tab."
+                )
+            elif question is None:
+                widgets.empty("Choose two to six detectors", "They are compared on the items that all of them scored.")
+            else:
+                answer(workbench, name, question)
+    links.share()
+
+
+def ask(available: dict[str, DetectorScores]) -> Question | None:
+    """Detectors, split, level and pooling, as the address or the reader asks; None with fewer than two, or where they
+    have nothing in common (which is then said)."""
+    key, state = "compare-with", st.session_state
+    if not set(state.get(key, ["?"])) <= set(available):
+        linked = [name for name in st.query_params.get("with", "").split(",") if name in available]
+        state[key] = (linked or matching(available))[:MOST]
+    names = st.multiselect(
+        "Detectors", list(available), format_func=lambda name: available[name].label, key=key, max_selections=MOST
+    )
+    st.query_params["with"] = ",".join(names)
+    if len(names) < 2:
+        return None
+    chosen = tuple(available[name] for name in names)
+    splits = [s for s in chosen[0].splits() if all(s in other.splits() for other in chosen[1:])]
+    if not splits:
+        widgets.notice(["These detectors have no split in common; evaluate them on the same split."], "error")
+        return None
+    one, two, three = st.columns(3)
+    split = links.choose(one, "Split", "split", {name: name for name in splits}, "compare")
+    stamps = tuple(stamp_of(scores) for scores in chosen)
+    try:
+        levels = {name: UNITS[name] for name in levels_of(chosen, split, stamps)}
+        level, rule = "frame", "mean_log_odds"
+        if len(levels) > 1:
+            level = links.choose(two, "Judged by", "level", levels, "compare")
+        if level != "frame":
+            rules = {name: name.replace("_", " ") for name in pooling.names()}
+            rule = links.choose(three, "Frames of a clip become one score by", "pooling", rules, "compare")
+        question = Question.of(chosen, split, level, rule)
+        compared(question)
+    except (NotComparable, ValueError) as error:
+        widgets.notice([str(error)], "error")
+        return None
+    return question
+
+
+def matching(available: dict[str, DetectorScores]) -> list[str]:
+    """A first choice: up to three detectors that scored the same file, else the first two."""
+    names = list(available)
+    first = available[names[0]]
+    same = [n for n in names if first.source is not None and available[n].source == first.source]
+    return (same if len(same) > 1 else names)[: 3 if len(same) > 1 else 2]
+
+
+def answer(workbench: Workbench, name: str, question: Question) -> None:
+    """One tab of the comparison."""
+    found = compared(question)
+    caption(found)
+    if name == "figures":
+        figures_tab(question, found)
+    elif name == "curves":
+        curves_tab(question, found)
+    else:
+        training_tab(workbench, question)
+
+
+def caption(found: Comparison) -> None:
+    """What is compared, on how much, and what was left out."""
+    how = "" if found.level == "frame" else f", each from its frames by {found.pooling.replace('_', ' ')}"
+    y = found.labels
+    st.html(cards.facts(dict(name.split(": ", 1) for name in found.names)))
+    st.caption(
+        f"{len(y):,} {UNITS[found.level]}{how}, of {found.frame['group'].nunique():,} groups, that all of them scored; "
+        f"{int(y.sum()):,} fake, {int((1 - y).sum()):,} real. Intervals: 95 %, {DRAWS} draws of whole groups."
+    )
+    lost = [f"{n:,} of {letter}" for letter, n in zip(LETTERS, found.left_out, strict=False) if n]
+    if lost:
+        widgets.notice([f"Left out, because another detector has no score of them: {', '.join(lost)} items."], "info")
+    if not found.both_classes:
+        widgets.notice(["Only one class is present: figures of ranking are undefined."], "info")
+
+
+def figures_tab(question: Question, found: Comparison) -> None:
+    """The table, one figure drawn with its differences, and DeLong's test of every pair."""
+    values = measured(question)
+    every = st.toggle("Every figure", key="compare-every")
+    names = list(FIGURES) if every else [name for name in SHORT if name in FIGURES]
+    table = pd.DataFrame(
+        [
+            {"figure": FIGURES[n].title, "better": FIGURES[n].better or "–"}
+            | {letter: interval_text(v[n]) for letter, v in zip(LETTERS, values, strict=False)}
+            for n in names
+        ]
+    )
+    st.dataframe(table, hide_index=True, height="content")
+    st.caption("Overlapping intervals do not mean equal: the differences below use the same draws for both.")
+    options = {n: FIGURES[n].title for n in FIGURES if any(v[n]["value"] is not None for v in values)}
+    figure = links.choose(st, "Figure", "figure", options, "compare")
+    rows = pd.DataFrame([{"detector": t, **v[figure]} for t, v in zip(found.names, values, strict=True)])
+    left, right = st.columns(2)
+    with left:
+        st.subheader(FIGURES[figure].title, anchor=False)
+        show(compare_charts.figure_chart(rows.dropna(subset=["value"]), found.names, FIGURES[figure].title),
+             f"compare {figure}")  # fmt: skip
+        st.caption(f"{FIGURES[figure].says} {better_words(figure)}")
+    with right:
+        st.subheader("Difference", anchor=False)
+        pairs = differences_of(question, figure)
+        if pairs.empty:
+            widgets.notice(
+                ["There is no interval of a difference here: one group only, or an undefined figure."], "info"
+            )
+        else:
+            show(
+                compare_charts.difference_chart(pairs, f"difference in {FIGURES[figure].title}"),
+                f"differences {figure}",
+            )
+            st.caption(
+                "A line that does not touch the dashed one: the two differ on items like these. Not adjusted for many "
+                "pairs."
+            )
+    delong_table(question)
+
+
+def better_words(figure: str) -> str:
+    way = FIGURES[figure].better
+    return f"{way.capitalize()} is better." if way else "Neither way is better."
+
+
+def delong_table(question: Question) -> None:
+    """AUROC of every pair, tested."""
+    st.subheader("Do their AUROCs differ?", anchor=False)
+    pairs = auroc_differences(question)
+    if not pairs:
+        widgets.notice(["DeLong's test needs two groups of each class."], "info")
+        return
+    st.dataframe(
+        pd.DataFrame([
+            {"pair": f"{d.a} less {d.b}", "AUROC difference": f"{d.difference:+.4f} ({d.low:+.4f} to {d.high:+.4f})",
+             "p": p_text(d.p), "p, Holm": p_text(d.p_holm),
+             "says": f"{d.a if d.difference > 0 else d.b} ranks better" if d.p_holm <= 0.05 else "cannot tell"}
+            for d in pairs
+        ]), hide_index=True,
+    )  # fmt: skip
+    st.caption(
+        f"DeLong for whole groups (Obuchowski 1997): {pairs[0].groups:,} groups, {pairs[0].n:,} scores each. p, Holm: "
+        f"adjusted for the {len(pairs)} pair(s) shown, so that any false claim among them has a chance of 5 % at most."
+    )
+
+
+def p_text(p: float) -> str:
+    return "< 0.0001" if p < 0.0001 else f"{p:.4f}"
+
+
+def curves_tab(question: Question, found: Comparison) -> None:
+    """ROC and reliability, laid over each other."""
+    left, right = st.columns(2)
+    with left:
+        st.subheader("ROC", anchor=False)
+        if found.both_classes:
+            show(compare_charts.roc_overlay(roc_bands(question), found.names), "compare roc")
+            st.caption("The higher curve finds more fakes at the same false alarms; shades are 95 % over groups.")
+        else:
+            widgets.notice(["There is no ROC curve of one class."], "info")
+    with right:
+        st.subheader("Reliability", anchor=False)
+        show(compare_charts.reliability_overlay(reliabilities(question), found.names), "compare reliability")
+        st.caption(
+            "p_fake against the share of fakes, ten bins of equal mass: above the dashed line more is fake than was "
+            "stated. Bars are 95 % (Wilson, by item, so narrow where items share a clip)."
+        )
+
+
+def training_tab(workbench: Workbench, question: Question) -> None:
+    """Curves and specs of the runs behind the scores."""
+    names = titles(question.chosen)
+    folders = [compare_runs.run_folder(scores, workbench.workspace.runs) for scores in question.chosen]
+    columns = compare_runs.curve_columns(folders)
+    st.subheader("Training curves", anchor=False)
+    if columns:
+        column = links.choose(st, "Figure", "curve", {c: c.replace("_", " ") for c in columns}, "compare")
+        rows = compare_runs.curves(names, folders, column)
+        show(compare_charts.curve_chart(rows, names, column.replace("_", " ")), f"training {column}")
+        st.caption("Each on its own data and split: the shape is to be compared, not the height, unless these agree.")
+    else:
+        widgets.notice(["None of these has a training log here: bundles and imported scores bring none."], "info")
+    st.subheader("What differs", anchor=False)
+    table = compare_runs.differing(LETTERS[: len(names)], folders)
+    without = [name for name, folder in zip(names, folders, strict=True) if folder is None]
+    if table.empty:
+        widgets.notice(["Nothing that is known of them differs."], "info")
+    else:
+        st.dataframe(table, hide_index=True)
+        st.caption("Fields of spec.json and run.json that are not the same in all; what agrees is left out.")
+    if without:
+        widgets.notice([f"No run is kept here for {item}." for item in without], "info")

@@ -67,6 +67,7 @@ def archive(contents: dict[str, Any] | None) -> None:
     facts = {"File": contents.get("file", ""), "Unpacked": f"{contents.get('files', 0):,} files"}
     facts |= {f"Left out: {reason}": f"{count:,}" for reason, count in skipped.items()}
     st.html(cards.facts(facts))
+    st.caption("Zip and unpacked files stay below `uploads` of the workspace; remove them with the data set.")
     if named := contents.get("not_unpacked"):
         with st.expander("Files that were left out"):
             st.dataframe(pd.DataFrame(named), hide_index=True)

@@ -11,7 +11,9 @@ import pandas as pd
 from core.artifacts.bundle_schema import Member
 from core.cascade.audit import audit
 from core.cascade.cost import cascade_cost
+from core.cascade.feature_sets import STAGE3
 from core.cascade.simulate import simulate
+from core.cascade.stack_report import RIVALS
 from core.cascade.types import CascadePolicy, Exits, Guarantee
 from core.evaluate.thresholds import threshold_rows
 
@@ -35,7 +37,10 @@ def model_card(
         [intro],
         ["## Members", *_members(members)],
         ["## Figures on the test split", *_comparison(report["comparison"])],
-        ["### By source", BY_SOURCE, "", *_by_source(report.get("by_source", {}))],
+        [COMPARED] if report["comparison"] else [],
+        ["### By source", BY_SOURCE, "", *_by_source(report)],
+        _left_out(report),
+        _worth(report),
         ["### Stage 1 as a filter", *_filter(test)] if len(test) else [],
         ["### The whole cascade under this policy", *_cascade(test, policy, members)] if len(test) else [],
         ["## Exits of the policy", *_exits(policy), "", *[_promise(g) for g in policy.guarantees]],
@@ -46,7 +51,15 @@ def model_card(
 
 
 AUDITED = "Intervals: 95 %, over resampled groups (videos or identities); of shares of groups: exact binomial."
-BY_SOURCE = "AUROC of each source against all test items of the other class (a source mostly holds one label)."
+COMPARED = (
+    "In brackets: 95 % over resampled groups; differences on the same draws. The mean is that of the members' "
+    "calibrated log-odds."
+)
+BY_SOURCE = (
+    "Each source against all test items of the other class (a source mostly holds one label): F1 and ECE depend on "
+    "that mixture and are to be compared along a row only."
+)
+SHUFFLED = "All columns of a member are shuffled together; in brackets 95 % of the shuffles."
 
 
 def _spaced(block: list[str]) -> list[str]:
@@ -66,26 +79,67 @@ def _members(members: Sequence[Member]) -> list[str]:
 def _comparison(figures: Sequence[Mapping[str, Any]]) -> list[str]:
     if not figures:
         return ["The data set has no test split: there are no figures."]
-    rows = ["| what | AUROC | 95 % interval (groups) | F1 at 0.5 | ECE | NLL | items | groups |"]
-    rows.append("|---|---|---|---|---|---|---|---|")
+    rows = ["| what | AUROC | AUROC less that of the mean | F1 at 0.5 | ECE | NLL | items | groups |", "|---" * 8 + "|"]
     for f in figures:
-        between = "" if f["interval"] is None else f"{f['interval'][0]:.3f} to {f['interval'][1]:.3f}"
-        shown = [number(f[name]) for name in ("f1", "ece", "nll")]
-        rows.append(
-            f"| {f['name']} | {number(f['auroc'])} | {between} | {' | '.join(shown)} | {f['items']} | {f['groups']} |"
-        )
+        shown = [_between(f["auroc"], f["interval"]), _gap(f.get("less_mean"))]
+        shown += [_between(f[name], f.get(f"{name}_interval")) for name in ("f1", "ece")]
+        rows.append(f"| {f['name']} | {' | '.join(shown)} | {number(f['nll'])} | {f['items']} | {f['groups']} |")
     return rows
 
 
-def _by_source(figures: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    if not figures:
+def _between(value: float | None, interval: Sequence[float] | None) -> str:
+    if value is None or interval is None:
+        return number(value)
+    return f"{number(value)} ({interval[0]:.3f} to {interval[1]:.3f})"
+
+
+def _gap(gap: Mapping[str, Any] | None) -> str:
+    """A difference of two AUROCs on the same draws of groups."""
+    if gap is None:
+        return ""
+    between = "" if gap["interval"] is None else f" ({gap['interval'][0]:+.3f} to {gap['interval'][1]:+.3f})"
+    return f"{gap['value']:+.3f}{between}"
+
+
+def _by_source(report: Mapping[str, Any]) -> list[str]:
+    """AUROC, F1 and ECE, a table each: a row a source, a column each expert, the mean, the regression and stage 3."""
+    figures = report.get("by_source", {})
+    names = [member["name"] for member in report.get("members", [])]
+    ways = [way for way in (*names, *RIVALS, STAGE3) if way in figures]
+    blocks = []
+    for title, name, interval in (
+        ("AUROC", "auroc", "interval"),
+        ("F1", "f1", "f1_interval"),
+        ("ECE", "ece", "ece_interval"),
+    ):
+        sources = figures[ways[0]] if ways else {}
+        if not any(name in found for found in sources.values()):
+            continue
+        heads = ["stage 3" if way == STAGE3 else way for way in ways]
+        blocks += ["", f"| {title}: source | items | fakes | {' | '.join(heads)} |", "|---" * (3 + len(ways)) + "|"]
+        for source, first in sources.items():
+            shown = [_between(figures[way][source][name], figures[way][source].get(interval)) for way in ways]
+            blocks.append(f"| {source} | {first['items']} | {first['fakes']} | {' | '.join(shown)} |")
+    return blocks[1:]
+
+
+def _left_out(report: Mapping[str, Any]) -> list[str]:
+    """Figures on the sources that stage 3 did not learn from; nothing when it learned from all."""
+    if not report.get("left_out"):
         return []
-    ways = list(figures)
-    sources = figures[ways[0]]
-    rows = [f"| source | items | fakes | {' | '.join(ways)} |", "|---" * (3 + len(ways)) + "|"]
-    for source, first in sources.items():
-        shown = [number(figures[way][source]["auroc"]) for way in ways]
-        rows.append(f"| {source} | {first['items']} | {first['fakes']} | {' | '.join(shown)} |")
+    named = ", ".join(report["exclude_datasets"])
+    return [f"### Sources that stage 3 did not learn from: {named}", *_comparison(report["left_out"])]
+
+
+def _worth(report: Mapping[str, Any]) -> list[str]:
+    """What each member is worth to stage 3, and how far its folds may be believed."""
+    dropped = report.get("permutation") or {}
+    rows = ["### What stage 3 listens to"] if dropped else []
+    if dropped:
+        rows += [SHUFFLED, "", "| member | AUROC lost on test when shuffled | share of gain |", "|---|---|---|"]
+    for name, found in dropped.items():
+        gain = sum(v for key, v in report.get("importance", {}).items() if key.startswith(f"{name}:"))
+        rows.append(f"| {name} | {found['drop']:+.4f} ({found['low']:+.4f} to {found['high']:+.4f}) | {gain:.2f} |")
     return rows
 
 

@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 
 from core.evaluate.delong import delong_difference
-from core.evaluate.intervals import percentile, probability_draws
-from core.evaluate.metrics import auroc, brier, f1, nll
-from core.evaluate.reliability import ece
-from core.evaluate.sources import auroc_draws, by_source
+from core.evaluate.intervals import percentile
+from core.evaluate.metrics import auroc, brier, nll
+from core.evaluate.sources import at_a_half, auroc_draws, by_source
 
 DRAWS = 1000
 REPEATS = 40
@@ -72,16 +71,12 @@ def figures(frame: pd.DataFrame, p: np.ndarray, rows: np.ndarray, seed: int, dra
     y, groups, p = frame["label"].to_numpy(np.int64)[rows], frame["group"].astype(str).to_numpy()[rows], p[rows]
     both = 0 < y.sum() < len(y)
     drawn = auroc_draws(p, y, groups, draws, seed) if both else np.array([])
-    honest = probability_draws(p, y, groups, draws, np.random.default_rng(seed))
     return {
         "auroc": auroc(p, y) if both else None,
         "interval": percentile(drawn) if drawn.size else None,
-        "f1": f1(p, y),
-        "f1_interval": percentile(honest["f1"]),
+        **at_a_half(p, y, groups, draws, seed),
         "nll": nll(p, y),
         "brier": brier(p, y),
-        "ece": ece(p, y),
-        "ece_interval": percentile(honest["ece_binary_width"]),
         "items": len(y),
         "groups": len(np.unique(groups)),
     }

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import f1_score, roc_auc_score
 
 from core.evaluate.draws import ranking_draws
-from core.evaluate.sources import against_the_rest, auroc_draws, by_source
+from core.evaluate.figures import figures
+from core.evaluate.sources import against_the_rest, at_a_half, auroc_draws, by_source
 
 
 def table(rng, n=240):
@@ -40,6 +41,19 @@ def test_a_source_of_one_label_stands_against_all_of_the_other():
     assert found["gan"]["interval"][0] < found["gan"]["auroc"] < found["gan"]["interval"][1]
     assert found["gan"]["right"] == pytest.approx((p[sources == "gan"] >= 0.5).mean())
     assert found["gan"]["fakes"] == found["gan"]["items"]
+    assert found["gan"]["f1"] == pytest.approx(f1_score(labels[rows], p[rows] >= 0.5))
+    assert found["gan"]["f1_interval"][0] < found["gan"]["f1"] < found["gan"]["f1_interval"][1]
+    assert found["gan"]["ece_interval"][0] <= found["gan"]["ece"] <= found["gan"]["ece_interval"][1]
+
+
+def test_f1_and_ece_are_those_of_every_report():
+    scores, labels, groups = table(np.random.default_rng(2))
+    p = 1 / (1 + np.exp(-scores))
+    found, peer = at_a_half(p, labels, groups, 200, 5), figures(p, labels, groups, draws=200, seed=5)
+    for own, name in (("f1", "f1"), ("ece", "ece_binary_width")):
+        assert found[own] == peer[name]["value"]
+        assert found[f"{own}_interval"] == (peer[name]["low"], peer[name]["high"])
+    assert at_a_half(p, labels, np.zeros(240), 200, 5)["ece_interval"] is None
 
 
 def test_a_source_of_both_labels_stands_alone():

@@ -34,7 +34,8 @@ class Detector(nn.Module):
 
     `build_detector` sets `name`, `options` (what rebuilds the same network) and `weights_origin` (where the initial
     weights came from). Parameters whose name starts with one of `head_prefixes` are new to the task: they take the
-    full learning rate while the rest, the backbone, may take less or be frozen at first.
+    full learning rate while the rest, the backbone, may take less or be frozen at first. Those under
+    `autoencoder_prefixes` learn to draw from nothing and may take more.
     """
 
     input_spec: InputSpec
@@ -43,6 +44,7 @@ class Detector(nn.Module):
     options: dict[str, Any]
     weights_origin: dict[str, Any]
     head_prefixes: tuple[str, ...] = ("head.",)
+    autoencoder_prefixes: tuple[str, ...] = ()
 
     def forward(self, inputs: Tensor) -> DetectorOutput:
         """inputs: (B, 3, size, size) float, normalised by `input_spec`."""

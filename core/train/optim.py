@@ -15,16 +15,24 @@ def is_head(detector: Detector, name: str) -> bool:
     return name.startswith(detector.head_prefixes)
 
 
+def part_of(detector: Detector, name: str) -> str:
+    """Which part of the detector a parameter belongs to: `autoencoder`, `head` or `backbone`."""
+    if name.startswith(detector.autoencoder_prefixes):
+        return "autoencoder"
+    return "head" if is_head(detector, name) else "backbone"
+
+
 def build_optimizer(detector: Detector, recipe: Recipe, lr: float, weight_decay: float) -> torch.optim.Optimizer:
-    """Four groups at most: backbone and head, each with and without weight decay (none on norms and biases).
+    """A group for each part (backbone, head, autoencoder), with and without weight decay (none on norms and biases).
 
     Every group keeps its own full rate as `peak`; `set_rates` scales it at each step."""
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    scales = {"backbone": recipe.backbone_lr_scale, "head": 1.0, "autoencoder": recipe.autoencoder_lr_scale}
+    groups: dict[tuple[str, bool], list[nn.Parameter]] = {}
     for name, parameter in detector.named_parameters():
-        groups.setdefault((is_head(detector, name), parameter.ndim > 1), []).append(parameter)
+        groups.setdefault((part_of(detector, name), parameter.ndim > 1), []).append(parameter)
     rows = []
-    for (head, decays), parameters in groups.items():
-        peak = lr if head else lr * recipe.backbone_lr_scale
+    for (part, decays), parameters in groups.items():
+        peak = lr * scales[part]
         decay = weight_decay if decays else 0.0
         rows.append({"params": parameters, "lr": peak, "peak": peak, "weight_decay": decay})
     kinds = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}

@@ -47,6 +47,7 @@ class HybridGenConViT(GenConViT):
 
     # What a file with the trunk's weights alone leaves as it was built.
     head_prefixes: tuple[str, ...] = ("autoencoder.", "swin.", "head.", "steps_trained")
+    autoencoder_prefixes = ("autoencoder.",)
     steps_trained: Tensor
 
     def __init__(

@@ -70,6 +70,17 @@ def test_groups_hold_every_parameter_once_with_its_rate(detector):
         assert decay[id(parameter)] == (0.3 if parameter.ndim > 1 else 0.0), name
 
 
+def test_an_autoencoder_has_its_own_rate():
+    tiny = build_detector("genconvit_ed_tiny")
+    recipe = recipes.get("genconvit_ed_small")
+    assert recipe.autoencoder_lr_scale > 1
+    optimizer = build_optimizer(tiny, recipe, 1e-3, 0.1)
+    rate = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
+    wanted = {"autoencoder": 1e-3 * recipe.autoencoder_lr_scale, "backbone": 1e-3 * recipe.backbone_lr_scale}
+    for name, parameter in tiny.named_parameters():
+        assert rate[id(parameter)] == pytest.approx(wanted.get(name.split(".")[0], 1e-3)), name
+
+
 def test_frozen_backbone_moves_neither_weights_nor_statistics(detector):
     set_frozen(detector, True)
     before = {k: v.clone() for k, v in detector.backbone.state_dict().items()}

@@ -23,10 +23,11 @@ DISTANCE = 4
 """Default Hamming distance; of 4.5 million pairs of unrelated faces one lies within it (core/data/hashes.py)."""
 SENTENCES = {
     "bytes": "The same file lies in {splits}: {n} rows share the SHA-256 {value}.",
-    "identity": "The person {value!r} lies in {splits}: {n} rows.",
-    "video": "The clip {value!r}, or what was made from it, lies in {splits}: {n} rows.",
+    "identity": "The person {value!r} lies in {splits}: {n} rows{lent}.",
+    "video": "The clip {value!r} lies in {splits}: {n} rows{lent}.",
     "near": "Two pictures in {splits} look alike: {value} of 64 bits differ.",
 }
+LENT = {"identity": ", {} by a face lent to a fake", "video": ", {} of fakes made from it"}
 FLAT = "0" * 16
 MOST_ALIKE = 3
 KNOWN = ("sha256", "identity", "video")
@@ -57,25 +58,34 @@ def crossings(frame: pd.DataFrame, distance: int = DISTANCE) -> list[Crossing]:
 
 
 def _shared(frame: pd.DataFrame, kind: Kind) -> list[Crossing]:
-    """Names of a kind (people, clips, bytes) that stand in more than one split, those with most rows first."""
+    """Names of a kind (people, clips, bytes) that stand in more than one split: first those whose own rows do, then
+    those that only a lent face or a fake's original carries over; of each, those with most rows first."""
     splits = frame["split"].to_numpy()
-    if kind in LINKS:
-        table = names_of(frame, kind)
-        names = pd.Series(table["name"].to_numpy(), index=table["row"].to_numpy())
-    else:
-        names = frame["sha256"].astype(str).set_axis(range(len(frame))) if "sha256" in frame else pd.Series(dtype=str)
-    names = names[(names != "").to_numpy() & (splits[names.index.to_numpy(np.int64)] != "")]
+    table = names_of(frame, kind) if kind in LINKS else _hashes(frame)
+    table = table[splits[table["row"].to_numpy(np.int64)] != ""]
+    names = pd.Series(table["name"].to_numpy(), index=table["row"].to_numpy())
+    own = set(zip(table.loc[table["own"], "row"], table.loc[table["own"], "name"], strict=True))
     sides = pd.Series(splits[names.index.to_numpy()], index=names.index)
     counts = sides.groupby(names.to_numpy(), sort=False).nunique()
     crossing = names[names.isin(counts.index[counts > 1])]
     groups = crossing.index.to_series().groupby(crossing.to_numpy(), sort=False)
     found = []
-    for value, rows in sorted(groups, key=lambda item: -len(item[1])):
+    for value, rows in groups:
         where = _in_order(pd.Series(splits[rows.to_numpy()]))
         shown = str(value)[:12] if kind == "bytes" else str(value)
-        sentence = SENTENCES[kind].format(splits=" and ".join(where), n=len(rows), value=shown)
-        found.append(Crossing(kind, sentence, where, tuple(int(row) for row in rows)))
-    return found
+        itself = [row for row in rows if (row, value) in own]
+        lent = LENT[kind].format(len(rows) - len(itself)) if len(itself) < len(rows) else ""
+        sentence = SENTENCES[kind].format(splits=" and ".join(where), n=len(rows), value=shown, lent=lent)
+        certain = len(set(splits[itself])) > 1
+        found.append((certain, Crossing(kind, sentence, where, tuple(int(row) for row in rows))))
+    return [leak for _, leak in sorted(found, key=lambda pair: (not pair[0], -len(pair[1].rows)))]
+
+
+def _hashes(frame: pd.DataFrame) -> pd.DataFrame:
+    """(row, name, own) of every known SHA-256."""
+    cells = frame["sha256"].astype(str).to_numpy() if "sha256" in frame else np.full(len(frame), "")
+    rows = np.flatnonzero(cells != "")
+    return pd.DataFrame({"row": rows, "name": cells[rows], "own": True})
 
 
 def _look_alikes(frame: pd.DataFrame, distance: int) -> list[Crossing]:

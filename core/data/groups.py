@@ -54,11 +54,14 @@ def crossing_names(frame: pd.DataFrame, kind: str, splits: pd.Series) -> dict[st
 
 
 def names_of(frame: pd.DataFrame, kind: str) -> pd.DataFrame:
-    """(row, name) of every name of a kind, over all its columns, in the order of rows; a cell may hold several."""
-    found = [_column(frame, column) for column in LINKS[kind] if column in frame]
+    """(row, name, own) of every name of a kind, over all its columns, in the order of rows; a cell may hold several.
+
+    own: the name stands in the first of the columns, so that the row shows the person or clip itself."""
+    columns = LINKS[kind]
+    found = [_column(frame, column).assign(own=column == columns[0]) for column in columns if column in frame]
     if not found:
-        return pd.DataFrame({"row": np.zeros(0, np.int64), "name": np.zeros(0, object)})
-    return pd.concat(found).drop_duplicates().sort_values("row", kind="stable", ignore_index=True)
+        return pd.DataFrame({"row": np.zeros(0, np.int64), "name": np.zeros(0, object), "own": np.zeros(0, bool)})
+    return pd.concat(found).drop_duplicates(["row", "name"]).sort_values("row", kind="stable", ignore_index=True)
 
 
 def _column(frame: pd.DataFrame, column: str) -> pd.DataFrame:

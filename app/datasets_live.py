@@ -51,7 +51,9 @@ def progress(job: JobView, workbench: Workbench, idle: bool) -> None:
     """One job: what it makes, how far it is, cancel."""
     with st.container(border=True):
         left, right = st.columns([5, 1], vertical_alignment="center")
-        words = widgets.plain_markdown(job.message) or "Waiting for the worker"
+        words = widgets.plain_markdown(job.message) or (
+            "Starting" if job.state == "running" else "Waiting for the worker"
+        )
         if job.state == "queued" and idle:
             words = "No worker is running: start one with `aware worker`"
         left.html(

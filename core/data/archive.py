@@ -230,7 +230,7 @@ def _judge_sizes(files: list[zipfile.ZipInfo], packed: int, limits: ArchiveLimit
             raise ArchiveRefused(
                 "ratio",
                 f"{entry.filename!r} would grow {entry.file_size / max(entry.compress_size, 1):,.0f} times in "
-                f"unpacking; at most {limits.ratio:g} times is believed.",
+                f"unpacking; at most {limits.ratio:g} times is believed. Take it out and pack again.",
             )
     if total > limits.total_bytes:
         raise ArchiveRefused(

@@ -10,6 +10,7 @@ from app import analyses, analysis_card, cards, session, widgets
 from app.navigation import PageInfo
 from app.samples import samples
 from core.cascade.spec import AnalyzeSpec
+from core.explain.captions import METHOD_TITLES
 from jobs.client import Workbench
 
 PAGE = PageInfo(section="Analysis", title="Analyze", url="analyze", icon=":material/frame_inspect:", order=10)
@@ -65,8 +66,11 @@ def analysis_options() -> dict[str, object]:
     with st.popover("Options", width="stretch"):
         frames = st.slider("Frames of a clip", 4, 64, fields["frames"].default, 4, help=fields["frames"].description)
         explain = st.checkbox("Heat maps and reconstructions", True, help=fields["explain"].description)
+        kind = st.selectbox(
+            "Kind of heat map", ["", *METHOD_TITLES], format_func=lambda k: METHOD_TITLES.get(k, "each expert's own")
+        )
         every = st.checkbox("Ask every expert", False, help=fields["all_members"].description)
-    return {"frames": frames, "explain": explain, "all_members": every}
+    return {"frames": frames, "explain": explain, "all_members": every, "heat_maps": [kind] if kind else []}
 
 
 def sample_media(workbench: Workbench) -> None:

@@ -23,6 +23,7 @@ from core.cascade.types import Analysis, CascadePolicy, Evidence, FaceReport
 from core.cascade.units import Candidate, Found, centre_square, find_candidates
 from core.cascade.verdict import RULE, abstain, disagreement, input_problems, judge
 from core.explain.pictures import save_png
+from core.explain.spec import check_members
 from core.media.decode import decode
 from core.media.types import Media
 from core.progress import Reporter, Silent
@@ -56,7 +57,9 @@ class Analyzer:
         out: folder (made if need be) for analysis.json and the PNGs it names; None: no files, and
         evidence without its pictures. `report.part` gets
         partial documents. Raises MediaRejected for a file that is not analysed, LookupError for an unknown face
-        detector, RuntimeError when that detector cannot run here."""
+        detector, ValueError for a heat map of a member that the bundle lacks, RuntimeError when the face detector
+        cannot run here."""
+        check_members(spec.heat_maps, [member.name for member in self.loaded.members])
         return _Analysis(self, Path(path), spec, out, report or Silent()).run()
 
 
@@ -230,7 +233,8 @@ class _Analysis:
         members = [self.owner.loaded.member(name) for name in scored]
         crops = [candidate.crops(member.input)[frame] for member in members]
         start = time.perf_counter()
-        for done, (fresh, note) in enumerate(explain_face(members, crops, chosen, final.verdict, out), 1):
+        drawn = explain_face(members, crops, chosen, final.verdict, out, self.spec.heat_maps)
+        for done, (fresh, note) in enumerate(drawn, 1):
             pieces += fresh
             notes += [note] if note else []
             self.timings["evidence"] = time.perf_counter() - start

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from core.explain.spec import MAP_METHODS, check_heat_maps
 from core.spec import Spec, choose
 
 
@@ -111,6 +112,16 @@ class AnalyzeSpec(Spec):
     max_faces: int = Field(8, ge=1, le=64, description="Most faces (or tracks) scored; the rest are named.")
     whole_frame: bool = Field(False, description="Score the whole picture when no face is found.")
     explain: bool = Field(True, description="Make heat maps and reconstructions.")
+    heat_maps: list[str] = Field(
+        [],
+        description=f"Kind of heat map of a member, as MEMBER=KIND, or KIND for all: {', '.join(MAP_METHODS)}; "
+        "else the one of its architecture.",
+    )
     all_members: bool = Field(False, description="Ask every expert even after an exit (the verdict does not change).")
     detector: str = Field("mtcnn", description="Face detector.", json_schema_extra=choose("face_detector"))
     device: str = Field("auto", description="auto, cpu, cuda or cuda:N.")
+
+    @field_validator("heat_maps")
+    @classmethod
+    def _known_maps(cls, words: list[str]) -> list[str]:
+        return check_heat_maps(words)

@@ -51,3 +51,23 @@ def _known(names: list[str], known: tuple[str, ...], what: str) -> list[str]:
     if strange := sorted(set(names) - set(known)):
         raise ValueError(f"no {what} {', '.join(strange)}; there are {', '.join(known)}")
     return list(dict.fromkeys(names))
+
+
+def check_heat_maps(words: list[str]) -> list[str]:
+    """The words as given. Raises ValueError when one is neither KIND nor MEMBER=KIND of a known kind."""
+    for word in words:
+        _known([word.rpartition("=")[2]], MAP_METHODS, "kind of map")
+    return words
+
+
+def heat_map_of(member: str, words: list[str]) -> str:
+    """The kind asked for: the member's own word before that for all; empty when there is neither."""
+    asked = {name: kind for name, _, kind in (word.rpartition("=") for word in words)}
+    return asked.get(member, asked.get("", ""))
+
+
+def check_members(words: list[str], members: list[str]) -> None:
+    """Raises ValueError for a word MEMBER=KIND of a member that is not there."""
+    named = {name for name in (word.rpartition("=")[0] for word in words) if name}
+    if strange := sorted(named - set(members)):
+        raise ValueError(f"heat_maps names {', '.join(strange)}; the bundle's members are {', '.join(members)}")

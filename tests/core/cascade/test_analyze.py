@@ -307,3 +307,15 @@ def test_boxes_are_told_in_pixels_of_the_original():
     candidate = Candidate([np.zeros((50, 100, 3), np.uint8)], [(10.0, 5.0, 20.0, 20.0)], [0.0], 1.0)
     media = Media("image", "0", "png", 400, 200, 0.0, 0.0, [])
     assert candidate.shown_box(media) == (40.0, 20.0, 80.0, 80.0)
+
+
+def test_each_member_can_have_a_heat_map_of_its_own_kind(analyzer, photo):
+    asked = SPEC.model_copy(update={"all_members": True, "heat_maps": ["layer_cam", "texture=grad_cam_plus_plus"]})
+    kinds = {
+        e.member: e.kind for e in analyzer.analyze(photo, asked).evidence if "similarity_to_randomised" in e.values
+    }
+    assert kinds == {"stage1": "layer_cam", "texture": "grad_cam_plus_plus", "other": "layer_cam"}
+    with pytest.raises(ValueError, match="members are stage1, texture, other"):
+        analyzer.analyze(photo, SPEC.model_copy(update={"heat_maps": ["nobody=layer_cam"]}))
+    with pytest.raises(ValueError, match="no kind of map tarot"):
+        AnalyzeSpec(files=["a"], heat_maps=["texture=tarot"])

@@ -444,11 +444,12 @@ def test_cancelled_work_stops_at_once_and_leaves_no_process(pictures: Path, tmp_
 def test_progress_says_how_far_and_how_long(monkeypatch) -> None:
     from core.data import gather as gathering
 
-    now = iter([100.0, 110.0])
+    now = iter([100.0, 110.0, 150.0])
     monkeypatch.setattr(gathering.time, "monotonic", lambda: next(now))
     pace = gathering._Pace(total=100, done=20)
     pace.done = 40
     assert pace.said("real/a.mp4") == "40 of 100 files, 2.0 files/s, 30 s left: real/a.mp4"
+    assert pace.said() == "40 of 100 files, 2.5 s a file, 3 min left"
 
 
 def test_workers_are_started_where_they_pay() -> None:

@@ -46,6 +46,14 @@ def full(workbench):
     return ExpertsReport(folder, read_report(folder))
 
 
+def write_run(workbench, name):
+    """A run as a list of runs sees it: registered, with its run.json."""
+    folder = workbench.workspace.runs / name
+    folder.mkdir()
+    write_json(folder / "run.json", {"format": 1, "detector": "mobilenetv1_texture", "dataset": "faces"})
+    workbench.register(Produced("run", name, str(folder), {}))
+
+
 def test_everything_is_shown(open_page, full):
     test = open_page("experts")
     said = texts(test)
@@ -91,6 +99,34 @@ def test_a_judging_is_started_with_what_the_form_says(open_page, full, workbench
     job = workbench.jobs(kind="experts")[0]
     assert (job.spec["stack"], job.spec["split"]) == ("stacked", "test")
     assert opened == [("jobs", {"job": job.id})]
+
+
+def test_a_stack_is_started_with_what_the_form_says(open_page, full, workbench, monkeypatch):
+    for name in ("filter", "texture"):
+        write_run(workbench, name)
+    opened = []
+    monkeypatch.setattr(navigation, "go_to", lambda name, **query: opened.append((name, query)))
+    test = open_page("experts")
+    next(s for s in test.selectbox if s.key == "stacking.stage1").select("filter")
+    next(s for s in test.multiselect if s.key == "stacking.experts").select("texture")
+    next(s for s in test.text_input if s.key == "stacking.name").input("both")
+    next(b for b in test.button if b.label == "Stack").click().run()
+    assert not test.exception
+    assert not test.error, [item.value for item in test.error]
+    job = workbench.jobs(kind="stack")[0]
+    assert (job.spec["stage1"], job.spec["experts"], job.spec["name"]) == ("filter", ["texture"], "both")
+    assert job.spec["experts_are"] == "frozen"
+    assert opened == [("jobs", {"job": job.id})]
+
+
+def test_a_stack_without_experts_is_refused_in_words(open_page, full, workbench):
+    write_run(workbench, "filter")
+    test = open_page("experts")
+    next(s for s in test.selectbox if s.key == "stacking.stage1").select("filter")
+    next(b for b in test.button if b.label == "Stack").click().run()
+    assert not test.exception
+    assert test.error
+    assert not workbench.jobs(kind="stack")
 
 
 def test_rows_for_the_charts(full):

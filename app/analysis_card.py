@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import analyses, bundles, cards, charts, widgets
+from app import analyses, bundles, cards, chart_files, charts, widgets
 from core.cascade.spec import AnalyzeSpec
 from core.cascade.types import Analysis, Evidence
 from jobs.client import Workbench
@@ -88,7 +88,9 @@ def timeline(analysis: Analysis) -> None:
         return
     step = cards.decider(analysis)
     st.subheader("Over the clip", anchor=False)
-    st.altair_chart(charts.timeline(series, step.exits if step else None), width="stretch")
+    drawn = charts.timeline(series, step.exits if step else None)
+    chart_files.show(drawn, f"p_fake over {analysis.file_name}")
+    st.caption("A dot is a frame of a face: above the upper dashed line it speaks for fake, below the lower for real.")
 
 
 def faces(analysis: Analysis, folder: Path, titles: dict[str, str]) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
+from app import chart_files, widgets
 from app import elsewhere_charts as charts
-from app import widgets
 from app.detector_scores import DetectorScores
 from app.score_sources import ScoreSource, predictions_of, stages_of, stamp_of
 from core.artifacts.files import read_json
@@ -107,7 +107,7 @@ def transport_part(places: Sequence[Place], words: str, rows: pd.DataFrame) -> N
     if part.empty:
         st.caption(f"No data set has items for {WORDS[rate]}.")
         return
-    st.altair_chart(charts.places(part, WORDS[rate]), width="stretch")
+    chart_files.show(charts.places(part, WORDS[rate]), f"elsewhere {rate}")
     st.caption(
         f"Thresholds of {widgets.plain_markdown(words)}, frozen; n = {len(rows):,} test items of "
         f"{rows['group'].nunique():,} groups. A data set whose interval lies wholly beside that of the others is one "
@@ -129,7 +129,7 @@ def base_rate_part(places: Sequence[Place]) -> None:
         [every.rates[name].low if low else every.rates[name].high for name in ("found", "false_alarms")]
         for low in (True, False)
     ]
-    st.altair_chart(charts.base_rates(rates, ends, at), width="stretch")
+    chart_files.show(charts.base_rates(rates, ends, at), "base rates")
     now = at_base_rate(at, *(rates[k] for k in ("found", "false_alarms", "leakage", "spared")))  # type: ignore[arg-type]
     st.caption(
         f"At {at:.1%} fakes, of 1,000 items {now.alarms[0]:.1f} are called fake, {now.false_alarms[0]:.1f} of them "
@@ -146,7 +146,7 @@ def matrix_part(source: ScoreSource, rows: pd.DataFrame) -> None:
     if not cells:
         return
     st.markdown("**Fakes of one source against reals of another**")
-    st.altair_chart(charts.matrix(cells), width="stretch")
+    chart_files.show(charts.matrix(cells), "fakes against reals elsewhere")
     st.caption(
         f"AUROC of the last stage, 95 % interval over groups below it (none with one group), n = {len(rows):,}. Each "
         "row has the same fakes: if it changes much from column to column, the score follows the source, not the "
@@ -164,7 +164,7 @@ def left_out_part(workbench: Workbench) -> None:
             "excluded (Train, Exclude datasets), then evaluate it on the whole data set."
         )
         return
-    st.altair_chart(charts.left_out(found), width="stretch")
+    chart_files.show(charts.left_out(found), "sources left out")
     st.caption(
         "AUROC of the source's fakes against all reals of the test split, by a run that trained on the source and by "
         "one that never saw it; bars are the 95 % interval of the gap. It is what a new forgery of this kind would "

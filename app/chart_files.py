@@ -18,11 +18,11 @@ PNG_SCALE = 3
 
 
 def show(chart: Any, name: str, rows: pd.DataFrame | None = None) -> None:
-    """Draw an Altair chart over the width of its place, and under it a button for its numbers.
+    """Draw an Altair chart, and under it a button for its numbers.
 
     name: of the files, and unique on the page. rows: what the CSV holds; None: what the chart draws."""
     stem = slug(name)
-    st.altair_chart(with_menu(chart, stem), width="stretch", key=f"chart-{stem}")
+    st.altair_chart(with_menu(chart, stem), key=f"chart-{stem}")
     data = chart_rows(chart) if rows is None else rows
     st.download_button(
         "CSV", csv_text(data), f"{stem}.csv", "text/csv", key=f"csv-{stem}", type="tertiary", on_click="ignore",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from app import cards, charts, datasets_sources, navigation, widgets
+from app import cards, chart_files, charts, datasets_sources, navigation, widgets
 from app.datasets_table import QUALITIES, DatasetTable
 from core.data.splits import SPLITS
 from core.data.tables import csv_text
@@ -76,7 +76,7 @@ def counts(kept: pd.DataFrame, words: tuple[str, str]) -> None:
             for column, (title, read, rows) in zip(st.columns(2, gap="large"), drawn[start : start + 2], strict=False):
                 with column:
                     st.subheader(widgets.plain_markdown(title), anchor=False)
-                    st.altair_chart(charts.counts(rows, str(rows.columns[0]), "label", words=words))
+                    chart_files.show(charts.counts(rows, str(rows.columns[0]), "label", words=words), title)
                     st.caption(read + more(rows))
 
 
@@ -110,7 +110,7 @@ def qualities(table: DatasetTable) -> None:
         return
     st.subheader("Quality", anchor=False)
     name = st.segmented_control("Measure", names, default=names[0], format_func=lambda n: QUALITIES[n], required=True)
-    st.altair_chart(charts.spread(table.kept, name, QUALITIES[name], table.words))
+    chart_files.show(charts.spread(table.kept, name, QUALITIES[name], table.words), f"quality {name}")
     st.caption(
         "Two curves that lie apart are a shortcut: a detector can tell the labels by this number alone. Sort or cut "
         "by it under Pictures."

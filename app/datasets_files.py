@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import cards, charts, widgets
+from app import cards, chart_files, charts, widgets
 from app.datasets_table import DatasetTable
 from core.data.tables import read_table
 
@@ -33,7 +33,7 @@ def show(table: DatasetTable) -> None:
     st.subheader("Files", anchor=False)
     tally = report["outcome"].value_counts()
     rows = pd.DataFrame([(OUTCOMES.get(str(k), str(k)), "files", int(n)) for k, n in tally.items()], columns=COLUMNS)
-    st.altair_chart(charts.counts(rows, "outcome", "what", "files"))
+    chart_files.show(charts.counts(rows, "outcome", "what", "files"), "outcome of files")
     st.caption("One bar an outcome; everything but “kept” gave no picture and is listed below with its reason.")
     st.download_button(
         "Report of all files as CSV", path.read_bytes, f"{table.folder.name}-report.csv", "text/csv",

@@ -9,7 +9,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from app import forms, navigation, widgets
+from app import chart_files, forms, navigation, widgets
 from app.theme import ACCENT, QUIET, SERIES
 from core.artifacts.files import read_json
 from core.explain.captions import METHOD_TITLES
@@ -142,7 +142,7 @@ def evidence_section(documents: list[dict[str, Any]]) -> None:
     st.subheader("Do the heat maps point at what was planted?", anchor=False)
     first = documents[0]
     faces = max(row["items"] for document in documents for expert in document["experts"] for row in expert["rows"])
-    st.altair_chart(mass_chart(mass_rows(documents)))
+    chart_files.show(mass_chart(mass_rows(documents)), "mass in planted places")
     st.caption(
         "Right of the dashed line, a map puts more of itself on the planted patch than a map that knows nothing. Only "
         "where the first dot also lies right of the other two did the plant, and what was learned, draw the map there."

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import experts_charts, widgets
+from app import chart_files, experts_charts, widgets
 from app.score_charts import interval_text
 
 Report = dict[str, Any]
@@ -20,7 +20,7 @@ def render(name: str, report: Report) -> None:
         widgets.notice(["The data set has no test split: there is nothing to compare on."], "info")
     else:
         st.subheader("Ways to combine the experts, on test", anchor=False)
-        st.altair_chart(experts_charts.intervals(rows, "AUROC on test"))
+        chart_files.show(experts_charts.intervals(rows, "AUROC on test"), "ways to combine")
         st.caption(
             "Each line is a 95 % interval over groups. Ways whose lines overlap may still differ: the paired "
             "differences below are drawn on the same groups."
@@ -33,11 +33,12 @@ def render(name: str, report: Report) -> None:
         )
     if unseen := report.get("left_out"):
         st.subheader("On sources left out of stage 3", anchor=False)
-        st.altair_chart(experts_charts.intervals(comparison_rows(unseen), "AUROC on test, left-out sources only"))
+        unmet = experts_charts.intervals(comparison_rows(unseen), "AUROC on test, left-out sources only")
+        chart_files.show(unmet, "ways to combine, left-out sources")
         st.caption(f"Items of {widgets.plain_markdown(', '.join(report['exclude_datasets']))}, which it never met.")
     st.subheader("What stage 3 leans on", anchor=False)
     shares = pd.DataFrame([{"what": what, "value": value} for what, value in report["importance"].items()])
-    st.altair_chart(experts_charts.importance_chart(shares, "share of gain"))
+    chart_files.show(experts_charts.importance_chart(shares, "share of gain"), "what stage 3 leans on")
     st.caption("LightGBM's gain counts how much a feature was used in fitting, not how much it helps on new items.")
     if permutation := report.get("permutation"):
         lost = pd.DataFrame(
@@ -46,7 +47,7 @@ def render(name: str, report: Report) -> None:
                 for what, row in permutation.items()
             ]
         )
-        st.altair_chart(experts_charts.intervals(lost, "AUROC lost on test", at=0.0))
+        chart_files.show(experts_charts.intervals(lost, "AUROC lost on test", at=0.0), "shuffled features")
         st.caption(
             "What it would lose: all of one expert's features shuffled over the test items; lines span the repeats."
         )
@@ -70,7 +71,8 @@ def leak(report: Report) -> None:
         ]
     )
     if not rows.empty:
-        st.altair_chart(experts_charts.intervals(rows, "AUROC out-of-fold less on test", at=0.0))
+        chart = experts_charts.intervals(rows, "AUROC out-of-fold less on test", at=0.0)
+        chart_files.show(chart, "optimism of stacking")
     st.caption(widgets.plain_markdown(found["reading"]))
 
 

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from app import (
+    chart_files,
     evidence_report,
     experts_charts,
     experts_reports,
@@ -68,7 +69,7 @@ def alone(report: ExpertsReport) -> None:
     st.subheader("Each alone", anchor=False)
     st.dataframe(experts_reports.alone_table(report), hide_index=True)
     with st.expander("By source"):
-        st.altair_chart(experts_charts.source_matrix(experts_reports.source_rows(report)))
+        chart_files.show(experts_charts.source_matrix(experts_reports.source_rows(report)), "experts by source")
         st.caption(
             "AUROC of each source's items against all items of the other class (a source mostly holds one label). A "
             "pale row is a source that nobody knows; a pale cell in a dark row is where another expert helps."
@@ -83,7 +84,7 @@ def together(report: ExpertsReport) -> None:
     figure = st.segmented_control(
         "Figure", list(TITLES), default="error_overlap", format_func=lambda f: TITLES[f], required=True
     )
-    st.altair_chart(experts_charts.pair_matrix(experts_reports.pair_rows(report, figure), figure))
+    chart_files.show(experts_charts.pair_matrix(experts_reports.pair_rows(report, figure), figure), f"pairs {figure}")
     st.caption(MEANING[figure])
     found = report.document["together"]
     left, right = st.columns(2, gap="large")
@@ -111,9 +112,9 @@ def embeddings(report: ExpertsReport) -> None:
     if probes.empty:
         widgets.notice(["Too few groups of either class for a linear probe."], "info")
     else:
-        st.altair_chart(experts_charts.intervals(probes, "AUROC of a linear probe"))
+        chart_files.show(experts_charts.intervals(probes, "AUROC of a linear probe"), "linear probes")
         st.caption("A logistic regression on the embedding alone, folds by group: what a simple reader still gets out.")
-    st.altair_chart(experts_charts.silhouettes(rows))
+    chart_files.show(experts_charts.silhouettes(rows), "silhouettes")
     st.caption("Above 0, items of one label (of one source) lie together. A long second bar: it knows sources.")
 
 
@@ -130,7 +131,7 @@ def reconstructions(report: ExpertsReport) -> None:
                 for truth in ("real", "fake")
             ]
         )
-        st.altair_chart(experts_charts.rebuilt_chart(rows.dropna(subset=["value"]), title))
+        chart_files.show(experts_charts.rebuilt_chart(rows.dropna(subset=["value"]), title), f"rebuilt {measure}")
     st.caption("Mean over real and over fake faces; low error and high PSNR and SSIM mean a faithful copy.")
     separate = pd.DataFrame(
         [
@@ -141,7 +142,8 @@ def reconstructions(report: ExpertsReport) -> None:
         ]
     )
     if not separate.empty:
-        st.altair_chart(experts_charts.intervals(separate, "AUROC of the error as a detector", at=0.5))
+        chart = experts_charts.intervals(separate, "AUROC of the error as a detector", at=0.5)
+        chart_files.show(chart, "errors as detectors")
     for name, quality in found.items():
         st.caption(f"{widgets.plain_markdown(report.title_of(name))}: {quality['reading']}")
 

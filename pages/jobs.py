@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pandas as pd
 import streamlit as st
 
-from app import cards, charts, navigation, session, widgets
+from app import cards, chart_files, charts, navigation, session, widgets
 from app.navigation import PageInfo
 from jobs.client import Workbench
 from jobs.kind import kinds
@@ -161,18 +161,20 @@ QUIET_CURVES = ("lr", "seconds")
 def curves(rows: list[dict]) -> None:
     """Every family of figures as a chart; those that say nothing of quality are folded away."""
     drawn = charts.training_curves(rows)
-    chart_grid([chart for name, chart in drawn.items() if name not in QUIET_CURVES])
-    rest = [chart for name, chart in drawn.items() if name in QUIET_CURVES]
+    chart_grid({name: chart for name, chart in drawn.items() if name not in QUIET_CURVES})
+    rest = {name: chart for name, chart in drawn.items() if name in QUIET_CURVES}
     if rest:
         with st.expander("Learning rate and time"):
             chart_grid(rest)
 
 
-def chart_grid(drawn: list) -> None:
-    """Charts, two a row."""
-    for start in range(0, len(drawn), 2):
-        for column, chart in zip(st.columns(2), drawn[start : start + 2], strict=False):
-            column.altair_chart(chart, width="stretch")
+def chart_grid(drawn: dict) -> None:
+    """Charts by name, two a row."""
+    names = list(drawn)
+    for start in range(0, len(names), 2):
+        for column, name in zip(st.columns(2), names[start : start + 2], strict=False):
+            with column:
+                chart_files.show(drawn[name], f"training {name}")
 
 
 def result(job: JobView) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 from app.theme import VERDICT_COLOURS
-from core.cascade.types import Analysis, Decision, Evidence, Exits, FaceReport, TraceStep
+from core.cascade.types import Analysis, BundleReference, Decision, Evidence, Exits, FaceReport, TraceStep
 
 STAGES = (("stage1", "Stage 1: filter"), ("stage2", "Stage 2: experts"), ("stage3", "Stage 3: meta-model"))
 WORDS = {"real": "Real", "fake": "Fake", "uncertain": "Uncertain", "not_applicable": "Not applicable"}
@@ -179,5 +179,15 @@ def media_facts(analysis: Analysis) -> list[tuple[str, str]]:
         rows.append(("Frames scored", str(media.get("frames_scored", ""))))
     rows.append(("SHA-256", analysis.sha256))
     rows.append(("Bundle", f"{analysis.bundle.name} {analysis.bundle.version}"))
-    rows.append(("Policy", f"{analysis.bundle.policy_name} ({analysis.bundle.policy_id[:12]})"))
+    rows += policy_facts(analysis.bundle)
     return rows
+
+
+def policy_facts(by: BundleReference) -> list[tuple[str, str]]:
+    """The policy that a report cites: which, whose, why, and what its thresholds were chosen on."""
+    version = f" v{by.policy_version}" if by.policy_version else ""
+    made = ", ".join(filter(None, [by.policy_author, by.policy_created_at[:10]]))
+    rows = [("Policy", f"{by.policy_name}{version} ({by.policy_id[:12]})"), ("Policy by", made),
+            ("Policy reason", by.policy_reason), ("Chosen on", by.policy_data_fingerprint[:16]),
+            ("Promises", "; ".join(by.policy_promises))]  # fmt: skip
+    return [(name, words) for name, words in rows if words]

@@ -13,9 +13,11 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from app import console
+from app.cards import policy_facts
 from app.console import BAD_USE, Bar, told
 from core.artifacts.files import read_json
 from core.cascade.spec import AnalyzeSpec
+from core.cascade.types import BundleReference
 from core.media.types import MediaRejected
 from core.spec import Spec
 from jobs.kind import JobKind
@@ -235,5 +237,7 @@ def show_verdict(document: dict[str, Any]) -> None:
     lines = [f"{document['file_name']}: {document['verdict'].replace('_', ' ').upper()}{figure}{by}"]
     lines.append(f"  {document['reason']}")
     lines += [f"  note: {warning}" for warning in document["warnings"]]
+    cited = policy_facts(BundleReference.model_validate(document["bundle"]))
+    lines.append("  " + "; ".join(f"{name.lower()}: {words}" for name, words in cited if name != "Promises"))
     for line in lines:
         console.out.print(line, markup=False, soft_wrap=True)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pandas as pd
 import streamlit as st
 
-from app import cards, forms, navigation, session, widgets
-from app.bundles import bundle_manifest
+from app import cards, forms, links, navigation, session, widgets
 from app.cascade_board import cascade_board, cuts_of_text, cuts_text
 from app.cascade_elsewhere import elsewhere_panel
 from app.cascade_search import is_found, last_search, limits_of, policy_to_save, search_panel
 from app.cascade_tables import fronts, grid_if_ready, joint_of, make_grid
 from app.navigation import PageInfo
-from app.policies import active_policy, cuts_of, exits_of, policy_rows, read_policy
+from app.policies import active_policy, cuts_of, exits_of, policy_rows
+from app.policy_changes import title
+from app.policy_panel import policy_panel, show_changes
 from app.score_sources import MemberFacts, ScoreSource, member_facts, predictions_of, score_sources, stages_of
 from core.cascade.grid import Grid
 from core.cascade.joint import JointTable
@@ -20,12 +23,19 @@ from core.cascade.pareto import Limits
 from core.cascade.spec import PolicySpec
 from core.cascade.types import CascadePolicy, Exits
 from jobs.client import Workbench
-from jobs.views import ArtifactView
 
 PAGE = PageInfo(section="Research", title="Cascade", url="cascade", icon=":material/filter_alt:", order=50)
 SPLITS = {
     "val_calib": "calibration items (thresholds are chosen here)",
     "test": "test items (thresholds are judged here)",
+}
+
+TABS = {
+    "find": "Find the cheapest",
+    "elsewhere": "Elsewhere",
+    "promises": "Promises in force",
+    "choose": "Let a method choose",
+    "policies": "Policies",
 }
 
 
@@ -59,19 +69,18 @@ def render() -> None:
         return
     policy = active_policy(workbench, source)
     board(workbench, source, table, split, facts, policy)
-    find, elsewhere, promises, choose, kept = st.tabs(
-        ["Find the cheapest", "Elsewhere", "Promises in force", "Let a method choose", "Policies"]
-    )
-    with find:
-        search_panel(workbench, source, table, facts)
-    with elsewhere:
-        elsewhere_panel(workbench, source, table, policy)
-    with promises:
-        promise_table(workbench)
-    with choose:
-        method_form(workbench, source)
-    with kept:
-        policy_list(workbench)
+    show: dict[str, Callable[[], None]] = {
+        "find": lambda: search_panel(workbench, source, table, facts),
+        "elsewhere": lambda: elsewhere_panel(workbench, source, table, policy),
+        "promises": lambda: promise_table(workbench),
+        "choose": lambda: method_form(workbench, source),
+        "policies": lambda: policy_panel(workbench),
+    }
+    for name, tab in links.tabs("cascade", TABS).items():
+        if tab.open:
+            with tab:
+                show[name]()
+    links.share()
     if grid_if_ready(source, split, policy) is None:  # the board is on the screen; now the fronts, then once more
         make_grid(source, split, policy)
         st.rerun()
@@ -132,29 +141,35 @@ def board_caption(rows: pd.DataFrame, joint: JointTable, policy: CascadePolicy |
     )
 
 
-@st.dialog("Save as policy")
+@st.dialog("Save as policy", width="large")
 def save_dialog(
     workbench: Workbench, source: ScoreSource, table: pd.DataFrame, members: list[str], exits: dict[str, Exits]
 ) -> None:
-    """Name, author, reason; then an immutable version, in force at once when asked and when it fits."""
+    """Name, author, reason; then an immutable version. Putting it in force is a second step that shows what changes."""
     in_force = source.folder == workbench.active().bundle
     answer = last_search(source)
     promised = is_found(answer, exits)
     st.caption("These exits were found by the search and carry its promises." if promised else
                "Set by hand: the policy says what these exits did, and promises nothing.")  # fmt: skip
     name = st.text_input("Name", "cheapest" if promised else "by hand", max_chars=80)
-    author = st.text_input("Author", max_chars=80)
+    author = st.text_input("Author", session.author(), max_chars=80)
     reason = st.text_input("Why", max_chars=400)
-    promote = st.checkbox(
-        "Put in force: Analyze, the demo and the command use it from now on", value=in_force, disabled=not in_force,
-        help=None if in_force else "These scores are not those of the bundle in force.",
-    )  # fmt: skip
-    if st.button("Save", type="primary", disabled=not name.strip()):
-        policy = policy_to_save(answer, table, members, exits, (name.strip(), author, reason))
+    policy = policy_to_save(answer, table, members, exits, (name.strip() or "by hand", author, reason))
+    st.caption("Saved for good, as one version with its author, reason, items, targets, bounds and counts of groups:")
+    st.dataframe(policy_rows(policy).dropna(axis=1, how="all"), hide_index=True)
+    if in_force:
+        show_changes(workbench, policy)
+    else:
+        st.caption("It cannot be put in force: these scores are not those of the bundle in force.")
+    save, both = st.columns(2)
+    ready = bool(name.strip() and reason.strip())
+    help_ = None if ready else "A name and a reason first: they stay with the version."
+    only = save.button("Save only", disabled=not ready, help=help_, width="stretch")
+    if both.button("Save and put in force", type="primary", disabled=not (ready and in_force), width="stretch") or only:
         item = workbench.save_policy(policy)
-        if promote:
-            workbench.set_active(policy=item.path, author=author, reason=reason or f"policy {policy.name}")
-        st.toast(f"Policy {policy.policy_id} is saved" + (" and in force." if promote else "."))
+        if not only:
+            workbench.set_active(policy=item.path, author=author, reason=reason)
+        st.toast(f"Policy {policy.policy_id} is saved" + ("." if only else " and in force."))
         st.rerun()
 
 
@@ -164,7 +179,7 @@ def promise_table(workbench: Workbench) -> None:
     if policy is None:
         widgets.empty("No policy is in force", "Put a bundle in force under Models.")
         return
-    facts = {"Policy": f"{policy.name} ({policy.policy_id})", "Made": policy.created_at, "Author": policy.author,
+    facts = {"Policy": f"{title(policy)} ({policy.policy_id})", "Made": policy.created_at, "Author": policy.author,
              "Why": policy.reason, "Chosen on": policy.data_fingerprint[:16]}  # fmt: skip
     st.html(cards.facts({k: v for k, v in facts.items() if v}))
     st.dataframe(policy_rows(policy).dropna(axis=1, how="all"), hide_index=True)
@@ -184,52 +199,3 @@ def method_form(workbench: Workbench, source: ScoreSource) -> None:
     )  # fmt: skip
     if spec is not None:
         navigation.go_to("jobs", job=workbench.submit("policy", spec))
-
-
-def policy_list(workbench: Workbench) -> None:
-    """Every saved policy, with a way to put it in force."""
-    found = workbench.artifacts("policy")
-    items = [item for item in found if item.path.is_file()]
-    if len(items) < len(found):
-        st.caption(f"{len(found) - len(items)} saved policies are not shown: their files are gone from the workspace.")
-    active = workbench.active()
-    if active.policy is not None and st.button("Back to the bundle's own policy", icon=":material/undo:"):
-        workbench.set_active(policy="", reason="back to the bundle's own policy")
-        st.rerun()
-    if not items:
-        widgets.empty("No policy yet", "Move the sliders and save, or let a method choose.")
-        return
-    manifest = bundle_manifest(active.bundle)
-    members = [m.name for m in manifest.members] if manifest else []
-    for item in items:
-        policy = read_policy(item.path)
-        with st.container(border=True):
-            left, right = st.columns([5, 1])
-            words = "in force" if active.policy == item.path else widgets.when(policy.created_at)
-            left.html(
-                f'<div class="aw"><b>{cards.escape(policy.name)}</b> {widgets.chip(words, "#17616b")}</div>'
-                + cards.facts({"Id": policy.policy_id, "Author": policy.author or "–", "Why": policy.reason or "–"})
-            )
-            fits = [e.name for e in policy.experts] == members[1:]
-            if active.policy != item.path:
-                with right:
-                    use(workbench, item, policy, fits)
-
-
-def use(workbench: Workbench, item: ArtifactView, policy: CascadePolicy, fits: bool) -> None:
-    """Put a policy in force, after saying what changes."""
-    help_ = None if fits else "Made for other experts than the bundle in force has."
-    with st.popover("Use", width="stretch", disabled=not fits, help=help_):
-        changes(workbench, policy)
-        if st.button("Put in force", key=f"use-{policy.policy_id}", type="primary"):
-            workbench.set_active(policy=item.path, author=policy.author, reason=f"policy {policy.name}")
-            st.rerun()
-
-
-def changes(workbench: Workbench, policy: CascadePolicy) -> None:
-    """Every exit now and then, side by side."""
-    now = active_policy(workbench)
-    before = {} if now is None else {r["exit"]: r["at"] for r in policy_rows(now, every=True).to_dict("records")}
-    after = {r["exit"]: r["at"] for r in policy_rows(policy, every=True).to_dict("records")}
-    rows = [(name, before.get(name, "–"), at) for name, at in after.items()]
-    st.dataframe(pd.DataFrame(rows, columns=["exit", "now", "then"]), hide_index=True)

@@ -89,6 +89,12 @@ class Bundle:
             sha256=self.sha256,
             policy_id=policy.policy_id,
             policy_name=policy.name,
+            policy_version=policy.version,
+            policy_author=policy.author,
+            policy_reason=policy.reason,
+            policy_created_at=policy.created_at,
+            policy_data_fingerprint=policy.data_fingerprint,
+            policy_promises=[promise.sentence() for promise in policy.guarantees],
         )
 
     def load(self, device: str = "cpu") -> LoadedBundle:

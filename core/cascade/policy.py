@@ -152,8 +152,8 @@ def table_fingerprint(rows: pd.DataFrame) -> str:
 
 
 def sealed(policy: CascadePolicy) -> CascadePolicy:
-    """The policy with its `policy_id`: 16 hex digits of its content, the moment of its making left out."""
-    content = policy.model_dump(mode="json", exclude={"policy_id", "created_at"})
+    """The policy with its `policy_id`: 16 hex digits of its content, its version and moment left out."""
+    content = policy.model_dump(mode="json", exclude={"policy_id", "created_at", "version"})
     return policy.model_copy(update={"policy_id": fingerprint(content)[:16]})
 
 

@@ -47,6 +47,17 @@ class Guarantee(Spec):
     feasible: bool = True
     note: str = ""
 
+    def sentence(self) -> str:
+        """The promise in words, for a report."""
+        where = f"{self.stage}, {self.side} exit ({self.method})"
+        if self.bound is None:
+            seen = "" if self.observed is None else f", observed {self.observed:.3g}"
+            return f"{where}: no bound{seen}, {self.groups} groups"
+        sure = "in expectation" if self.confidence is None else f"with {self.confidence:.0%} confidence"
+        target = "" if self.target is None else f", target {self.target:.3g}"
+        kept = "" if self.feasible else ", target not met"
+        return f"{where}: error at most {self.bound:.3g} {sure}{target}, {self.groups} groups{kept}"
+
 
 class ExpertExits(Spec):
     """Exits of one expert. The order of experts in a policy is the order in which they are asked."""
@@ -56,10 +67,11 @@ class ExpertExits(Spec):
 
 
 class CascadePolicy(Spec):
-    """An immutable set of thresholds. `policy_id` is content-derived; version history is kept by the workspace."""
+    """An immutable set of thresholds. `policy_id` is content-derived; the workspace that keeps it counts versions."""
 
     policy_id: str
     name: str
+    version: int = Field(0, ge=0, description="Which of this name in its workspace, from 1; 0: kept in none yet.")
     created_at: str
     author: str = ""
     reason: str = ""
@@ -129,6 +141,12 @@ class BundleReference(Spec):
     sha256: str = Field(description="Of bundle.json, which holds the hash of every other file.")
     policy_id: str
     policy_name: str
+    policy_version: int = Field(0, description="Which of this name in its workspace, from 1; 0: a bundle's own.")
+    policy_author: str = ""
+    policy_reason: str = ""
+    policy_created_at: str = ""
+    policy_data_fingerprint: str = Field("", description="SHA-256 of the items that chose the thresholds.")
+    policy_promises: list[str] = Field([], description="What each exit promises: target, bound, groups.")
 
 
 class Analysis(Spec):

@@ -74,7 +74,7 @@ def test_saved_sliders_become_the_policy_in_force(workbench):
     item = workbench.save_policy(policy)
     workbench.set_active(policy=item.path, author="a tester", reason="because")
     found = active_policy(workbench)
-    assert found == policy
+    assert found == policy.model_copy(update={"version": 1})
     assert cuts_of(found, joint) == [(40, 90)] * len(members)
     assert {g.method for g in found.guarantees} == {"manual"}
     assert all(g.confidence is None and g.bound is None for g in found.guarantees)
@@ -114,7 +114,9 @@ def test_a_policy_whose_file_is_gone_breaks_no_page(home, workbench, monkeypatch
     policy = manual_policy(table, members, {m: Exits(real_below=0.01) for m in members}, "to be lost")
     workbench.save_policy(policy).path.unlink()
     monkeypatch.setenv("AWARE_HOME", str(home))
-    at = AppTest.from_function(page, default_timeout=60).run()
+    at = AppTest.from_function(page, default_timeout=60)
+    at.query_params["tab"] = "policies"
+    at.run()
     assert not at.exception
     assert any("their files are gone" in caption.value for caption in at.caption)
 
@@ -155,6 +157,14 @@ def test_the_search_answers_on_the_page_and_saves_its_promises(home, workbench, 
     at.run()
     assert not at.exception
     assert any("are needed" in w.value for w in at.warning)
+
+
+def test_other_data_sets_are_shown_beside(home, workbench, monkeypatch):
+    monkeypatch.setenv("AWARE_HOME", str(home))
+    at = AppTest.from_function(page, default_timeout=120)
+    at.query_params["tab"] = "elsewhere"
+    at.run()
+    assert not at.exception
     assert {"The same thresholds on every data set", "Fakes of one source against reals of another"} <= {
         m.value.strip("*") for m in at.markdown
     }

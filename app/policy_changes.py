@@ -1,0 +1,119 @@
+"""What putting a policy in force changes: exits, bounds, what both do on items that chose neither; and the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from app.bundles import bundle_manifest
+from app.policies import policy_rows, read_policy
+from app.score_charts import interval_text
+from app.score_sources import ScoreSource, predictions_of, stages_of, stamp_of
+from core.cascade.audit import ChoseIt, audit
+from core.cascade.types import CascadePolicy
+from jobs.client import Workbench
+
+DRAWS = 200
+RATES = {
+    "leakage": "leakage: fakes called real / all fakes",
+    "false_alarms": "false alarms: reals called fake / all reals",
+    "filtration": "filtration: decided by stage 1 / all",
+    "uncertain": "uncertain: no verdict / all",
+    "accuracy_when_decided": "right / decided",
+}
+
+
+def exit_changes(now: CascadePolicy | None, then: CascadePolicy) -> pd.DataFrame:
+    """One row an exit or promise of either: where it lies and its bound, now and then, and the groups behind the new.
+
+    Rows that stay the same say so in `change`."""
+    sides = [{} if p is None else {r["exit"]: r for r in policy_rows(p, every=True).to_dict("records")}
+             for p in (now, then)]  # fmt: skip
+    rows = []
+    for name in dict.fromkeys([*sides[0], *sides[1]]):
+        old, new = (side.get(name, {}) for side in sides)
+        at = [str(row.get("at", "–")) for row in (old, new)]
+        bounds = [_share(row.get("bound")) for row in (old, new)]
+        rows.append({"exit": name, "now": at[0], "then": at[1], "bound now": bounds[0], "bound then": bounds[1],
+                     "target": _share(new.get("target")), "groups": _count(new.get("groups")),
+                     "change": "same" if at[0] == at[1] and bounds[0] == bounds[1] else "changes"})  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None or pd.isna(value) else f"{value:.4g}"
+
+
+def _count(value: float | None) -> str:
+    return "–" if value is None or pd.isna(value) else f"{int(value):,}"
+
+
+def fits(policy: CascadePolicy, bundle: Path) -> bool:
+    """Whether the policy names this bundle's experts, in its order."""
+    manifest = bundle_manifest(bundle)
+    return manifest is not None and [e.name for e in policy.experts] == [m.name for m in manifest.members][1:]
+
+
+def effect_changes(now: CascadePolicy | None, then: CascadePolicy, source: ScoreSource) -> tuple[pd.DataFrame, str]:
+    """(one row a rate: now, then, each with its 95 % interval; one sentence on the items behind it).
+
+    Both are replayed on the items that reports are for (`test`), else on the first split that chose neither. Empty
+    with a reason where there are none."""
+    table = predictions_of(source)
+    splits = sorted(set(table["split"]), key=lambda name: name != "test")
+    for split in splits:
+        try:
+            found = [None if p is None else _audit(p.to_json(), source, split, stamp_of(source)) for p in (now, then)]
+        except ChoseIt:
+            continue
+        rows = [{"rate": words, "now": _rate(found[0], name), "then": _rate(found[1], name)}
+                for name, words in RATES.items()]  # fmt: skip
+        said = found[1] or {}
+        return pd.DataFrame(rows), (
+            f"Both replayed on {said['n']:,} items of {said['groups']:,} groups ({split}); 95 % intervals."
+        )
+    return pd.DataFrame(), "Every split of these scores chose one of the two: there is no item to compare them on."
+
+
+def _rate(found: Mapping[str, Any] | None, name: str) -> str:
+    if found is None:
+        return "–"
+    return interval_text(found["decided_by"]["stage1"] if name == "filtration" else found[name])
+
+
+@lru_cache(maxsize=32)
+def _audit(policy: str, source: ScoreSource, split: str, stamp: float) -> dict[str, Any]:
+    chosen = CascadePolicy.model_validate_json(policy)
+    table = predictions_of(source)
+    return audit(chosen, table, split=split, stage1=stages_of(table)[0], draws=DRAWS)
+
+
+def title(policy: CascadePolicy) -> str:
+    """Name and version, as lists and reports write them."""
+    return f"{policy.name} v{policy.version}" if policy.version else policy.name
+
+
+def previous_policy(workbench: Workbench) -> tuple[Path | None, str] | None:
+    """(file, or None for the bundle's own; its name) of what was in force before the present policy, under the same
+    bundle; None when nothing was, or its file is gone."""
+    mine: list[str] = []
+    for change in workbench.active_history():
+        if change.what == "policy":
+            mine.append(change.value)
+        if change.what == "bundle":
+            break
+    now = workbench.active().policy
+    before: Sequence[str] = [*mine[1:], ""] if mine else []
+    value = next((v for v in before if v != (str(now) if now else "")), None)
+    if value is None:
+        return None
+    if not value:
+        return None, "the bundle's own policy"
+    path = Path(value)
+    if not path.is_file():
+        return None
+    return path, title(read_policy(path))

@@ -1,0 +1,144 @@
+"""Policies: versions, what a promotion changes and says, one click back, and the citation in a report."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app import cards
+from app.policies import active_policy
+from app.policy_changes import effect_changes, exit_changes, fits, previous_policy, title
+from app.score_sources import predictions_of, score_sources, stages_of
+from core.artifacts.bundle import open_bundle
+from core.cascade.audit import audit
+from core.cascade.manual import manual_policy
+from core.cascade.simulate import simulate
+from core.cascade.types import Exits
+from jobs.client import Workbench
+from jobs.settings import Settings
+from tests.support.tiny_bundle import build_tiny_bundle
+
+
+@pytest.fixture
+def workbench(tmp_path, monkeypatch):
+    monkeypatch.setenv("AWARE_HOME", str(tmp_path))
+    monkeypatch.setattr("core.cascade.grid.MOST", 5_000)
+    bundle = build_tiny_bundle(tmp_path / "bundles" / "tiny")
+    opened = Workbench.open(Settings.read())
+    opened.set_active(bundle=bundle)
+    yield opened
+    opened.close()
+
+
+def by_hand(workbench, real_below, name="by hand"):
+    table = predictions_of(score_sources(workbench)[0])
+    members = [name for name in stages_of(table) if name != "stack"]
+    exits = {m: Exits() for m in stages_of(table)} | {members[0]: Exits(real_below=real_below)}
+    return manual_policy(table, members, exits, name, "Ada", "less work")
+
+
+def page() -> None:
+    from pages import cascade
+
+    cascade.render()
+
+
+def dialog() -> None:
+    from app import session
+    from app.policies import read_policy
+    from app.policy_panel import confirm
+
+    workbench = session.workbench()
+    item = workbench.artifacts("policy")[0]
+    if workbench.active().policy is None:
+        confirm(workbench, item, read_policy(item.path))
+
+
+def opened(tab):
+    at = AppTest.from_function(page, default_timeout=60)
+    at.query_params["tab"] = tab
+    at.run()
+    assert not at.exception, [item.message for item in at.exception]
+    return at
+
+
+def test_each_name_counts_its_versions_and_the_same_policy_keeps_its_own(workbench):
+    first, second = by_hand(workbench, 0.1), by_hand(workbench, 0.2)
+    names = [workbench.save_policy(p).summary["version"] for p in (first, second, by_hand(workbench, 0.1, "other"))]
+    assert names == [1, 2, 1]
+    assert workbench.save_policy(first).summary["version"] == 1
+
+
+def test_rates_now_and_then_are_those_of_a_replay(workbench):
+    source, then = score_sources(workbench)[0], by_hand(workbench, 0.3)
+    table, said = effect_changes(active_policy(workbench), then, source)
+    rows = predictions_of(source)
+    split = "test" if "(test)" in said else said.split("(")[1].split(")")[0]
+    here = rows[rows["split"] == split]
+    way = simulate(here, then, stages_of(rows)[0])
+    share = float((way["decided_by"] == "stage1").mean())
+    shown = table.set_index("rate")["then"]
+    assert shown["filtration: decided by stage 1 / all"].startswith(f"{share:.3f}")
+    counted = audit(then, rows, split=split, stage1=stages_of(rows)[0], draws=0)
+    assert shown["leakage: fakes called real / all fakes"].startswith(f"{counted['leakage']['value']:.3f}")
+    assert f"{len(here):,} items of {here['group'].nunique():,} groups" in said
+
+
+def test_exits_that_change_are_named_with_both_values(workbench):
+    changes = exit_changes(active_policy(workbench), by_hand(workbench, 0.3)).set_index("exit")
+    row = changes.loc["stage1: real up to"]
+    assert row["then"] == "0.3"
+    assert row["change"] == "changes"
+    same = exit_changes(active_policy(workbench), active_policy(workbench))
+    assert set(same["change"]) == {"same"}
+
+
+def test_promotion_asks_first_and_one_click_goes_back(workbench):
+    item = workbench.save_policy(by_hand(workbench, 0.3))
+    at = opened("policies")
+    next(b for b in at.button if b.label == "Use").click().run()
+    assert workbench.active().policy is None  # the dialog only shows what would change
+    assert any("Now:" in m.value and "by hand v1" in m.value for m in at.markdown)
+    at = AppTest.from_function(dialog, default_timeout=60).run()  # AppTest runs whole pages, not a dialog's own part
+    at.button(key="promote").click().run()
+    assert workbench.active().policy == item.path
+    change = workbench.active_history()[0]
+    assert (change.what, change.reason) == ("policy", "less work")
+    assert previous_policy(workbench) == (None, "the bundle's own policy")
+    at = opened("policies")
+    at.button(key="policy-back").click().run()
+    assert workbench.active().policy is None
+
+
+def test_back_leads_to_the_policy_before(workbench):
+    one, two = (workbench.save_policy(by_hand(workbench, at)) for at in (0.1, 0.2))
+    assert previous_policy(workbench) is None
+    for item in (one, two):
+        workbench.set_active(policy=item.path)
+    assert previous_policy(workbench) == (one.path, "by hand v1")
+
+
+def test_a_policy_of_other_experts_does_not_fit(workbench):
+    policy = by_hand(workbench, 0.1)
+    assert fits(policy, workbench.active().bundle)
+    assert not fits(policy.model_copy(update={"experts": policy.experts[:-1]}), workbench.active().bundle)
+
+
+def test_a_report_cites_version_author_reason_and_data(workbench):
+    item = workbench.save_policy(by_hand(workbench, 0.3))
+    workbench.set_active(policy=item.path)
+    policy = active_policy(workbench)
+    assert title(policy) == "by hand v1"
+    by = open_bundle(workbench.active().bundle).reference(policy)
+    said = dict(cards.policy_facts(by))
+    assert said["Policy"] == f"by hand v1 ({policy.policy_id[:12]})"
+    assert said["Policy by"].startswith("Ada, ")
+    assert said["Policy reason"] == "less work"
+    assert said["Chosen on"] == policy.data_fingerprint[:16]
+    assert "manual" in said["Promises"]
+    assert by.policy_data_fingerprint == policy.data_fingerprint
+
+
+def test_the_open_tab_stands_in_the_link(workbench):
+    at = opened("promises")
+    value = dict(at.query_params)["tab"]
+    assert (value if isinstance(value, str) else value[0]) == "promises"
+    assert "tab=promises" in at.code[-1].value

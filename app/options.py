@@ -27,6 +27,12 @@ def _networks(workbench: Workbench) -> list[str]:
     return [item.name for item in workbench.artifacts("run") if item.summary.get("kind") != "scores"]
 
 
+def _detectors(workbench: Workbench) -> list[str]:
+    """Runs of one network: trained or imported, no stack."""
+    kinds = ("scores", "stack")
+    return [item.name for item in workbench.artifacts("run") if item.summary.get("kind") not in kinds]
+
+
 def _bundles(workbench: Workbench) -> list[str]:
     """Folders: the one in force first, then the workspace's."""
     folders = [workbench.active().bundle, *(item.path for item in workbench.artifacts("bundle"))]
@@ -73,7 +79,7 @@ SOURCES: dict[str, Callable[[Workbench], list[str]]] = {
     "dataset": _datasets,
     "run": _networks,
     "scored_run": _artifacts("run"),
-    "expert_runs": _networks,
+    "expert_runs": _detectors,
     "bundle": _bundles,
     "policy": _artifacts("policy"),
     "recipe": _recipes,

@@ -11,7 +11,7 @@ from core.spec import Spec, choose
 class StackSpec(Spec):
     """Fit stage 3: 256-D projections of the experts' embeddings, out-of-fold by group, under LightGBM."""
 
-    stage1: str = Field(description="Calibrated stage-1 run.", json_schema_extra=choose("run"))
+    stage1: str = Field(description="Calibrated stage-1 run.", json_schema_extra=choose("expert_runs"))
     experts: list[str] = Field(
         description="Calibrated expert runs, cheapest first.",
         min_length=1,

@@ -42,7 +42,7 @@ def full(workbench):
     stack = workbench.workspace.runs / "stacked"
     stack.mkdir()
     write_json(stack / "stack_report.json", STACK)
-    workbench.register(Produced("run", "stacked", str(stack), {}))
+    workbench.register(Produced("run", "stacked", str(stack), {"kind": "stack"}))
     return ExpertsReport(folder, read_report(folder))
 
 
@@ -107,6 +107,9 @@ def test_a_stack_is_started_with_what_the_form_says(open_page, full, workbench, 
     opened = []
     monkeypatch.setattr(navigation, "go_to", lambda name, **query: opened.append((name, query)))
     test = open_page("experts")
+    offered = next(s for s in test.selectbox if s.key == "stacking.stage1").options
+    assert {"filter", "texture"} <= set(offered)
+    assert "stacked" not in offered  # a stack is no member of a stack
     next(s for s in test.selectbox if s.key == "stacking.stage1").select("filter")
     next(s for s in test.multiselect if s.key == "stacking.experts").select("texture")
     next(s for s in test.text_input if s.key == "stacking.name").input("both")

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from core.data.archive import CONTENTS
+
 MOST_FILES = 5_000_000
 LIST_BYTES = 64 << 20
 LITTER = frozenset(["__MACOSX", "Thumbs.db", "desktop.ini"])
@@ -41,6 +43,8 @@ def walk(root: Path) -> Tree:
         with os.scandir(root / folder) as entries:
             for entry in entries:
                 name = f"{folder}{entry.name}"
+                if name == CONTENTS:
+                    continue  # written by `unpack`, and told of by the card
                 if entry.name[0] == "." or entry.name in LITTER:
                     hidden += 1
                 elif not _plain(entry.name):

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from core.data.archive import CONTENTS
 from core.data.sources import find, recognised
 from core.data.sources import walk as walking
 from core.data.sources.links import components
@@ -146,6 +147,7 @@ def test_odd_names_are_told_in_ascii_and_hidden_ones_counted(tmp_path):
     for name in (b"bad\xff.png", b"line\nbreak.png", b".hidden.png", "gr\u00fc\u00df\u00a0.png".encode()):
         with open(os.path.join(os.fsencode(tmp_path), name), "wb") as stream:
             stream.write(b"x")
+    (tmp_path / CONTENTS).touch()  # of a zip that was unpacked here, ours
     tree = walk(tmp_path)
     assert tree.files == ["gr\u00fc\u00df\u00a0.png"]
     assert {name for name, _ in tree.skipped} == {"bad\\udcff.png", "line\\nbreak.png"}

@@ -1,7 +1,6 @@
-"""A chart on the page with what it takes away: PNG and SVG from its own menu, its numbers as CSV.
+"""A chart on the page with what it takes away: PNG from the tools at its corner, SVG and its numbers as CSV below.
 
-Nothing of it needs a network: the pictures are made in the browser, and the menu entries that would open other sites
-are taken out."""
+Nothing of it needs a network: the pictures are made in the browser, and no entry opens another site."""
 
 from __future__ import annotations
 
@@ -12,6 +11,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
+from app.boards import component
 from core.data.tables import csv_text
 
 PNG_SCALE = 3
@@ -22,11 +22,15 @@ def show(chart: Any, name: str, rows: pd.DataFrame | None = None) -> None:
 
     name: of the files, and unique on the page. rows: what the CSV holds; None: what the chart draws."""
     stem = slug(name)
-    st.altair_chart(with_menu(chart, stem), key=f"chart-{stem}")
+    with st.container(key=f"drawn-{stem}"):  # by its class the SVG button finds the drawing
+        st.altair_chart(with_menu(chart, stem), key=f"chart-{stem}")
     data = chart_rows(chart) if rows is None else rows
-    st.download_button(
+    left, right = st.columns([1, 5])
+    with right:
+        component("chart_svg")(data={"key": f"drawn-{stem}", "stem": stem}, key=f"svg-{stem}")
+    left.download_button(
         "CSV", csv_text(data), f"{stem}.csv", "text/csv", key=f"csv-{stem}", type="tertiary", on_click="ignore",
-        icon=":material/download:", help="The chart's numbers. Its picture as PNG or SVG: the menu at its corner.",
+        icon=":material/download:", help="The chart's numbers. As PNG: the tools at its corner.",
     )  # fmt: skip
 
 

@@ -96,6 +96,22 @@ def source_rows(report: ExpertsReport) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def source_table(report: ExpertsReport) -> pd.DataFrame:
+    """One row a source and expert: AUROC, F1, ECE as text with intervals. Empty where the last two are missing."""
+    titles = (("auroc", "AUROC", "interval"), ("f1", "F1 at 0.5", "f1_interval"), ("ece", "ECE", "ece_interval"))
+    rows = []
+    for name, found in report.document["alone"].items():
+        for source, row in found["by_source"].items():
+            if "ece" not in row:
+                return pd.DataFrame()
+            line = {"source": source, "expert": report.title_of(name), "items": row["items"], "fakes": row["fakes"]}
+            for key, title, between in titles:
+                low, high = row[between] or (None, None)
+                line[title] = interval_text({"value": row[key], "low": low, "high": high})
+            rows.append(line)
+    return pd.DataFrame(rows).sort_values("source", kind="stable")
+
+
 def pair_rows(report: ExpertsReport, figure: str) -> pd.DataFrame:
     """Both halves of the matrix of one of FIGURES: columns a, b, value, low, high, both_wrong, only_a, only_b."""
     if figure not in FIGURES:

@@ -10,7 +10,7 @@ import pytest
 from conftest import texts
 
 from app import experts_samples, navigation
-from app.experts_reports import ExpertsReport, alone_table, embedding_rows, pair_rows
+from app.experts_reports import ExpertsReport, alone_table, embedding_rows, pair_rows, source_table
 from core.artifacts.files import write_json
 from core.evaluate.experts import read_report
 from jobs.kind import Produced
@@ -144,6 +144,16 @@ def test_rows_for_the_charts(full):
         pair_rows(full, "beauty")
     assert list(embedding_rows(full)["source"]) == ["Stage1", "Texture", "Genconvit", "Genconvit: latent"]
     assert len(alone_table(full)) == len(NAMES) + 1
+    table = source_table(full)
+    assert len(table) == (len(NAMES) + 1) * 3
+    said = full.document["alone"]["texture"]["by_source"]["gan"]
+    line = table[(table["source"] == "gan") & (table["expert"] == "Texture")].iloc[0]
+    assert line["ECE"].startswith(f"{said['ece']:.3f} (")
+    assert line["items"] == said["items"]
+    for found in full.document["alone"].values():
+        for row in found["by_source"].values():
+            del row["ece"]
+    assert source_table(full).empty  # a report from before these figures
 
 
 def test_words_from_outside_are_escaped(full):

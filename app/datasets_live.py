@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import streamlit as st
 
 from app import cards, navigation, session, widgets
+from jobs import process as processes
 from jobs.client import Workbench
 from jobs.kind import kinds
 from jobs.views import JobView
@@ -50,12 +53,14 @@ def live(job_ids: list[str]) -> None:
 def progress(job: JobView, workbench: Workbench, idle: bool) -> None:
     """One job: what it makes, how far it is, cancel."""
     with st.container(border=True):
-        left, right = st.columns([5, 1], vertical_alignment="center")
+        left, right = st.columns([3, 1], vertical_alignment="center")
         words = widgets.plain_markdown(job.message) or (
             "Starting" if job.state == "running" else "Waiting for the worker"
         )
         if job.state == "queued" and idle:
             words = "No worker is running: start one with `aware worker`"
+        elif job.state == "running" and deserted(job, workbench):
+            words = "The command that ran this is gone; a worker (`aware worker`) goes on where it stopped"
         left.html(
             f'<div class="aw"><b>{cards.escape(subject(job))}</b> {widgets.state_chip(job.state)} '
             f'<span class="aw-quiet">{cards.escape(job.id)}</span></div>'
@@ -66,6 +71,13 @@ def progress(job: JobView, workbench: Workbench, idle: bool) -> None:
             if st.button("Yes, stop it", type="primary", key=f"stop-{job.id}"):
                 workbench.cancel(job.id)
                 st.rerun()
+
+
+def deserted(job: JobView, workbench: Workbench) -> bool:
+    """Whether the job ran in a command on this machine whose process has ended without a word."""
+    runners = [one for one in workbench.workers() if one.id == job.worker and one.host == processes.host()]
+    told = processes.start_time(os.getpid()) is not None  # not every system says which processes live
+    return told and any(processes.start_time(one.pid) is None for one in runners)
 
 
 def subject(job: JobView) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import os
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from core.data.protocol_spec import ProtocolSpec
 from core.data.protocols import pin_protocols
 from jobs.client import Workbench
 from jobs.settings import Settings
+from jobs.worker import new_worker
 from tests.support.face_set import PEOPLE, face_set
 
 
@@ -360,6 +363,20 @@ def test_a_running_job_shows_its_progress_and_can_be_stopped(open_page, workbenc
     assert "file 8 of 20" in str([item.proto for item in test.get("progress")])
     button(test, "Yes, stop it").click().run()
     assert workbench.job("prepare-1").cancel_requested
+
+
+def test_a_killed_command_is_not_shown_as_if_it_ran(open_page, workbench) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    for pid, said in ((ended.pid, True), (os.getpid(), False)):
+        worker = new_worker(slots=0, now=1.0, state="here")
+        worker.pid, worker.id = pid, f"w-{pid}"
+        workbench.store.enter(worker)
+        name = f"prepare-{pid}"
+        workbench.store.add(job_id=name, kind="prepare", pool="work", spec={"path": "a"}, now=1.0, worker=f"w-{pid}")
+        assert datasets_live.deserted(workbench.job(name), workbench) == said
+    shown = str([item.proto for item in open_page("datasets").get("progress")])
+    assert shown.count("goes on where it stopped") == 1
 
 
 def test_a_failed_job_says_why_and_goes_again(open_page, workbench) -> None:

@@ -25,7 +25,8 @@ METHODS: dict[str, Any] = {
 }
 """Every one of them reads one layer's maps and the gradient of the log-odds there."""
 
-Reshape = Callable[[Tensor, Any], Tensor]
+Reshape = Callable[..., Tensor]
+"""(maps, backbone) -> (B, C, h, w)."""
 
 
 def nhwc(maps: Tensor, backbone: Any) -> Tensor:

@@ -26,6 +26,8 @@ NAMES = {
     "policy": ("policies",),
     "weights": (),
 }
+WORDS = ("demo", "pretrained", "none")
+"""Never a path, whatever lies in the folder that a command is run in."""
 
 
 def settled(spec: Spec, workspace: Workspace, active: Active | None = None) -> Spec:
@@ -61,7 +63,7 @@ def _each(value: Any, change: Any) -> Any:
 
 def _named(text: str, workspace: Workspace, rooms: tuple[str, ...]) -> str:
     """A name that a room of the workspace knows stays a name; what exists as a path becomes absolute."""
-    if not text or any((getattr(workspace, room) / text).exists() for room in rooms):
+    if not text or text in WORDS or any((getattr(workspace, room) / text).exists() for room in rooms):
         return text
     path = Path(text).expanduser()
     return str(path.absolute()) if path.exists() else text

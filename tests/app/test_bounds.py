@@ -117,9 +117,11 @@ def test_names_words_and_places_inside_pass(workbench, tmp_path, monkeypatch) ->
     assert bounded(StackSpec(stage1=str(run), experts=["b"]), workbench).stage1 == str(run)
     (tmp_path / "cwd").mkdir()
     (tmp_path / "cwd/stray.csv").touch()
+    (tmp_path / "cwd/demo").mkdir()
     monkeypatch.chdir(tmp_path / "cwd")
     with pytest.raises(ValueError, match="not there"):
         bounded(TrainSpec(dataset="stray.csv"), workbench)
+    assert bounded(PrepareSpec(path="demo"), workbench).path == "demo"
 
 
 def test_the_bundle_in_force_is_offered_wherever_it_lies(workbench) -> None:

@@ -25,13 +25,12 @@ def show(chart: Any, name: str, rows: pd.DataFrame | None = None) -> None:
     with st.container(key=f"drawn-{stem}"):  # by its class the SVG button finds the drawing
         st.altair_chart(with_menu(chart, stem), key=f"chart-{stem}")
     data = chart_rows(chart) if rows is None else rows
-    left, right = st.columns([1, 5])
-    with right:
-        component("chart_svg")(data={"key": f"drawn-{stem}", "stem": stem}, key=f"svg-{stem}")
-    left.download_button(
-        "CSV", csv_text(data), f"{stem}.csv", "text/csv", key=f"csv-{stem}", type="tertiary", on_click="ignore",
-        icon=":material/download:", help="The chart's numbers. As PNG: the tools at its corner.",
-    )  # fmt: skip
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        st.download_button(
+            "CSV", csv_text(data), f"{stem}.csv", "text/csv", key=f"csv-{stem}", type="tertiary", on_click="ignore",
+            icon=":material/download:", help="The chart's numbers. As PNG: the tools at its corner.",
+        )  # fmt: skip
+        component("chart_svg")(data={"key": f"drawn-{stem}", "stem": stem}, key=f"svg-{stem}", width=60)
 
 
 def slug(name: str) -> str:

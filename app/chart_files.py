@@ -14,8 +14,6 @@ import streamlit as st
 from app.boards import component
 from core.data.tables import csv_text
 
-PNG_SCALE = 3
-
 
 def show(chart: Any, name: str, rows: pd.DataFrame | None = None) -> None:
     """Draw an Altair chart, and under it a button for its numbers.
@@ -23,7 +21,7 @@ def show(chart: Any, name: str, rows: pd.DataFrame | None = None) -> None:
     name: of the files, and unique on the page. rows: what the CSV holds; None: what the chart draws."""
     stem = slug(name)
     with st.container(key=f"drawn-{stem}"):  # by its class the SVG button finds the drawing
-        st.altair_chart(with_menu(chart, stem), key=f"chart-{stem}")
+        st.altair_chart(chart, key=f"chart-{stem}")
     data = chart_rows(chart) if rows is None else rows
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.download_button(
@@ -36,16 +34,6 @@ def show(chart: Any, name: str, rows: pd.DataFrame | None = None) -> None:
 def slug(name: str) -> str:
     """A file's stem: letters, digits and dashes."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "chart"
-
-
-def with_menu(chart: Any, stem: str) -> Any:
-    """The chart with a menu of two entries, PNG and SVG, that name their file after it."""
-    menu = {
-        "actions": {"export": True, "source": False, "compiled": False, "editor": False},
-        "downloadFileName": stem,
-        "scaleFactor": {"png": PNG_SCALE, "svg": 1},
-    }
-    return chart.properties(usermeta={"embedOptions": menu})
 
 
 def chart_rows(chart: Any) -> pd.DataFrame:

@@ -168,6 +168,7 @@ def _threshold_draws(tp: np.ndarray, fp: np.ndarray, fn: np.ndarray, tn: np.ndar
             "precision": tp / (tp + fp),
             "recall": recall,
             "specificity": specificity,
-            "f1": 2 * tp / (2 * tp + fp + fn),
+            # a draw without a fake has no F1: counted as 0 it would pull the interval of a one-group source to 0
+            "f1": np.where(tp + fn > 0, 2 * tp / (2 * tp + fp + fn), np.nan),
             "mcc": (tp * tn - fp * fn) / np.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)),
         }

@@ -1,4 +1,4 @@
-"""What a chart takes away: its numbers as CSV, its menu without other sites."""
+"""What a chart takes away: its numbers as CSV."""
 
 import io
 
@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from app import charts
-from app.chart_files import chart_rows, slug, with_menu
+from app.chart_files import chart_rows, slug
 from core.data.tables import csv_text
 
 
@@ -31,9 +31,6 @@ def test_a_table_in_two_layers_is_given_once():
     assert chart_rows(alt.Chart("http://example.org/x.csv").mark_point()).empty
 
 
-def test_the_menu_leads_to_no_other_site():
-    chart = alt.Chart(pd.DataFrame({"x": [1]})).mark_point().encode(x="x:Q")
-    options = with_menu(chart, "roc").to_dict()["usermeta"]["embedOptions"]
-    assert options["actions"] == {"export": True, "source": False, "compiled": False, "editor": False}
-    assert options["downloadFileName"] == "roc"
+def test_a_file_name_is_plain():
     assert slug("ROC, by source: a/b") == "roc-by-source-a-b"
+    assert slug("§") == "chart"

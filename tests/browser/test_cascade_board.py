@@ -102,7 +102,7 @@ def test_save_as_policy_puts_the_sliders_in_force(browser, site, workbench):
     dialog.get_by_label("Why").fill("a test")
     dialog.get_by_label("Why").press("Tab")
     page.wait_for_timeout(1000)
-    dialog.get_by_role("button", name="Save").click()
+    dialog.get_by_role("button", name="Save and put in force").click()
     page.get_by_text("policy in force (from the browser)").wait_for(timeout=30_000)
     policy = active_policy(workbench)
     assert (policy.name, policy.reason) == ("from the browser", "a test")

@@ -93,7 +93,7 @@ def test_a_zip_becomes_a_data_set_that_can_be_thinned_out_and_restored(page, sit
 
     page.get_by_text("Files", exact=True).first.click()
     page.wait_for_selector("text=my_faces.zip", timeout=PATIENCE)
-    assert "by its content" in page.inner_text("[data-testid=stMain]")
+    page.wait_for_selector("text=by its content", timeout=PATIENCE)
 
     page.get_by_text("Card", exact=True).first.click()
     page.wait_for_selector("text=items in use", timeout=PATIENCE)

@@ -26,7 +26,7 @@ def _diagonal(x: str, y: str) -> alt.Chart:
     return alt.Chart(line).mark_line(strokeDash=[4, 4], color=QUIET).encode(x=f"{x}:Q", y=f"{y}:Q")
 
 
-def roc_overlay(rows: pd.DataFrame, names: Sequence[str]) -> alt.LayerChart:
+def roc_overlay(rows: pd.DataFrame, names: Sequence[str]) -> alt.LayerChart | alt.FacetChart:
     """rows: detector, fpr, tpr, low, high."""
     tips = ["detector:N", *(alt.Tooltip(f"{c}:Q", format=".3f") for c in ("fpr", "tpr", "low", "high"))]
     base = alt.Chart(rows).encode(
@@ -37,7 +37,7 @@ def roc_overlay(rows: pd.DataFrame, names: Sequence[str]) -> alt.LayerChart:
     return alt.layer(_diagonal("fpr", "tpr"), band, line).properties(height=HEIGHT)
 
 
-def reliability_overlay(rows: pd.DataFrame, names: Sequence[str]) -> alt.LayerChart:
+def reliability_overlay(rows: pd.DataFrame, names: Sequence[str]) -> alt.LayerChart | alt.FacetChart:
     """rows: detector, stated, observed, low, high, items."""
     tips = ["detector:N", *(alt.Tooltip(f"{c}:Q", format=".3f") for c in ("stated", "observed", "low", "high"))]
     base = alt.Chart(rows).encode(x=alt.X("stated:Q", title="stated p_fake", scale=UNIT), color=_colour(names))
@@ -50,7 +50,7 @@ def reliability_overlay(rows: pd.DataFrame, names: Sequence[str]) -> alt.LayerCh
     return alt.layer(_diagonal("stated", "observed"), bars, line).properties(height=HEIGHT)
 
 
-def figure_chart(rows: pd.DataFrame, names: Sequence[str], title: str) -> alt.LayerChart:
+def figure_chart(rows: pd.DataFrame, names: Sequence[str], title: str) -> alt.LayerChart | alt.FacetChart:
     """One line a detector. rows: detector, value, low, high."""
     base = alt.Chart(rows).encode(
         y=alt.Y("detector:N", title=None, sort=list(names), axis=alt.Axis(labelLimit=300)),
@@ -64,7 +64,7 @@ def figure_chart(rows: pd.DataFrame, names: Sequence[str], title: str) -> alt.La
     return alt.layer(spread, dots).properties(height=alt.Step(34))
 
 
-def difference_chart(rows: pd.DataFrame, title: str) -> alt.LayerChart:
+def difference_chart(rows: pd.DataFrame, title: str) -> alt.LayerChart | alt.FacetChart:
     """One line a pair, with the line of no difference. rows: source, value, low, high."""
     base = alt.Chart(rows).encode(
         y=alt.Y("source:N", title=None, sort=None),
@@ -76,7 +76,7 @@ def difference_chart(rows: pd.DataFrame, title: str) -> alt.LayerChart:
     return alt.layer(none, spread, dots).properties(height=alt.Step(30))
 
 
-def curve_chart(rows: pd.DataFrame, names: Sequence[str], title: str) -> alt.LayerChart:
+def curve_chart(rows: pd.DataFrame, names: Sequence[str], title: str) -> alt.LayerChart | alt.FacetChart:
     """rows: detector, epoch, value."""
     there = [name for name in names if name in set(rows["detector"])]
     base = alt.Chart(rows).encode(

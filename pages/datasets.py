@@ -76,10 +76,11 @@ def one(item: ArtifactView, workbench: Workbench) -> None:
     if st.session_state.get("dataset-view") not in VIEWS:
         view = st.query_params.get("view", "card")
         st.session_state["dataset-view"] = view if view in VIEWS else "card"
-    view = st.segmented_control(
+    chosen = st.segmented_control(
         "View", list(VIEWS), format_func=lambda v: VIEWS[v], required=True, key="dataset-view",
         label_visibility="collapsed",
     )  # fmt: skip
+    view = chosen or "card"
     st.query_params["view"] = view
     if view == "card":
         datasets_card.show(item, table)

@@ -202,9 +202,9 @@ def _judge_clashes(entries: list[zipfile.ZipInfo]) -> None:
                 raise ArchiveRefused(
                     "clash", f"The archive holds folders {written!r} and {str(parent)!r}, one name to some disks."
                 )
-    both = next((name for name in files if name in folders), None)
-    if both is not None:
-        raise ArchiveRefused("clash", f"The archive holds {files[both]!r} as a file and as a folder.")
+    twice = next((name for name in files if name in folders), None)
+    if twice is not None:
+        raise ArchiveRefused("clash", f"The archive holds {files[twice]!r} as a file and as a folder.")
 
 
 def _folded(path: PurePosixPath) -> str:

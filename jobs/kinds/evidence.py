@@ -61,7 +61,8 @@ def _members(spec: EvidenceSpec, context: JobContext) -> list[tuple[str, str, De
     if spec.bundle:
         loaded = open_bundle(find_bundle(spec.bundle, context.workspace)).load(spec.device)
         return [(member.name, member.title, member.detector, None) for member in loaded.members]
-    device, found = str(pick_device(spec.device)), []
+    device = str(pick_device(spec.device))
+    found: list[tuple[str, str, Detector, Path | None]] = []
     for ref in spec.runs:
         one = find_run(ref, context.workspace)
         if "detector" not in one.document:

@@ -41,15 +41,9 @@ MAGNITUDE = np.int64(0x7FFFFFFFFFFFFFFF)
 ROOM = 1 << 62
 
 
-def _fold(bits: np.ndarray) -> int:
-    """In place: the bits of doubles into integers of the same order, and back. Negative numbers are turned over.
-
-    Returns the lowest of the result."""
-    lowest = int(bits.min())
-    if lowest < 0:
-        bits ^= (bits >> 63) & MAGNITUDE
-        lowest = int(bits.min())
-    return lowest
+def _fold(bits: np.ndarray) -> None:
+    """In place: the bits of doubles into integers of the same order, and back. Negative numbers are turned over."""
+    bits ^= (bits >> 63) & MAGNITUDE
 
 
 def _keys(scores: np.ndarray, labels: np.ndarray, factor: float) -> np.ndarray | None:
@@ -64,8 +58,11 @@ def _keys(scores: np.ndarray, labels: np.ndarray, factor: float) -> np.ndarray |
         np.add(scores[start : start + BLOCK], 0.0, out=as_float)  # turns -0.0 into 0.0
         if factor != 1.0:
             as_float *= factor
-        lowest = _fold(block)
-        if lowest < -ROOM or int(block.max()) >= ROOM or int(np.bitwise_or.reduce(of)) & ~1:
+        seen = int(np.bitwise_or.reduce(block))  # the sign of any, and the highest bit of any
+        if seen < 0:
+            _fold(block)
+            seen = ROOM if int(block.min()) < -ROOM or int(block.max()) >= ROOM else 0
+        if seen & ROOM or int(np.bitwise_or.reduce(of)) & ~1:
             return None
         np.left_shift(block, 1, out=block)
         np.bitwise_or(block, of, out=block)
@@ -146,7 +143,8 @@ def _counted(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         if start:
             ends[start - 1] = before != int(block[0])
         so_far, before = int(count[-1]), int(block[-1])
-        _fold(block)
+        if int(block[0]) < 0:  # sorted: the first is the lowest
+            _fold(block)
     return fakes, None if ends.all() else ends
 
 

@@ -42,9 +42,3 @@ def open_page(workbench: Workbench):
         return test
 
     return run
-
-
-def texts(test: AppTest) -> str:
-    """Everything a page says, in one string."""
-    kinds = ("title", "subheader", "caption", "markdown", "warning", "error", "info", "text", "html", "code")
-    return "\n".join(str(getattr(item, "value", "")) for kind in kinds for item in test.get(kind))

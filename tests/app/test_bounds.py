@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import texts
 from hypothesis import given
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
@@ -21,6 +20,7 @@ from jobs.client import Workbench
 from jobs.kind import kinds
 from jobs.references import places
 from jobs.settings import Settings
+from tests.support.page_text import texts
 
 WORDS = {"split", "device", "data", "author", "reason", "name", "label_map"}
 WORDS |= {f"{what}_column" for what in ("id", "group", "label", "score")}

@@ -7,12 +7,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from conftest import texts
 
 from app import bundles
 from core.artifacts.bundle_schema import BundleManifest, Member
 from core.artifacts.files import write_json, write_text
 from core.models.inputs import InputSpec
+from tests.support.page_text import texts
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import texts
 from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
@@ -17,6 +16,7 @@ from core.evaluate.foreign import import_scores
 from core.evaluate.foreign_spec import ImportScoresSpec
 from core.progress import Silent
 from jobs.runs import produced_run
+from tests.support.page_text import texts
 
 
 def bring(workbench, name, strength, seed, start=0, n=400, **changes):

@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import texts
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
@@ -27,6 +26,7 @@ from jobs.client import Workbench
 from jobs.settings import Settings
 from jobs.worker import new_worker
 from tests.support.face_set import PEOPLE, face_set
+from tests.support.page_text import texts
 
 
 @pytest.fixture

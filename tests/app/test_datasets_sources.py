@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import texts
 
 from app import datasets_sources
 from core.artifacts.files import read_json, write_json
 from jobs.client import Workbench
 from tests.support.face_set import face_set
+from tests.support.page_text import texts
 
 WORDS = ("real", "fake")
 CHECK = {

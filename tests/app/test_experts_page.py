@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import texts
 
 from app import experts_samples, navigation
 from app.experts_reports import ExpertsReport, alone_table, embedding_rows, pair_rows, source_table
@@ -15,6 +14,7 @@ from core.artifacts.files import write_json
 from core.evaluate.experts import read_report
 from jobs.kind import Produced
 from tests.support.experts_folder import NAMES, write_experts
+from tests.support.page_text import texts
 
 ROOT = Path(__file__).resolve().parents[2]
 LINE = {

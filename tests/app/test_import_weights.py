@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conftest import texts
+from tests.support.page_text import texts
 
 
 def choose(test, path: str):

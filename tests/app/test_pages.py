@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from conftest import texts
 
 from app import navigation
 from jobs.kind import Produced
+from tests.support.page_text import texts
 
 NAMES = [module.__name__.removeprefix("pages.") for module in navigation.modules()]
 

@@ -46,6 +46,17 @@ def _fold(bits: np.ndarray) -> None:
     bits ^= (bits >> 63) & MAGNITUDE
 
 
+def _ordered(scores: np.ndarray, factor: float) -> np.ndarray | None:
+    """(B,) int64 in the order of score x factor, or None when one does not lie within (-2, 2): its bits fill 63."""
+    bits = scores.view(np.int64)
+    seen = int(np.bitwise_or.reduce(bits))  # the sign of any, and the highest bit of any
+    if seen < 0 or factor != 1.0:
+        bits = (scores * factor + 0.0).view(np.int64)  # a zero loses its sign
+        _fold(bits)
+        seen = ROOM if int(bits.min()) < -ROOM or int(bits.max()) >= ROOM else 0
+    return None if seen & ROOM else bits
+
+
 def _keys(scores: np.ndarray, labels: np.ndarray, factor: float) -> np.ndarray | None:
     """(N,) sortable int64: the ordered bits of score x factor, shifted by one, the label in the low bit.
 
@@ -54,18 +65,11 @@ def _keys(scores: np.ndarray, labels: np.ndarray, factor: float) -> np.ndarray |
     keys = np.empty(scores.size, np.int64)
     for start in range(0, scores.size, BLOCK):
         block, of = keys[start : start + BLOCK], labels[start : start + BLOCK]
-        as_float = block.view(np.float64)
-        np.add(scores[start : start + BLOCK], 0.0, out=as_float)  # turns -0.0 into 0.0
-        if factor != 1.0:
-            as_float *= factor
-        seen = int(np.bitwise_or.reduce(block))  # the sign of any, and the highest bit of any
-        if seen < 0:
-            _fold(block)
-            seen = ROOM if int(block.min()) < -ROOM or int(block.max()) >= ROOM else 0
-        if seen & ROOM or int(np.bitwise_or.reduce(of)) & ~1:
+        bits = _ordered(scores[start : start + BLOCK], factor)
+        if bits is None or int(np.bitwise_or.reduce(of)) & ~1:
             return None
-        np.left_shift(block, 1, out=block)
-        np.bitwise_or(block, of, out=block)
+        np.add(bits, bits, out=block)  # faster than a shift
+        np.add(block, of, out=block)
     return keys
 
 
@@ -126,37 +130,35 @@ class Sweep:
         return alarms[::-1], hits[::-1], np.concatenate((self.score, [np.inf]))[::-1]
 
 
-def _counted(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """(fakes, ends) of sorted keys, which lose their low bit in place, so that the scores' bits stay: cumulative fakes
-    (N,) int32 (int64 from 2**31 items on), and whether an item is the last of its score (N,) bool, or None when all
-    are."""
-    counts = np.int32 if keys.size < 2**31 else np.int64
-    fakes, ends = np.empty(keys.size, counts), np.ones(keys.size, bool)
-    so_far, before = 0, 0
+def _counted(keys: np.ndarray) -> tuple[np.ndarray, bool]:
+    """(fakes, tied) of sorted keys, which lose their low bit in place, so that the scores' bits stay: cumulative fakes
+    (N,) int32 (int64 from 2**31 items on), and whether two items share a score."""
+    fakes = np.empty(keys.size, np.int32 if keys.size < 2**31 else np.int64)
+    so_far, before, tied = 0, 0, False
     for start in range(0, keys.size, BLOCK):
         block, count = keys[start : start + BLOCK], fakes[start : start + BLOCK]
         np.bitwise_and(block, 1, out=count, casting="unsafe")
         count[0] += so_far
         np.cumsum(count, out=count)
         np.right_shift(block, 1, out=block)
-        np.not_equal(block[1:], block[:-1], out=ends[start : start + block.size - 1])
-        if start:
-            ends[start - 1] = before != int(block[0])
+        if not tied:
+            tied = bool((block[1:] == block[:-1]).any()) or (start > 0 and before == int(block[0]))
         so_far, before = int(count[-1]), int(block[-1])
-        if int(block[0]) < 0:  # sorted: the first is the lowest
-            _fold(block)
-    return fakes, None if ends.all() else ends
+    return fakes, tied
 
 
 def sweep(scores: ArrayLike, labels: ArrayLike) -> Sweep:
     """One sort for all thresholds. scores: (N,) finite, higher = more fake. labels: (N,), 1 = fake."""
     keys, factor = _sortable(scores, labels)
     keys.sort()
-    fakes, ends = _counted(keys)
+    fakes, tied = _counted(keys)
     items = None
-    if ends is not None:
-        items = np.flatnonzero(ends) + 1
-        keys, fakes = keys[ends], fakes[ends]
+    if tied:
+        last = np.append(keys[1:] != keys[:-1], True)
+        items = np.flatnonzero(last) + 1
+        keys, fakes = keys[last], fakes[last]
+    if int(keys[0]) < 0:  # sorted: the first is the lowest
+        _fold(keys[: np.searchsorted(keys, 0)])
     value = keys.view(np.float64)
     return Sweep(value if factor == 1.0 else value / factor, fakes, items)
 
@@ -188,15 +190,3 @@ def roc_points(s: Sweep, most: int = 500) -> tuple[np.ndarray, np.ndarray, np.nd
     x, y = alarms / s.n_real, hits / s.n_fake
     keep = thin(x, y, most)
     return x[keep], y[keep], threshold[keep]
-
-
-def pr_points(s: Sweep, most: int = 500) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(recall, precision, threshold) for a chart, from the strictest threshold that flags anything.
-
-    Raises ValueError when there is no fake."""
-    if not s.n_fake:
-        raise ValueError("a precision-recall curve needs fakes")
-    alarms, hits, threshold = s.curve()
-    x, y = hits[1:] / s.n_fake, hits[1:] / (hits[1:] + alarms[1:])
-    keep = thin(x, y, most)
-    return x[keep], y[keep], threshold[1:][keep]

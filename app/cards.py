@@ -14,17 +14,6 @@ WORDS = {"real": "Real", "fake": "Fake", "uncertain": "Uncertain", "not_applicab
 STATUS_WORDS = {"skipped": "not asked", "missing": "missing", "failed": "failed"}
 
 
-def percent(value: float | None) -> str:
-    """0.98765 -> '98.8 %'. The ends keep their meaning: nothing short of 1 is written as 100 %."""
-    if value is None:
-        return "no figure"
-    if 0 < value < 0.001:
-        return "< 0.1 %"
-    if 0.999 < value < 1:
-        return "> 99.9 %"
-    return f"{100 * value:.1f} %"
-
-
 def tone(verdict: str) -> str:
     """Inline style that gives a card its colour."""
     return f"--aw-tone: {VERDICT_COLOURS.get(verdict, VERDICT_COLOURS['not_applicable'])}"

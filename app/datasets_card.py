@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pandas as pd
 import streamlit as st
 
@@ -14,6 +16,8 @@ from jobs.views import ArtifactView
 
 MOST_BARS = 12
 MOST_LEAKS = 3
+MOST_REASONS = 5
+LONGEST = 80
 
 
 def show(item: ArtifactView, table: DatasetTable) -> None:
@@ -127,10 +131,24 @@ def made(item: ArtifactView, table: DatasetTable) -> None:
         "By job": item.job_id or "–",
         "Fingerprint now": table.fingerprint,
         "When prepared": card.get("fingerprint", "–"),
-        "Excluded": f"{len(table.out):,} of {len(table.frame):,}",
+        "Excluded": excluded(table),
         "Columns": ", ".join(table.frame.columns),
     }
     st.html(cards.facts(facts))
     if spec := card.get("spec"):
         st.caption("Prepared by these options")
         st.html(cards.facts({name.replace("_", " "): widgets.figure(value) for name, value in spec.items() if value}))
+
+
+def excluded(table: DatasetTable) -> str:
+    """How many rows are out, and for which reasons, the commonest first."""
+    said = f"{len(table.out):,} of {len(table.frame):,}"
+    reasons = Counter(item.reason for item in table.out.values())
+    words = [f"{short(reason)}: {n:,}" for reason, n in reasons.most_common(MOST_REASONS)]
+    left = len(reasons) - len(words)
+    return "; ".join([said, *words, *([f"{left:,} more reasons"] if left else [])])
+
+
+def short(words: str) -> str:
+    """At most LONGEST characters of a reason."""
+    return words if len(words) <= LONGEST else words[: LONGEST - 1] + "…"

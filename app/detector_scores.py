@@ -5,14 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from app.score_sources import ScoreSource, member_facts, predictions_of, score_sources, stages_of
 from core.artifacts.files import read_json
-from core.evaluate.figures import figures
 from core.evaluate.foreign import KIND
 from jobs.client import Workbench
 from jobs.views import ArtifactView
@@ -75,18 +72,6 @@ def detector_scores(workbench: Workbench) -> list[DetectorScores]:
         if (item.path / "predictions.csv").is_file() and (item.path / "evaluation_report.json").is_file():
             found.append(DetectorScores(f"run {item.name}", run=item.path))
     return found
-
-
-@lru_cache(maxsize=64)
-def judged(
-    scores: DetectorScores, split: str, dataset: str, threshold: float, stamp: float
-) -> dict[str, dict[str, Any]]:
-    """All figures with 95 % intervals over groups. stamp: of the scores' file, so that a new one is judged anew."""
-    frame = scores.frame(split)
-    if dataset:
-        frame = frame[frame["dataset"] == dataset]
-    p, y = frame["p_fake"].to_numpy(np.float64), frame["label"].to_numpy(np.int64)
-    return figures(p, y, frame["group"].astype(str).to_numpy(), draws=DRAWS, threshold=threshold)
 
 
 def stamp_of(scores: DetectorScores) -> float:

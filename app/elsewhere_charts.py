@@ -8,7 +8,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from app.theme import ACCENT, QUIET, VERDICT_COLOURS
+from app.theme import ACCENT, INK, QUIET, VERDICT_COLOURS
 from core.cascade.base_rate import at_base_rate
 from core.cascade.transport import Cell, LeftOut
 
@@ -91,7 +91,7 @@ def matrix(cells: Sequence[Cell]) -> alt.LayerChart | alt.FacetChart:
                  alt.Tooltip("span:N", title="95 %"), "items:Q", "groups:Q"],
     )  # fmt: skip
     colour = alt.Color("auroc:Q", legend=None, scale=alt.Scale(domain=[0.5, 1], range=["#f7e9df", ACCENT], clamp=True))
-    ink = alt.condition("datum.auroc > 0.8", alt.value("white"), alt.value("#1f2933"))
+    ink = alt.condition("datum.auroc > 0.8", alt.value("white"), alt.value(INK))
     number = base.mark_text(fontSize=13, dy=-6).encode(text=alt.Text("auroc:Q", format=".2f"), color=ink)
     span = base.mark_text(fontSize=10, dy=9).encode(text="span:N", color=ink)
     return alt.layer(base.mark_rect().encode(color=colour), number, span).properties(height=alt.Step(46))

@@ -5,9 +5,8 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from app.theme import ACCENT, QUIET, SERIES, VERDICT_COLOURS
+from app.theme import ACCENT, INK, QUIET, SERIES, VERDICT_COLOURS
 
-INK = "#1f2933"
 PALE = "#f3f6f6"
 DOMAINS = {
     "error_overlap": [0.0, 1.0],

@@ -8,7 +8,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from app.theme import ACCENT, QUIET
+from app.theme import ACCENT, INK, QUIET
 from core.evaluate.cross import CrossAuroc
 from core.evaluate.reliability import Convention, Reliability
 from core.evaluate.risk_band import RiskBand
@@ -108,7 +108,7 @@ def cross_chart(found: CrossAuroc) -> alt.LayerChart | alt.FacetChart:
     colour = alt.Color("auroc:Q", legend=None, scale=alt.Scale(domain=[0.5, 1], range=["#f7e9df", ACCENT], clamp=True))
     words = base.mark_text(fontSize=13).encode(
         text=alt.Text("auroc:Q", format=".2f"),
-        color=alt.condition("datum.auroc > 0.8", alt.value("white"), alt.value("#1f2933")),
+        color=alt.condition("datum.auroc > 0.8", alt.value("white"), alt.value(INK)),
     )
     return alt.layer(base.mark_rect().encode(color=colour), words).properties(height=alt.Step(46))
 

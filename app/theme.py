@@ -15,7 +15,6 @@ STYLE = ASSETS / "theme" / "cards.css"
 ACCENT = "#17616b"
 INK = "#1f2933"
 QUIET = "#66727c"
-LINE = "#dde3e4"
 
 # Verdicts differ in lightness as well as in hue, so they stay apart for colour-blind readers and in print.
 VERDICT_COLOURS = {"real": "#17616b", "fake": "#b3541e", "uncertain": "#8a6d1f", "not_applicable": "#66727c"}

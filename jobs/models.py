@@ -11,8 +11,6 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 Number = BigInteger().with_variant(Integer, "sqlite")
 Document = JSON(none_as_null=True)
 
-STATES = ("queued", "running", "done", "failed", "cancelled")
-
 
 class Base(DeclarativeBase):
     metadata = MetaData(

@@ -11,10 +11,9 @@ from app import cards, chart_files, charts, navigation, session, widgets
 from app.navigation import PageInfo
 from jobs.client import Workbench
 from jobs.kind import kinds
-from jobs.views import JobView
+from jobs.views import STATES, JobView
 
 PAGE = PageInfo(section="System", title="Jobs", url="jobs", icon=":material/checklist:", order=10)
-STATES = ["queued", "running", "done", "failed", "cancelled"]
 
 
 def render() -> None:

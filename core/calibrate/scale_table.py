@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import expit
 
 from core.evaluate.draws import rank_cells
 from core.evaluate.metrics import probabilities
@@ -57,24 +56,6 @@ class ScaleTable:
             raise ValueError(f"log_odds must be {p.size} finite numbers")
         return cls(Cells.of(z, y), Cells.of(p, y))
 
-    def scaled(self, temperature: float) -> Cells:
-        """The cells as p_fake at one temperature: sigmoid(log-odds / temperature)."""
-        return Cells(expit(self.before.x / temperature), self.before.counts)
-
     def to_document(self) -> dict[str, Any]:
         """JSON for the page; some 50 kB whatever the number of items."""
         return {"before": self.before.to_document(), "after": self.after.to_document()}
-
-
-def cell_figures(cells: Cells, n_bins: int = 15) -> dict[str, float]:
-    """ece (p_fake, equal width), nll, brier of cells of p_fake: what the page computes, for its tests."""
-    p, (reals, fakes) = np.clip(cells.x, 1e-15, 1 - 1e-15), cells.counts.T.astype(np.float64)
-    n = reals + fakes
-    place = np.clip(np.ceil(cells.x * n_bins - 1e-9).astype(np.int64) - 1, 0, n_bins - 1)
-    gap = np.abs(np.bincount(place, n * cells.x - fakes, n_bins)).sum()
-    total = n.sum()
-    return {
-        "ece": float(gap / total),
-        "nll": float(-(fakes @ np.log(p) + reals @ np.log1p(-p)) / total),
-        "brier": float((fakes @ (1 - cells.x) ** 2 + reals @ cells.x**2) / total),
-    }

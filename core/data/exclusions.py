@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pyarrow.parquet
 
@@ -103,12 +102,6 @@ def history(folder: Path) -> list[Act]:
             raise ValueError(f"{path} line {number}: unknown action {act.action!r}; mend or remove that line")
         acts.append(act)
     return acts
-
-
-def exclusion_summary(folder: Path) -> dict[str, Any]:
-    """For the card: {"items": how many rows are out, "reasons": reason -> how many}."""
-    reasons = Counter(item.reason for item in excluded(folder).values())
-    return {"items": sum(reasons.values()), "reasons": dict(reasons.most_common())}
 
 
 def _standing(acts: list[Act]) -> list[Act]:

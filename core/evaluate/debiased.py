@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtr
 
-from core.evaluate.metrics import probabilities
-from core.evaluate.reliability import Binning, Convention, bin_edges, bin_sums, convention
+from core.evaluate.reliability import Binning, Convention, binned
 
 
 def _noise(count: np.ndarray, stated: np.ndarray, hits: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -43,8 +42,7 @@ def debiased_ece(
     p_fake: ArrayLike, labels: ArrayLike, n_bins: int = 15, which: Convention = "binary", binning: Binning = "mass"
 ) -> float:
     """Debiased expected calibration error (absolute, Kumar et al. 2019, normal approximation), in [0, 1]."""
-    x, hit = convention(*probabilities(p_fake, labels), which)
-    return float(debiased_ece_of(*bin_sums(x, hit, bin_edges(x, n_bins, binning))))
+    return float(debiased_ece_of(*binned(p_fake, labels, n_bins, which, binning)))
 
 
 def debiased_rmsce(
@@ -54,14 +52,12 @@ def debiased_rmsce(
 
     Its square before the cut at 0 is unbiased for the squared calibration error of the binned predictor, where what is
     stated within a bin is taken as its mean."""
-    x, hit = convention(*probabilities(p_fake, labels), which)
-    return float(debiased_rmsce_of(*bin_sums(x, hit, bin_edges(x, n_bins, binning))))
+    return float(debiased_rmsce_of(*binned(p_fake, labels, n_bins, which, binning)))
 
 
 def rmsce(
     p_fake: ArrayLike, labels: ArrayLike, n_bins: int = 15, which: Convention = "binary", binning: Binning = "mass"
 ) -> float:
     """Plug-in root-mean-square calibration error: sqrt(sum_b w_b gap_b^2), which `debiased_rmsce` corrects."""
-    x, hit = convention(*probabilities(p_fake, labels), which)
-    share, gap, _ = _noise(*bin_sums(x, hit, bin_edges(x, n_bins, binning)))
+    share, gap, _ = _noise(*binned(p_fake, labels, n_bins, which, binning))
     return float(np.sqrt((share * gap**2).sum()))

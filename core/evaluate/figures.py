@@ -17,7 +17,6 @@ from core.evaluate.ranking import partial_auroc, tpr_at_fpr
 from core.evaluate.reliability import ece, mce
 from core.evaluate.selective import augrc, aurc
 
-RANKING = names("ranking")
 CALIBRATION = names("calibration")
 
 

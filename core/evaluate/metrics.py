@@ -94,9 +94,12 @@ def ratio(numerator: float, denominator: float) -> float | None:
 
 
 def threshold_metrics(c: Confusion) -> dict[str, float | None]:
-    """accuracy, balanced_accuracy, precision, recall, specificity, f1, mcc of a confusion; None where undefined.
+    """The figures of a decision by name; None where undefined.
 
-    balanced_accuracy and mcc are None with one class; mcc also when everything is called alike."""
+    accuracy: called rightly / all. recall: fakes called fake / fakes; specificity: reals called real / reals;
+    balanced_accuracy: their mean. precision: fakes called fake / all called fake. f1: harmonic mean of precision and
+    recall, 2 tp / (2 tp + fp + fn). mcc: Matthews correlation in [-1, 1]. balanced_accuracy and mcc are None with one
+    class; mcc also when everything is called alike."""
     recall, specificity = ratio(c.tp, c.tp + c.fn), ratio(c.tn, c.tn + c.fp)
     both = recall is not None and specificity is not None
     product = (c.tp + c.fp) * (c.tp + c.fn) * (c.tn + c.fp) * (c.tn + c.fn)
@@ -109,41 +112,6 @@ def threshold_metrics(c: Confusion) -> dict[str, float | None]:
         "f1": ratio(2 * c.tp, 2 * c.tp + c.fp + c.fn),
         "mcc": ratio(c.tp * c.tn - c.fp * c.fn, math.sqrt(product)),
     }
-
-
-def accuracy(p_fake: ArrayLike, labels: ArrayLike, threshold: float = 0.5) -> float | None:
-    """Items called rightly / all."""
-    return threshold_metrics(confusion(p_fake, labels, threshold))["accuracy"]
-
-
-def balanced_accuracy(p_fake: ArrayLike, labels: ArrayLike, threshold: float = 0.5) -> float | None:
-    """Mean of recall and specificity; None with one class."""
-    return threshold_metrics(confusion(p_fake, labels, threshold))["balanced_accuracy"]
-
-
-def precision(p_fake: ArrayLike, labels: ArrayLike, threshold: float = 0.5) -> float | None:
-    """Fakes called fake / all called fake; None when nothing is."""
-    return threshold_metrics(confusion(p_fake, labels, threshold))["precision"]
-
-
-def recall(p_fake: ArrayLike, labels: ArrayLike, threshold: float = 0.5) -> float | None:
-    """Fakes called fake / all fakes; None without fakes."""
-    return threshold_metrics(confusion(p_fake, labels, threshold))["recall"]
-
-
-def specificity(p_fake: ArrayLike, labels: ArrayLike, threshold: float = 0.5) -> float | None:
-    """Reals called real / all reals; None without reals."""
-    return threshold_metrics(confusion(p_fake, labels, threshold))["specificity"]
-
-
-def f1(p_fake: ArrayLike, labels: ArrayLike, threshold: float = 0.5) -> float | None:
-    """Harmonic mean of precision and recall, 2tp / (2tp + fp + fn); None without fakes called or present."""
-    return threshold_metrics(confusion(p_fake, labels, threshold))["f1"]
-
-
-def mcc(p_fake: ArrayLike, labels: ArrayLike, threshold: float = 0.5) -> float | None:
-    """Matthews correlation in [-1, 1]; None when a row or a column of the confusion is empty."""
-    return threshold_metrics(confusion(p_fake, labels, threshold))["mcc"]
 
 
 def brier(p_fake: ArrayLike, labels: ArrayLike) -> float:
@@ -164,9 +132,3 @@ def log_losses(p: np.ndarray, y: np.ndarray) -> np.ndarray:
 def nll(p_fake: ArrayLike, labels: ArrayLike) -> float:
     """Mean -ln(probability of the true class), nats. p_fake is kept within [2**-52, 1 - 2**-52]."""
     return float(np.mean(log_losses(*probabilities(p_fake, labels))))
-
-
-def nll_of_log_odds(log_odds: ArrayLike, labels: ArrayLike) -> float:
-    """NLL straight from log-odds: mean softplus((1 - 2 label) log_odds); exact at any size, nothing clipped."""
-    z, y = checked(log_odds, labels)
-    return float(np.mean(np.logaddexp(0.0, np.where(y == 1, -z, z))))

@@ -13,9 +13,9 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import norm
 
 from core.evaluate.metrics import probabilities
+from core.evaluate.shares import wilson
 
 Convention = Literal["binary", "top_label"]
 Binning = Literal["width", "mass"]
@@ -90,6 +90,15 @@ def bin_sums(x: np.ndarray, hit: np.ndarray, edges: np.ndarray) -> tuple[np.ndar
     return count, np.bincount(index, x, size), np.bincount(index, hit, size)
 
 
+def binned(
+    p_fake: ArrayLike, labels: ArrayLike, n_bins: int, which: Convention, binning: Binning
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """`bin_sums` of p_fake (N,) in [0, 1] and labels (N,) under a convention and a binning: what `mce_of` and its kin
+    take. Raises ValueError as `probabilities` does, and for an unknown convention or binning."""
+    x, hit = convention(*probabilities(p_fake, labels), which)
+    return bin_sums(x, hit, bin_edges(x, n_bins, binning))
+
+
 def ece_of(count: np.ndarray, stated: np.ndarray, hits: np.ndarray) -> np.ndarray:
     """sum_b |stated_b - hits_b| / sum_b count_b from bin sums; the last axis is bins."""
     return np.abs(stated - hits).sum(-1) / count.sum(-1)
@@ -120,8 +129,7 @@ def mce(
     p_fake: ArrayLike, labels: ArrayLike, n_bins: int = 15, which: Convention = "binary", binning: Binning = "width"
 ) -> float:
     """Maximum calibration error: the largest |observed - stated| of a bin that holds anything, in [0, 1]."""
-    x, hit = convention(*probabilities(p_fake, labels), which)
-    return float(mce_of(*bin_sums(x, hit, bin_edges(x, n_bins, binning))))
+    return float(mce_of(*binned(p_fake, labels, n_bins, which, binning)))
 
 
 def reliability(
@@ -131,9 +139,6 @@ def reliability(
     x, hit = convention(*probabilities(p_fake, labels), which)
     edges = bin_edges(x, n_bins, binning)
     count, stated, hits = bin_sums(x, hit, edges)
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore"):
         rate = hits / count
-        z = float(norm.ppf(0.975))
-        centre = (hits + z * z / 2) / (count + z * z)
-        half = z / (count + z * z) * np.sqrt(hits * (count - hits) / count + z * z / 4)
-        return Reliability(edges, count.astype(np.int64), stated / count, rate, centre - half, centre + half)
+        return Reliability(edges, count.astype(np.int64), stated / count, rate, *wilson(rate, count))

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import norm
 
 from core.evaluate.bootstrap import group_codes
 from core.evaluate.metrics import probabilities
 from core.evaluate.reliability import Binning, Convention, Reliability, bin_of, convention, reliability
+from core.evaluate.shares import wilson
 
 
 def grouped_reliability(
@@ -32,7 +32,5 @@ def grouped_reliability(
     held = r.count > 0
     squares = np.bincount(pairs % size, m.astype(np.float64) ** 2, size)
     worth[held] = r.count[held].astype(np.float64) ** 2 / squares[held]
-    z = float(norm.ppf(0.975))
-    centre = (r.observed + z * z / (2 * worth)) / (1 + z * z / worth)
-    half = z * np.sqrt(r.observed * (1 - r.observed) / worth + z * z / (4 * worth**2)) / (1 + z * z / worth)
-    return replace(r, low=np.clip(centre - half, 0, 1), high=np.clip(centre + half, 0, 1))
+    low, high = wilson(r.observed, worth)
+    return replace(r, low=low, high=high)

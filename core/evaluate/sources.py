@@ -9,7 +9,7 @@ import numpy as np
 from core.evaluate.draws import drawn_counts, probability_draws, rank_cells
 from core.evaluate.figures import interval_of
 from core.evaluate.intervals import percentile
-from core.evaluate.metrics import auroc, f1
+from core.evaluate.metrics import auroc, confusion, threshold_metrics
 from core.evaluate.reliability import ece
 
 
@@ -57,7 +57,7 @@ def by_source(
 def at_a_half(p: np.ndarray, labels: np.ndarray, groups: np.ndarray, draws: int, seed: int = 0) -> dict[str, Any]:
     """`f1` at p_fake 0.5 and `ece` (binary, 15 equal widths), and their 95 % intervals over groups as `f1_interval` and
     `ece_interval`: None where the figure is, with a single group, or without draws."""
-    values = {"f1": f1(p, labels), "ece": ece(p, labels)}
+    values = {"f1": threshold_metrics(confusion(p, labels))["f1"], "ece": ece(p, labels)}
     found: dict[str, Any] = {}
     drawn = {}
     if draws and np.unique(groups).size > 1:

@@ -35,7 +35,8 @@ def pick_device(name: str = "auto") -> torch.device:
 def score(detector: Detector, manifest: Manifest, cache_folder: Path, **options: object) -> Predictions:
     """Log-odds of every row of a manifest whose picture can be read; the others are in `failed`, with the reason.
 
-    Options as in `embed`. Raises ValueError (OSError) when no picture can be read."""
+    cache_folder: where decoded pictures are kept (`workspace.root / "cache"`). Options and errors as in `embed_rows`;
+    also raises ValueError (OSError) when no picture can be read."""
     side = cache_side(detector.input_spec.size)
     failed = nothing_failed()
     try:
@@ -65,25 +66,6 @@ def readable(manifest: Manifest, side: int) -> tuple[Manifest, pd.DataFrame]:
     return Manifest(kept, manifest.root), failed[list(FAILED)].reset_index(drop=True)
 
 
-def embed(
-    detector: Detector,
-    manifest: Manifest,
-    cache_folder: Path,
-    *,
-    batch_size: int = 32,
-    device: torch.device | str = "cpu",
-    report: Reporter | None = None,
-) -> tuple[Predictions, np.ndarray]:
-    """Predictions and the (N, D) float32 embeddings, in manifest order.
-
-    cache_folder: where decoded pictures are kept (`workspace.root / "cache"`). The detector is put to evaluation and on
-    `device`, and left there. Raises ValueError naming a picture that cannot be read, FloatingPointError when a score
-    is not finite.
-    """
-    cache = open_cache(manifest, cache_folder, cache_side(detector.input_spec.size), report)
-    return embed_rows(detector, cache, np.arange(len(cache)), batch_size=batch_size, device=device, report=report)
-
-
 @torch.inference_mode()
 def answer(
     detector: Detector, pixels: torch.Tensor, device: torch.device | str
@@ -106,7 +88,10 @@ def embed_rows(
     device: torch.device | str = "cpu",
     report: Reporter | None = None,
 ) -> tuple[Predictions, np.ndarray]:
-    """As `embed`, for some rows of an open cache."""
+    """Predictions and the (N, D) float32 embeddings of rows (N,) of an open cache, in their order.
+
+    The detector scores in evaluation mode on `device`; it stays there, and its mode comes back. Raises
+    FloatingPointError when a score is not finite."""
     report, device = report or Silent(), torch.device(device)
     was_training = detector.training
     detector.to(device=device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]

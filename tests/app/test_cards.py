@@ -106,14 +106,6 @@ def test_a_partial_answer_says_that_it_is_one():
     assert "so far" not in cards.verdict_card(whole)
 
 
-@pytest.mark.parametrize(
-    ("value", "words"),
-    [(0.0, "0.0 %"), (0.0004, "< 0.1 %"), (0.9996, "> 99.9 %"), (1.0, "100.0 %"), (None, "no figure")],
-)
-def test_percent_never_rounds_to_certainty(value, words):
-    assert cards.percent(value) == words
-
-
 def test_markdown_of_a_file_keeps_its_shape_and_fetches_nothing():
     text = "# Card\n\n- a\n\n![x](http://h/p.png) [l](http://h) [r][1] <img src=x> <http://h>\n\n[1]: http://h\n"
     assert {"img", "a"} <= set(Tags(MarkdownIt().render(text)).tags), "the text must be dangerous as it stands"

@@ -16,9 +16,9 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from app import datasets_live, datasets_table, datasets_ways, navigation
+from app import datasets_card, datasets_live, datasets_table, datasets_ways, navigation
 from app.datasets_table import BOTH, OUT, DatasetTable, Filter
-from core.data.exclusions import exclude, excluded, history
+from core.data.exclusions import Exclusion, exclude, excluded, history
 from core.data.manifest import open_dataset
 from core.data.protocol_spec import ProtocolSpec
 from core.data.protocols import pin_protocols
@@ -178,6 +178,15 @@ def test_all_that_a_filter_shows_can_go_at_once(open_page, folder) -> None:
     soft = frame[(frame["label"] == 1) & frame["sharpness"].between(low, low + 5)]
     assert 0 < len(soft) < 10
     assert set(excluded(folder)) == set(soft["sample_id"])
+
+
+def test_the_card_counts_exclusions_by_reason(table: DatasetTable) -> None:
+    ids = table.frame["sample_id"][:4]
+    reasons = ["two faces", "blurred", "blurred", "x" * 300]
+    out = {name: Exclusion(reason, "Ada", "") for name, reason in zip(ids, reasons, strict=True)}
+    said = datasets_card.excluded(DatasetTable(table.folder, table.root, table.frame, out))
+    assert said == f"4 of {len(table.frame)}; blurred: 2; two faces: 1; {79 * 'x'}…: 1"
+    assert datasets_card.excluded(table) == f"0 of {len(table.frame)}"
 
 
 def test_exclusions_are_listed_undone_and_taken_back(open_page, folder, workbench) -> None:

@@ -6,7 +6,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import score_charts
-from app.detector_scores import calibrated_runs, detector_scores, judged, stamp_of
+from app.detector_scores import calibrated_runs, detector_scores
+from app.judging import View, measured
 from core.artifacts.workspace import Workspace
 from core.calibrate.fit import calibrate_run
 from core.calibrate.spec import CalibrateSpec
@@ -96,7 +97,7 @@ def test_figures_are_those_of_the_science(home):
     assert len(found) == 7  # stage 1, two experts, the stack, and the runs
     run = found["run r1"]
     frame = run.frame("test")
-    value = judged(run, "test", "", 0.5, stamp_of(run))["auroc"]["value"]
+    value = measured(View.of(run, "test"), 0.5)["auroc"]["value"]
     assert value == pytest.approx(auroc(frame["p_fake"].to_numpy(), frame["label"].to_numpy()))
     assert [item.name for item in calibrated_runs(workbench)] == ["r1", "plain", "clips"]
     workbench.close()

@@ -1,8 +1,8 @@
 """The published wiring: exactly the layers that run in the published networks, under the published key names.
 
 Published class 0 is fake. Here the log-odds of fake are logit 0 minus logit 1 (softmax of the two), and the two logits
-stay in `aux["published_logits"]`; `published_scores` gives the published sigmoid per logit. The variational network
-takes z = mu, so it is deterministic; its layers for the variance, which scoring does not need, are not built.
+stay in `aux["published_logits"]` (the published code averages their sigmoids over faces and networks). The variational
+network takes z = mu, so it is deterministic; its layers for the variance, which scoring does not need, are not built.
 """
 
 from __future__ import annotations
@@ -67,11 +67,6 @@ class PublishedGenConViT(GenConViT):
             "published_logits": logits,
         }
         return DetectorOutput(logits[:, :1] - logits[:, 1:], embedding, aux)
-
-    @torch.inference_mode()
-    def published_scores(self, inputs: Tensor) -> Tensor:
-        """(B, 2) sigmoid of each logit, column 0 = fake: what the published code averages over faces and networks."""
-        return torch.sigmoid(self(inputs).aux["published_logits"])
 
 
 class PublishedED(PublishedGenConViT):
@@ -155,10 +150,3 @@ def live_state(detector: PublishedGenConViT, state: Mapping[str, Any]) -> tuple[
             "ED weights load into genconvit_ed_published, VAE weights into genconvit_vae_published"
         )
     return live, dead
-
-
-def load_published(detector: PublishedGenConViT, state: Mapping[str, Any]) -> list[str]:
-    """Load what `live_state` finds; returns the dead keys that were ignored."""
-    live, dead = live_state(detector, state)
-    detector.load_state_dict(live)
-    return dead

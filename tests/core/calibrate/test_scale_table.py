@@ -5,7 +5,7 @@ import pytest
 from scipy.special import expit
 from sklearn.metrics import brier_score_loss, log_loss
 
-from core.calibrate.scale_table import CELLS, ScaleTable, cell_figures
+from core.calibrate.scale_table import CELLS, ScaleTable
 from core.evaluate.reliability import ece
 
 
@@ -24,10 +24,12 @@ def test_figures_at_any_temperature_are_those_of_the_items(n, digits, close, tem
     assert len(table.before.x) <= CELLS
     assert table.before.counts.sum() == n
     p = expit(z / temperature)
-    found = cell_figures(table.scaled(temperature))
-    assert found["nll"] == pytest.approx(log_loss(y, p), abs=close)
-    assert found["brier"] == pytest.approx(brier_score_loss(y, p), abs=close)
-    assert found["ece"] == pytest.approx(ece(p, y), abs=max(close, 1e-6))
+    reals, fakes = table.before.counts.T
+    cells = np.repeat(np.tile(expit(table.before.x / temperature), 2), np.concatenate([reals, fakes]))
+    labels = np.repeat([0, 1], [reals.sum(), fakes.sum()])
+    for figure in (log_loss, brier_score_loss):
+        assert figure(labels, cells) == pytest.approx(figure(y, p), abs=close)
+    assert ece(cells, labels) == pytest.approx(ece(p, y), abs=max(close, 1e-6))
 
 
 def test_bad_scores_are_refused():

@@ -20,14 +20,14 @@ def clustered(n_groups: int = 60, size: int = 8, seed: int = 0):
 @pytest.mark.parametrize(("k", "n"), [(0, 10), (3, 10), (10, 10), (1, 400)])
 def test_shares_equal_scipy(k, n):
     test = binomtest(k, n)
-    for method, ours in (("wilson", intervals.wilson), ("exact", intervals.clopper_pearson)):
-        assert ours(k, n, 0.9) == pytest.approx(tuple(test.proportion_ci(0.9, method)), abs=1e-9)
+    assert np.array(intervals.wilson(k / n, n, 0.9)) == pytest.approx(test.proportion_ci(0.9, "wilson"), abs=1e-9)
+    assert intervals.clopper_pearson(k, n, 0.9) == pytest.approx(tuple(test.proportion_ci(0.9, "exact")), abs=1e-9)
     one_sided = binomtest(k, n, alternative="less").proportion_ci(0.95, "exact").high
     assert float(intervals.upper_bound(k, n, 0.95)) == pytest.approx(one_sided, abs=1e-9)
 
 
 def test_nothing_observed_is_unknown():
-    assert intervals.wilson(0, 0) is None
+    assert np.isnan(intervals.wilson([np.nan, 0.5], [0, 0])).all()
     assert intervals.clopper_pearson(0, 0) is None
     assert float(intervals.upper_bound(0, 0)) == 1.0
 

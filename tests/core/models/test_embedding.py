@@ -17,11 +17,12 @@ from core.artifacts.checkpoint import save_weights
 from core.artifacts.files import write_json
 from core.artifacts.run import Run
 from core.artifacts.workspace import Workspace
+from core.data.dataset import cache_side, open_cache
 from core.data.manifest import Manifest
 from core.embeddings import read_about, read_embeddings
 from core.models.embedding import embed_dataset
 from core.models.registry import build_detector
-from core.models.scoring import embed
+from core.models.scoring import embed_rows
 from core.progress import Cancelled, Silent
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -59,7 +60,9 @@ def workspace(tmp_path):
 def test_embeddings_are_those_of_scoring(workspace, name):
     run, manifest = make_run(workspace, name), make_manifest(workspace.datasets / "made", 11)
     table = read_embeddings(embed_dataset(run, manifest, workspace, batch_size=4, shard_rows=8))
-    predictions, embedding = embed(run.load_detector(), manifest, workspace.root / "cache", batch_size=4)
+    detector = run.load_detector()
+    cache = open_cache(manifest, workspace.root / "cache", cache_side(detector.input_spec.size))
+    predictions, embedding = embed_rows(detector, cache, np.arange(len(cache)), batch_size=4)
     assert table.sample_id.tolist() == manifest.frame["sample_id"].tolist()
     np.testing.assert_allclose(table.log_odds, predictions.log_odds, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(table.parts["embedding"], embedding, rtol=1e-4, atol=1e-4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -11,8 +12,9 @@ from safetensors.torch import load_file
 
 from core.artifacts.run import Run, find_run
 from core.artifacts.workspace import Workspace
+from core.data.dataset import cache_side, open_cache
 from core.data.manifest import open_dataset
-from core.models.scoring import embed, score
+from core.models.scoring import embed_rows, score
 from core.progress import Cancelled
 from core.train.fit import fit
 from core.train.recipes import Recipe, recipes
@@ -166,7 +168,9 @@ def test_kept_weights_give_the_logged_figures(workspace, manifest, straight):
     stored = pd.read_parquet(straight.folder / "predictions_val_select.parquet")
     assert predictions.frame["sample_id"].tolist() == stored["sample_id"].tolist()
     assert predictions.log_odds == pytest.approx(stored["log_odds"].to_numpy(), abs=1e-4)
-    again, embeddings = embed(straight.load_detector(), selected, workspace.root / "cache", batch_size=16)
+    detector = straight.load_detector()
+    cache = open_cache(selected, workspace.root / "cache", cache_side(detector.input_spec.size))
+    again, embeddings = embed_rows(detector, cache, np.arange(len(cache)), batch_size=16)
     assert embeddings.shape == (16, straight.document["embedding_size"])
     assert again.log_odds == pytest.approx(predictions.log_odds, abs=1e-4)
 

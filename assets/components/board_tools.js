@@ -101,6 +101,15 @@ function rested(send) {
   return () => { clearTimeout(timer); timer = setTimeout(send, 350); };
 }
 
+// A board whose sliders' state is `at`: build(host, data) anew when data.identity changes, host.send(state) at rest.
+const board = (build) => ({ parentElement, data, setStateValue }) => {
+  const host = parentElement.querySelector(".board");
+  host.send = (value) => setStateValue("at", value);
+  if (host.identity === data.identity && host.firstChild) return;
+  host.identity = data.identity;
+  build(host, data);
+};
+
 // A drawing as a file of its own: SVG with its few styles inside, PNG at three times the size, its numbers as CSV.
 function hand(name, blob) {
   const link = document.createElement("a");

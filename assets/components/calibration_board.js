@@ -8,11 +8,13 @@ const WHICH = { binary: "p_fake", top_label: "top label" }, BINS = { width: "equ
 const cellsOf = ({ x, counts }) => ({ x: decode(x, Float64Array), counts: decode(counts, Uint32Array) });
 const scaled = (cells, t) => ({ x: Float64Array.from(cells.x, (z) => sigmoid(z / t)), counts: cells.counts });
 
+const CLIP = 2 ** -52;  // as core/evaluate/metrics.py keeps p_fake from 0 and 1
+
 // NLL and Brier score of cells of p_fake.
 function losses({ x, counts }) {
   let nll = 0, brier = 0, n = 0;
   for (let i = 0; i < x.length; i++) {
-    const p = Math.min(1 - 1e-15, Math.max(1e-15, x[i])), reals = counts[2 * i], fakes = counts[2 * i + 1];
+    const p = Math.min(1 - CLIP, Math.max(CLIP, x[i])), reals = counts[2 * i], fakes = counts[2 * i + 1];
     nll -= fakes * Math.log(p) + reals * Math.log1p(-p);
     brier += fakes * (1 - x[i]) ** 2 + reals * x[i] ** 2;
     n += reals + fakes;
@@ -119,10 +121,4 @@ function build(host, data) {
   draw();
 }
 
-export default function ({ parentElement, data, setStateValue }) {
-  const host = parentElement.querySelector(".board");
-  host.send = (value) => setStateValue("at", value);
-  if (host.identity === data.identity && host.firstChild) return;
-  host.identity = data.identity;
-  build(host, data);
-}
+export default board(build);

@@ -133,10 +133,4 @@ function build(host, data) {
   draw();
 }
 
-export default function ({ parentElement, data, setStateValue }) {
-  const host = parentElement.querySelector(".board");
-  host.send = (value) => setStateValue("at", value);
-  if (host.identity === data.identity && host.firstChild) return;
-  host.identity = data.identity;
-  build(host, data);
-}
+export default board(build);

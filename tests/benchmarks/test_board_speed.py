@@ -7,28 +7,19 @@ style, layout, paint) is what the boards themselves take; the test fails on that
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-sys.path.append(str(Path(__file__).resolve().parents[1] / "browser"))
-from shoot import ROOT, browser_path, chromium, free_port, wait_for
+from core.cascade.joint import JointTable
+from tests.browser.shoot import browser_path, chromium
+from tests.support.boards import FIND, MEMBERS, NAMES, boards_page, drawn, wait_for_boards
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.browser, pytest.mark.timeout(900)]
 
 GOAL_MS = 33.0
-BOARDS = """
-  const walk = (node) =>
-    [...node.querySelectorAll('*')].flatMap((e) => [e, ...(e.shadowRoot ? walk(e.shadowRoot) : [])]);
-  const boards = walk(document).filter((e) => e.classList?.contains('board') && e.dataset.ms);
-"""
-READY = f"() => {{ {BOARDS} return boards.length === 2; }}"
-MOVES = f"""async ([which, from, moves]) => {{ {BOARDS}
-  const board = boards[which], sliders = [...board.querySelectorAll('input')], found = [];
+MOVES = f"""async ([which, from, moves]) => {{ {FIND}
+  const board = boards[which], sliders = [...board.querySelectorAll('input[type=range]')], found = [];
   board.scrollIntoView();
   const frame = () => new Promise((done) => requestAnimationFrame(() => {{
     const after = new MessageChannel();
@@ -78,38 +69,22 @@ def test_slider_to_redraw(record):
     if browser_path() is None:
         pytest.skip("no chromium, chromium-browser or google-chrome on the path")
     for n in (1_000_000, 10_000_000):
-        port = free_port()
-        command = [sys.executable, "-m", "streamlit", "run", str(Path(__file__).with_name("boards_app.py"))]
-        server = subprocess.Popen(
-            [*command, "--server.port", str(port), "--server.headless", "true"], cwd=ROOT,
-            env={**os.environ, "AWARE_BOARD_ITEMS": str(n), "PYTHONPATH": str(ROOT)},
-            stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-        try:
-            wait_for(f"http://127.0.0.1:{port}/_stcore/health", server)
-            with chromium() as browser:
-                page = browser.new_page(viewport={"width": 1440, "height": 1000})
-                sent: list[str] = []
-                page.on("websocket", lambda socket, sent=sent: socket.on("framesent", lambda _: sent.append("frame")))
-                page.goto(f"http://127.0.0.1:{port}")
-                page.wait_for_function(READY, timeout=300_000)
-                page.wait_for_timeout(1000)
-                quiet = len(sent)
-                spent = page.context.new_cdp_session(page)
-                spent.send("Performance.enable", {"timeDomain": "threadTicks"})
-                for which, name in enumerate(("cascade", "thresholds")):
-                    report(record, f"{name} board, {n:.0e}".replace("e+0", "e"), *timed(page, spent, which))
-                assert len(sent) == quiet, "a slider asked the server"
-        finally:
-            server.terminate()
-            server.wait(10)
+        with boards_page(n) as address, chromium() as browser:
+            page = browser.new_page(viewport={"width": 1440, "height": 1000})
+            sent: list[str] = []
+            page.on("websocket", lambda socket, sent=sent: socket.on("framesent", lambda _: sent.append("frame")))
+            page.goto(address)
+            wait_for_boards(page, len(NAMES))
+            page.wait_for_timeout(1000)
+            quiet = len(sent)
+            spent = page.context.new_cdp_session(page)
+            spent.send("Performance.enable", {"timeDomain": "threadTicks"})
+            for which, name in enumerate(NAMES):
+                report(record, f"{name} board, {n:.0e}".replace("e+0", "e"), *timed(page, spent, which))
+            assert len(sent) == quiet, "a slider asked the server"
 
 
 def test_payload_does_not_grow():
-    from boards_app import MEMBERS, drawn
-
-    from core.cascade.joint import JointTable
-
     sizes = []
     for n in (100_000, 1_000_000):
         columns, y = drawn(n)

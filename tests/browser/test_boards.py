@@ -1,82 +1,49 @@
-"""Both boards over many drawn items in a real browser: the page's arithmetic over coarse tables is the server's."""
+"""The boards over many drawn items in a real browser: the page's arithmetic over small tables is the server's."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
-from shoot import ROOT, free_port, wait_for
+from scipy.special import expit
 
+from core.calibrate.temperature import Temperature
 from core.cascade.base_rate import at_base_rate
 from core.cascade.joint import JointTable, figures
 from core.cascade.threshold_table import ThresholdTable
+from core.evaluate.metrics import brier, nll
+from core.evaluate.reliability import ece
+from tests.support.boards import MEMBERS, MOVE, boards_page, drawn, overconfident, percent, wait_for_boards
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
 
 N = 120_000
-BOARDS = """
-  const walk = (node) =>
-    [...node.querySelectorAll('*')].flatMap((e) => [e, ...(e.shadowRoot ? walk(e.shadowRoot) : [])]);
-  const boards = walk(document).filter((e) => e.classList?.contains('board') && e.dataset.ms);
-"""
-READ = f"""([which, slider, value]) => {{ {BOARDS}
-  const input = boards[which].querySelectorAll('input')[slider];
-  input.value = value;
-  input.dispatchEvent(new Event('input', {{ bubbles: true }}));
-  const words = (card) => {{
-    const [name, value, note] = [...card.children].map((child) => child.textContent);
-    return [name, value + ' | ' + note];
-  }};
-  return Object.fromEntries([...boards[which].querySelectorAll('.figure')].map(words));
-}}"""
 
 
 @pytest.fixture(scope="module")
 def page(browser):
-    port = free_port()
-    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "tests" / "benchmarks" / "boards_app.py")]
-    server = subprocess.Popen(
-        [*command, "--server.port", str(port), "--server.headless", "true"], cwd=ROOT,
-        env={**os.environ, "AWARE_BOARD_ITEMS": str(N), "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-    try:
-        wait_for(f"http://127.0.0.1:{port}/_stcore/health", server)
+    with boards_page(N) as address:
         opened = browser.new_page(viewport={"width": 1440, "height": 1000}, accept_downloads=True)
-        opened.goto(f"http://127.0.0.1:{port}")
-        opened.wait_for_function(f"() => {{ {BOARDS} return boards.length === 2; }}", timeout=200_000)
+        opened.goto(address)
+        wait_for_boards(opened, 3)
         yield opened
         opened.close()
-    finally:
-        server.terminate()
-        server.wait(10)
 
 
 @pytest.fixture(scope="module")
 def items():
-    sys.path.append(str(ROOT / "tests" / "benchmarks"))
-    from boards_app import MEMBERS, drawn
-
-    return MEMBERS, *drawn(N)
-
-
-def percent(value: float) -> str:
-    return f"{100 * value:.2f} %" if value < 0.1 else f"{100 * value:.1f} %"
+    return drawn(N)
 
 
 def test_a_coarse_joint_table_says_the_same_in_the_page_and_on_the_server(page, items):
-    members, columns, y = items
-    table = JointTable.build(columns, y, members)
+    columns, y = items
+    table = JointTable.build(columns, y, MEMBERS)
     assert not table.exact
     cuts, rng = [(60, 200)] * 4, np.random.default_rng(0)
     for _ in range(12):
         stage, side = int(rng.integers(4)), int(rng.integers(2))
         value = int(rng.integers(0, 120)) if side == 0 else int(rng.integers(130, 257))
         cuts[stage] = (value, cuts[stage][1]) if side == 0 else (cuts[stage][0], value)
-        shown = page.evaluate(READ, [0, 2 * stage + side, value])
+        shown = page.evaluate(MOVE, [0, 2 * stage + side, value])
         wanted = figures(table.tally(cuts), [2.5, 4.2, 18.4, 0.0])
         for name, key in (("filtration", "filtration"), ("leakage, cascade", "leakage"), ("uncertain", "uncertain")):
             assert shown[name].split(" | ")[0] == percent(wanted[key])
@@ -85,21 +52,41 @@ def test_a_coarse_joint_table_says_the_same_in_the_page_and_on_the_server(page, 
 
 
 def test_one_detectors_thresholds_and_base_rates(page, items):
-    _, columns, y = items
+    columns, y = items
     table = ThresholdTable.build(columns[-1], y)
     for index in (100, 512, 700, 900):
-        shown = page.evaluate(READ, [1, 0, index])
+        shown = page.evaluate(MOVE, [1, 0, index])
         tp, fp, fn, tn = table.confusion(index)
         assert shown["recall"].startswith(percent(tp / (tp + fn)))
         assert shown["false alarms"].startswith(percent(fp / (fp + tn)))
         assert shown["F1"].startswith(f"{2 * tp / (2 * tp + fp + fn):.4f}")
         assert shown["an alarm is right"].startswith(percent(tp / (tp + fp)))
-    rare = page.evaluate(READ, [1, 1, 60])
+    rare = page.evaluate(MOVE, [1, 1, 60])
     share = 1 / (1 + np.exp(7 - 11.6 * 60 / 200))
     now = at_base_rate(share, tp / (tp + fn), fp / (fp + tn))
     assert rare["an alarm is right"].startswith(percent(now.precision_fake[0]))
     assert rare["a release is right"].startswith(percent(now.precision_real[0]))
     assert rare["false alarms in 1,000"].startswith(f"{now.false_alarms[0]:.1f}")
+
+
+@pytest.mark.parametrize("step", [0, 40, 100, 128, 200])
+@pytest.mark.parametrize("bins", [2, 15, 50])
+def test_any_temperature_and_bins_say_what_core_says(page, step, bins):
+    z, _, y = overconfident(N)
+    p = expit(z / 10 ** (step / 100 - 1))
+    page.evaluate(MOVE, [2, 0, step])
+    shown = page.evaluate(MOVE, [2, 1, bins])
+    number = {name: float(text.split(" | ")[0]) for name, text in shown.items() if not name.startswith("least")}
+    assert number["NLL"] == pytest.approx(nll(p, y), abs=1e-3)
+    assert number["Brier"] == pytest.approx(brier(p, y), abs=1e-4)
+    assert number["ECE, p_fake"] == pytest.approx(ece(p, y, bins), abs=4e-4)
+
+
+def test_the_least_nll_is_at_the_temperature_that_core_fits(page):
+    z, _, y = overconfident(N)
+    best = page.evaluate(MOVE, [2, 0, 100])["least NLL at"]
+    fitted = Temperature().fit(z, y).fitted.temperature
+    assert float(best.split(" | ")[0].removeprefix("T = ")) == pytest.approx(fitted, rel=0.012)
 
 
 @pytest.mark.parametrize(("way", "start"), [("SVG", b"<svg"), ("PNG", b"\x89PNG"), ("CSV", b"p_fake,share")])

@@ -15,28 +15,13 @@ from jobs.client import SHIPPED_BUNDLE, UploadTooLarge, Workbench, safe_name
 from jobs.execution import on_device, sentence
 from jobs.foreground import run_here
 from jobs.kind import kinds
+from jobs.kinds import load_kinds
 from jobs.references import find_bundle, find_policy, settled
 from jobs.settings import Settings
 from tests.support.fake_kinds import FakeSpec
 from tests.support.queueing import ROOT, open_workbench, supervised
 
-NAMES = [
-    "analyze",
-    "calibrate",
-    "embed",
-    "evaluate",
-    "evidence",
-    "experts",
-    "export",
-    "import_detector",
-    "import_scores",
-    "policy",
-    "prepare",
-    "protocol",
-    "search",
-    "stack",
-    "train",
-]
+NAMES = sorted(path.stem for path in (ROOT / "jobs/kinds").glob("*.py") if path.stem != "__init__")
 
 
 @pytest.fixture
@@ -51,13 +36,56 @@ def policy(**changes) -> CascadePolicy:
     return CascadePolicy(**{**given, "experts": [], "final": Exits(real_below=0.4, fake_above=0.6), **changes})
 
 
-def test_every_kind_is_there_with_a_described_spec():
+def test_every_file_is_a_kind_of_its_name_with_a_described_spec():
+    assert {"analyze", "prepare", "train"} <= set(NAMES)
     assert [name for name in sorted(kinds.names()) if not name.startswith("fake")] == NAMES
     for name in NAMES:
         kind = kinds.get(name)
+        assert (kind.name, kind.run.__module__) == (name, f"jobs.kinds.{name}")
         assert issubclass(kind.spec, Spec)
         assert [n for n, f in kind.spec.model_fields.items() if not f.description] == []
         assert kind.pool == ("analyze" if name == "analyze" else "work")
+
+
+KIND = """
+from core.spec import Spec
+from jobs.kind import JobKind, kinds
+kinds.add({name!r}, JobKind({name!r}, "Added", "A kind that one file adds.", Spec, lambda spec, context: None))
+"""
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A folder of kinds of its own; what it registers is forgotten afterwards."""
+    folder = tmp_path / "more_kinds"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(kinds, "_items", dict(kinds._items))
+    yield folder
+    for name in [name for name in sys.modules if name.split(".")[0] == "more_kinds"]:
+        del sys.modules[name]
+
+
+def test_one_more_file_is_one_more_kind(package):
+    (package / "added.py").write_text(KIND.format(name="added"))
+    assert load_kinds([str(package)], "more_kinds") == ["added"]
+    assert kinds.get("added").title == "Added"
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "said"),
+    [
+        ("import no_such_module", ModuleNotFoundError, "no_such_module"),
+        ("x = 1", ImportError, r"broken\.py registers no job kind 'broken'"),
+        (KIND.format(name="other"), ImportError, r"broken\.py registers no job kind 'broken'"),
+        (KIND.format(name="train"), ValueError, "'train' is registered twice"),
+    ],
+)
+def test_a_broken_file_of_a_kind_fails_loudly(package, text, error, said):
+    (package / "broken.py").write_text(text)
+    with pytest.raises(error, match=said):
+        load_kinds([str(package)], "more_kinds")
 
 
 def test_kinds_client_and_worker_load_without_torch():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -12,6 +12,11 @@ from numpy.typing import ArrayLike
 from core.cascade.grid import Grid
 
 Risk = Literal["leakage", "auroc_loss"]
+Choice = tuple[float, list[tuple[int, int]]]
+"""Expected cost of an item, and the exits as fine-edge indices a member."""
+
+SLACK = 1e-9
+"""Counts are whole numbers: what a limit allows is not lost to rounding."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +53,9 @@ def pareto(cost: ArrayLike, risk: ArrayLike) -> np.ndarray:
 
 def allowed(grid: Grid, limits: Limits) -> np.ndarray:
     """(P_1, ..., P_M) bool: combinations within the limits on the grid's own items."""
-    within = grid.leaked <= limits.leakage * grid.n_fake + 1e-9
-    within &= grid.accused <= limits.false_alarms * grid.n_real + 1e-9
-    within &= grid.left <= limits.uncertain * grid.n + 1e-9
+    within = grid.leaked <= limits.leakage * grid.n_fake + SLACK
+    within &= grid.accused <= limits.false_alarms * grid.n_real + SLACK
+    within &= grid.left <= limits.uncertain * grid.n + SLACK
     if limits.auroc_loss < 1 and np.isfinite(grid.auroc).any():
         within &= (grid.auroc_loss <= limits.auroc_loss + 1e-12)[..., None]
     return within
@@ -78,18 +83,34 @@ def front(grid: Grid, costs: Sequence[float], risk: Risk, limits: Limits) -> lis
     return points
 
 
-def cheapest(grid: Grid, costs: Sequence[float], limits: Limits) -> tuple[float, list[tuple[int, int]]] | None:
+def cheapest(grid: Grid, costs: Sequence[float], limits: Limits) -> Choice | None:
     """(cost, exits) of the cheapest combination within `limits`, of equals the one with the fewest undecided items and
     then the fewest errors; None when there is none."""
-    within, cost = allowed(grid, limits), grid.cost(costs)
-    usable = np.where(within.any(axis=-1), cost, np.inf)
-    if not np.isfinite(usable).any():
-        return None
-    rows = np.argwhere(usable <= usable.min() * (1 + 1e-12))
-    found = []
-    for row in rows:
-        at = tuple(int(i) for i in row)
-        for last in np.flatnonzero(within[at]):
-            index = (*at, int(last))
-            found.append((grid.left[index], grid.leaked[index] + grid.accused[index], index))
-    return float(usable.min()), grid.cuts(min(found)[2])
+    return cheapest_at(grid, costs, limits, [1.0])[0]
+
+
+def cheapest_at(grid: Grid, costs: Sequence[float], limits: Limits, shares: ArrayLike) -> list[Choice | None]:
+    """`cheapest` with the limits on leakage and false alarms cut to each of `shares`, ascending; one walk over the grid
+    for all of them."""
+    part = np.asarray(shares, np.float64)
+    widest = replace(limits, leakage=part[-1] * limits.leakage, false_alarms=part[-1] * limits.false_alarms)
+    at = np.flatnonzero(allowed(grid, widest))
+    if not at.size:
+        return [None] * part.size
+    leaked, accused = grid.leaked.ravel()[at], grid.accused.ravel()[at]
+    first = np.maximum(  # the lowest share at which each combination is allowed
+        np.searchsorted(part * limits.leakage * grid.n_fake + SLACK, leaked),
+        np.searchsorted(part * limits.false_alarms * grid.n_real + SLACK, accused),
+    )
+    cost = grid.cost(costs).ravel()[at // grid.leaked.shape[-1]]
+    lowest = np.full(part.size, np.inf)
+    np.minimum.at(lowest, first, cost)
+    lowest = np.minimum.accumulate(lowest)
+    most = lowest * (1 + 1e-12)
+    tied = np.flatnonzero(cost <= most[first])  # no other can be the cheapest at any share
+    tied = tied[np.lexsort((at[tied], (leaked + accused)[tied], grid.left.ravel()[at[tied]]))]
+    found: list[Choice | None] = []
+    for k, best in enumerate(lowest):
+        here = tied[(first[tied] <= k) & (cost[tied] <= most[k])]
+        found.append((float(best), grid.cuts(np.unravel_index(at[here[0]], grid.leaked.shape))) if here.size else None)
+    return found

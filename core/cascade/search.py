@@ -19,22 +19,23 @@ limits on what was observed, not promises; AUROC loss comes with its interval.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binom, norm
+from scipy.stats import norm
 
+from core.cascade.binning import default_edges, edge_exits
 from core.cascade.exits import groups_needed, too_few
 from core.cascade.grid import Grid, cascade_grid
-from core.cascade.joint import JointTable
-from core.cascade.pareto import Limits, cheapest
+from core.cascade.joint import FINE, JointTable
+from core.cascade.pareto import Limits, cheapest_at
+from core.cascade.promise import Promise
+from core.cascade.replay import CELLS, Cuts, Items, aurocs, binned, replay_cuts
 from core.cascade.search_spec import SearchSpec
 from core.cascade.types import Exits
 from core.evaluate.delong import delong_difference
-from core.evaluate.intervals import upper_bound
-from core.evaluate.metrics import auroc
 
 BUDGETS = np.linspace(0.0, 1.6, 33)
 """Shares of the limits that the choosing half may spend, in the order of the path."""
@@ -43,123 +44,10 @@ DRAWN_BACK = np.linspace(0.1, 0.9, 9)
 LEVELS = 48
 """Levels of a path laid down in advance, even in log-odds from 3e-4 to .45."""
 
-Cuts = tuple[tuple[int, int], ...]
-
-
-@dataclass(frozen=True)
-class Items:
-    """Scores of some items. p: (N, M) calibrated p_fake, the last stage last; y: (N,) 1 = fake; codes: (N,) group."""
-
-    p: np.ndarray
-    y: np.ndarray
-    codes: np.ndarray
-
-    @classmethod
-    def of_frame(cls, frame: pd.DataFrame, members: Sequence[str]) -> Items:
-        """From columns p_<member>, label and group."""
-        p = np.column_stack([frame[f"p_{name}"].to_numpy(np.float64) for name in members])
-        codes = np.unique(frame["group"].astype(str).to_numpy(), return_inverse=True)[1]
-        return cls(p, frame["label"].to_numpy(np.int64), codes)
-
-    def of(self, rows: np.ndarray) -> Items:
-        """Some of them."""
-        return Items(self.p[rows], self.y[rows], self.codes[rows])
-
-    @cached_property
-    def groups(self) -> tuple[int, int]:
-        """(groups with a real, groups with a fake)."""
-        return np.unique(self.codes[self.y == 0]).size, np.unique(self.codes[self.y == 1]).size
-
-    def halves(self, seed: int) -> tuple[Items, Items]:
-        """Groups with a fake, and the others, each dealt out evenly at random."""
-        rng, first = np.random.default_rng(seed), np.zeros(int(self.codes.max()) + 1, bool)
-        fake = np.unique(self.codes[self.y == 1])
-        for pool in (fake, np.setdiff1d(self.codes, fake)):
-            first[rng.permutation(pool)[: pool.size // 2]] = True
-        rows = first[self.codes]
-        return self.of(rows), self.of(~rows)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a policy did to some items. missed, accused: groups in error. score: (N,) p_fake of the deciding stage."""
-
-    missed: int
-    accused: int
-    cost: float
-    uncertain: float
-    score: np.ndarray
-
-
-def replay(items: Items, exits: Sequence[Exits], costs: Sequence[float]) -> Outcome:
-    """Send the items through the exits, a stage after the other."""
-    here = np.ones(items.y.size, bool)
-    real, fake, score = np.zeros_like(here), np.zeros_like(here), items.p[:, -1].copy()
-    spent = 0.0
-    for m, exit_ in enumerate(exits):
-        p = items.p[:, m]
-        spent += costs[m] * float(here.mean())
-        down = here & (p <= exit_.real_below) if exit_.real_below is not None else np.zeros_like(here)
-        up = here & (p >= exit_.fake_above) if exit_.fake_above is not None else np.zeros_like(here)
-        score = np.where(down | up, p, score)
-        real, fake, here = real | down, fake | up, here & ~down & ~up
-    missed = np.unique(items.codes[real & (items.y == 1)]).size
-    accused = np.unique(items.codes[fake & (items.y == 0)]).size
-    return Outcome(missed, accused, spent, float(here.mean()), score)
-
-
-@dataclass(frozen=True)
-class Promise:
-    """A risk at its limit. errors of groups were seen where it was proved; bound: exact upper bound at `confidence`;
-    p_value: of "the risk exceeds the target"."""
-
-    what: str
-    target: float
-    errors: int
-    groups: int
-    confidence: float
-
-    @property
-    def bound(self) -> float:
-        return float(upper_bound(self.errors, self.groups, self.confidence))
-
-    @property
-    def p_value(self) -> float:
-        return float(binom.cdf(self.errors, self.groups, self.target)) if self.groups else 1.0
-
-    @property
-    def kept(self) -> bool:
-        return self.p_value <= 1 - self.confidence
-
-    def groups_for(self) -> int:
-        """Groups that would certify the target with these errors."""
-        low, high = max(self.errors, 1), max(self.errors, 1)
-        while binom.cdf(self.errors, high, self.target) > 1 - self.confidence:
-            low, high = high, 2 * high
-        while low < high:
-            middle = (low + high) // 2
-            ok = binom.cdf(self.errors, middle, self.target) <= 1 - self.confidence
-            low, high = (low, middle) if ok else (middle + 1, high)
-        return high
-
-    def sentence(self) -> str:
-        """What was seen, what is promised."""
-        return (
-            f"{self.what}: {self.errors} of {self.groups} groups, so at most {self.bound:.2%} at confidence "
-            f"{self.confidence:.3g} (asked: {self.target:.3g})"
-        )
-
-    def refusal(self) -> str:
-        """Why it is not kept, and what it would take."""
-        return (
-            f"{self.what} cannot be promised: {self.errors} of {self.groups} groups, a bound of {self.bound:.2%} "
-            f"against {self.target:.3g}; so many errors need {self.groups_for()} groups, and there are {self.groups}"
-        )
-
 
 @dataclass(frozen=True)
 class Candidate:
-    """A policy on a path, where it was proved. reasons: what it fails, empty when certified and within the limits."""
+    """A policy on a path, where it was proved. spec: what was asked of it."""
 
     cuts: Cuts
     cost: float
@@ -167,11 +55,34 @@ class Candidate:
     false_alarms: Promise
     auroc_loss: float | None
     uncertain: float
-    reasons: tuple[str, ...] = ()
+    spec: SearchSpec
 
     @property
     def certified(self) -> bool:
         return self.leakage.kept and self.false_alarms.kept
+
+    @property
+    def loses_much(self) -> bool:
+        return self.auroc_loss is not None and self.auroc_loss > self.spec.max_auroc_loss
+
+    @property
+    def decides_little(self) -> bool:
+        return self.uncertain > self.spec.max_uncertain
+
+    @property
+    def good(self) -> bool:
+        """Certified and within the limits on what was observed."""
+        return self.certified and not self.loses_much and not self.decides_little
+
+    @cached_property
+    def reasons(self) -> list[str]:
+        """What it fails; empty when it is good."""
+        said = [promise.refusal() for promise in (self.leakage, self.false_alarms) if not promise.kept]
+        if self.loses_much:
+            said.append(f"AUROC loss is {self.auroc_loss:.4f} (asked: at most {self.spec.max_auroc_loss:g})")
+        if self.decides_little:
+            said.append(f"{self.uncertain:.1%} stay undecided (asked: at most {self.spec.max_uncertain:.1%})")
+        return said
 
 
 @dataclass(frozen=True)
@@ -202,19 +113,19 @@ def search(frame: pd.DataFrame, members: Sequence[str], costs: Sequence[float], 
     items = Items.of_frame(frame, members)
     prove, paths, size = _paths(items, members, costs, spec)
     confidence = 1 - (1 - spec.confidence) / len(paths)
-    table = JointTable.build(prove.p[:1], prove.y[:1], members)  # only for its edges, which no data moves
-    runs = [_test(prove, table, path, costs, spec, confidence) for path in paths]
-    good = [c for run in runs for c in run if not c.reasons]
-    best = min(good, key=lambda c: (c.cost, c.uncertain)) if good else None
-    neighbour = _neighbour(runs, best)
-    exits, gain, loss = {}, None, None
+    edges = default_edges(FINE)
+    bins = binned(prove, edges)
+    runs = [_test(prove, bins, path, costs, spec, confidence) for path in paths]
+    best = min((c for run in runs for c in run if c.good), key=lambda c: (c.cost, c.uncertain), default=None)
+    found = Found(best, _neighbour(runs, best), {}, None, None, spec.method, sum(map(len, runs)), size)
     if best is not None:
-        chosen = [table.exits(m, *cut) for m, cut in enumerate(best.cuts)]
-        exits = dict(zip(members, chosen, strict=True))
-        gain = sum(costs[1:]) / best.cost if best.cost else None
-        loss = _loss(prove, replay(prove, chosen, costs).score)
-    found = Found(best, neighbour, exits, gain, loss, spec.method, sum(map(len, runs)), size)
-    return Found(**{**vars(found), "sentences": explain(found, spec, prove, confidence)})
+        found = replace(
+            found,
+            exits={name: edge_exits(edges, *cut) for name, cut in zip(members, best.cuts, strict=True)},
+            speed_up=sum(costs[1:]) / best.cost if best.cost else None,
+            auroc_loss=_loss(prove, replay_cuts(prove, bins, [best.cuts], costs).score[0]),
+        )
+    return replace(found, sentences=explain(found, spec, prove.groups, confidence))
 
 
 def _paths(
@@ -222,7 +133,7 @@ def _paths(
 ) -> tuple[Items, list[list[Cuts]], int]:
     """(items that prove, paths of policies in the order of testing, combinations looked at)."""
     if spec.method == "sequences":
-        paths = laid_down(members)
+        paths = laid_down(len(members))
         return items, paths, sum(map(len, paths))
     choose, prove = items.halves(spec.seed)
     if not choose.y.size or not prove.y.size:
@@ -236,19 +147,14 @@ def pareto_path(grid: Grid, costs: Sequence[float], spec: SearchSpec) -> list[Cu
 
     What errs nowhere on the half that chose may yet err on the other, so the first of them is preceded by itself with
     all exits drawn back, nearly closed at first."""
-    path: list[Cuts] = []
-    lowest = np.inf
-    for share in BUDGETS:
-        limits = Limits(
-            leakage=share * spec.max_leakage,
-            false_alarms=share * spec.max_false_alarms,
-            auroc_loss=spec.max_auroc_loss,
-            uncertain=spec.max_uncertain,
-        )
-        found = cheapest(grid, costs, limits)
-        if found is not None and tuple(found[1]) not in path and found[0] <= lowest:
-            lowest = found[0]
-            path.append(tuple(found[1]))
+    limits = Limits(
+        leakage=spec.max_leakage,
+        false_alarms=spec.max_false_alarms,
+        auroc_loss=spec.max_auroc_loss,
+        uncertain=spec.max_uncertain,
+    )
+    found = cheapest_at(grid, costs, limits, BUDGETS)
+    path: list[Cuts] = list(dict.fromkeys(tuple(one[1]) for one in found if one is not None))
     if not path:
         return path
     sizes = [int(pair[:, 1].max()) for pair in grid.pairs]
@@ -259,44 +165,50 @@ def pareto_path(grid: Grid, costs: Sequence[float], spec: SearchSpec) -> list[Cu
     return [*back, *path]
 
 
-def laid_down(members: Sequence[str]) -> list[list[Cuts]]:
+@lru_cache(maxsize=8)
+def laid_down(members: int) -> list[list[Cuts]]:
     """Two paths for each k: the first k stages let go as real at one level, rising from path's start to its end; once
     without fake exits, once with fake exits at the mirrored level."""
-    table = JointTable.build(np.full((1, len(members)), 0.5), np.zeros(1), members)
-    edges = table.edges[0]
+    edges = default_edges(FINE)
     size = edges.size - 1
     wanted = 1 / (1 + np.exp(-np.linspace(-8.0, -0.2, LEVELS)))
     real = np.unique(np.searchsorted(edges, wanted, side="right") - 1)
     real = real[real > 0]
     fake = np.searchsorted(edges, 1 - edges[real], side="left")
     paths: list[list[Cuts]] = []
-    for k in range(1, len(members) + 1):
+    for k in range(1, members + 1):
         for two_sided in (False, True):
-            rest = ((0, size),) * (len(members) - k)
+            rest = ((0, size),) * (members - k)
             pairs = [(int(r), int(f) if two_sided else size) for r, f in zip(real, fake, strict=True)]
             paths.append([(pair,) * k + rest for pair in pairs])
     return paths
 
 
 def _test(
-    items: Items, table: JointTable, path: Sequence[Cuts], costs: Sequence[float], spec: SearchSpec, confidence: float
+    items: Items, bins: np.ndarray, path: Sequence[Cuts], costs: Sequence[float], spec: SearchSpec, confidence: float
 ) -> list[Candidate]:
     """Fixed-sequence testing: step on until the first policy that is not certified; it is the last of the list."""
-    tested = []
-    whole = auroc(items.p[:, -1], items.y) if 0 < items.y.sum() < items.y.size else None
-    for cuts in path:
-        done = replay(items, [table.exits(m, *cut) for m, cut in enumerate(cuts)], costs)
-        here = auroc(done.score, items.y) if whole is not None else None
-        loss = None if whole is None or here is None else whole - here
-        leak = Promise("leakage", spec.max_leakage, done.missed, items.groups[1], confidence)
-        alarm = Promise("false alarms", spec.max_false_alarms, done.accused, items.groups[0], confidence)
-        reasons = tuple(promise.refusal() for promise in (leak, alarm) if not promise.kept)
-        if loss is not None and loss > spec.max_auroc_loss:
-            reasons += (f"AUROC loss is {loss:.4f} (asked: at most {spec.max_auroc_loss:g})",)
-        if done.uncertain > spec.max_uncertain:
-            reasons += (f"{done.uncertain:.1%} stay undecided (asked: at most {spec.max_uncertain:.1%})",)
-        tested.append(Candidate(cuts, done.cost, leak, alarm, loss, done.uncertain, reasons))
-        if not tested[-1].certified:
+    reals, fakes = items.groups
+    both = 0 < items.y.sum() < items.y.size
+    whole = float(aurocs(items.p[None, :, -1], items.y)[0]) if both else 0.0
+    tested: list[Candidate] = []
+    step = max(1, CELLS // max(items.y.size, 1))
+    for start in range(0, len(path), step):
+        part = path[start : start + step]
+        done = replay_cuts(items, bins, part, costs)
+        leaks = [Promise("leakage", spec.max_leakage, int(k), fakes, confidence) for k in done.missed]
+        alarms = [Promise("false alarms", spec.max_false_alarms, int(k), reals, confidence) for k in done.accused]
+        failed = next((i for i in range(len(part)) if not (leaks[i].kept and alarms[i].kept)), None)
+        reached = len(part) if failed is None else failed + 1
+        areas = aurocs(done.score[:reached], items.y) if both else np.zeros(reached)
+        tested += [
+            Candidate(
+                part[i], float(done.cost[i]), leaks[i], alarms[i], whole - float(areas[i]) if both else None,
+                float(done.uncertain[i]), spec,
+            )
+            for i in range(reached)
+        ]  # fmt: skip
+        if failed is not None:
             break
     return tested
 
@@ -304,7 +216,7 @@ def _test(
 def _neighbour(runs: Sequence[Sequence[Candidate]], best: Candidate | None) -> Candidate | None:
     """The dearest policy that fails and is cheaper than the best: what would have come next. Without a best: the
     cheapest of those refused for the fewest reasons, one that no test lets pass before one that only misses a limit."""
-    failing = [c for run in runs for c in run if c.reasons and (best is None or c.cost < best.cost)]
+    failing = [c for run in runs for c in run if not c.good and (best is None or c.cost < best.cost)]
     if best is None:
         return min(failing, key=lambda c: (c.certified, len(c.reasons), c.cost), default=None)
     return max(failing, key=lambda c: c.cost, default=None)
@@ -318,8 +230,10 @@ def _loss(items: Items, score: np.ndarray) -> tuple[float, float, float] | None:
     return found[0], found[0] - half, found[0] + half
 
 
-def explain(found: Found, spec: SearchSpec, prove: Items, confidence: float) -> list[str]:
-    """The result in sentences: what it is, what it promises, what stopped it from being cheaper."""
+def explain(found: Found, spec: SearchSpec, groups: tuple[int, int], confidence: float) -> list[str]:
+    """The result in sentences: what it is, what it promises, what stopped it from being cheaper.
+
+    groups: (with a real, with a fake) where it was proved; confidence: of each path."""
     unit = "GFLOP" if spec.unit == "gflop" else "s"
     how = {
         "split": f"half of the groups chose among {found.grid_size:,} combinations of exits, the other half proved "
@@ -328,7 +242,7 @@ def explain(found: Found, spec: SearchSpec, prove: Items, confidence: float) -> 
         f"confidence {confidence:.4g}",
     }[spec.method]
     if found.best is None:
-        return [_why_none(found, spec, prove, confidence), f"How it was searched: {how}."]
+        return [_why_none(found, spec, groups, confidence), f"How it was searched: {how}."]
     best = found.best
     gain = "" if found.speed_up is None else f", {found.speed_up:.2f} times as fast as all experts always"
     said = [
@@ -346,8 +260,8 @@ def explain(found: Found, spec: SearchSpec, prove: Items, confidence: float) -> 
     return [*said, f"How it was searched: {how}."]
 
 
-def _why_none(found: Found, spec: SearchSpec, prove: Items, confidence: float) -> str:
-    reals, fakes = prove.groups
+def _why_none(found: Found, spec: SearchSpec, proving: tuple[int, int], confidence: float) -> str:
+    reals, fakes = proving
     for groups, target, who in ((fakes, spec.max_leakage, "fakes"), (reals, spec.max_false_alarms, "reals")):
         if groups < groups_needed(target, confidence):
             split = " (half of them choose; `sequences` uses all)" if spec.method == "split" else ""

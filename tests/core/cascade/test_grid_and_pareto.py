@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from core.cascade.grid import cascade_grid, exit_levels, levels_of
 from core.cascade.joint import JointTable, figures
-from core.cascade.pareto import Limits, allowed, cheapest, front, pareto
+from core.cascade.pareto import Limits, allowed, cheapest, cheapest_at, front, pareto
 
 COSTS = [1.0, 2.0, 5.0, 0.0]
 
@@ -122,3 +122,17 @@ def test_front_and_cheapest_against_an_exhaustive_walk(members, limits):
     assert found[0] == pytest.approx(low)
     fewest = min(r[4] for r in within if r[0] <= low + 1e-9)
     assert figures(table.tally(found[1]), costs)["uncertain"] == pytest.approx(fewest)
+
+
+def test_one_walk_for_all_shares_of_the_limits_finds_what_a_walk_each_finds():
+    grid, limits, shares = cascade_grid(table_of(2000, 3), 4), Limits(0.1, 0.2, 0.05, 0.9), np.linspace(0, 1.6, 17)
+    cost = grid.cost(COSTS[:3])
+    for share, found in zip(shares, cheapest_at(grid, COSTS[:3], limits, shares), strict=True):
+        within = allowed(grid, Limits(share * 0.1, share * 0.2, 0.05, 0.9))
+        keys = [
+            (round(cost[i[:-1]], 9), grid.left[i], grid.leaked[i] + grid.accused[i], i)
+            for i in map(tuple, np.argwhere(within))
+        ]
+        assert (found is None) == (not keys)
+        if found is not None:
+            assert found == (pytest.approx(min(keys)[0]), grid.cuts(min(keys)[-1]))

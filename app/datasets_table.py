@@ -97,6 +97,7 @@ class DatasetTable:
         return Manifest(self.kept, self.root).fingerprint()
 
     def file(self, path: str) -> Path:
+        """The picture that a row of the manifest names."""
         return self.root / path
 
     def bounds(self, quality: str) -> tuple[float, float]:

@@ -190,6 +190,7 @@ def data_uri(path: Path | None) -> str:
 
 
 def picture(path: Path | None, words: str, width: int) -> str:
+    """An HTML image that carries its own bytes; empty when there is no file. width: pixels."""
     source = data_uri(path)
     return f'<img src="{source}" alt="{escape(words)}" width="{width}" style="border-radius:6px">' if source else ""
 
@@ -270,6 +271,7 @@ def serve(settings: Settings, port: int | None = None, host: str | None = None) 
 
 
 def main() -> None:
+    """The command line of the demo."""
     parser = argparse.ArgumentParser(description="The Gradio demo of the AWARE-NET Workbench.")
     parser.add_argument("--host", help="address to listen on; default: AWARE_HOST")
     parser.add_argument("--port", type=int, help="port; default: AWARE_DEMO_PORT")

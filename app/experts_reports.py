@@ -28,6 +28,7 @@ class ExpertsReport:
 
     @property
     def title(self) -> str:
+        """How a list shows it."""
         d = self.document
         return f"{self.folder.name}: {len(d['members'])} experts on {d['dataset']} ({d['split']})"
 

@@ -32,6 +32,7 @@ def footer() -> None:
 
 
 def main() -> None:
+    """Draw the frame of every page, then the page."""
     st.set_page_config(
         page_title="AWARE-NET Workbench", page_icon=str(theme.ICON), layout="wide", initial_sidebar_state=260
     )

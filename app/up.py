@@ -79,6 +79,7 @@ class Service:
             connection.close()
 
     def ask_to_stop(self) -> None:
+        """Ask the process to end, if it runs."""
         if self.process is not None and self.alive:
             self.process.terminate()
 

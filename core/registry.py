@@ -29,6 +29,7 @@ class Registry(Generic[T]):
         return self._items[name]
 
     def names(self) -> list[str]:
+        """Every name, in the order of registration."""
         return list(self._items)
 
     def __iter__(self) -> Iterator[T]:

@@ -49,6 +49,7 @@ class Server:
         self.workbench, self.answers = workbench, answers
 
     def answer(self, **document: Any) -> None:
+        """Send one JSON line to the supervisor."""
         self.answers.write(json.dumps(document) + "\n")
         self.answers.flush()
 
@@ -98,6 +99,7 @@ class Server:
 
 
 def main(arguments: list[str]) -> None:
+    """Run one job (`one JOB ATTEMPT PARENT`) or serve a line of them with models kept warm (`warm PARENT HANDLE`)."""
     faulthandler.enable()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to handle

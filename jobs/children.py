@@ -54,11 +54,13 @@ class Child:
         self.oom_before = oom_kills()
 
     def give(self, job: Job, log: Path) -> None:
+        """Note the job that the child now runs, and start its clock."""
         self.job, self.log, self.since = job, log, time.monotonic()
         self.term_at, self.limit, self.oom_before = None, "", oom_kills()
 
     @property
     def held(self) -> tuple[str, int]:
+        """(id, attempt) of the job that it runs: what a write to the store must hold."""
         assert self.job is not None
         return self.job.id, self.job.attempt
 
@@ -82,6 +84,7 @@ class Child:
             self.process.send_signal(signal.SIGTERM)
 
     def push(self) -> None:
+        """Kill a child that was asked to end and has used up its grace."""
         if self.term_at is not None and time.monotonic() - self.term_at > GRACE_SECONDS:
             self.kill()
 
@@ -166,10 +169,12 @@ class WarmChild(Child):
             self.kill()  # it is ending; `ended` will say so
 
     def warm(self, bundle: Path, policy: Path | None) -> None:
+        """Ask it to load a bundle with a policy (None: its own) before the first analysis comes."""
         self.loading, self.since = True, time.monotonic()
         self._send({"warm": {"bundle": str(bundle), "policy": str(policy) if policy else None}})
 
     def run(self, job: Job, log: Path) -> None:
+        """Hand it a job."""
         self.give(job, log)
         self._send({"job": job.id, "attempt": job.attempt, "log": str(log)})
 

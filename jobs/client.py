@@ -49,6 +49,7 @@ class Workbench:
         return cls(settings, Store(*connect(settings.url)))
 
     def close(self) -> None:
+        """Let go of the database; the facade is of no use afterwards."""
         self.store.dispose()
 
     @property

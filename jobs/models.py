@@ -13,6 +13,8 @@ Document = JSON(none_as_null=True)
 
 
 class Base(DeclarativeBase):
+    """What every table shares: how constraints are named, and dictionaries kept as JSON."""
+
     metadata = MetaData(
         naming_convention={
             "ix": "ix_%(table_name)s_%(column_0_N_name)s",

@@ -33,6 +33,7 @@ def start_time(pid: int) -> str | None:
 
 
 def host() -> str:
+    """This machine's name: process numbers mean something on their own machine only."""
     return socket.gethostname()
 
 

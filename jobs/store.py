@@ -274,6 +274,7 @@ class Store:
             return list(session.scalars(statement))
 
     def metrics(self, job_id: str) -> list[JobMetric]:
+        """What a job has reported, by step."""
         with self._read() as session:
             return list(session.scalars(select(JobMetric).where(JobMetric.job_id == job_id).order_by(JobMetric.step)))
 
@@ -290,6 +291,7 @@ class Store:
             session.execute(statement.values(seen_at=now, beat=Worker.beat + 1, state=state, note=note))
 
     def workers(self) -> list[Worker]:
+        """Every worker that ever signed on, newest first."""
         with self._read() as session:
             return list(session.scalars(select(Worker).order_by(Worker.started_at.desc())))
 

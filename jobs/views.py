@@ -51,6 +51,7 @@ class JobView:
 
     @classmethod
     def of(cls, row: models.Job) -> JobView:
+        """From its row."""
         return cls(
             id=row.id,
             kind=row.kind,
@@ -85,6 +86,7 @@ class ArtifactView:
 
     @classmethod
     def of(cls, row: models.Artifact) -> ArtifactView:
+        """From its row."""
         return cls(row.kind, row.name, Path(row.path), row.summary, _moment(row.created_at), row.job_id)
 
 
@@ -104,6 +106,7 @@ class WorkerView:
 
     @classmethod
     def of(cls, row: models.Worker, now: float, patience: float) -> WorkerView:
+        """From its row. now: seconds since the epoch; alive when it was seen less than `patience` seconds before."""
         alive = row.state == "up" and now - row.seen_at < patience
         return cls(
             row.id,
@@ -138,4 +141,5 @@ class ActiveChangeView:
 
     @classmethod
     def of(cls, row: models.ActiveChange) -> ActiveChangeView:
+        """From its row."""
         return cls(row.what, row.value, row.author, row.reason, _moment(row.at))  # type: ignore[arg-type]

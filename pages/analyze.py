@@ -138,6 +138,7 @@ def card(workbench: Workbench) -> None:
 
 @st.fragment(run_every=0.7)
 def live(job_id: str) -> None:
+    """The card of a running analysis, drawn anew as its stages finish."""
     workbench = session.workbench()
     job = workbench.job(job_id)
     if job.ended:

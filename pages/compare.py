@@ -178,6 +178,7 @@ def figures_tab(question: Question, found: Comparison) -> None:
 
 
 def better_words(figure: str) -> str:
+    """Which way a figure is better, as a sentence."""
     way = FIGURES[figure].better
     return f"{way.capitalize()} is better." if way else "Neither way is better."
 
@@ -204,6 +205,7 @@ def delong_table(question: Question) -> None:
 
 
 def p_text(p: float) -> str:
+    """A p-value as text, four digits."""
     return "< 0.0001" if p < 0.0001 else f"{p:.4f}"
 
 

@@ -100,6 +100,7 @@ def one(job_id: str, workbench: Workbench) -> None:
 
 @st.fragment(run_every=1.5)
 def live(job_id: str) -> None:
+    """A running job, drawn anew until it ends."""
     workbench = session.workbench()
     job = workbench.job(job_id)
     if job.ended:

@@ -66,6 +66,7 @@ class LoadedMember:
         return Scores(np.array(log_odds, np.float64), np.stack(embeddings))
 
     def p_fake(self, log_odds: np.ndarray) -> np.ndarray:
+        """(N,) calibrated p_fake of log-odds (N,)."""
         return np.asarray(self.calibrator.transform(np.asarray(log_odds, np.float64)), np.float64)
 
 
@@ -79,6 +80,7 @@ class LoadedBundle:
     meta: MetaModel | None
 
     def member(self, name: str) -> LoadedMember:
+        """The member of that name. Raises LookupError when the bundle has none."""
         for member in self.members:
             if member.name == name:
                 return member

@@ -62,9 +62,11 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Te
 
 
 def with_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """`prefix:` before every key, so that several state dicts fit into one file."""
     return {f"{prefix}:{key}": value for key, value in tensors.items()}
 
 
 def without_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose keys start with `prefix:`, under the keys they had before."""
     head = f"{prefix}:"
     return {key[len(head) :]: value for key, value in tensors.items() if key.startswith(head)}

@@ -54,6 +54,7 @@ class Workspace:
         return self.root / "experts"
 
     def create(self) -> Workspace:
+        """Make every folder that is not there yet; returns itself."""
         for folder in (
             self.datasets,
             self.runs,

@@ -74,11 +74,13 @@ class Contents:
     named: list[tuple[str, str]] = field(default_factory=list)
 
     def skip(self, name: str, reason: str) -> None:
+        """Count an entry that is left out, and keep its name while there are fewer than SHOWN."""
         self.skipped[reason] += 1
         if len(self.named) < SHOWN:
             self.named.append((name, reason))
 
     def as_dict(self) -> dict[str, Any]:
+        """For the card of the data set; JSON."""
         return {
             "files": self.files,
             "bytes": self.bytes,

@@ -31,6 +31,7 @@ class FaceDetection:
 
     @property
     def centre(self) -> tuple[float, float]:
+        """(x, y) of the middle of the box, pixels of the picture."""
         x, y, w, h = self.box
         return x + w / 2, y + h / 2
 

@@ -74,10 +74,12 @@ class Outcome:
     warnings: list[str] = field(default_factory=list)
 
     def line(self) -> str:
+        """As one line of the journal, its end included."""
         return json.dumps(asdict(self)) + "\n"
 
     @classmethod
     def of(cls, line: str) -> Outcome:
+        """Back from a line of the journal. Raises ValueError, KeyError or TypeError for a line that is none."""
         fields = json.loads(line)
         return cls(**{**fields, "crops": [Crop(**crop) for crop in fields["crops"]]})
 

@@ -97,6 +97,8 @@ class Framing(nn.Module):
 
 
 class Resize(nn.Module):
+    """(3, H, W) uint8 to (3, size, size) uint8, as at evaluation."""
+
     def __init__(self, size: int) -> None:
         super().__init__()
         self.size = size

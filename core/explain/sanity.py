@@ -58,6 +58,7 @@ class Sanity:
         return self.learned and self.matters
 
     def values(self) -> dict[str, float]:
+        """The figures by the names that `Evidence` and reports carry."""
         return {
             "similarity_to_randomised": self.similarity,
             "drop_hot": self.drop_hot,

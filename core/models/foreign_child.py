@@ -109,6 +109,7 @@ def write_safetensors(handle: int, tensors: Mapping[str, torch.Tensor], most: in
 
 
 def write_all(handle: int, data: Any) -> None:
+    """Write all of `data` to a file descriptor: one call may take only a part of it."""
     view = memoryview(data)
     while len(view):
         view = view[os.write(handle, view) :]

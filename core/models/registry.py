@@ -38,6 +38,7 @@ detectors: Registry[DetectorEntry] = Registry("detector")
 
 
 def register(entry: DetectorEntry) -> DetectorEntry:
+    """Add a detector under its own name. Raises ValueError when the name is taken."""
     return detectors.add(entry.name, entry)
 
 

@@ -146,6 +146,7 @@ class TimmDetector(Detector):
         return DetectorOutput(self.head(embedding), embedding)
 
     def cam_layer(self) -> nn.Module:
+        """The layer of the backbone that the table names for heat maps."""
         module: Any = self.backbone
         for step in self._cam.split("."):
             module = module[int(step)] if step.lstrip("-").isdigit() else getattr(module, step)

@@ -105,6 +105,7 @@ class Training:
         self.state = State()
 
     def autocast(self, device: torch.device) -> AbstractContextManager[Any]:
+        """The context of a forward pass: half precision where the plan asks for it and the device has it."""
         return torch.autocast(device.type, dtype=self.half) if self.half else nullcontext()
 
     @property
@@ -113,6 +114,7 @@ class Training:
         return self.ema.module if self.ema is not None else self.detector
 
     def save(self, path: Path) -> None:
+        """Write all that a resumed training needs: weights, average, optimiser, scaler, random numbers, counters."""
         optimizer, rest = flatten_optimizer(self.optimizer)
         tensors = {
             **with_prefix("model", self.detector.state_dict()),
@@ -125,6 +127,7 @@ class Training:
         save_tensors(path, tensors, document)
 
     def restore(self, path: Path) -> None:
+        """Go back to where `save` was called; what is drawn from then on is the same."""
         tensors, document = load_tensors(path)
         self.detector.load_state_dict(without_prefix("model", tensors))
         restore_optimizer(self.optimizer, without_prefix("optimizer", tensors), document["optimizer"])
@@ -262,5 +265,6 @@ def say(report: Reporter, state: State, steps: int, plan: Plan, save: Callable[[
 
 
 def seed_everything(seed: int) -> None:
+    """Seed the random numbers of torch (all devices) and of NumPy's global generator."""
     torch.manual_seed(seed)
     np.random.seed(seed % 2**32)

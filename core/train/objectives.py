@@ -30,6 +30,7 @@ objectives: Registry[Callable[..., Objective]] = Registry("objective")
 
 
 def build_objective(name: str, **options: Any) -> Objective:
+    """An objective by its registered name. Raises LookupError for an unknown name, TypeError for an unknown option."""
     return objectives.get(name)(**options)
 
 

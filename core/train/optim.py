@@ -12,6 +12,7 @@ from core.train.recipes import Recipe
 
 
 def is_head(detector: Detector, name: str) -> bool:
+    """Whether a parameter or module of that name belongs to the detector's head."""
     return name.startswith(detector.head_prefixes)
 
 
@@ -53,6 +54,7 @@ def rate_factor(recipe: Recipe, step: int, steps_per_epoch: int, epochs: int) ->
 
 
 def set_rates(optimizer: torch.optim.Optimizer, factor: float) -> None:
+    """Set the rate of every group to `factor` times its own peak."""
     for group in optimizer.param_groups:
         group["lr"] = group["peak"] * factor
 

@@ -130,6 +130,7 @@ class Collector:
         self._skipped[why] += len(names)
 
     def listing(self, group: str) -> Listing:
+        """All that was found, with what was left out counted in the notes. group: what a group is, in words."""
         unlisted = [name for name in self.tree.files if name not in self._seen]
         self.notes += [f"{counted(count, 'file')} left out: {why}." for why, count in self._skipped.items() if count]
         if self.tree.hidden:
@@ -163,4 +164,5 @@ def thinned(names: list[str], most: int) -> list[str]:
 
 
 def is_faces(source: DataSource) -> bool:
+    """Whether the source holds faces, real or fake, and not another task."""
     return source.task.name == FACES.name

@@ -83,6 +83,7 @@ class FileTable(Table):
     names: tuple[str, ...] = ()
 
     def row(self, position: int) -> str:
+        """The name of the file at a position."""
         return self.names[position]
 
 

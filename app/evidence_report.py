@@ -9,11 +9,11 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from app import chart_files, forms, navigation, widgets
+from app import chart_files, widgets
+from app.job_forms import job_form
 from app.theme import ACCENT, QUIET, SERIES
 from core.artifacts.files import read_json
 from core.explain.captions import METHOD_TITLES
-from core.explain.spec import EvidenceSpec
 from jobs.client import Workbench
 
 REPORT = "evidence_report.json"
@@ -54,11 +54,7 @@ def render(workbench: Workbench) -> None:
         widgets.empty("No heat map is tested yet", "Choose runs below: artefacts are planted in real faces.")
     st.subheader("Test heat maps", anchor=False)
     st.caption("Plants noise and patches of other faces at known places, and measures what the maps put there.")
-    spec = forms.spec_form(
-        EvidenceSpec, workbench, key="evidence", submit="Test", front=("runs", "bundle", "dataset", "split")
-    )
-    if spec is not None:
-        navigation.go_to("jobs", job=workbench.submit("evidence", spec))
+    job_form("evidence", workbench, submit="Test", front=("runs", "bundle", "dataset", "split"))
 
 
 def mass_rows(documents: Iterable[dict[str, Any]]) -> pd.DataFrame:

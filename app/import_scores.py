@@ -6,9 +6,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import cards, forms, navigation, widgets
+from app import cards, widgets
 from app.incoming import incoming
-from core.evaluate.foreign_spec import ImportScoresSpec
+from app.job_forms import job_form
 from core.evaluate.foreign_table import column_names
 from jobs.client import Workbench
 
@@ -40,12 +40,10 @@ def import_form(workbench: Workbench) -> None:
     size = path.stat().st_size
     shown = f"{size / 2**20:.1f} MiB" if size >= 2**20 else f"{size / 1024:.1f} KiB"
     st.html(cards.facts({"File": path.name, "Size": shown, "Columns": ", ".join(names)}))
-    spec = forms.spec_form(
-        ImportScoresSpec, workbench, key="scores", submit="Import scores", given={"file": str(path)},
+    job_form(
+        "import_scores", workbench, key="scores", submit="Import scores", given={"file": str(path)},
         values=guessed(names, path), front=("name", "score", "larger", "fake_words", "real_words", "data"),
     )  # fmt: skip
-    if spec is not None:
-        navigation.go_to("jobs", job=workbench.submit("import_scores", spec))
 
 
 def guessed(names: list[str], path: Path) -> dict[str, str]:

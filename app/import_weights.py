@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import cards, forms, navigation
+from app import cards
 from app.incoming import incoming
+from app.job_forms import job_form
 from core.models.published_figures import CAVEAT, FIGURES
-from core.models.spec import ImportSpec
 from jobs.client import Workbench
 
 ENDINGS = (".pth", ".pt", ".safetensors")
@@ -25,8 +25,6 @@ def import_form(workbench: Workbench) -> None:
     if path is None:
         return
     st.html(cards.facts({"File": path.name, "Size": f"{path.stat().st_size / 2**20:.1f} MiB"}))
-    spec = forms.spec_form(
-        ImportSpec, workbench, key="import", submit="Import", given={"file": str(path)}, front=("layout", "name")
+    job_form(
+        "import_detector", workbench, key="import", submit="Import", given={"file": str(path)}, front=("layout", "name")
     )
-    if spec is not None:
-        navigation.go_to("jobs", job=workbench.submit("import_detector", spec))

@@ -12,17 +12,14 @@ from app import (
     experts_reports,
     experts_samples,
     experts_stack,
-    forms,
-    navigation,
     session,
     widgets,
 )
 from app.experts_reports import ExpertsReport
+from app.job_forms import job_form, stack_form
 from app.navigation import PageInfo
 from app.score_charts import interval_text
-from core.cascade.spec import StackSpec
 from core.evaluate.complementarity import MEANING, TITLES
-from core.evaluate.experts_spec import ExpertsSpec
 from jobs.client import Workbench
 
 PAGE = PageInfo(section="Research", title="Experts", url="experts", icon=":material/groups:", order=45)
@@ -66,6 +63,7 @@ def show_experts(workbench: Workbench) -> None:
 
 
 def alone(report: ExpertsReport) -> None:
+    """Each expert by itself, in all and by source."""
     st.subheader("Each alone", anchor=False)
     st.dataframe(experts_reports.alone_table(report), hide_index=True)
     with st.expander("By source"):
@@ -111,6 +109,7 @@ def tile(title: str, found: dict[str, float | None]) -> None:
 
 
 def embeddings(report: ExpertsReport) -> None:
+    """What a simple reader gets out of the embeddings, and what lies together in them."""
     rows = experts_reports.embedding_rows(report)
     st.subheader("What the embeddings hold", anchor=False)
     said = [f"{d} dimensions, {n} items" for d, n in zip(rows["dimensions"], rows["n"], strict=True)]
@@ -125,6 +124,7 @@ def embeddings(report: ExpertsReport) -> None:
 
 
 def reconstructions(report: ExpertsReport) -> None:
+    """How faithfully the experts rebuild real and fake faces, and whether the error tells them apart."""
     found = report.document["reconstructions"]
     if not found:
         return
@@ -171,19 +171,6 @@ def launch(workbench: Workbench) -> None:
         return
     st.subheader("Judge experts", anchor=False)
     st.caption("A stack's members, or any runs: alone, in pairs, by embeddings and reconstructions.")
-    spec = forms.spec_form(
-        ExpertsSpec, workbench, key="experts", submit="Judge", front=("stack", "runs", "dataset", "split")
-    )
-    if spec is not None:
-        navigation.go_to("jobs", job=workbench.submit("experts", spec))
+    job_form("experts", workbench, submit="Judge", front=("stack", "runs", "dataset", "split"))
     st.subheader("Stack experts", anchor=False)
-    st.caption("Fits stage 3 over calibrated runs and compares it with simpler ways to combine them.")
-    stack = forms.spec_form(
-        StackSpec,
-        workbench,
-        key="stacking",
-        submit="Stack",
-        front=("stage1", "experts", "experts_are", "dataset", "name"),
-    )
-    if stack is not None:
-        navigation.go_to("jobs", job=workbench.submit("stack", stack))
+    stack_form(workbench)

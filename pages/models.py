@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import bundles, cards, forms, navigation, session, widgets
+from app import bundles, cards, session, widgets
+from app.job_forms import job_form, stack_form
 from app.navigation import PageInfo
-from core.cascade.spec import ExportSpec, StackSpec
 from jobs.client import SHIPPED_BUNDLE, Workbench
 from jobs.views import ArtifactView
 
@@ -163,16 +163,7 @@ def export_form(workbench: Workbench) -> None:
         widgets.empty("Nothing to freeze yet", "A bundle is made of a stack run: train, calibrate, then stack.")
         return
     with st.expander("First: stack calibrated runs (stage 3)"):
-        st.caption("Fits the meta-model over a stage-1 run and its experts, out-of-fold by group, and compares it.")
-        stack = forms.spec_form(
-            StackSpec, workbench, key="stack", submit="Stack", front=("stage1", "experts", "dataset", "name")
-        )
-        if stack is not None:
-            navigation.go_to("jobs", job=workbench.submit("stack", stack))
+        stack_form(workbench)
     st.subheader("Then: freeze a stack into a bundle", anchor=False)
     st.caption("A bundle freezes a stack run, its members, calibrators and policy, each file with its hash.")
-    spec = forms.spec_form(
-        ExportSpec, workbench, key="export", submit="Export", front=("policy", "name", "version", "zip")
-    )
-    if spec is not None:
-        navigation.go_to("jobs", job=workbench.submit("export", spec))
+    job_form("export", workbench, submit="Export", front=("policy", "name", "version", "zip"))

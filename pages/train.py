@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import cards, forms, navigation, session, widgets
+from app import cards, navigation, session, widgets
 from app.import_weights import import_form
+from app.job_forms import job_form
 from app.navigation import PageInfo
 from core.train.recipes import Recipe, recipes
-from core.train.spec import TrainSpec
 
 PAGE = PageInfo(section="Research", title="Train", url="train", icon=":material/model_training:", order=20)
 SCALES = {"small": "small (two cores)", "tiny": "tiny (a rehearsal)", "full": "full size (a GPU)"}
@@ -30,13 +30,11 @@ def render() -> None:
     recipe = recipes.get(name)
     about(recipe)
     dataset = {"dataset": st.query_params["dataset"]} if st.query_params.get("dataset") else {}
-    spec = forms.spec_form(
-        TrainSpec, workbench, key=f"train.{name}", submit="Start training", given={"recipe": name},
+    job_form(
+        "train", workbench, key=f"train.{name}", submit="Start training", given={"recipe": name},
         values={"weights": recipe.weights} | dataset, front=("dataset", "name", "weights", "epochs"),
         placeholder="the recipe's",
     )  # fmt: skip
-    if spec is not None:
-        navigation.go_to("jobs", job=workbench.submit("train", spec))
     with st.expander("Or import published weights"):
         import_form(workbench)
 

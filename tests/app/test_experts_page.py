@@ -107,12 +107,12 @@ def test_a_stack_is_started_with_what_the_form_says(open_page, full, workbench, 
     opened = []
     monkeypatch.setattr(navigation, "go_to", lambda name, **query: opened.append((name, query)))
     test = open_page("experts")
-    offered = next(s for s in test.selectbox if s.key == "stacking.stage1").options
+    offered = next(s for s in test.selectbox if s.key == "stack.stage1").options
     assert {"filter", "texture"} <= set(offered)
     assert "stacked" not in offered  # a stack is no member of a stack
-    next(s for s in test.selectbox if s.key == "stacking.stage1").select("filter")
-    next(s for s in test.multiselect if s.key == "stacking.experts").select("texture")
-    next(s for s in test.text_input if s.key == "stacking.name").input("both")
+    next(s for s in test.selectbox if s.key == "stack.stage1").select("filter")
+    next(s for s in test.multiselect if s.key == "stack.experts").select("texture")
+    next(s for s in test.text_input if s.key == "stack.name").input("both")
     next(b for b in test.button if b.label == "Stack").click().run()
     assert not test.exception
     assert not test.error, [item.value for item in test.error]
@@ -125,7 +125,7 @@ def test_a_stack_is_started_with_what_the_form_says(open_page, full, workbench, 
 def test_a_stack_without_experts_is_refused_in_words(open_page, full, workbench):
     write_run(workbench, "filter")
     test = open_page("experts")
-    next(s for s in test.selectbox if s.key == "stacking.stage1").select("filter")
+    next(s for s in test.selectbox if s.key == "stack.stage1").select("filter")
     next(b for b in test.button if b.label == "Stack").click().run()
     assert not test.exception
     assert test.error

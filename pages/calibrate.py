@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import calibrated, cards, chart_files, forms, links, navigation, score_charts, session, widgets
+from app import calibrated, cards, chart_files, links, score_charts, session, widgets
 from app.boards import group_counts
 from app.calibrated import Calibrated
 from app.calibration_board import Look, calibration_board
 from app.detector_scores import calibrated_runs
+from app.job_forms import job_form
 from app.navigation import PageInfo
-from core.calibrate.spec import CalibrateSpec
 from core.evaluate.catalogue import BINNINGS, CONVENTIONS, FIGURES
 from jobs.client import Workbench
 
@@ -137,8 +137,4 @@ def launch(workbench: Workbench) -> None:
     if not workbench.artifacts("run"):
         widgets.empty("No run yet", "Train one first; then it can be calibrated here.")
         return
-    spec = forms.spec_form(
-        CalibrateSpec, workbench, key="calibrate", submit="Calibrate", front=("method", "optimize_metric", "split")
-    )
-    if spec is not None:
-        navigation.go_to("jobs", job=workbench.submit("calibrate", spec))
+    job_form("calibrate", workbench, submit="Calibrate", front=("method", "optimize_metric", "split"))

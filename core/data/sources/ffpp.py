@@ -55,7 +55,7 @@ class Clip(NamedTuple):
 
     @property
     def original(self) -> str:
-        """The real clip that a fake was made of, as its group names it; empty for a real one."""
+        """The real clip that a fake was made of, by folder and number; empty for a real one."""
         if not self.label:
             return ""
         return f"actors/{self.target}__{self.scene}" if self.acted else f"youtube/{self.target}"

@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 import wave
 from pathlib import Path
 
@@ -18,36 +13,21 @@ from PIL import Image
 
 from core.artifacts.workspace import Workspace
 from core.data import take_in as taking
-from core.data.face_types import FaceDetection
 from core.data.faces import find_faces
-from core.data.gather import gather, summary, thresholds, workers_for
+from core.data.gather import gather, summary, thresholds
 from core.data.hashes import perceptual_hash
-from core.data.outcome import JOURNAL, Outcome
 from core.data.prepare import prepare
-from core.data.sources.base import SourceItem
 from core.data.spec import PrepareSpec
-from core.progress import Cancelled, Silent
-from tests.core.data.test_pool import children, needs_proc
+from core.progress import Silent
 from tests.support.clips import QUARTER_TURNS, encode, people, turn
+from tests.support.raw_media import FACES, A, found, items_of
 
 BIG, SMALL = 150.0, 95.0
-FACES = PrepareSpec(path="raw", detect_faces=True, frames="seconds", every_seconds=0.4, max_faces=5, people="all")
-PLAIN = PrepareSpec(path="raw", frames="nth", every_frames=2, max_faces=10)
 
 
 def walk(count: int) -> list[np.ndarray]:
     """A large person who moves to the right, a smaller one who stands still."""
     return [people([(10 + 6 * n, 30, BIG), (430, 120, SMALL)]) for n in range(count)]
-
-
-def items_of(root: Path) -> list[SourceItem]:
-    """Everything below real/ and fake/."""
-    return [
-        SourceItem(
-            file, file.relative_to(root).as_posix(), {"label": int(file.parent.name == "fake"), "group": file.stem}
-        )
-        for file in sorted(root.glob("*/*"))
-    ]
 
 
 @pytest.fixture(scope="module")
@@ -222,111 +202,6 @@ def test_alignment_needs_landmarks_and_says_so_at_once(raw: Path, tmp_path: Path
     assert not list(tmp_path.iterdir())
 
 
-# Policies and thresholds: boxes are given, nothing is searched for.
-
-
-def found(*faces: tuple[float, float, float]) -> list[FaceDetection]:
-    return [FaceDetection((x, y, side, side), 0.99) for x, y, side in faces]
-
-
-@pytest.fixture
-def scripted(tmp_path: Path, monkeypatch):
-    """`scripted(label, faces of each frame, **spec)` -> (rows, outcome of the one clip)."""
-
-    def make(label: int, frames: list[list[FaceDetection]], subject: str = "", **spec):
-        rng = np.random.default_rng(0)
-        noise = [rng.integers(60, 200, (200, 300, 3), dtype=np.uint8) for _ in frames]
-        path = encode(tmp_path / "clip.avi", noise, rate=2, codec="mjpeg")
-        answers = iter(frames)
-        monkeypatch.setattr(taking, "find_faces", lambda *_, **__: next(answers))
-        made = PrepareSpec(path="raw", detect_faces=True, frames="nth", every_frames=1, **spec)
-        item = SourceItem(path, "clip.avi", {"label": label, "subject": subject})
-        folder = tmp_path / "made"
-        folder.mkdir()
-        try:
-            rows = gather([item], made, folder, Silent())
-        except ValueError:
-            rows = pd.DataFrame()
-        return rows, Outcome.of((folder / JOURNAL).read_text())
-
-    return make
-
-
-A, B, TINY = (10.0, 10.0, 120.0), (180.0, 50.0, 90.0), (180.0, 50.0, 30.0)
-
-
-@pytest.mark.parametrize(
-    ("label", "policy", "subject", "tracks"),
-    [
-        (0, "largest", "", [0, 0, 0]),
-        (1, "largest", "", [0, 0, 0]),
-        (0, "all", "", [0, 1, 0, 1, 0, 1]),
-        (1, "all", "", [0, 0, 0]),
-        (1, "all", "1", [1, 1, 1]),
-        (1, "all", "0 1", [0, 1, 0, 1, 0, 1]),
-        (0, "all", "1", [0, 1, 0, 1, 0, 1]),
-    ],
-)
-def test_who_is_kept(scripted, label: int, policy: str, subject: str, tracks: list[int]) -> None:
-    rows, outcome = scripted(label, [found(A, B)] * 3, subject, people=policy)
-    assert rows["track"].tolist() == tracks
-    named = {int(word) for word in subject.split()} or {0}
-    assert rows["bystander"].tolist() == [int(track not in named) for track in tracks]
-    assert outcome.left_out.get("bystander", 0) == 6 - len(tracks)
-
-
-def test_the_subject_fills_the_clip_even_if_others_are_seen_more_often(scripted) -> None:
-    rows, _ = scripted(1, [found(B)] * 2 + [found(A, B)] * 6)
-    assert rows["native_px"].tolist() == [120.0] * 6
-
-
-def test_frontmost_goes_over_cuts(scripted) -> None:
-    frames = [found(A, B), found((170.0, 60.0, 110.0), TINY), found(A)]
-    rows, outcome = scripted(1, frames, people="frontmost", every_seconds=0.5)
-    assert len(rows) == 3
-    assert outcome.left_out == {"bystander": 2}
-    assert set(rows["bystander"]) == {0}
-
-
-def test_a_subject_that_is_no_track_number_is_an_error(scripted, tmp_path: Path) -> None:
-    item = SourceItem(tmp_path / "x.mp4", "x.mp4", {"label": 1, "subject": "left"})
-    with pytest.raises(ValueError, match=r"x\.mp4: column subject holds 'left'; give track numbers"):
-        gather([item], PrepareSpec(path="raw"), tmp_path, Silent())
-
-
-@pytest.mark.parametrize(
-    ("option", "reason", "words"),
-    [
-        ({"min_face_px": 121}, "too_small", "120 pixels; at least 121"),
-        ({"min_sharpness": 9000.0}, "blurred", "at least 9000 is asked for"),
-        ({"min_brightness": 250.0}, "dark", "at least 250"),
-        ({"max_brightness": 20.0}, "bright", "at most 20"),
-    ],
-)
-def test_what_is_not_fit_is_left_out_and_counted_by_reason(scripted, option: dict, reason: str, words: str) -> None:
-    rows, outcome = scripted(1, [found(A)] * 3, **option)
-    assert rows.empty
-    assert (outcome.outcome, outcome.code, outcome.left_out) == (reason, reason, {reason: 3})
-    assert words in outcome.sentence
-
-
-def test_heads_turned_too_far_are_left_out(scripted) -> None:
-    points = np.array([[40, 50], [80, 50], [78, 70], [45, 90], [75, 90]], np.float32)
-    faces = [[FaceDetection((*A[:2], 120.0, 120.0), 0.99, points)]]
-    rows, outcome = scripted(1, faces * 2, max_yaw=30.0)
-    assert rows.empty
-    assert outcome.code == "turned"
-    assert thresholds(PrepareSpec(path="x", detect_faces=True, max_yaw=30.0))["max_yaw_deg"] == 30.0
-
-
-def test_faces_of_a_reduced_frame_count_in_pixels_of_the_file(tmp_path: Path) -> None:
-    (tmp_path / "big.png").write_bytes(b"")
-    Image.fromarray(np.full((4000, 5000, 3), 90, np.uint8)).save(tmp_path / "big.png")
-    item = SourceItem(tmp_path / "big.png", "big.png", {"label": 0})
-    (tmp_path / "made").mkdir()
-    assert gather([item], PLAIN, tmp_path / "made", Silent())["native_px"].tolist() == [5000.0]
-
-
 def test_the_card_holds_every_threshold_and_every_reason(raw: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(taking, "find_faces", lambda *_, **__: found(A))
     spec = PrepareSpec(path=str(raw), name="set", detect_faces=True, min_sharpness=1.0, every_seconds=1.0)
@@ -348,141 +223,3 @@ def test_the_card_holds_every_threshold_and_every_reason(raw: Path, tmp_path: Pa
         "contrast",
         "yaw",
     } <= set(pd.read_parquet(folder / "manifest.parquet").columns)
-
-
-# Resuming, stopping, memory.
-
-
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    """Forty pictures that take some 20 ms each."""
-    root = tmp_path / "raw/real"
-    root.mkdir(parents=True)
-    noise = np.random.default_rng(1).integers(0, 256, (700, 700, 3), dtype=np.uint8)
-    for n in range(40):
-        Image.fromarray(np.roll(noise, 17 * n, 0)).save(root / f"{n:02d}.bmp")
-    return tmp_path / "raw"
-
-
-PROGRAM = """
-import sys
-from pathlib import Path
-sys.path[:0] = {path!r}
-from tests.core.data.test_gather import PLAIN, items_of
-from core.data.gather import gather
-from core.progress import Silent
-gather(items_of(Path({root!r})), PLAIN.model_copy(update=dict(workers=2)), Path({folder!r}), Silent())
-"""
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-@needs_proc
-def test_killed_work_is_resumed_to_the_same_result(pictures: Path, tmp_path: Path) -> None:
-    folder, whole = tmp_path / "made", tmp_path / "whole"
-    folder.mkdir()
-    whole.mkdir()
-    program = PROGRAM.format(path=sys.path, root=str(pictures), folder=str(folder))
-    victim = subprocess.Popen([sys.executable, "-c", program])
-    journal = folder / JOURNAL
-    end = time.monotonic() + 120
-    while not (journal.exists() and journal.read_text().count("\n") >= 5):
-        assert victim.poll() is None
-        assert time.monotonic() < end
-        time.sleep(0.02)
-    workers = [int(pid) for f in Path(f"/proc/{victim.pid}/task").glob("*/children") for pid in f.read_text().split()]
-    os.kill(victim.pid, signal.SIGKILL)
-    victim.wait()
-    while any(alive(pid) for pid in workers):
-        assert time.monotonic() < end, "a worker outlived its parent"
-        time.sleep(0.02)
-    done = journal.read_text().count("\n")
-    assert len(workers) >= 2
-    assert 5 <= done < 40
-    with open(journal, "a") as torn:
-        torn.write('{"name": "real/39.b')
-    first = json.loads(journal.read_text().splitlines()[0])["crops"][0]["path"]
-    (folder / first).write_bytes(b"")  # as after a power cut: listed, and empty
-    untouched = {path: path.stat().st_mtime_ns for path in (folder / "pictures").iterdir() if path.stat().st_size}
-    rows = gather(items_of(pictures), PLAIN, folder, Silent())
-    pd.testing.assert_frame_equal(rows, gather(items_of(pictures), PLAIN, whole, Silent()))
-    assert (folder / "report.csv").read_bytes() == (whole / "report.csv").read_bytes()
-    kept = [path for path, changed in untouched.items() if path.stat().st_mtime_ns == changed]
-    assert len(kept) >= done - 2
-    assert (folder / first).stat().st_size > 0
-
-
-class Stop(Silent):
-    """Cancels once `after` files are done, and hears what is said."""
-
-    def __init__(self, after: int) -> None:
-        self.after, self.said = after, []
-
-    def progress(self, fraction: float, message: str) -> None:
-        self.said.append(message)
-        if fraction * 40 >= self.after:
-            raise Cancelled
-
-
-@needs_proc
-def test_cancelled_work_stops_at_once_and_leaves_no_process(pictures: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "made"
-    folder.mkdir()
-    stop = Stop(after=4)
-    with pytest.raises(Cancelled):
-        gather(items_of(pictures), PLAIN.model_copy(update={"workers": 2}), folder, stop)
-    assert not children()
-    assert 4 <= (folder / JOURNAL).read_text().count("\n") <= 6
-    assert stop.said[0].startswith("0 of 40 files")
-
-
-def test_progress_says_how_far_and_how_long(monkeypatch) -> None:
-    from core.data import gather as gathering
-
-    now = iter([100.0, 110.0, 150.0])
-    monkeypatch.setattr(gathering.time, "monotonic", lambda: next(now))
-    pace = gathering._Pace(total=100, done=20)
-    pace.done = 40
-    assert pace.said("real/a.mp4") == "40 of 100 files, 2.0 files/s, 30 s left: real/a.mp4"
-    assert pace.said() == "40 of 100 files, 2.5 s a file, 3 min left"
-
-
-def test_workers_are_started_where_they_pay() -> None:
-    one = workers_for(PLAIN, 7)
-    assert one == 1
-    assert workers_for(PLAIN.model_copy(update={"workers": 3}), 2) == 2
-    assert workers_for(PLAIN, 10_000) >= 1
-
-
-PEAK = """
-import sys
-sys.path[:0] = {path!r}
-from tests.core.data.test_gather import PLAIN
-from core.data.sources.base import SourceItem
-from core.data.take_in import take_in
-from pathlib import Path
-spec = PLAIN.model_copy(update=dict(every_frames=1, max_faces=1000))
-outcome = take_in(SourceItem(Path({file!r}), "clip", {{"label": 0}}), spec, Path({folder!r}))
-status = Path("/proc/self/status").read_text()
-print(len(outcome.crops), status.split("VmHWM:")[1].split()[0])
-"""
-
-
-@needs_proc
-def test_memory_is_flat_over_a_long_clip(tmp_path: Path) -> None:
-    """Four times the frames, the same peak: held, the 120 more would be 110 MB."""
-    peaks = []
-    for count in (40, 160):
-        frames = [np.full((480, 640, 3), n % 250, np.uint8) for n in range(count)]
-        file = encode(tmp_path / f"{count}.mp4", frames, options={"preset": "ultrafast"})
-        program = PEAK.format(path=sys.path, file=str(file), folder=str(tmp_path / str(count)))
-        said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-        crops, kilobytes = map(int, said.split())
-        assert crops == count
-        peaks.append(kilobytes / 1024)
-    assert peaks[1] == pytest.approx(peaks[0], abs=16)

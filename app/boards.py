@@ -14,16 +14,17 @@ from app.theme import ASSETS
 COMPONENTS = ASSETS / "components"
 
 
+def board_files(name: str) -> tuple[str, str]:
+    """(script, style sheet) of the board `name` of assets/components, with the tools that all boards share."""
+    read = [(COMPONENTS / file).read_text(encoding="utf-8") for file in ("board_tools.js", f"{name}.js", "boards.css")]
+    return read[0] + read[1], read[2]
+
+
 @cache
 def component(name: str) -> Any:
-    """The board `name` of assets/components, with the tools that all boards share and one style sheet."""
-    tools = (COMPONENTS / "board_tools.js").read_text(encoding="utf-8")
-    return st.components.v2.component(
-        f"aware_net_{name}",
-        html='<div class="board"></div>',
-        css=(COMPONENTS / "boards.css").read_text(encoding="utf-8"),
-        js=tools + (COMPONENTS / f"{name}.js").read_text(encoding="utf-8"),
-    )
+    """The board `name` of assets/components as a component of Streamlit."""
+    script, style = board_files(name)
+    return st.components.v2.component(f"aware_net_{name}", html='<div class="board"></div>', css=style, js=script)
 
 
 def effective_groups(groups: ArrayLike) -> float:

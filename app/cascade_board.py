@@ -12,12 +12,40 @@ from core.cascade.joint import JointTable
 Cuts = list[tuple[int, int]]
 
 
+RISKS = ("leakage", "auroc_loss")
+
+
+@dataclass(frozen=True)
+class BoardView:
+    """What the charts show. focus: stage and side (0 real, 1 fake) of the exit drawn; unit: name of the cost; risk: of
+    RISKS."""
+
+    focus: tuple[int, int] = (0, 0)
+    unit: str = ""
+    risk: str = "leakage"
+
+    def text(self) -> str:
+        """For a link: `0r-leakage-GFLOP`."""
+        return f"{self.focus[0]}{'rf'[self.focus[1]]}-{self.risk}-{self.unit}"
+
+    @classmethod
+    def of_text(cls, text: str, members: int, units: Sequence[str]) -> BoardView:
+        """Inverse of `text`; the first of everything for a text that does not fit."""
+        exit_, risk, unit = [*text.split("-", 2), "", ""][:3]
+        fits = len(exit_) > 1 and exit_[:-1].isdecimal() and int(exit_[:-1]) < members and exit_[-1] in "rf"
+        if not fits or risk not in RISKS or unit not in units:
+            return cls(unit=units[0])
+        return cls((int(exit_[:-1]), "rf".index(exit_[-1])), unit, risk)
+
+
 @dataclass(frozen=True)
 class BoardAnswer:
-    """cuts: where the sliders rest. saved: the cuts in the run in which `Save as policy` was pressed, else None."""
+    """cuts: where the sliders rest, and view: what the charts show, both None before the first move. saved: the cuts
+    in the run in which `Save as policy` was pressed, else None."""
 
     cuts: Cuts | None
     saved: Cuts | None
+    view: BoardView | None = None
 
 
 def cascade_board(
@@ -33,15 +61,47 @@ def cascade_board(
     front_note: str = "",
     found: Sequence[tuple[int, int]] | None = None,
     jump: str = "",
+    view: BoardView | None = None,
     key: str = "board",
 ) -> BoardAnswer:
-    """Draw the board.
+    """Draw the board; what it takes is that of `cascade_data`."""
+    data = cascade_data(
+        table, titles, units, groups, cuts, home, identity,
+        fronts=fronts, front_note=front_note, found=found, jump=jump, view=view,
+    )  # fmt: skip
+    result = component("cascade_board")(data=data, key=key, on_saved_change=lambda: None, on_at_change=lambda: None)
+    at, saved = getattr(result, "at", None), getattr(result, "saved", None)
+    if not at:
+        return BoardAnswer(None, _cuts(saved))
+    stage, side = at["focus"]
+    return BoardAnswer(_cuts(at["cuts"]), _cuts(saved), BoardView((int(stage), int(side)), at["unit"], at["risk"]))
+
+
+def cascade_data(
+    table: JointTable,
+    titles: Sequence[str],
+    units: Sequence[Mapping[str, Any]],
+    groups: Mapping[str, float],
+    cuts: Sequence[tuple[int, int]],
+    home: Sequence[tuple[int, int]],
+    identity: str,
+    *,
+    fronts: Mapping[str, Any] | None = None,
+    front_note: str = "",
+    found: Sequence[tuple[int, int]] | None = None,
+    jump: str = "",
+    view: BoardView | None = None,
+) -> dict[str, Any]:
+    """JSON that the board draws from.
 
     titles: a member. units: each {"name": "GFLOP", "words": what it leaves out, "costs": one a member}. groups: of
     `group_counts`. cuts: edge indices that the sliders start from; home: those of the policy in force. identity: when
     it changes the board starts anew; jump: when it changes the sliders go to `cuts`. fronts: by unit and by risk
-    (leakage, auroc_loss), points (cost, risk). found: the cuts of the last search."""
-    data = {
+    (leakage, auroc_loss), points (cost, risk). found: the cuts of the last search.
+    view: what the charts show at first."""
+    names = [str(unit["name"]) for unit in units]
+    view = view or BoardView(unit=names[0])
+    return {
         "table": table.to_document(),
         "titles": list(titles),
         "units": [dict(unit) for unit in units],
@@ -53,9 +113,8 @@ def cascade_board(
         "fronts": dict(fronts or {}),
         "front_note": front_note,
         "found": None if found is None else [list(c) for c in found],
+        "view": {"focus": list(view.focus), "unit": names.index(view.unit), "risk": view.risk},
     }
-    result = component("cascade_board")(data=data, key=key, on_saved_change=lambda: None, on_cuts_change=lambda: None)
-    return BoardAnswer(_cuts(getattr(result, "cuts", None)), _cuts(getattr(result, "saved", None)))
 
 
 def _cuts(value: Any) -> Cuts | None:

@@ -12,7 +12,7 @@ import streamlit as st
 from app import calibrated, cards, chart_files, links, score_charts, session, widgets
 from app.boards import group_counts
 from app.calibrated import Calibrated
-from app.calibration_board import Look, calibration_board
+from app.calibration_board import LOSSES, Look, calibration_board
 from app.detector_scores import calibrated_runs
 from app.job_forms import job_form
 from app.navigation import PageInfo
@@ -68,6 +68,7 @@ def board(name: str, found: Calibrated) -> None:
         st.session_state["calibrate-board"] = (identity, Look(
             links.number("t", 1.0, 0.1, 10.0), int(links.number("n_bins", found.document["n_bins"], 2, 50)),
             links.asked("convention", list(CONVENTIONS), "binary"), links.asked("bins", list(BINNINGS), "width"),
+            links.asked("curve", LOSSES, "nll"),
         ))  # fmt: skip
     start = st.session_state["calibrate-board"][1]
     rows = found.rows
@@ -76,7 +77,7 @@ def board(name: str, found: Calibrated) -> None:
         key=f"calibration-{identity}",
     )  # fmt: skip
     st.query_params.update({"t": f"{look.temperature:.4g}", "n_bins": str(look.bins), "convention": look.which,
-                            "bins": look.binning})  # fmt: skip
+                            "bins": look.binning, "curve": look.loss})  # fmt: skip
 
 
 def figure_table(document: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from app.detector_scores import DRAWS, detector_scores
 from app.job_forms import job_form
 from app.judging import View
 from app.navigation import PageInfo
-from app.threshold_board import threshold_board
+from app.threshold_board import CURVES, threshold_board
 from core.evaluate.catalogue import BINNINGS, CONVENTIONS, FIGURES, names
 from core.evaluate.cross import cross_auroc
 from core.evaluate.evaluate import prevalence_note
@@ -110,13 +110,15 @@ def board(view: View) -> float:
     if st.session_state.get("evaluate-board", ("",))[0] != name:
         start = links.number("from", 0.5, high=1.01)
         rate = links.number("fakes", -1.0, low=0.0005, high=0.9999)
-        st.session_state["evaluate-board"] = (name, min(start, NEVER), None if rate < 0 else rate)
-    _, start, rate = st.session_state["evaluate-board"]
+        drawn = links.asked("curve", CURVES, "roc")
+        st.session_state["evaluate-board"] = (name, min(start, NEVER), None if rate < 0 else rate, drawn)
+    _, start, rate, drawn = st.session_state["evaluate-board"]
     table = judging.threshold_table(view, min(start, 1.0))
     answer = threshold_board(
-        table, group_counts(view.labels, view.groups), start, rate, identity=name, key=f"thresholds-{name}"
+        table, group_counts(view.labels, view.groups), start, rate, drawn, identity=name, key=f"thresholds-{name}"
     )
     threshold = start if answer.threshold is None else answer.threshold
+    st.query_params["curve"] = answer.curve
     st.query_params["from"] = "1.01" if threshold > 1 else f"{threshold:.10g}"
     if answer.prevalence is None:
         st.query_params.pop("fakes", None)

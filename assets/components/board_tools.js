@@ -1,4 +1,5 @@
-// What both boards share: decoding, shares with intervals, axes. Put before a board's own script by app/boards.py.
+// What the boards share: decoding, shares with intervals, axes, sliders, files. Put before a board's own script by
+// app/boards.py.
 const decode = (text, kind) => new kind(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
 const share = (part, whole) => (whole > 0 ? part / whole : null);
 const percent = (value) => (value === null ? "unknown" : (100 * value).toFixed(value < 0.1 ? 2 : 1) + " %");
@@ -12,7 +13,7 @@ function wilson(p, n) {
   const half = Math.sqrt(z2 * (p * (1 - p) / n + z2 / (4 * n * n))) / (1 + z2 / n);
   return [Math.max(0, centre - half), Math.min(1, centre + half)];
 }
-const between = (pair) => (pair === null ? "" : `95 %: ${percent(pair[0])} to ${percent(pair[1])}`);
+const between = (pair) => (pair === null ? "" : `95 %: ${percent(pair[0])} to ${percent(pair[1])}`.replace(/ %/g, "\u00a0%"));
 
 // AUROC of counts [real, fake, real, fake, ...] over ascending scores, ties half; null with one class.
 function area(counts) {
@@ -24,12 +25,15 @@ function area(counts) {
   return reals > 0 && fakes > 0 ? sum / (reals * fakes) : null;
 }
 
-// 95 % interval of an AUROC from Hanley & McNeil 1982 with `reals` and `fakes` independent groups.
-function areaInterval(a, reals, fakes) {
+// Half of the 95 % interval of an AUROC from Hanley & McNeil 1982 with `reals` and `fakes` independent groups.
+function areaHalf(a, reals, fakes) {
   if (a === null || reals < 2 || fakes < 2) return null;
   const q1 = a / (2 - a), q2 = (2 * a * a) / (1 + a);
-  const half = 1.96 * Math.sqrt((a * (1 - a) + (fakes - 1) * (q1 - a * a) + (reals - 1) * (q2 - a * a)) / (reals * fakes));
-  return [Math.max(0, a - half), Math.min(1, a + half)];
+  return 1.96 * Math.sqrt((a * (1 - a) + (fakes - 1) * (q1 - a * a) + (reals - 1) * (q2 - a * a)) / (reals * fakes));
+}
+function areaInterval(a, reals, fakes) {
+  const half = areaHalf(a, reals, fakes);
+  return half === null ? null : [Math.max(0, a - half), Math.min(1, a + half)];
 }
 
 // ROC points "false alarms, hits" from the strictest threshold down.
@@ -44,9 +48,6 @@ const SPAN = 8;
 const logit = (p) => (p <= 0 ? -SPAN : p >= 1 ? SPAN : Math.max(-SPAN, Math.min(SPAN, Math.log(p / (1 - p)))));
 const PROBABILITIES = [0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999];
 const probabilityAxis = (title) => ({ title, low: -SPAN, high: SPAN, of: logit, ticks: PROBABILITIES, text: String });
-const shareAxis = (title, high = 1) => ({
-  title, low: 0, high, of: (v) => v, ticks: [0, 0.25, 0.5, 0.75, 1].map((v) => v * high), text: (v) => +(100 * v).toPrecision(3) + " %",
-});
 function numberAxis(title, low, high) {
   const raw = (high - low) / 4, unit = 10 ** Math.floor(Math.log10(raw)), step = unit * [1, 2, 2.5, 5, 10].find((k) => k * unit >= raw);
   const ticks = [];
@@ -54,9 +55,11 @@ function numberAxis(title, low, high) {
   return { title, low, high, of: (v) => v, ticks, text: (v) => String(+v.toPrecision(4)) };
 }
 
+const shareAxis = (title, high = 1, low = 0) => ({ ...numberAxis(title, low, high), text: (v) => +(100 * v).toPrecision(3) + " %" });
+
 // A frame with axes in one SVG of 380 x 250: x and y give pixels, line and band give path data.
 function plot(svg, horizontal, vertical, label) {
-  const W = 380, H = 250, L = 60, R = 12, T = 12, B = 42;
+  const W = 380, H = 250, L = 60, R = 20, T = 12, B = 42;
   const scale = (axis, from, to) => (v) => {
     const at = (axis.of(v) - axis.low) / (axis.high - axis.low || 1);
     return from + Math.max(0, Math.min(1, at)) * (to - from);
@@ -77,11 +80,23 @@ function plot(svg, horizontal, vertical, label) {
   };
 }
 
-const REAL = "#17616b", FAKE = "#b3541e", INK = "#1f2933", QUIET = "#66727c";
-const key = (colour, text, round) => `<span><i style="background:${colour}${round ? ";height:9px;width:9px;border-radius:50%" : ""}"></i>${text}</span>`;
+const REAL = "#17616b", FAKE = "#b3541e", INK = "#1f2933", QUIET = "#66727c", FOUND = "#8a6d1f";
+const key = (colour, text, round) =>
+  `<span><i style="background:${colour}${round ? ";height:9px;width:9px;border-radius:50%" : ""}"></i>${text}</span>`;
+const chart = (title, keys) =>
+  `<section class="plot"><h5>${title}</h5><svg></svg><div class="keys">${keys.join("")}</div><p></p></section>`;
 const stroke = (d, colour, more = "") => `<path d="${d}" fill="none" stroke="${colour}" stroke-width="2" ${more}/>`;
 const shade = (d, colour) => `<path d="${d}" fill="${colour}" fill-opacity=".13" stroke="none"/>`;
 const spot = (x, y, colour, words) => `<circle cx="${x}" cy="${y}" r="5" fill="${colour}"><title>${words}</title></circle>`;
+const rule = (x1, y1, x2, y2, colour, more = "") =>
+  `<line x1="${x1}" y1="${y1}" x2="${x2}" y2="${y2}" stroke="${colour}" ${more}/>`;
+const DASHED = 'stroke-dasharray="4 4"';
+const diagonal = (frame) => rule(frame.left, frame.bottom, frame.right, frame.top, QUIET, DASHED);
+// A point of two shares with both intervals (either may be null).
+const cross = (frame, [x, y], wide, tall, colour, words) =>
+  (wide ? rule(frame.x(wide[0]), frame.y(y), frame.x(wide[1]), frame.y(y), colour) : "") +
+  (tall ? rule(frame.x(x), frame.y(tall[0]), frame.x(x), frame.y(tall[1]), colour) : "") +
+  spot(frame.x(x), frame.y(y), colour, words);
 
 // Cards of [name, value, note]; rebuilt only when their number changes.
 function fillCards(place, cards) {
@@ -93,6 +108,33 @@ function fillCards(place, cards) {
       if (node.textContent !== text) node.textContent = text;
     });
   });
+}
+
+// A slider to drag, to step with the arrow keys, or to pass over by typing its number into the field beside it.
+const slider = (label, colour, max, named = label, min = 0) => `<div class="line"><label>${label}</label>
+  <input class="${colour}" type="range" min="${min}" max="${max}" step="1" aria-label="${named}">
+  <input class="typed" type="text" inputmode="decimal" autocomplete="off" aria-label="${named}, typed"></div>`;
+// act(number or null, text) once something was typed. "0,5" and "5 %" are numbers too.
+function onTyped(field, act) {
+  field.onchange = () => {
+    const found = field.value.replace(",", ".").match(/-?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?/i);
+    act(found ? +found[0] / (field.value.includes("%") ? 100 : 1) : null, field.value.trim().toLowerCase());
+  };
+  field.onfocus = () => field.select();
+  field.onkeydown = (event) => event.stopPropagation();  // the page has letters of its own
+}
+const nearest = (edges, value) =>
+  edges.reduce((best, edge, i) => (Math.abs(edge - value) < Math.abs(edges[best] - value) ? i : best), 0);
+
+// Buttons of which one is pressed. options: value -> text.
+const choices = (name, options) => `<span class="choices" data-name="${name}">${Object.entries(options).map(
+  ([value, text]) => `<button type="button" data-value="${value}">${text}</button>`).join("")}</span>`;
+function press(host, name, value) {
+  for (const b of host.querySelectorAll(`[data-name=${name}] button`))
+    b.setAttribute("aria-pressed", b.dataset.value === value);
+}
+function onChoice(host, name, act) {
+  for (const b of host.querySelectorAll(`[data-name=${name}] button`)) b.onclick = () => act(b.dataset.value);
 }
 
 // Calls `send` once the hand has rested for a moment.
@@ -110,7 +152,8 @@ const board = (build) => ({ parentElement, data, setStateValue }) => {
   build(host, data);
 };
 
-// A drawing as a file of its own: SVG with its few styles inside, PNG at three times the size, its numbers as CSV.
+// A chart as a file of its own: SVG with title, key, sentence and styles inside, PNG at three times the size, and its
+// numbers as CSV.
 function hand(name, blob) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);
@@ -118,30 +161,63 @@ function hand(name, blob) {
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
-function drawing(svg) {
-  const copy = svg.cloneNode(true), [, , w, h] = svg.getAttribute("viewBox").split(" ");
-  for (const [k, v] of [["xmlns", "http://www.w3.org/2000/svg"], ["width", w], ["height", h]]) copy.setAttribute(k, v);
-  const style = `<style>text{font:11px sans-serif;fill:${QUIET}} .grid{stroke:#eef1f1} .tick{stroke:${QUIET}}</style>`;
-  copy.innerHTML = `${style}<rect width="${w}" height="${h}" fill="#fff"/>` + copy.innerHTML;
-  return { text: new XMLSerializer().serializeToString(copy), w: +w, h: +h };
+const WIDTH = 380, LETTER = 5.6;  // pixels; a letter of 11 px is at most about that wide on average
+const escaped = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;");
+// Pieces [text, pixels before it] set in lines no wider than the drawing: [[x, line, text], ...] and their count.
+function flow(pieces, gap) {
+  const placed = [];
+  let x = 12, line = 0;
+  for (const [text, before] of pieces) {
+    const wide = before + text.length * LETTER;
+    if (x > 12 && x + wide > WIDTH - 10) { x = 12; line++; }
+    placed.push([x, line, text]);
+    x += wide + gap;
+  }
+  return [placed, pieces.length ? line + 1 : 0];
 }
-function asPicture(svg, name) {
-  const { text, w, h } = drawing(svg), picture = new Image(), canvas = document.createElement("canvas");
+function drawing(section) {
+  const svg = section.querySelector("svg"), h = +svg.getAttribute("viewBox").split(" ")[3], head = 24;
+  const keys = [...section.querySelectorAll(".keys span")], title = section.querySelector("h5").firstChild.textContent;
+  const [marks, rows] = flow(keys.map((k) => [k.textContent, 20]), 12);
+  const [words, lines] = flow(section.querySelector("p").textContent.split(" ").map((w) => [w, 0]), 3.2);
+  const legend = marks.map(([x, row, text], i) => {
+    const { background, height } = keys[i].querySelector("i").style, y = head + h + 12 + 16 * row;
+    return (height ? `<circle cx="${x + 6}" cy="${y - 4}" r="4.5" fill="${background}"/>`
+      : `<rect x="${x}" y="${y - 5}" width="14" height="3" fill="${background}"/>`) +
+      `<text x="${x + 20}" y="${y}">${escaped(text)}</text>`;
+  });
+  const said = Array.from({ length: lines }, (_, row) => `<text x="12" y="${head + h + 18 + 16 * (rows + row)}"
+    fill="${INK}" class="said">${escaped(words.filter((w) => w[1] === row).map((w) => w[2]).join(" "))}</text>`);
+  const high = head + h + 16 * (rows + lines) + 16;
+  const style = `text{font:11px sans-serif;fill:${QUIET}} .title{font:600 13px sans-serif;fill:${INK}}
+    .said{fill:${INK}} .grid{stroke:#eef1f1} .tick{stroke:${QUIET}}`;
+  const inner = new XMLSerializer().serializeToString(svg).replace(/^<svg[^>]*>/, "").replace(/<\/svg>$/, "");
+  return {
+    text: `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${high}" viewBox="0 0 ${WIDTH} ${high}">` +
+      `<style>${style}</style><rect width="${WIDTH}" height="${high}" fill="#fff"/>` +
+      `<text x="12" y="17" class="title">${escaped(title)}</text><g transform="translate(0 ${head})">${inner}</g>` +
+      `${legend.join("")}${said.join("")}</svg>`,
+    h: high,
+  };
+}
+function asPicture(section, name) {
+  const { text, h } = drawing(section), picture = new Image(), canvas = document.createElement("canvas");
   picture.onload = () => {
-    canvas.width = 3 * w; canvas.height = 3 * h;
-    canvas.getContext("2d").drawImage(picture, 0, 0, 3 * w, 3 * h);
+    canvas.width = 3 * WIDTH; canvas.height = 3 * h;
+    canvas.getContext("2d").drawImage(picture, 0, 0, 3 * WIDTH, 3 * h);
     canvas.toBlob((blob) => hand(`${name}.png`, blob));
   };
   picture.src = "data:image/svg+xml;charset=utf-8," + encodeURIComponent(text);
 }
+const cell = (value) => (value === null || value === undefined ? "" : /[",\n]/.test(value) ? `"${String(value).replace(/"/g, '""')}"` : value);
 // rows(): the header and the lines of the numbers as drawn at this moment.
 function saves(section, name, rows) {
-  const bar = document.createElement("div"), svg = section.querySelector("svg");
+  const bar = document.createElement("div");
   bar.className = "choices saves";
   const ways = {
-    SVG: () => hand(`${name}.svg`, new Blob([drawing(svg).text], { type: "image/svg+xml" })),
-    PNG: () => asPicture(svg, name),
-    CSV: () => hand(`${name}.csv`, new Blob([rows().map((r) => r.join(",")).join("\n") + "\n"], { type: "text/csv" })),
+    SVG: () => hand(`${name}.svg`, new Blob([drawing(section).text], { type: "image/svg+xml" })),
+    PNG: () => asPicture(section, name),
+    CSV: () => hand(`${name}.csv`, new Blob([rows().map((r) => Array.from(r, cell).join(",")).join("\n") + "\n"], { type: "text/csv" })),
   };
   for (const [word, act] of Object.entries(ways)) {
     const button = document.createElement("button");

@@ -1,121 +1,201 @@
-// Before, at any temperature, and as calibrated. Arithmetic of core/calibrate/scale_table.py.
+// Before, at any temperature, and as calibrated, over the cells of core/calibrate/scale_table.py; the figures are those
+// of core/evaluate/metrics.py and core/evaluate/reliability.py.
 const STEPS = 200;
 const temperatureOf = (step) => 10 ** (step / 100 - 1);  // 0.1 to 10, even in the logarithm
 const stepOf = (t) => Math.max(0, Math.min(STEPS, Math.round(100 * (Math.log10(t) + 1))));
 const sigmoid = (z) => 1 / (1 + Math.exp(-z));
 const WHICH = { binary: "p_fake", top_label: "top label" }, BINS = { width: "equal width", mass: "equal mass" };
+const LOSSES = { nll: "NLL", brier: "Brier", ece: "ECE" };
+const CLIP = 2 ** -52, Z = 1.959963984540054;
 
-const cellsOf = ({ x, counts }) => ({ x: decode(x, Float64Array), counts: decode(counts, Uint32Array) });
-const scaled = (cells, t) => ({ x: Float64Array.from(cells.x, (z) => sigmoid(z / t)), counts: cells.counts });
-
-const CLIP = 2 ** -52;  // as core/evaluate/metrics.py keeps p_fake from 0 and 1
-
-// NLL and Brier score of cells of p_fake.
-function losses({ x, counts }) {
-  let nll = 0, brier = 0, n = 0;
-  for (let i = 0; i < x.length; i++) {
-    const p = Math.min(1 - CLIP, Math.max(CLIP, x[i])), reals = counts[2 * i], fakes = counts[2 * i + 1];
-    nll -= fakes * Math.log(p) + reals * Math.log1p(-p);
-    brier += fakes * (1 - x[i]) ** 2 + reals * x[i] ** 2;
-    n += reals + fakes;
-  }
-  return { nll: nll / n, brier: brier / n, n };
+// Cells, and their order by p_fake and by the distance from `middle`, which is the order of the top label's confidence
+// at any temperature.
+function cellsOf({ x, counts }, middle) {
+  const at = decode(x, Float64Array), of = decode(counts, Uint32Array), order = Array.from(at, (_, i) => i);
+  const far = [...order].sort((a, b) => Math.abs(at[a] - middle) - Math.abs(at[b] - middle));
+  return { x: at, counts: of, orders: { binary: order, top_label: far }, n: of.reduce((a, c) => a + c, 0) };
 }
 
-// [items, sum of stated, sum of hits] by bin, by either convention and binning.
-function binned({ x, counts }, bins, which, binning) {
-  const rows = Array.from(x, (p, i) => {
-    const n = counts[2 * i] + counts[2 * i + 1];
-    return which === "binary" ? [p, n, counts[2 * i + 1]] : [Math.max(p, 1 - p), n, counts[2 * i + (p >= 0.5 ? 1 : 0)]];
-  });
-  if (binning === "mass") rows.sort((a, b) => a[0] - b[0]);
-  const sums = Array.from({ length: bins }, () => [0, 0, 0]), total = rows.reduce((s, r) => s + r[1], 0);
-  let before = 0;
-  for (const [p, n, hits] of rows) {
-    const at = binning === "mass" ? (before + n / 2) / total * bins : Math.ceil(p * bins - 1e-9) - 1;
-    const of = sums[Math.max(0, Math.min(bins - 1, Math.floor(at)))];
-    of[0] += n; of[1] += n * p; of[2] += hits; before += n;
+// Mean NLL and Brier score of cells at p, each with half of its 95 % interval over `worth` groups.
+function losses(p, { counts, n }, worth) {
+  let nll = 0, nll2 = 0, brier = 0, brier2 = 0;
+  for (let i = 0; i < p.length; i++) {
+    const q = Math.min(1 - CLIP, Math.max(CLIP, p[i])), reals = counts[2 * i], fakes = counts[2 * i + 1];
+    const lost = -Math.log(q), kept = -Math.log1p(-q), up = (1 - p[i]) ** 2, down = p[i] ** 2;
+    nll += fakes * lost + reals * kept; nll2 += fakes * lost * lost + reals * kept * kept;
+    brier += fakes * up + reals * down; brier2 += fakes * up * up + reals * down * down;
+  }
+  const half = (sum, squares) => Z * Math.sqrt(Math.max(0, squares / n - (sum / n) ** 2) / worth);
+  return { nll: [nll / n, half(nll, nll2)], brier: [brier / n, half(brier, brier2)] };
+}
+
+// Items, sum of stated and sum of hits by bin, by either convention; equal mass keeps ties together.
+function binned(p, { counts, orders, n }, { bins, which, binning }) {
+  const sums = Array.from({ length: bins }, () => [0, 0, 0]), top = which === "top_label", order = orders[which];
+  let before = 0, bin = 0, last = -1, edge = false;
+  for (let k = 0; k < order.length; k++) {
+    const i = order[k], q = p[i], x = top ? Math.max(q, 1 - q) : q, items = counts[2 * i] + counts[2 * i + 1];
+    if (binning === "mass") {
+      if (x !== last) { if (edge) bin++; edge = false; last = x; }
+      const full = (m) => Math.min(bins - 1, Math.floor((m * bins) / n));
+      if (full(before + items) > full(before) && x > 0 && x < 1) edge = true;
+    } else bin = Math.max(0, Math.min(bins - 1, Math.ceil(x * bins - 1e-9) - 1));
+    const of = sums[bin];
+    of[0] += items; of[1] += items * x; of[2] += counts[2 * i + (top && q < 0.5 ? 0 : 1)];
+    before += items;
   }
   return sums;
 }
-const gap = (sums) => sums.reduce((s, [, stated, hits]) => s + Math.abs(stated - hits), 0) / sums.reduce((s, [n]) => s + n, 0);
+
+// ECE with half of its 95 % interval (bins independent, to first order), MCE, and the ECE that chance alone would give.
+function gaps(sums, n, scale) {
+  let ece = 0, mce = 0, spread = 0, chance = 0;
+  for (const [items, stated, hits] of sums) {
+    if (!items) continue;
+    const w = items / n, worth = items * scale, s = stated / items, r = (hits * scale + 0.5) / (worth + 1);
+    ece += Math.abs(stated - hits) / n; mce = Math.max(mce, Math.abs(stated - hits) / items);
+    spread += (w * w * r * (1 - r)) / worth; chance += w * Math.sqrt((2 / Math.PI) * s * (1 - s) / worth);
+  }
+  return { ece: [ece, Z * Math.sqrt(spread)], mce, chance };
+}
+
+const range = ([value, half], high = Infinity) => `${Math.max(0, value - half).toFixed(4)} to ${Math.min(high, value + half).toFixed(4)}`;
 
 function build(host, data) {
-  const before = cellsOf(data.table.before), after = cellsOf(data.table.after), worth = data.groups.all / losses(after).n;
-  let { temperature, bins, which, binning } = data.start;
-  const pick = (name, words) => `<div class="choices" data-name="${name}">${Object.entries(words).map(([k, w]) => `<button type="button" data-value="${k}">${w}</button>`).join("")}</div>`;
-  host.innerHTML = `<div class="controls"><div class="stage"><h4><em>What if</em><span>p_fake = sigmoid(log-odds / T)</span></h4>
-      <div class="line"><label>temperature</label><input class="fake" type="range" min="0" max="${STEPS}" step="1" aria-label="temperature"><output></output></div>
-      <div class="buttons"><button type="button">As scored (T = 1)</button><button type="button">Least NLL here</button></div></div>
-    <div class="stage"><h4><em>Bins</em><span></span></h4>
-      <div class="line"><label>how many</label><input class="real" type="range" min="2" max="50" step="1" aria-label="number of bins"><output></output></div>
-      <div class="buttons">${pick("which", WHICH)} ${pick("binning", BINS)}</div></div></div>
+  const before = cellsOf(data.table.before, 0), after = cellsOf(data.table.after, 0.5), n = before.n;
+  const worth = data.groups.all, scale = worth / n, heats = Array.from({ length: STEPS + 1 }, (_, i) => temperatureOf(i));
+  const at = (t) => Float64Array.from(before.x, (z) => sigmoid(z / t));
+  const grid = heats.map(at), walk = grid.map((p) => losses(p, before, worth)), raw = losses(grid[100], before, worth);
+  const kept = losses(after.x, after, worth), best = leastNll();
+  const look = { ...data.start };
+  let hill = null, binsDrawn = "";
+  host.innerHTML = `<div class="controls">
+    <div class="stage"><h4><em>What if</em><span>p_fake = sigmoid(log-odds / T)</span></h4>
+      ${slider("temperature", "fake", STEPS)}
+      <div class="buttons"><button type="button">As scored (T = 1)</button>
+        <button type="button">Least NLL here</button></div></div>
+    <div class="stage"><h4><em>Bins</em><span></span></h4>${slider("how many", "real", 50, "number of bins", 2)}
+      <div class="buttons">${choices("which", WHICH)} ${choices("binning", BINS)}</div></div>
+    <p class="foot">${whole(n)} items. Intervals: 95 %, as if the items of one group agreed wholly:
+      ${whole(worth)} effective groups.</p></div>
     <div class="view"><div class="figures"></div><div class="plots">
-    <section class="plot"><h5>Reliability</h5><svg></svg><div class="keys">${key(QUIET, "as scored", true)}${key(FAKE, "at this temperature", true)}${key(REAL, "as calibrated, with 95 % intervals", true)}</div><p></p></section>
-    <section class="plot"><h5>NLL by temperature</h5><svg></svg><div class="keys">${key(FAKE, "at each temperature")}${key(REAL, "as calibrated")}</div><p></p></section>
-    <section class="plot"><h5>Items by stated p_fake</h5><svg></svg><div class="keys">${key(FAKE, "at this temperature")}${key(REAL, "as calibrated")}</div><p></p></section></div></div>`;
-  const [heat, many] = host.querySelectorAll("input"), [hot, count] = host.querySelectorAll("output");
-  const svgs = host.querySelectorAll("svg"), readings = host.querySelectorAll(".plot p"), sections = host.querySelectorAll(".plot");
-  const rest = rested(() => host.send({ temperature, bins, which, binning }));
-  heat.oninput = () => { temperature = temperatureOf(+heat.value); draw(); };
-  many.oninput = () => { bins = +many.value; draw(); };
+    ${chart("Reliability", [key(QUIET, "as scored", true), key(FAKE, "at this temperature", true), key(REAL, "as calibrated", true)])}
+    ${chart(`By temperature${choices("loss", LOSSES)}`, [key(FAKE, "at each temperature, with 95 % band"), key(REAL, "as calibrated")])}
+    ${chart("Items by stated p_fake", [key(FAKE, "at this temperature, with 95 % band"), key(REAL, "as calibrated")])}
+    </div></div>`;
+  const [heat, many] = host.querySelectorAll("input[type=range]"), [hot, count] = host.querySelectorAll(".typed");
+  const svgs = host.querySelectorAll("svg"), readings = host.querySelectorAll(".plot p");
+  const sections = host.querySelectorAll(".plot"), rest = rested(() => host.send({ ...look }));
+  const set = (change) => { Object.assign(look, change); draw(); rest(); };
+  heat.oninput = () => { look.temperature = heats[+heat.value]; draw(); };
+  many.oninput = () => { look.bins = +many.value; draw(); };
   heat.onchange = many.onchange = rest;
-  const walk = Array.from({ length: STEPS + 1 }, (_, i) => [temperatureOf(i), losses(scaled(before, temperatureOf(i))).nll]);
-  const least = walk.reduce((a, b) => (b[1] < a[1] ? b : a)), kept = losses(after), raw = losses(scaled(before, 1));
-  const [plain, best] = host.querySelectorAll(".buttons > button");
-  plain.onclick = () => { temperature = 1; draw(); rest(); };
-  best.onclick = () => { temperature = least[0]; draw(); rest(); };
-  for (const button of host.querySelectorAll(".choices[data-name] button")) button.onclick = () => {
-    if (button.parentElement.dataset.name === "which") which = button.dataset.value; else binning = button.dataset.value;
-    draw(); rest();
-  };
-  const top = Math.min(Math.max(...walk.map((w) => w[1])), 3 * Math.max(least[1], raw.nll, kept.nll));
-  const logAxis = { title: "temperature T", low: -1, high: 1, of: (t) => Math.log10(t), ticks: [0.1, 0.3, 1, 3, 10], text: String };
-  const hills = plot(svgs[1], logAxis, numberAxis("NLL (nats an item)", 0, top), "NLL by temperature");
+  onTyped(hot, (t) => set(t > 0 ? { temperature: Math.min(10, Math.max(0.1, t)) } : {}));
+  onTyped(count, (b) => set(b > 0 ? { bins: Math.round(Math.min(50, Math.max(2, b))) } : {}));
+  const [plain, least] = host.querySelectorAll(".buttons > button");
+  plain.onclick = () => set({ temperature: 1 });
+  least.onclick = () => set({ temperature: best });
+  for (const name of ["which", "binning", "loss"]) onChoice(host, name, (value) => set({ [name]: value }));
   let points = [], bars = [];
+  const curve = () => (look.loss === "ece" ? hill : walk).map((of, i) => [heats[i], ...of[look.loss]]);
   saves(sections[0], "reliability", () => [["series", "items", "stated", "observed", "low", "high"], ...points]);
-  saves(sections[1], "nll_by_temperature", () => [["temperature", "nll"], ...walk]);
-  saves(sections[2], "items_by_p_fake", () => [["p_fake_from", "p_fake_to", "share_at_temperature", "share_calibrated"], ...bars]);
+  saves(sections[1], "by_temperature", () => [["temperature", look.loss, "low", "high"],
+    ...curve().map(([t, v, half]) => [t, v, Math.max(0, v - half), v + half])]);
+  saves(sections[2], "items_by_p_fake", () => [["series", "from", "to", "share", "low", "high"], ...bars]);
+
+  // Golden section between the neighbours of the best step: NLL has one valley in log T.
+  function leastNll() {
+    const i = walk.reduce((least, of, k) => (of.nll[0] < walk[least].nll[0] ? k : least), 0);
+    let low = Math.max(0, i - 1) / 100 - 1, high = Math.min(STEPS, i + 1) / 100 - 1;
+    const nll = (x) => losses(at(10 ** x), before, worth).nll[0], part = (Math.sqrt(5) - 1) / 2;
+    while (high - low > 1e-4) {
+      const a = high - part * (high - low), b = low + part * (high - low);
+      if (nll(a) < nll(b)) high = b; else low = a;
+    }
+    return 10 ** ((low + high) / 2);
+  }
+
+  function cards(series, here) {
+    const [ece0, ece1, ece2] = series.map((s) => s.gaps), four = (a, b) => `${a.toFixed(4)} as scored, ${b.toFixed(4)} as calibrated`;
+    const flat = Math.max(...walk.map((w) => w.nll[0])) - Math.min(...walk.map((w) => w.nll[0])) < 1e-9;
+    const limit = flat ? "; no temperature changes it" : Math.abs(Math.log10(best)) > 0.999 ? " or beyond: the slider ends" : "";
+    fillCards(host.querySelector(".figures"), [
+      [`ECE, ${WHICH[look.which]}`, ece1.ece[0].toFixed(4), `95 %: ${range(ece1.ece, 1)}; ${four(ece0.ece[0], ece2.ece[0])}`],
+      [`MCE, ${WHICH[look.which]}`, ece1.mce.toFixed(4), four(ece0.mce, ece2.mce)],
+      ["NLL", here.nll[0].toFixed(4), `95 %: ${range(here.nll)}; ${four(raw.nll[0], kept.nll[0])}`],
+      ["Brier", here.brier[0].toFixed(4), `95 %: ${range(here.brier, 1)}; ${four(raw.brier[0], kept.brier[0])}`],
+      ["least NLL at", flat ? "any T" : "T = " + best.toPrecision(3), `NLL ${losses(at(best), before, worth).nll[0].toFixed(4)} on these items${limit}`],
+    ]);
+  }
+
+  function reliability(series) {
+    const top = look.which === "top_label", low = top ? 0.5 : 0, ticks = [0, 0.25, 0.5, 0.75, 1].filter((v) => v >= low);
+    const axis = { title: top ? "stated confidence" : "stated p_fake", low, high: 1, of: (v) => v, ticks, text: String };
+    const frame = plot(svgs[0], axis, shareAxis(top ? "share right" : "share of fakes"), "Observed against stated");
+    let marks = rule(frame.x(low), frame.y(low), frame.x(1), frame.y(1), QUIET, DASHED), dots = "";
+    points = [];
+    for (const { name, colour, sums } of series) for (const [items, stated, hits] of sums) {
+      if (!items) continue;
+      const x = stated / items, y = hits / items, w = wilson(y, items * scale) ?? [y, y];
+      points.push([name, items, x, y, ...w]);
+      marks += rule(frame.x(x), frame.y(w[0]), frame.x(x), frame.y(w[1]), colour, `stroke-width="${colour === REAL ? 2 : 1}"`);
+      dots += spot(frame.x(x), frame.y(y), colour, `${name}: ${whole(items)} items, stated ${x.toFixed(3)}, observed ${y.toFixed(3)}`);
+    }
+    frame.marks.innerHTML = marks + dots;
+    const [gap0, gap1, gap2] = series.map((s) => s.gaps.ece[0].toFixed(3));
+    readings[0].textContent = `On the diagonal what is stated is what happens: mean gap ${gap0} as scored, ${gap1} at T = ${hot.value}, ` +
+      `${gap2} as calibrated; chance alone gives ${series[1].gaps.chance.toFixed(3)}. Bars: 95 % intervals. n = ${whole(n)}.`;
+  }
+
+  function byTemperature(here, calibrated) {
+    const { loss } = look, rows = curve(), [low, value] = rows.reduce((a, b) => (b[1] < a[1] ? b : a));
+    const level = calibrated[loss][0], top = Math.max(1e-3, Math.min(Math.max(...rows.map((r) => r[1] + r[2])),
+      3 * Math.max(value, rows[100][1], level)));
+    const axis = { title: "temperature T", low: -1, high: 1, of: Math.log10, ticks: [0.1, 0.3, 1, 3, 10], text: String };
+    const frame = plot(svgs[1], axis, numberAxis(loss === "nll" ? "NLL (nats an item)" : LOSSES[loss], 0, top), `${LOSSES[loss]} by temperature`);
+    const seen = rows.filter((r) => r[1] <= top), [now, half] = here[loss];
+    frame.marks.innerHTML = shade(frame.band(seen.map(([t, v, h]) => [t, Math.max(0, v - h), v + h])), FAKE) +
+      rule(frame.left, frame.y(level), frame.right, frame.y(level), REAL, DASHED) + stroke(frame.line(seen), FAKE) +
+      cross(frame, [look.temperature, now], null, [Math.max(0, now - half), now + half], FAKE, "this temperature");
+    const fits = loss === "nll" ? best : low;
+    readings[1].textContent = `The lowest point is the temperature that fits these items best (T = ${fits.toPrecision(3)}); the calibrator, ` +
+      `which never saw the group it is judged on, stands at ${level.toFixed(3)}. Band: 95 %. n = ${whole(n)}.`;
+  }
+
+  function heaps(now) {
+    const { bins, which } = look, top = which === "top_label", low = top ? 0.5 : 0;
+    const kinds = [["temperature", FAKE, binned(now, before, { bins, which, binning: "width" })],
+      ["calibrated", REAL, binned(after.x, after, { bins, which, binning: "width" })]];
+    bars = kinds.flatMap(([name, , sums]) => sums.map(([items], i) => [name, i / bins, (i + 1) / bins, items / n, ...(wilson(items / n, worth) ?? [items / n, items / n])]));
+    const tallest = Math.max(...bars.map((b) => (b[0] === "temperature" ? b[5] : b[3])));
+    const axis = { title: top ? "stated confidence" : "stated p_fake", low, high: 1, of: (v) => v, ticks: [0, 0.25, 0.5, 0.75, 1].filter((v) => v >= low), text: String };
+    const frame = plot(svgs[2], axis, shareAxis("share of the items", tallest), "Items by what is stated");
+    const outline = (name, of) => bars.filter((b) => b[0] === name && b[2] > low).flatMap((b) => [[b[1], ...of(b)], [b[2], ...of(b)]]);
+    frame.marks.innerHTML = shade(frame.band(outline("temperature", (b) => [b[4], b[5]])), FAKE) +
+      kinds.map(([name, colour]) => stroke(frame.line(outline(name, (b) => [b[3]])), colour)).join("");
+    readings[2].textContent = `Heaps at the ends are certainty: a temperature over 1 moves items to the middle, one under 1 to the ends. ` +
+      `${bins} bins of equal width; band: 95 %. n = ${whole(n)}.`;
+  }
 
   function draw() {
-    const started = performance.now(), now = scaled(before, temperature), here = losses(now);
-    heat.value = stepOf(temperature); many.value = bins;
-    hot.textContent = temperature.toPrecision(3); count.textContent = bins;
-    heat.setAttribute("aria-valuetext", hot.textContent);
-    host.querySelectorAll(".choices[data-name] button").forEach((b) => b.setAttribute("aria-pressed", b.dataset.value === (b.parentElement.dataset.name === "which" ? which : binning)));
-    const series = [["as scored", QUIET, binned(scaled(before, 1), bins, which, binning)], ["temperature", FAKE, binned(now, bins, which, binning)], ["calibrated", REAL, binned(after, bins, which, binning)]];
-    const [ece0, ece1, ece2] = series.map(([, , sums]) => gap(sums));
-    const note = (a, b) => `${a.toFixed(4)} as scored, ${b.toFixed(4)} as calibrated`;
-    fillCards(host.querySelector(".figures"), [
-      [`ECE, ${WHICH[which]}`, ece1.toFixed(4), note(ece0, ece2)], ["NLL", here.nll.toFixed(4), note(raw.nll, kept.nll)],
-      ["Brier", here.brier.toFixed(4), note(raw.brier, kept.brier)], ["least NLL at", "T = " + least[0].toPrecision(3), `NLL ${least[1].toFixed(4)} on these items`],
-    ]);
-    const low = which === "binary" ? 0 : 0.5, axis = (title) => ({ title, low, high: 1, of: (v) => v, ticks: [0, 0.25, 0.5, 0.75, 1].filter((v) => v >= low), text: String });
-    const frame = plot(svgs[0], axis(which === "binary" ? "stated p_fake" : "stated confidence"), shareAxis(which === "binary" ? "share of fakes" : "share right"), "Observed against stated");
-    let marks = `<line x1="${frame.x(low)}" y1="${frame.y(low)}" x2="${frame.x(1)}" y2="${frame.y(1)}" stroke="${QUIET}" stroke-dasharray="4 4"/>`;
-    points = [];
-    for (const [name, colour, sums] of series) for (const [n, stated, hits] of sums) {
-      if (!n) continue;
-      const x = stated / n, y = hits / n, w = wilson(y, n * worth) ?? [y, y];
-      points.push([name, n, x, y, ...w]);
-      if (name === "calibrated") marks += `<line x1="${frame.x(x)}" x2="${frame.x(x)}" y1="${frame.y(w[0])}" y2="${frame.y(w[1])}" stroke="${REAL}" stroke-width="2"/>`;
-      marks += spot(frame.x(x), frame.y(y), colour, `${name}: ${whole(n)} items, stated ${x.toFixed(3)}, observed ${y.toFixed(3)}`);
+    const started = performance.now(), { temperature, bins, which, binning, loss } = look;
+    const step = stepOf(temperature), now = heats[step] === temperature ? grid[step] : at(temperature);
+    heat.value = step; many.value = bins;
+    hot.value = temperature.toPrecision(3); count.value = bins;
+    heat.setAttribute("aria-valuetext", hot.value);
+    Object.entries({ which, binning, loss }).forEach(([name, value]) => press(host, name, value));
+    const series = [["as scored", QUIET, grid[100], before], ["temperature", FAKE, now, before], ["calibrated", REAL, after.x, after]]
+      .map(([name, colour, p, cells]) => ({ name, colour, sums: binned(p, cells, look) }));
+    series.forEach((s) => (s.gaps = gaps(s.sums, n, scale)));
+    const here = { ...losses(now, before, worth), ece: series[1].gaps.ece };
+    if (loss === "ece" && binsDrawn !== `${bins}|${which}|${binning}`) {
+      hill = grid.map((p) => gaps(binned(p, before, look), n, scale));
+      binsDrawn = `${bins}|${which}|${binning}`;
     }
-    frame.marks.innerHTML = marks;
-    readings[0].textContent = `On the diagonal what is stated is what happens: mean gap ${ece0.toFixed(3)} as scored, ${ece1.toFixed(3)} at T = ${hot.textContent}, ${ece2.toFixed(3)} as calibrated. n = ${whole(here.n)}; intervals count groups.`;
-    const level = `<line x1="${hills.left}" x2="${hills.right}" y1="${hills.y(kept.nll)}" y2="${hills.y(kept.nll)}" stroke="${REAL}" stroke-dasharray="4 4"/>`;
-    hills.marks.innerHTML = level + stroke(hills.line(walk.filter((w) => w[1] <= top)), FAKE) + spot(hills.x(temperature), hills.y(here.nll), FAKE, "this temperature");
-    readings[1].textContent = `The lowest point is the temperature that fits these items best (T = ${least[0].toPrecision(3)}); the calibrator, which never saw the group it is judged on, stands at ${kept.nll.toFixed(3)}. n = ${whole(here.n)}.`;
-    const shares = [now, after].map(({ x, counts }) => {
-      const tall = new Float64Array(20);
-      x.forEach((p, i) => { tall[Math.max(0, Math.min(19, Math.ceil(p * 20) - 1))] += (counts[2 * i] + counts[2 * i + 1]) / here.n; });
-      return tall;
-    });
-    bars = Array.from(shares[0], (v, i) => [i / 20, (i + 1) / 20, v, shares[1][i]]);
-    const tall = plot(svgs[2], { ...axis("p_fake"), low: 0, ticks: [0, 0.25, 0.5, 0.75, 1] }, shareAxis("share of the items", Math.max(...shares[0], ...shares[1])), "Items by stated p_fake");
-    const outline = (heights) => Array.from(heights).flatMap((v, i) => [[i / 20, v], [(i + 1) / 20, v]]);
-    tall.marks.innerHTML = shares.map((h, k) => stroke(tall.line(outline(h)), k ? REAL : FAKE)).join("");
-    readings[2].textContent = `Heaps at 0 and 1 are certainty: a temperature over 1 moves items to the middle, one under 1 to the ends. n = ${whole(here.n)}.`;
+    cards(series, here);
+    reliability(series);
+    byTemperature(here, { ...kept, ece: series[2].gaps.ece });
+    heaps(now);
     host.dataset.ms = (performance.now() - started).toFixed(2);
   }
   draw();

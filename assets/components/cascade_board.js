@@ -95,13 +95,16 @@ function figures(counts, costs) {
 function build(host, data) {
   const table = open(data.table), n = table.stages, groups = data.groups;
   const ends = table.edges.map((e) => e.length - 1);
-  let cuts = data.cuts.map((c) => [...c]), focus = [0, 0], unit = 0, risk = "leakage", latest = data;
+  let cuts = data.cuts.map((c) => [...c]), { focus, unit, risk } = data.view, latest = data;
   host.innerHTML = `<div class="controls"></div><div class="view"><div class="figures"></div><div class="plots">
-    <section class="plot"><h5 class="where"></h5><svg></svg><div class="keys"></div><p></p></section>
-    <section class="plot"><h5>ROC of the cascade</h5><svg></svg><div class="keys">${key(REAL, "each item ranked by the stage that decides it")}${key(FAKE, "called fake", true)}${key(INK, "not called real", true)}</div><p></p></section>
-    <section class="plot"><h5>Cost against risk<span class="choices"></span></h5><svg></svg><div class="keys">${key(QUIET, "cheapest at each risk (Pareto front)")}${key(REAL, "policy in force", true)}${key(FAKE, "these sliders", true)}${key("#8a6d1f", "found", true)}</div><p></p></section>
-    <section class="plot"><h5>Reliability of the deciding p_fake</h5><svg></svg><div class="keys">${key(REAL, "share of fakes, with 95 % interval")}${key(QUIET, "as stated")}</div><p></p></section>
+    ${chart("", [])}
+    ${chart("ROC of the cascade", [key(REAL, "ranked by the stage that decides, with 95 % band"),
+      key(FAKE, "called fake", true), key(INK, "not called real", true)])}
+    ${chart('Cost against risk<span class="choices"></span>', [])}
+    ${chart("Reliability of the deciding p_fake", [key(REAL, "share of fakes, with 95 % interval"), key(QUIET, "as stated")])}
   </div></div>`;
+  const rest = rested(() => host.send.state({ cuts: cuts.map((c) => [...c]), focus, unit: latest.units[unit].name, risk }));
+  function release() { rest(); }
   const controls = host.querySelector(".controls"), sections = [...host.querySelectorAll(".plot")];
   const svgs = sections.map((s) => s.querySelector("svg")), readings = sections.map((s) => s.querySelector("p"));
 
@@ -109,19 +112,28 @@ function build(host, data) {
     const box = document.createElement("div");
     box.className = "stage";
     box.innerHTML = `<h4><em></em><span></span></h4>
-      <div class="line"><label>real up to</label><input class="real" type="range" min="0" max="${ends[stage]}" step="1"><output></output></div>
-      <div class="line"><label>fake from</label><input class="fake" type="range" min="0" max="${ends[stage]}" step="1"><output></output></div>
+      ${slider("real up to", "real", ends[stage])}${slider("fake from", "fake", ends[stage])}
       <div class="flow" title="What becomes of the items that arrive here"><i style="background:${REAL}"></i><i style="background:${FAKE}"></i></div>`;
     box.querySelector("em").textContent = data.titles[stage];
-    box.querySelectorAll("input").forEach((input, side) => {
-      input.setAttribute("aria-label", `${data.titles[stage]}: ${side ? "fake from" : "real up to"}`);
-      input.oninput = () => {
+    const fields = box.querySelectorAll(".typed");
+    box.querySelectorAll("input[type=range]").forEach((input, side) => {
+      const named = `${data.titles[stage]}: ${side ? "fake from" : "real up to"}`, look = () => {
+        if (focus[0] !== stage || focus[1] !== side) { focus = [stage, side]; draw(); rest(); }
+      };
+      const move = (at) => {
         focus = [stage, side];
-        cuts[stage][side] = side ? Math.max(+input.value, cuts[stage][0]) : Math.min(+input.value, cuts[stage][1]);
+        cuts[stage][side] = side ? Math.max(at, cuts[stage][0]) : Math.min(at, cuts[stage][1]);
         draw();
       };
-      input.onfocus = () => { if (focus[0] !== stage || focus[1] !== side) { focus = [stage, side]; draw(); } };
+      input.setAttribute("aria-label", named);
+      fields[side].setAttribute("aria-label", `${named}, typed`);
+      input.oninput = () => move(+input.value);
+      input.onfocus = look;
       input.onchange = release;
+      onTyped(fields[side], (value) => {
+        move(value === null ? (side ? ends[stage] : 0) : nearest(table.edges[stage], value));
+        release();
+      });
     });
     controls.append(box);
   });
@@ -130,19 +142,24 @@ function build(host, data) {
   buttons.innerHTML = `<button class="main">Save as policy</button><button>Back to the policy in force</button>`;
   controls.append(buttons);
   const [save, reset] = buttons.children;
-  const rest = rested(() => host.send.state(cuts.map((c) => [...c])));
-  function release() { rest(); }
+  const foot = document.createElement("p");
+  foot.className = "foot";
+  foot.textContent = `Intervals: 95 %, as if the items of one group agreed wholly: ${whole(groups.fake)} effective groups of ` +
+    `fakes, ${whole(groups.real)} of reals.`;
+  controls.append(foot);
   save.onclick = () => host.send.save(cuts.map((c) => [...c]));
   reset.onclick = () => { cuts = latest.home.map((c) => [...c]); draw(); release(); };
 
   const roc = plot(svgs[1], shareAxis("false alarms: reals above / all reals"), shareAxis("fakes found / all fakes"), "ROC curve of the cascade");
   const reliable = plot(svgs[3], shareAxis("stated p_fake"), shareAxis("share of fakes"), "Share of fakes against stated probability");
   const lost = (f) => `${Math.abs(f.auroc_loss ?? 0).toFixed(4)} ${f.auroc_loss < 0 ? "more" : "less"} than asking everyone`;
+  const areaText = (a) => between(areaInterval(a, groups.real, groups.fake));
   let curve = null, trade = null, edge = "", closed = null;
   const rows = { thresholds: [], roc: [], front: [], reliability: [] };
   const heads = {
-    thresholds: ["p_fake", "share_that_leaves", "share_in_error"], roc: ["false_alarm_rate", "hit_rate"],
-    front: ["cost", "risk"], reliability: ["stated", "observed", "low", "high", "items"],
+    thresholds: ["p_fake", "share_that_leaves", "leaves_low", "leaves_high", "share_in_error", "error_low", "error_high", "chosen"],
+    roc: ["series", "false_alarm_rate", "hit_rate", "hit_low", "hit_high"],
+    front: ["series", "cost", "risk", "low", "high"], reliability: ["stated", "observed", "low", "high", "items"],
   };
   Object.keys(heads).forEach((name, i) => saves(sections[i], `cascade_${name}`, () => [heads[name], ...rows[name]]));
 
@@ -154,6 +171,7 @@ function build(host, data) {
     place.querySelectorAll("button").forEach((b) => (b.onclick = () => {
       if (b.dataset.unit) unit = +b.dataset.unit; else risk = b.dataset.risk;
       redraw();
+      release();
     }));
   }
 
@@ -169,19 +187,28 @@ function build(host, data) {
     closed = measure(ends.map((end) => [0, end])).f.auroc;
     chooser();
     const front = latest.fronts?.[latest.units[unit].name]?.[risk] ?? [];
-    const marked = [["policy in force", latest.home, REAL], ...(latest.found ? [["found", latest.found, "#8a6d1f"]] : [])]
+    const marked = [["policy in force", latest.home, REAL], ...(latest.found ? [["found", latest.found, FOUND]] : [])]
       .map(([words, at, colour]) => { const f = measure(at).f; return [words, f.cost, f[risk], colour]; });
-    const all = latest.units[unit].costs.reduce((a, c) => a + c, 0);
-    const risks = front.map((p) => p[1]).concat(marked.map((m) => m[2] ?? 0));
-    const high = Math.min(1, Math.max(0.01, ...risks) * 1.15);
-    trade = plot(svgs[2], numberAxis(`cost of an item (${latest.units[unit].name})`, 0, all * 1.02 || 1),
-      shareAxis(risk === "leakage" ? "leakage: fakes called real / fakes" : "AUROC lost against asking everyone", high), "Cost against risk");
-    const steps = front.flatMap(([c, r], i) => (i ? [[c, front[i - 1][1]], [c, r]] : [[c, r]]));
-    trade.still = (steps.length ? stroke(trade.line(steps), QUIET) : "") +
-      marked.filter((m) => m[2] !== null).map(([words, c, r, colour]) => `<circle cx="${trade.x(c)}" cy="${trade.y(r)}" r="8" fill="none" stroke="${colour}" stroke-width="2.5"><title>${words}</title></circle>`).join("");
-    rows.front = trade.front = front;
+    trade = { front, marked, need: Math.max(0, ...front.map((p) => p[1]), ...marked.map((m) => m[2] ?? 0)) };
+    sections[2].querySelector(".keys").innerHTML = key(QUIET, "cheapest at each risk (Pareto front)") + key(REAL, "policy in force", true) +
+      key(FAKE, "these sliders, with 95 % interval", true) + (latest.found ? key(FOUND, "found", true) : "");
     edge = "";
     draw();
+  }
+
+  // The frame of cost against risk, wide enough for `here`; drawn anew only when that takes another scale.
+  function frameTrade(here) {
+    const wide = (v) => [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1].find((top) => v <= top) ?? 1;
+    const high = wide(1.05 * Math.max(trade.need, here)), low = here < 0 ? -wide(-here) : 0;
+    if (trade.high === high && trade.low === low) return;
+    const all = latest.units[unit].costs.reduce((a, c) => a + c, 0), { front, marked } = trade;
+    Object.assign(trade, plot(svgs[2], numberAxis(`cost of an item (${latest.units[unit].name})`, 0, all * 1.02 || 1),
+      shareAxis(risk === "leakage" ? "leakage: fakes called real / fakes" : "AUROC lost against asking everyone", high, low), "Cost against risk"));
+    const steps = front.flatMap(([c, r], i) => (i ? [[c, front[i - 1][1]], [c, r]] : [[c, r]]));
+    const ring = ([words, c, r, colour]) => `<circle cx="${trade.x(c)}" cy="${trade.y(r)}" r="8" fill="none" stroke="${colour}"
+      stroke-width="2.5"><title>${words}</title></circle>`;
+    trade.still = (steps.length ? stroke(trade.line(steps), QUIET) : "") + marked.filter((m) => m[2] !== null).map(ring).join("");
+    Object.assign(trade, { high, low });
   }
 
   function thresholds(fine, f) {
@@ -206,14 +233,15 @@ function build(host, data) {
       const bin = side ? at - 1 : at;
       items += fine[2 * bin] + fine[2 * bin + 1]; bad += fine[2 * bin + wrong];
     }
-    rows.thresholds = left.map(([p, v], i) => [p, v, errors[i][1]]);
-    const spread = (points, n_) => points.map(([a, v]) => { const w = wilson(v, n_) ?? [v, v]; return [a, w[0], w[1]]; });
+    const spread = (points, n_) => points.map(([a, v]) => [a, ...(wilson(v, n_) ?? [v, v])]);
+    const leaves = spread(left, groups.all), errs_ = spread(errors, count);
     const at = cuts[stage][side], i = side ? size - at : at, where = curve.x(table.edges[stage][at]);
     const [goes, errs] = side ? [FAKE, REAL] : [REAL, FAKE];
-    curve.marks.innerHTML = shade(curve.band(spread(left, groups.all)), goes) + shade(curve.band(spread(errors, count)), errs) +
+    curve.marks.innerHTML = shade(curve.band(leaves), goes) + shade(curve.band(errs_), errs) +
       stroke(curve.line(left), goes) + stroke(curve.line(errors), errs) +
       `<line x1="${where}" x2="${where}" y1="${curve.top}" y2="${curve.bottom}" stroke="${INK}" stroke-dasharray="4 4"/>` +
       spot(where, curve.y(left[i][1]), goes, "share that leaves") + spot(where, curve.y(errors[i][1]), errs, "share in error");
+    rows.thresholds = left.map(([p, v], k) => [p, v, ...leaves[k].slice(1), errors[k][1], ...errs_[k].slice(1), k === i ? 1 : 0]);
     const share_ = errors[i][1], what = side ? "reals" : "fakes";
     readings[0].textContent = `At this exit ${percent(left[i][1])} of all ${whole(f.n)} items leave here, and with them ${percent(share_)} of the ${whole(total)} ${what} ` +
       `(${between(wilson(share_, count))}, from ${whole(count)} effective groups): ` +
@@ -221,33 +249,33 @@ function build(host, data) {
   }
 
   function ranking(hist, f) {
-    rows.roc = rocPoints(hist);
+    const banded = rocPoints(hist).map(([a, b]) => [a, ...(wilson(b, groups.fake) ?? [b, b]), b]), two = f.auroc !== null;
     const interval = areaInterval(f.auroc, groups.real, groups.fake);
-    const [fx, tx] = [f.false_alarms ?? 0, f.found ?? 0], [fo, to] = [1 - (f.spared ?? 0), 1 - (f.leakage ?? 0)];
-    const cross = (a, b, colour) => {
-      const h = wilson(a, groups.real), v = wilson(b, groups.fake);
-      return (h ? `<line x1="${roc.x(h[0])}" x2="${roc.x(h[1])}" y1="${roc.y(b)}" y2="${roc.y(b)}" stroke="${colour}"/>` : "") +
-        (v ? `<line x1="${roc.x(a)}" x2="${roc.x(a)}" y1="${roc.y(v[0])}" y2="${roc.y(v[1])}" stroke="${colour}"/>` : "");
-    };
-    roc.marks.innerHTML = `<line x1="${roc.left}" y1="${roc.bottom}" x2="${roc.right}" y2="${roc.top}" stroke="${QUIET}" stroke-dasharray="4 4"/>` +
-      (f.auroc === null ? "" : stroke(roc.line(rocPoints(hist)), REAL)) + cross(fo, to, INK) + cross(fx, tx, FAKE) +
-      spot(roc.x(fo), roc.y(to), INK, "not called real") + spot(roc.x(fx), roc.y(tx), FAKE, "called fake");
+    const points = [["not called real", INK, [1 - (f.spared ?? 0), 1 - (f.leakage ?? 0)]],
+      ["called fake", FAKE, [f.false_alarms ?? 0, f.found ?? 0]]];
+    rows.roc = [...banded.map(([a, low, high, b]) => ["every score", a, b, low, high]),
+      ...points.map(([words, , [a, b]]) => [words, a, b, ...(wilson(b, groups.fake) ?? [b, b])])];
+    roc.marks.innerHTML = diagonal(roc) + (two ? shade(roc.band(banded), REAL) + stroke(roc.line(banded.map(([a, , , b]) => [a, b])), REAL) : "") +
+      points.map(([words, colour, at]) => cross(roc, at, wilson(at[0], groups.real), wilson(at[1], groups.fake), colour, words)).join("");
     readings[1].textContent = f.auroc === null ? "One class only: no curve." :
       `AUROC ${f.auroc.toFixed(4)}${interval ? ` (95 %: ${interval[0].toFixed(3)} to ${interval[1].toFixed(3)})` : ""}, ${lost(f)}; ` +
       `what lies between the two points is left uncertain. n = ${whole(f.n)}.`;
   }
 
   function trading(f) {
-    const here = f[risk];
-    const ci = risk === "leakage" ? wilson(here, groups.fake) : null;
-    trade.marks.innerHTML = trade.still + (here === null ? "" :
-      (ci ? `<line x1="${trade.x(f.cost)}" x2="${trade.x(f.cost)}" y1="${trade.y(ci[0])}" y2="${trade.y(ci[1])}" stroke="${FAKE}"/>` : "") + spot(trade.x(f.cost), trade.y(here), FAKE, "these sliders"));
+    frameTrade(f[risk] ?? 0);
+    const here = f[risk], halves = [f.auroc, closed].map((a) => areaHalf(a, groups.real, groups.fake));
+    const ci = risk === "leakage" ? wilson(here, groups.fake)  // of AUROCs as if they had nothing in common: too wide
+      : here === null || halves.includes(null) ? null : [here - Math.hypot(...halves), here + Math.hypot(...halves)];
+    trade.marks.innerHTML = trade.still + (here === null ? "" : cross(trade, [f.cost, here], null, ci, FAKE, "these sliders"));
+    rows.front = [...trade.front.map(([c, r]) => ["front", c, r, null, null]), ...trade.marked.map(([words, c, r]) => [words, c, r, null, null]), ["these sliders", f.cost, here, ...(ci ?? [null, null])]];
     const word = risk === "leakage" ? "leakage" : "AUROC loss", name = latest.units[unit].name;
     if (!trade.front.length || here === null) { readings[2].textContent = latest.front_note; return; }
     const best = trade.front.filter((p) => p[1] <= here + 1e-12).reduce((a, p) => (a === null || p[0] < a[0] ? p : a), null);
     readings[2].textContent = (best === null ? `No point of the grid has so little ${word}. `
       : f.cost > best[0] * 1.005 ? `The same ${word} can be had for ${short(best[0])} instead of ${short(f.cost)} ${name}. `
-        : `Nothing on the grid is cheaper at this ${word} (${short(f.cost)} ${name}). `) + latest.front_note;
+        : `Nothing on the grid is cheaper at this ${word} (${short(f.cost)} ${name}). `) +
+      `${risk === "leakage" ? "" : "Its interval takes both AUROCs as independent. "}n = ${whole(f.n)}. ${latest.front_note}`;
   }
 
   function reliability(hist) {
@@ -258,7 +286,7 @@ function build(host, data) {
     }
     rows.reliability = [];
     const total = bins.reduce((a, b) => a + b[0] + b[1], 0), scale = groups.all / total;
-    let marks = `<line x1="${reliable.left}" y1="${reliable.bottom}" x2="${reliable.right}" y2="${reliable.top}" stroke="${QUIET}" stroke-dasharray="4 4"/>`, gap = 0;
+    let marks = diagonal(reliable), gap = 0;
     for (const [r, k, sum] of bins) {
       const n_ = r + k;
       if (!n_) continue;
@@ -276,27 +304,28 @@ function build(host, data) {
     const started = performance.now();
     const { counts, hist, f } = measure(cuts);
     controls.querySelectorAll(".stage").forEach((box, stage) => {
-      const inputs = box.querySelectorAll("input"), [below, above] = box.querySelectorAll("output"), edges = table.edges[stage];
+      const inputs = box.querySelectorAll("input[type=range]"), [below, above] = box.querySelectorAll(".typed"), edges = table.edges[stage];
       inputs[0].value = cuts[stage][0]; inputs[1].value = cuts[stage][1];
-      below.textContent = cuts[stage][0] > 0 ? "≤ " + short(edges[cuts[stage][0]]) : "never";
-      above.textContent = cuts[stage][1] < ends[stage] ? "> " + short(edges[cuts[stage][1]]) : "never";
-      inputs[0].setAttribute("aria-valuetext", below.textContent); inputs[1].setAttribute("aria-valuetext", above.textContent);
+      below.value = cuts[stage][0] > 0 ? short(edges[cuts[stage][0]]) : "never";
+      above.value = cuts[stage][1] < ends[stage] ? short(edges[cuts[stage][1]]) : "never";
+      inputs[0].setAttribute("aria-valuetext", below.value); inputs[1].setAttribute("aria-valuetext", above.value);
       const [asReal, asFake, came] = counts[stage].map((pair) => pair[0] + pair[1]);
       box.querySelector("h4 span").textContent = `${whole(came)} arrive, ${whole(asReal)} leave as real, ${whole(asFake)} as fake`;
       const [a, b] = box.querySelectorAll(".flow i");
       a.style.width = came ? (100 * asReal) / came + "%" : 0; b.style.width = came ? (100 * asFake) / came + "%" : 0;
     });
     const now = latest.units[unit], fakeCi = (v) => between(wilson(v, groups.fake));
+    const allCi = (v, items) => between(wilson(v, (items * groups.all) / f.n));
     fillCards(host.querySelector(".figures"), [
-      ["filtration", percent(f.filtration), `${whole(f.filtered)} of ${whole(f.n)} released by stage 1`],
+      ["filtration", percent(f.filtration), `${whole(f.filtered)} of ${whole(f.n)} released by stage 1. ${allCi(f.filtration, f.n)}`],
       ["stage-1 leakage", percent(f.leakage1), `${whole(f.leaked1)} of ${whole(f.fakes)} fakes. ${fakeCi(f.leakage1)}`],
       ["leakage, cascade", percent(f.leakage), `${whole(f.realFake)} of ${whole(f.fakes)} fakes called real. ${fakeCi(f.leakage)}`],
       ["false alarms", percent(f.false_alarms), `${whole(f.fakeReal)} of ${whole(f.reals)} reals called fake. ${between(wilson(f.false_alarms, groups.real))}`],
-      ["AUROC", f.auroc === null ? "unknown" : f.auroc.toFixed(4), f.auroc === null ? "one class only" : lost(f)],
-      ["coverage", percent(f.coverage), "passed on by stage 1"],
-      ["precision of real", percent(f.precision_real), `${whole(f.realReal)} of ${whole(f.realReal + f.realFake)} called real`],
-      ["precision of fake", percent(f.precision_fake), `${whole(f.fakeFake)} of ${whole(f.fakeReal + f.fakeFake)} called fake`],
-      ["uncertain", percent(f.uncertain), `${whole(f.open)} of ${whole(f.n)} stay open`],
+      ["AUROC", f.auroc === null ? "unknown" : f.auroc.toFixed(4), f.auroc === null ? "one class only" : `${lost(f)}. ${areaText(f.auroc)}`],
+      ["coverage", percent(f.coverage), `passed on by stage 1. ${allCi(f.coverage, f.n)}`],
+      ["precision of real", percent(f.precision_real), `${whole(f.realReal)} of ${whole(f.realReal + f.realFake)} called real. ${allCi(f.precision_real, f.realReal + f.realFake)}`],
+      ["precision of fake", percent(f.precision_fake), `${whole(f.fakeFake)} of ${whole(f.fakeReal + f.fakeFake)} called fake. ${allCi(f.precision_fake, f.fakeReal + f.fakeFake)}`],
+      ["uncertain", percent(f.uncertain), `${whole(f.open)} of ${whole(f.n)} stay open. ${allCi(f.uncertain, f.n)}`],
       [`expected cost`, `${f.cost.toPrecision(3)} ${now.name}`, f.speed_up === null ? now.words : `${f.speed_up.toFixed(2)} × as fast as all experts always; ${now.words}`],
     ]);
     thresholds(table.fine[focus[0]], f);
@@ -320,7 +349,7 @@ function build(host, data) {
 
 export default function ({ parentElement, data, setTriggerValue, setStateValue }) {
   const host = parentElement.querySelector(".board");
-  host.send = { save: (cuts) => setTriggerValue("saved", cuts), state: (cuts) => setStateValue("cuts", cuts) };
+  host.send = { save: (cuts) => setTriggerValue("saved", cuts), state: (at) => setStateValue("at", at) };
   if (host.board && host.identity === data.identity) { host.board.update(data); return; }
   host.identity = data.identity; host.jump = data.jump;
   host.board = build(host, data);

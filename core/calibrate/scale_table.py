@@ -9,17 +9,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from core.evaluate.draws import rank_cells
 from core.evaluate.metrics import probabilities
 
-CELLS = 1024
+CELLS = 2048
+SAMPLE = 200_000
+"""Above so many items the cuts of equal mass are taken from every so-many-th one."""
 
 
 @dataclass(frozen=True)
 class Cells:
     """Items of neighbouring scores taken together, ascending. x: (C,) their mean score; counts: (C, 2) reals, fakes.
 
-    One cell a distinct score up to CELLS of them, else cells of equal mass."""
+    One cell a distinct score up to CELLS of them, else cells of equal mass; a score may then be taken for one of a
+    cell's width away, which moves an ECE by some 1e-4."""
 
     x: np.ndarray
     counts: np.ndarray
@@ -27,7 +29,7 @@ class Cells:
     @classmethod
     def of(cls, scores: np.ndarray, labels: np.ndarray) -> Cells:
         """scores: (N,) any finite numbers; labels: (N,), 1 = fake."""
-        cell, size = rank_cells(scores, CELLS)
+        cell, size = _cells(scores)
         counts = np.bincount(2 * cell + labels, minlength=2 * size).reshape(size, 2)
         held = counts.sum(1) > 0
         return cls(np.bincount(cell, scores, size)[held] / counts.sum(1)[held], counts[held])
@@ -57,5 +59,14 @@ class ScaleTable:
         return cls(Cells.of(z, y), Cells.of(p, y))
 
     def to_document(self) -> dict[str, Any]:
-        """JSON for the page; some 50 kB whatever the number of items."""
+        """JSON for the page; some 90 kB whatever the number of items."""
         return {"before": self.before.to_document(), "after": self.after.to_document()}
+
+
+def _cells(scores: np.ndarray) -> tuple[np.ndarray, int]:
+    """(cell of each item, ascending with its score; number of cells)."""
+    sample = scores[:: max(1, scores.size // SAMPLE)]
+    distinct = np.unique(sample)
+    if distinct.size > CELLS:
+        distinct = np.unique(np.quantile(sample, np.linspace(0, 1, CELLS + 1)[1:], method="inverted_cdf"))
+    return np.searchsorted(distinct[:-1], scores, side="left"), distinct.size

@@ -27,16 +27,17 @@ READ = f"""() => {{ {BOARD}
   return Object.fromEntries([...board.querySelectorAll('.figure')].map(words));
 }}"""
 MOVE = f"""([stage, side, value]) => {{ {BOARD}
-  const slider = board.querySelectorAll('.stage')[stage].querySelectorAll('input')[side];
+  const slider = board.querySelectorAll('.stage')[stage].querySelectorAll('input[type=range]')[side];
   slider.value = value;
   slider.dispatchEvent(new Event('input', {{ bubbles: true }}));
   return Number(board.dataset.ms);
 }}"""
 STANDS = f"""() => {{ {BOARD}
-  return [...board.querySelectorAll('.stage')].map((s) => [...s.querySelectorAll('input')].map((i) => Number(i.value)));
+  const stands = (stage) => [...stage.querySelectorAll('input[type=range]')].map((i) => Number(i.value));
+  return [...board.querySelectorAll('.stage')].map(stands);
 }}"""
 LET_GO = f"""([stage, side]) => {{ {BOARD}
-  const slider = board.querySelectorAll('.stage')[stage].querySelectorAll('input')[side];
+  const slider = board.querySelectorAll('.stage')[stage].querySelectorAll('input[type=range]')[side];
   slider.dispatchEvent(new Event('change', {{ bubbles: true }}));
 }}"""
 

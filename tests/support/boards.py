@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy.special import expit
 
+from app.boards import board_files
 from tests.browser.shoot import ROOT, free_port, wait_for
 
 MEMBERS = ("filter", "texture", "genconvit", "stack")
@@ -62,6 +65,34 @@ def overconfident(n: int, digits: int | None = None) -> tuple[np.ndarray, np.nda
     z = rng.normal(2.5 * (2 * y - 1), 3)
     z = z if digits is None else np.round(z, digits)
     return z, expit(z / 1.9), y
+
+
+def draw(browser: Any, name: str, data: Mapping[str, Any], width: int = 1440) -> Any:
+    """A page of one board without a server, as Streamlit would call it; `window.sent` keeps what it tells the server
+    and `page.broken` what went wrong."""
+    script, style = board_files(name)
+    page = browser.new_page(viewport={"width": width, "height": 1000}, accept_downloads=True)
+    page.broken = []
+    page.on("pageerror", lambda error: page.broken.append(str(error)))
+    page.on("console", lambda said: page.broken.append(said.text) if said.type == "error" else None)
+    page.set_content(
+        f"""<style>{style}</style><div id=place><div class=board></div></div><script type=module>
+        const made = URL.createObjectURL(new Blob([{json.dumps(script)}], {{ type: "text/javascript" }}));
+        const told = (name, value) => window.sent.push([name, value]);
+        window.sent = [];
+        (await import(made)).default({{ parentElement: document.getElementById("place"), data: {json.dumps(data)},
+          setStateValue: told, setTriggerValue: told }});
+        </script>"""
+    )
+    wait_for_boards(page)
+    return page
+
+
+def saved(page: Any, way: str, which: int) -> bytes:
+    """The file that the chart `which` hands out as SVG, PNG or CSV."""
+    with page.expect_download(timeout=30_000) as download:
+        page.get_by_label(f"Save this chart as {way}").nth(which).click()
+    return Path(download.value.path()).read_bytes()
 
 
 @contextmanager

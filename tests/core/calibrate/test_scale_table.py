@@ -16,7 +16,7 @@ def drawn(n, digits=None):
     return (z if digits is None else np.round(z, digits)), labels
 
 
-@pytest.mark.parametrize(("n", "digits", "close"), [(4000, 1, 1e-9), (200_000, None, 2e-3)])
+@pytest.mark.parametrize(("n", "digits", "close"), [(4000, 1, 1e-9), (210_000, None, 3e-4)])
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.7])
 def test_figures_at_any_temperature_are_those_of_the_items(n, digits, close, temperature):
     z, y = drawn(n, digits)

@@ -1,0 +1,290 @@
+"""Each board alone in a real browser: what a slider moves, typed numbers, arrow keys, files, odd inputs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from app.boards import group_counts
+from app.calibration_board import Look, calibration_data
+from app.cascade_board import BoardView, cascade_data
+from app.threshold_board import threshold_data
+from core.calibrate.scale_table import ScaleTable
+from core.cascade.base_rate import at_base_rate
+from core.cascade.joint import JointTable
+from core.cascade.threshold_table import ThresholdTable
+from core.evaluate.debiased import debiased_ece
+from core.evaluate.metrics import brier, confusion, eer, nll, threshold_metrics
+from core.evaluate.reliability import ece, mce
+from core.evaluate.shares import wilson
+from tests.support.boards import COSTS, MEMBERS, MOVE, READ, SAID, draw, drawn, overconfident, percent, saved
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
+
+N = 1500
+GROUPS = np.arange(N) // 3
+UNITS = [
+    {"name": "GFLOP", "words": "an item", "costs": COSTS},
+    {"name": "ms", "words": "on a CPU", "costs": [1, 2, 3, 0]},
+]
+MARKS = "() => [...document.querySelectorAll('.plot svg')].map((svg) => svg.innerHTML)"
+
+
+def calibration(z, p, y, groups=None, **look):
+    groups = np.arange(len(y)) if groups is None else groups
+    return calibration_data(ScaleTable.build(z, p, y), group_counts(y, groups), Look(**look), "x")
+
+
+def thresholds(p, y, groups=None, prevalence=None, curve="roc"):
+    groups = np.arange(len(y)) if groups is None else groups
+    table = ThresholdTable.build(p, y)
+    return threshold_data(table, group_counts(y, groups), 0.5, prevalence, curve)
+
+
+def cascade(columns, y, view=None):
+    table = JointTable.build(columns, y, MEMBERS)
+    home = [(len(e) // 5, 4 * len(e) // 5) for e in table.edges]
+    fronts = {"GFLOP": {"leakage": [[3, 0.3], [12, 0.1]], "auroc_loss": []}}
+    return cascade_data(table, MEMBERS, UNITS, group_counts(y, np.arange(len(y)) // 3), home, home, "x", fronts=fronts,
+                        front_note="Front over 2 points.", view=view)  # fmt: skip
+
+
+def number(text: str) -> float:
+    return float(text.split(" | ")[0])
+
+
+def rows_of(page, which: int) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(saved(page, "CSV", which).decode())))
+
+
+@pytest.mark.parametrize("look", [
+    {"temperature": 0.1, "bins": 2}, {"temperature": 10.0, "bins": 50},
+    {"temperature": 1.7, "bins": 15, "binning": "mass"}, {"temperature": 0.4, "bins": 10, "which": "top_label"},
+    {"bins": 9, "which": "top_label", "binning": "mass"},
+])  # fmt: skip
+def test_calibration_figures_are_those_of_core_where_cells_are_exact(browser, look):
+    z, after, y = overconfident(N, digits=2)
+    page = draw(browser, "calibration_board", calibration(z, after, y, **look))
+    shown, p = page.evaluate(READ, [0]), expit(z / look.get("temperature", 1.0))
+    which, binning = look.get("which", "binary"), look.get("binning", "width")
+    title = {"binary": "p_fake", "top_label": "top label"}[which]
+    assert number(shown["NLL"]) == pytest.approx(nll(p, y), abs=6e-5)
+    assert number(shown["Brier"]) == pytest.approx(brier(p, y), abs=6e-5)
+    assert number(shown[f"ECE, {title}"]) == pytest.approx(ece(p, y, look["bins"], which, binning), abs=6e-5)
+    assert number(shown[f"MCE, {title}"]) == pytest.approx(mce(p, y, look["bins"], which, binning), abs=6e-5)
+    assert f"{nll(after, y):.4f} as calibrated" in shown["NLL"]
+    assert f"{ece(after, y, look['bins'], which, binning):.4f} as calibrated" in shown[f"ECE, {title}"]
+    assert page.broken == []
+    page.close()
+
+
+def test_every_calibration_control_moves_every_chart_it_bears_on(browser):
+    z, after, y = overconfident(N)
+    page = draw(browser, "calibration_board", calibration(z, after, y, GROUPS, loss="ece"))
+    before, cards, said = page.evaluate(MARKS), page.evaluate(READ, [0]), page.evaluate(SAID, [0])
+    hot = page.evaluate(MOVE, [0, 0, 150])
+    assert [a != b for a, b in zip(before, page.evaluate(MARKS), strict=True)] == [True] * 3
+    assert [n for n in cards if cards[n] == hot[n]] == ["least NLL at"], "it is the one figure without a temperature"
+    assert said[0] != page.evaluate(SAID, [0])[0]
+    for act in (lambda: page.evaluate(MOVE, [0, 1, 31]), lambda: page.get_by_role("button", name="top label").click()):
+        earlier = page.evaluate(MARKS)
+        act()
+        assert [a != b for a, b in zip(earlier, page.evaluate(MARKS), strict=True)] == [True] * 3
+    earlier = page.evaluate(MARKS)
+    page.get_by_role("button", name="equal mass").click()
+    assert [a != b for a, b in zip(earlier, page.evaluate(MARKS), strict=True)][:2] == [True] * 2
+    assert page.broken == []
+    page.close()
+
+
+def test_numbers_can_be_typed_and_stepped_and_the_server_hears_of_it(browser):
+    z, after, y = overconfident(N)
+    page = draw(browser, "calibration_board", calibration(z, after, y))
+    field = page.get_by_label("temperature, typed")
+    field.fill("1,745")
+    field.press("Enter")
+    assert number(page.evaluate(READ, [0])["NLL"]) == pytest.approx(nll(expit(z / 1.745), y), abs=2e-4)
+    page.wait_for_function("() => window.sent.length === 1")
+    assert page.evaluate("() => window.sent[0]") == [
+        "at", {"temperature": 1.745, "bins": 15, "which": "binary", "binning": "width", "loss": "nll"},
+    ]  # fmt: skip
+    field.fill("nonsense")
+    field.press("Enter")
+    assert field.input_value() == "1.75", "what is no number changes nothing"
+    slider = page.get_by_label("number of bins", exact=True)
+    slider.focus()
+    slider.press("ArrowRight")
+    assert page.get_by_label("number of bins, typed").input_value() == "16"
+    slider.press("End")
+    assert page.get_by_label("number of bins, typed").input_value() == "50"
+    page.get_by_role("button", name="Least NLL here").click()
+    shown = page.evaluate(READ, [0])
+    assert shown["NLL"].split(" | ")[0] in shown["least NLL at"]
+    page.close()
+
+
+def test_intervals_and_chance_of_the_calibration_board(browser):
+    rng = np.random.default_rng(4)
+    p = np.round(rng.uniform(0, 1, N), 3).clip(0.001, 0.999)
+    y = (rng.uniform(0, 1, N) < p).astype(np.int64)
+    page = draw(browser, "calibration_board", calibration(np.log(p / (1 - p)), p, y))
+    rows = [row for row in rows_of(page, 0) if row["series"] == "calibrated"]
+    low, high = wilson([float(r["observed"]) for r in rows], [int(r["items"]) for r in rows])
+    assert [float(r["low"]) for r in rows] == pytest.approx(low.tolist(), abs=1e-9)
+    assert [float(r["high"]) for r in rows] == pytest.approx(high.tolist(), abs=1e-9)
+    assert sum(int(r["items"]) for r in rows) == N
+    chance = float(page.evaluate(SAID, [0])[0].split("chance alone gives ")[1].split(". ")[0])
+    again = [ece(p, (rng.uniform(0, 1, N) < p).astype(np.int64)) for _ in range(200)]
+    assert chance == pytest.approx(np.mean(again), rel=0.05), "what a perfect calibrator shows on so many items"
+    assert ece(p, y) - debiased_ece(p, y, binning="width") < 2 * chance
+    spread = np.sqrt(np.var(np.where(y == 1, -np.log(p), -np.log1p(-p))) / N) * 1.96
+    text = page.evaluate(READ, [0])["NLL"].split("95 %: ")[1].split(";")[0]
+    assert [float(v) for v in text.split(" to ")] == pytest.approx([nll(p, y) - spread, nll(p, y) + spread], abs=1e-4)
+    page.close()
+
+
+def test_the_threshold_board_at_the_base_rate_asked_about(browser):
+    columns, y = drawn(N)
+    p = columns[0]
+    page = draw(browser, "threshold_board", thresholds(p, y, GROUPS))
+    own, found = page.evaluate(READ, [0]), threshold_metrics(confusion(p, y, 0.5))
+    for title, name in (("F1", "f1"), ("MCC", "mcc")):
+        assert number(own[title]) == pytest.approx(found[name], abs=6e-5)
+    assert own["accuracy"].startswith(percent(found["accuracy"]))
+    before = page.evaluate(MARKS)
+    rare = page.evaluate(MOVE, [0, 1, 60])
+    moved = [a != b for a, b in zip(before, page.evaluate(MARKS), strict=True)]
+    assert moved == [False, False, True, True], "shares of a class do not depend on how many fakes there are"
+    pi = 1 / (1 + np.exp(7 - 11.6 * 60 / 200))
+    hit, alarm = found["recall"], 1 - found["specificity"]
+    bayes = at_base_rate(pi, hit, alarm)
+    assert rare["an alarm is right"].startswith(percent(bayes.precision_fake[0]))
+    assert rare["accuracy"].startswith(percent(pi * hit + (1 - pi) * (1 - alarm)))
+    right = bayes.precision_fake[0]
+    assert number(rare["F1"]) == pytest.approx(2 * right * hit / (right + hit), abs=6e-5)
+    # the same as if the fakes had been thinned out: a bin's share of fakes by Bayes' rule
+    bins = rows_of(page, 3)
+    for row, low in zip(bins, np.arange(10) / 10, strict=True):
+        inside = (p > low) & (p <= low + 0.1)
+        odds = y[inside].sum() / y.sum() * pi / ((1 - y[inside]).sum() / (1 - y).sum() * (1 - pi))
+        assert float(row["observed"]) == pytest.approx(odds / (1 + odds), abs=0.02)
+    page.close()
+
+
+def test_det_names_the_equal_error_rate_and_the_link_remembers_it(browser):
+    columns, y = drawn(N)
+    page = draw(browser, "threshold_board", thresholds(columns[0], y, GROUPS))
+    before = page.evaluate(MARKS)
+    page.get_by_role("button", name="DET").click()
+    assert before[1] != page.evaluate(MARKS)[1]
+    said = page.evaluate(SAID, [0])[1]
+    assert float(said.split("both errors are ")[1].split(" %")[0]) == pytest.approx(100 * eer(columns[0], y), abs=0.15)
+    page.wait_for_function("() => window.sent.length === 1")
+    assert page.evaluate("() => window.sent[0][1].curve") == "det"
+    page.close()
+
+
+def test_a_threshold_is_typed(browser):
+    columns, y = drawn(N)
+    page = draw(browser, "threshold_board", thresholds(columns[0], y))
+    field = page.get_by_label("threshold: called fake from p_fake, typed")
+    for text, called in (("0.25", (columns[0] >= 0.25).mean()), ("all", 1.0), ("never", 0.0)):
+        field.fill(text)
+        field.press("Enter")
+        shown = page.evaluate("() => document.querySelector('h4 span').textContent").split(" of ")[0]
+        assert int(shown.replace(" ", "")) == pytest.approx(called * N, abs=0.003 * N)
+    rate = page.get_by_label("what if: share of fakes among all items, typed")
+    rate.fill("2")
+    rate.press("Enter")
+    assert rate.input_value() == "2.00 %"
+    page.close()
+
+
+def test_every_cascade_slider_moves_every_chart_and_its_point_stays_in_the_frame(browser):
+    columns, y = drawn(N)
+    page = draw(browser, "cascade_board", cascade(columns, y))
+    for stage in range(4):
+        before = page.evaluate(MARKS)
+        page.evaluate(MOVE, [0, 2 * stage, 90])
+        moved = [a != b for a, b in zip(before, page.evaluate(MARKS), strict=True)]
+        assert moved == [True, True, True, stage < 3], "what the last stage is asked keeps its p_fake, decided or not"
+    page.get_by_role("button", name="AUROC loss").click()
+    for value in (5, 120, 200):
+        page.evaluate(MOVE, [0, 0, value])
+        row = next(r for r in rows_of(page, 2) if r["series"] == "these sliders")
+        top = page.evaluate("""() => Math.max(...[...document.querySelectorAll('.plot')[2].querySelectorAll(
+          'text[text-anchor=end]')].map((t) => parseFloat(t.textContent)))""")
+        assert 100 * float(row["risk"]) <= 1.34 * top, "the axis reaches as far as the point (ticks end below its top)"
+        assert float(row["low"]) < float(row["risk"]) < float(row["high"])
+    page.close()
+
+
+def test_the_cascade_board_opens_on_the_view_of_a_link_and_reports_it(browser):
+    columns, y = drawn(N)
+    view = BoardView((2, 1), "ms", "auroc_loss")
+    page = draw(browser, "cascade_board", cascade(columns, y, view))
+    pressed = page.evaluate(
+        "() => [...document.querySelectorAll('.choices [aria-pressed=true]')].map((b) => b.textContent)"
+    )
+    assert pressed == ["ms", "AUROC loss"]
+    assert page.evaluate("() => document.querySelector('h5').textContent") == "genconvit: every threshold"
+    field = page.get_by_label("texture: real up to, typed")
+    field.fill("0.3")
+    field.press("Enter")
+    page.wait_for_function("() => window.sent.length === 1")
+    name, at = page.evaluate("() => window.sent[0]")
+    assert (name, at["focus"], at["unit"], at["risk"]) == ("at", [1, 0], "ms", "auroc_loss")
+    edges = JointTable.build(columns, y, MEMBERS).edges[1]
+    assert edges[at["cuts"][1][0]] == pytest.approx(0.3, abs=0.02)
+    page.close()
+
+
+@pytest.mark.parametrize("name", ["calibration_board", "threshold_board", "cascade_board"])
+def test_every_chart_is_saved_whole(browser, name):
+    z, after, y = overconfident(N)
+    columns, of = drawn(N)
+    data = {"calibration_board": lambda: calibration(z, after, y), "cascade_board": lambda: cascade(columns, of),
+            "threshold_board": lambda: thresholds(columns[0], of)}  # fmt: skip
+    page = draw(browser, name, data[name]())
+    titles = page.evaluate("() => [...document.querySelectorAll('h5')].map((h) => h.firstChild.textContent)")
+    for which, (title, said) in enumerate(zip(titles, page.evaluate(SAID, [0]), strict=True)):
+        svg = saved(page, "SVG", which).decode()
+        assert ET.fromstring(svg).tag == "{http://www.w3.org/2000/svg}svg"
+        words = " ".join("".join(t.itertext()) for t in ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}text"))
+        assert title in words
+        assert said.split()[0] in words
+        assert said.split()[-1] in words, "the sentence is there to its end"
+        assert 'class="marks"' in svg
+        picture = saved(page, "PNG", which)
+        assert picture.startswith(b"\x89PNG")
+        assert int.from_bytes(picture[16:20], "big") == 1140
+        assert len(rows_of(page, which)) >= 2
+    assert page.broken == []
+    page.close()
+
+
+@pytest.mark.parametrize(("p", "y"), [
+    (np.linspace(0.01, 0.99, 12), np.zeros(12, np.int64)), (np.linspace(0.01, 0.99, 12), np.ones(12, np.int64)),
+    (np.full(40, 0.5), np.arange(40) % 2), (np.repeat([0.0, 1.0], 20), np.arange(40) % 2),
+    (np.repeat([0.0, 1.0], 20), np.repeat([0, 1], 20)), (np.array([0.3]), np.array([1])),
+])  # fmt: skip
+def test_odd_items_break_no_board(browser, p, y):
+    z = np.log(p.clip(1e-12, 1 - 1e-12) / (1 - p.clip(1e-12, 1 - 1e-12)))
+    boards = {"calibration_board": calibration(z, p, y, loss="ece", binning="mass"),
+              "threshold_board": thresholds(p, y), "cascade_board": cascade([p] * 4, y)}  # fmt: skip
+    for name, data in boards.items():
+        page = draw(browser, name, data, width=800)
+        for slider, value in ((0, 0), (1, 10_000), (0, 10_000), (1, 0)):
+            page.evaluate(MOVE, [0, slider, value])
+        whole = page.evaluate("() => document.querySelector('.board').innerHTML")
+        assert "NaN" not in whole
+        assert "Infinity" not in whole
+        assert page.broken == []
+        wide = page.evaluate("() => document.documentElement.scrollWidth")
+        assert wide <= 800, "nothing is wider than the screen"
+        page.close()

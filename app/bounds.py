@@ -10,11 +10,14 @@ from typing import Any
 
 from app.options import options
 from core.spec import Spec
-from jobs.client import Workbench
+from jobs.client import SHIPPED_BUNDLE, Workbench
 from jobs.references import PATHS, places, settled
 
 OUT = "out"
 """The one field that names a place to write; it need not be there yet."""
+
+REGISTERED = ("dataset", "run", "bundle", "policy")
+"""Kinds of artefact that a field can name."""
 
 
 def bounded(spec: Spec, workbench: Workbench) -> Spec:
@@ -81,12 +84,19 @@ def _plain(name: str, text: str, settled_text: str) -> bool:
 
 
 def _place(name: str, text: str, workbench: Workbench) -> str:
-    """A path as text, below a root or a room of the workspace that holds what jobs made. Raises ValueError."""
+    """A path as text: of something the workbench lists itself, or below a root. Raises ValueError.
+
+    Listed are the rooms of the workspace, what is registered (wherever it lies), and the bundles that ship with the
+    product or were put in force: an operator chose these, and pages offer them."""
     roots = workbench.settings.readable_roots()
     if name == OUT:
         return str(_inside(text, roots)[0])
-    space = workbench.workspace
-    rooms = [space.datasets, space.runs, space.bundles, space.policies, space.uploads]
+    if any(Path(text) == item.path for kind in REGISTERED for item in workbench.artifacts(kind)):
+        return text
+    space, active = workbench.workspace, workbench.active()
+    rooms = [space.datasets, space.runs, space.bundles, space.policies, space.uploads, SHIPPED_BUNDLE, active.bundle]
+    if active.policy is not None:
+        rooms.append(active.policy)
     try:
         return str(allowed(text, rooms))
     except ValueError:

@@ -11,13 +11,14 @@ from streamlit.testing.v1 import AppTest
 
 from app import forms
 from app.bounds import allowed, bounded
-from core.cascade.spec import ExportSpec, StackSpec
+from core.cascade.search_spec import SearchSpec
+from core.cascade.spec import ExportSpec, PolicySpec, StackSpec
 from core.data.spec import PrepareSpec
 from core.models.spec import ImportSpec
 from core.spec import Spec
 from core.train.spec import TrainSpec
 from jobs.client import Workbench
-from jobs.kind import kinds
+from jobs.kind import Produced, kinds
 from jobs.references import places
 from jobs.settings import Settings
 from tests.support.page_text import texts
@@ -132,6 +133,30 @@ def test_the_bundle_in_force_is_offered_wherever_it_lies(workbench) -> None:
     upload.touch()
     spec = AnalyzeSpec(files=[str(upload)], bundle=bundle)
     assert bounded(spec, workbench) == spec
+
+
+def test_the_shipped_bundle_and_what_was_put_in_force_pass_as_sources(workbench, tmp_path) -> None:
+    shipped = workbench.active().bundle
+    assert not shipped.is_relative_to(workbench.workspace.root)
+    for spec in (SearchSpec(source=str(shipped)), PolicySpec(source=str(shipped))):
+        assert bounded(spec, workbench) == spec
+    elsewhere = tmp_path / "elsewhere"
+    for folder in (elsewhere / "bundle", elsewhere / "run"):
+        folder.mkdir(parents=True)
+    (elsewhere / "bundle/bundle.json").write_text("{}")
+    asked = SearchSpec(source=str(elsewhere / "bundle"))
+    with pytest.raises(ValueError, match="AWARE_DATA_ROOTS"):
+        bounded(asked, workbench)
+    workbench.set_active(bundle=elsewhere / "bundle")
+    assert bounded(asked, workbench) == asked
+    assert bounded(PolicySpec(source=str(shipped)), workbench).source == str(shipped), "it ships with the product"
+    registered = PolicySpec(source=str(elsewhere / "run"))
+    with pytest.raises(ValueError, match="AWARE_DATA_ROOTS"):
+        bounded(registered, workbench)
+    workbench.register(Produced("run", "run", str(elsewhere / "run"), {}))
+    assert bounded(registered, workbench) == registered
+    with pytest.raises(ValueError, match="AWARE_DATA_ROOTS"):
+        bounded(PolicySpec(source=str(elsewhere)), workbench)
 
 
 def test_a_form_says_so_and_gives_no_spec(workbench, monkeypatch) -> None:

@@ -159,6 +159,24 @@ def test_the_search_answers_on_the_page_and_saves_its_promises(home, workbench, 
     assert any("are needed" in w.value for w in at.warning)
 
 
+@pytest.mark.parametrize("tab", ["find", "choose"])
+def test_both_forms_take_a_bundle_that_lies_outside_the_workspace(home, tmp_path, monkeypatch, tab):
+    monkeypatch.setenv("AWARE_HOME", str(tmp_path / "fresh"))
+    opened = Workbench.open(Settings.read())
+    monkeypatch.setattr("jobs.client.SHIPPED_BUNDLE", home / "bundles" / "tiny")  # as an install ships one
+    at = AppTest.from_function(page, default_timeout=120)
+    at.query_params["tab"] = tab
+    at.run()
+    next(b for b in at.button if b.label in ("Find the cheapest", "Choose exits")).click()
+    at.run()
+    assert not at.exception
+    assert not [item.value for item in at.error]
+    jobs = opened.jobs(kind="policy")
+    assert bool(jobs) == (tab == "choose")
+    assert tab == "choose" or any("are needed" in w.value for w in at.warning)
+    opened.close()
+
+
 def test_other_data_sets_are_shown_beside(home, workbench, monkeypatch):
     monkeypatch.setenv("AWARE_HOME", str(home))
     at = AppTest.from_function(page, default_timeout=120)

@@ -89,15 +89,17 @@ def policy_to_save(
     members: list[str],
     exits: Mapping[str, Exits],
     said: tuple[str, str, str],
+    scores: str = "",
 ) -> CascadePolicy:
-    """The search's policy when the sliders stand where it left them, else one set by hand. said: name, author, why."""
+    """The search's policy when the sliders stand where it left them, else one set by hand. said: name, author, why;
+    scores: fingerprint of the table."""
     name, author, reason = said
     if is_found(answer, exits):
         found, spec = answer.found, answer.spec.model_copy(  # type: ignore[union-attr]
             update={"name": name, "author": author, "reason": reason}
         )  # fmt: skip
-        return policy_of(found, found.best, calibration_rows(table), members, spec)  # type: ignore[arg-type]
-    return manual_policy(table, [m for m in members if m != STACK], exits, name, author, reason)
+        return policy_of(found, found.best, calibration_rows(table), members, spec, scores)  # type: ignore[arg-type]
+    return manual_policy(table, [m for m in members if m != STACK], exits, name, author, reason, scores)
 
 
 def is_found(answer: Answer | None, exits: Mapping[str, Exits]) -> bool:

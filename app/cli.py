@@ -12,6 +12,7 @@ from app import console
 from app.cli_detectors import detectors_app
 from app.cli_kinds import command_for
 from app.cli_manage import bundles_app, jobs_app
+from app.cli_policies import policies_app, promote
 from app.cli_scores import scores_app
 from app.console import options, told
 from jobs.kind import kinds
@@ -29,6 +30,8 @@ app.add_typer(detectors_app, name="detectors")
 app.add_typer(bundles_app, name="bundles")
 app.add_typer(scores_app, name="scores")
 app.add_typer(bundles_app, name="bundle", hidden=True)
+app.add_typer(policies_app, name="policies")
+app.command()(promote)
 
 
 @app.callback()

@@ -104,7 +104,11 @@ def list_bundles() -> None:
         mark = "*" if path == active.bundle else " "
         console.out.print(f"{mark} {name}: {path}", markup=False, soft_wrap=True)
     if active.policy is not None:
-        console.out.print(f"  policy in force: {active.policy}", markup=False, soft_wrap=True)
+        from app.policies import read_policy
+        from app.policy_changes import title
+
+        policy = read_policy(active.policy)
+        console.out.print(f"  policy in force: {title(policy)} ({policy.policy_id})", markup=False, soft_wrap=True)
 
 
 @bundles_app.command()

@@ -9,11 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from app.bundles import bundle_manifest
 from app.policies import policy_rows, read_policy
 from app.score_charts import interval_text
-from app.score_sources import ScoreSource, predictions_of, stages_of, stamp_of
+from app.score_sources import PREDICTIONS, ScoreSource, predictions_of, stages_of, stamp_of
 from core.cascade.audit import ChoseIt, audit
+from core.cascade.origin import OtherScores, check_origin
 from core.cascade.types import CascadePolicy
 from jobs.client import Workbench
 
@@ -44,6 +44,28 @@ def exit_changes(now: CascadePolicy | None, then: CascadePolicy) -> pd.DataFrame
     return pd.DataFrame(rows)
 
 
+def headline(now: CascadePolicy | None, then: CascadePolicy) -> str:
+    """What was in force and what will be."""
+    return f"Now: {title(now) if now else 'no policy'}. Then: {title(then)}."
+
+
+def exits_note(exits: pd.DataFrame) -> str:
+    """What the rows of `exit_changes` mean, and what a promotion does not touch."""
+    changed = int((exits["change"] == "changes").sum())
+    return (
+        f"{changed} of {len(exits)} exits and promises change. bound: the error that the exit promises to stay "
+        "under, counted in groups. Every new analysis, the demo and the command use it from then on; finished "
+        "analyses keep what they were judged by."
+    )
+
+
+def rate_changes(now: CascadePolicy | None, then: CascadePolicy, bundle: Path) -> tuple[pd.DataFrame, str]:
+    """`effect_changes` on the predictions that the bundle in force brings; empty with a reason where it has none."""
+    if not (bundle / PREDICTIONS).is_file():
+        return pd.DataFrame(), "The bundle in force brought no predictions, so rates cannot be compared."
+    return effect_changes(now, then, ScoreSource("bundle in force", bundle))
+
+
 def _share(value: float | None) -> str:
     return "–" if value is None or pd.isna(value) else f"{value:.4g}"
 
@@ -52,10 +74,13 @@ def _count(value: float | None) -> str:
     return "–" if value is None or pd.isna(value) else f"{int(value):,}"
 
 
-def fits(policy: CascadePolicy, bundle: Path) -> bool:
-    """Whether the policy names this bundle's experts, in its order."""
-    manifest = bundle_manifest(bundle)
-    return manifest is not None and [e.name for e in policy.experts] == [m.name for m in manifest.members][1:]
+def refusal(policy: CascadePolicy, bundle: Path) -> str:
+    """Why the policy may not decide for this bundle, as a sentence; empty when it may."""
+    try:
+        check_origin(policy, bundle)
+    except OtherScores as error:
+        return f"{str(error)[:1].upper()}{str(error)[1:]}."
+    return ""
 
 
 def effect_changes(now: CascadePolicy | None, then: CascadePolicy, source: ScoreSource) -> tuple[pd.DataFrame, str]:
@@ -114,6 +139,6 @@ def previous_policy(workbench: Workbench) -> tuple[Path | None, str] | None:
     if not value:
         return None, "the bundle's own policy"
     path = Path(value)
-    if not path.is_file():
+    if not path.is_file() or refusal(read_policy(path), workbench.active().bundle):
         return None
     return path, title(read_policy(path))

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import streamlit as st
 
 from app import cards, session, widgets
 from app.policies import active_policy, policy_rows, read_policy
-from app.policy_changes import effect_changes, exit_changes, fits, previous_policy, title
-from app.score_sources import PREDICTIONS, ScoreSource
+from app.policy_changes import exit_changes, exits_note, headline, previous_policy, rate_changes, refusal, title
 from core.cascade.types import CascadePolicy
 from jobs.client import Workbench
 from jobs.views import ArtifactView
@@ -38,9 +36,11 @@ def policy_panel(workbench: Workbench) -> None:
             with st.expander("Targets, bounds, groups"):
                 st.dataframe(policy_rows(policy).dropna(axis=1, how="all"), hide_index=True)
             if active.policy != item.path:
-                suits = fits(policy, active.bundle)
-                help_ = None if suits else "Made for other experts than the bundle in force has."
-                if right.button("Use", key=f"use-{policy.policy_id}", disabled=not suits, help=help_, width="stretch"):
+                unfit = refusal(policy, active.bundle)
+                use = right.button("Use", key=f"use-{policy.policy_id}", disabled=bool(unfit), width="stretch")
+                if unfit:
+                    st.caption(f"Cannot be put in force. {widgets.plain_markdown(unfit)}")
+                elif use:
                     confirm(workbench, item, policy)
 
 
@@ -69,12 +69,8 @@ def confirm(workbench: Workbench, item: ArtifactView, policy: CascadePolicy) -> 
 def show_changes(workbench: Workbench, policy: CascadePolicy) -> None:
     """Thresholds, bounds and rates now and then, side by side."""
     now = active_policy(workbench)
-    name = title(now) if now else "no policy"
-    st.markdown(f"**Now: {widgets.plain_markdown(name)}. Then: {widgets.plain_markdown(title(policy))}.**")
-    bundle = workbench.active().bundle
-    table, said = pd.DataFrame(), "The bundle in force brought no predictions, so rates cannot be compared."
-    if (bundle / PREDICTIONS).is_file():
-        table, said = effect_changes(now, policy, ScoreSource("bundle in force", bundle))
+    st.markdown(f"**{widgets.plain_markdown(headline(now, policy))}**")
+    table, said = rate_changes(now, policy, workbench.active().bundle)
     if len(table):
         st.dataframe(table, hide_index=True)
     st.caption(said)
@@ -82,8 +78,4 @@ def show_changes(workbench: Workbench, policy: CascadePolicy) -> None:
     changed = exits[exits["change"] == "changes"].drop(columns="change")
     if len(changed):
         st.dataframe(changed, hide_index=True)
-    st.caption(
-        f"{len(changed)} of {len(exits)} exits and promises change. bound: the error that the exit promises to stay "
-        "under, counted in groups. Every new analysis, the demo and the command use it from then on; finished "
-        "analyses keep what they were judged by."
-    )
+    st.caption(exits_note(exits))

@@ -148,7 +148,8 @@ class Workbench:
         self, *, bundle: Path | str | None = None, policy: Path | str | None = None, author: str = "", reason: str = ""
     ) -> None:
         """Promote. A new bundle without a policy brings its own (thresholds belong to the detectors they were
-        chosen for); policy "" goes back to the bundle's own. Raises FileNotFoundError, ValueError."""
+        chosen for); policy "" goes back to the bundle's own. Raises FileNotFoundError, and ValueError for a policy of
+        other experts or chosen on other scores."""
         if bundle is None and policy is None:
             raise ValueError("name a bundle or a policy to put in force")
         changes: dict[str, str] = {}
@@ -161,6 +162,10 @@ class Workbench:
             file = Path(policy).expanduser().resolve()
             if not file.is_file():
                 raise FileNotFoundError(f"policy file {file} is not there")
+            from core.artifacts.bundle import read_policy  # these read tables, which a command's start can do without
+            from core.cascade.origin import check_origin
+
+            check_origin(read_policy(file), Path(changes["bundle"]) if "bundle" in changes else self.active().bundle)
             changes["policy"] = str(file)
         elif policy is not None:
             changes["policy"] = ""

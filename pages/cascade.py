@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from app import cards, forms, links, navigation, session, widgets
-from app.cascade_board import cascade_board, cuts_of_text, cuts_text
+from app.cascade_board import BoardView, cascade_board, cuts_of_text, cuts_text
 from app.cascade_elsewhere import elsewhere_panel
 from app.cascade_search import is_found, last_search, limits_of, policy_to_save, search_panel
 from app.cascade_tables import fronts, grid_if_ready, joint_of, make_grid
@@ -19,6 +19,7 @@ from app.policy_panel import policy_panel, show_changes
 from app.score_sources import MemberFacts, ScoreSource, member_facts, predictions_of, score_sources, stages_of
 from core.cascade.grid import Grid
 from core.cascade.joint import JointTable
+from core.cascade.origin import scores_fingerprint
 from core.cascade.pareto import Limits
 from core.cascade.spec import PolicySpec
 from core.cascade.types import CascadePolicy, Exits
@@ -104,15 +105,18 @@ def board(
             st.session_state["cascade_jumped"], cuts = answer.turn, found
             st.query_params["exits"] = cuts_text(joint, found)
     st.caption(board_caption(table[table["split"] == split], joint, policy))
-    grid, limits = grid_if_ready(source, split, policy), limits_of(answer)
+    grid, limits, units = grid_if_ready(source, split, policy), limits_of(answer), facts.units()
+    view = BoardView.of_text(st.query_params.get("shows", ""), len(facts.names), [str(u["name"]) for u in units])
     said = cascade_board(
-        joint, facts.titles, facts.units(), groups, cuts, home,
+        joint, facts.titles, units, groups, cuts, home,
         identity=f"{source.folder}|{split}|{policy.policy_id if policy else ''}",
-        fronts=fronts(grid, facts.units(), limits) if grid else None, front_note=front_note(grid, limits),
-        found=found, jump=str(answer.turn if answer and found else 0),
+        fronts=fronts(grid, units, limits) if grid else None, front_note=front_note(grid, limits),
+        found=found, jump=str(answer.turn if answer and found else 0), view=view,
     )  # fmt: skip
     if said.cuts is not None and len(said.cuts) == len(facts.names):
         st.query_params["exits"] = cuts_text(joint, said.cuts)
+    if said.view is not None:
+        st.query_params["shows"] = said.view.text()
     if said.saved is not None:
         save_dialog(workbench, source, table, facts.names, exits_of(joint, facts.names, said.saved))
 
@@ -154,7 +158,8 @@ def save_dialog(
     name = st.text_input("Name", "cheapest" if promised else "by hand", max_chars=80)
     author = st.text_input("Author", session.author(), max_chars=80)
     reason = st.text_input("Why", max_chars=400)
-    policy = policy_to_save(answer, table, members, exits, (name.strip() or "by hand", author, reason))
+    said = (name.strip() or "by hand", author, reason)
+    policy = policy_to_save(answer, table, members, exits, said, scores_fingerprint(source.folder))
     st.caption("Saved for good, as one version with its author, reason, items, targets, bounds and counts of groups:")
     st.dataframe(policy_rows(policy).dropna(axis=1, how="all"), hide_index=True)
     if in_force:

@@ -16,9 +16,9 @@ from core.artifacts.bundle_schema import BundleManifest, Member
 from core.artifacts.card import model_card
 from core.artifacts.files import atomic_folder, atomic_path, read_json, sha256_file, write_bytes, write_text
 from core.artifacts.workspace import Workspace
+from core.cascade.origin import OtherScores, check_origin
 from core.cascade.spec import ExportSpec
 from core.cascade.thresholds import thresholds_document
-from core.cascade.types import CascadePolicy
 from core.progress import Reporter
 
 STACK_RUN = "run.json"
@@ -56,7 +56,10 @@ def export(spec: ExportSpec, workspace: Workspace, report: Reporter) -> Path:
     policy = read_policy(policy_path)
     about = read_json(stack / STACK_RUN)
     members = [Member.model_validate(row["member"]) for row in about["members"]]
-    _check_policy(policy, members, policy_path)
+    try:
+        check_origin(policy, stack)
+    except OtherScores as error:
+        raise BundleError(f"{policy_path}: {error}") from error
     target = Path(spec.out) if spec.out else workspace.bundles / f"{spec.name}-{spec.version}"
     text = Path(spec.card).read_text(encoding="utf-8") if spec.card else ""
     with atomic_folder(target) as folder:
@@ -102,33 +105,24 @@ def find_stack(ref: str, workspace: Workspace) -> Path:
 
 
 def find_policy(ref: str, stack: Path, workspace: Workspace) -> Path:
-    """A policy file by path, or by id in the workspace; empty: the newest one whose data are the stack's."""
+    """A policy file by path, or by id in the workspace; empty: the newest one chosen on the stack's scores."""
     if ref:
         for path in (Path(ref), workspace.policies / f"{ref}.json"):
             if path.is_file():
                 return path
         raise FileNotFoundError(f"policy {ref!r} is neither a file nor an id in {workspace.policies}")
-    document = read_json(stack / STACK_RUN)
-    experts = {row["member"]["name"] for row in document["members"] if row["member"]["role"] == "expert"}
     fitting = []
     for path in [*workspace.policies.glob("*.json"), *stack.glob("policy*.json")]:
         policy = read_policy(path)
-        same_experts = {expert.name for expert in policy.experts} == experts
-        if same_experts and policy.data_fingerprint == document["predictions_fingerprint"]:
+        try:
+            check_origin(policy, stack)
+        except OtherScores:
+            continue
+        if policy.data_fingerprint:
             fitting.append((policy.created_at, path.name, path))
     if not fitting:
         raise FileNotFoundError(f"no policy was chosen from {stack.name} yet: run `policy` with it as its source first")
     return max(fitting)[2]
-
-
-def _check_policy(policy: CascadePolicy, members: list[Member], path: Path) -> None:
-    experts = {member.name for member in members if member.role == "expert"}
-    named = {expert.name for expert in policy.experts}
-    if experts != named:
-        raise BundleError(
-            f"{path} sets exits for {', '.join(sorted(named)) or 'no expert'}, and the stack's experts are "
-            f"{', '.join(sorted(experts))}: choose a policy made from this stack"
-        )
 
 
 def copy_weights(source: Path, expected: str, folder: Path, *, half: bool) -> None:

@@ -18,10 +18,12 @@ from core.artifacts.bundle import Bundle, open_bundle
 from core.artifacts.files import write_text
 from core.cascade.cascade import Cascade, UnitResult
 from core.cascade.evidence import explain_face
+from core.cascade.gates import objections
+from core.cascade.origin import check_origin
 from core.cascade.spec import AnalyzeSpec
 from core.cascade.types import Analysis, CascadePolicy, Evidence, FaceReport
 from core.cascade.units import Candidate, Found, centre_square, find_candidates
-from core.cascade.verdict import RULE, abstain, disagreement, input_problems, judge
+from core.cascade.verdict import abstain, input_problems, judge, rule_of
 from core.explain.pictures import save_png
 from core.explain.spec import check_members
 from core.media.decode import decode
@@ -31,7 +33,7 @@ from core.progress import Reporter, Silent
 SCOUT_FRAMES = 3
 """Keyframes of a clip that stage 1 sees for the first answer."""
 
-NO_FACE = "No face was found. If the picture is a face all the same, ask for the whole frame (`whole_frame`)."
+NO_FACE = "No face was found, so there is nothing to judge. If the picture is a face all the same, have the whole frame scored."
 WHOLE = "No face was found: the centre square of the picture was scored. The members were trained on face crops."
 
 
@@ -41,10 +43,14 @@ class Analyzer:
     def __init__(self, bundle: Bundle | Path | str, policy: CascadePolicy | None = None, device: str = "auto") -> None:
         self.bundle = bundle if isinstance(bundle, Bundle) else open_bundle(bundle)
         self.loaded = self.bundle.load(device)
+        self.titles = {member.name: member.title for member in self.loaded.members}
         self.use_policy(policy)
 
     def use_policy(self, policy: CascadePolicy | None) -> None:
-        """Change the exits and keep the networks. Raises ValueError when the policy is another bundle's."""
+        """Change the exits and keep the networks. Raises ValueError when the policy is another bundle's: of other
+        experts, or chosen on other scores."""
+        if policy is not None:
+            check_origin(policy, self.bundle.path)
         policy = policy or self.bundle.policy
         self.cascade = Cascade(self.loaded.members, policy, self.loaded.meta)
         self.policy = policy
@@ -121,11 +127,6 @@ class _Analysis:
             notes.append(WHOLE)
         elif found.candidates and media.kind == "video" and found.seen < len(media.frames):
             notes.append(f"A face was found in {found.seen} of {len(media.frames)} frames.")
-        if found.left_out:
-            notes.append(
-                f"{found.left_out} more face(s) were found and not scored: at most {self.spec.max_faces} are "
-                "(max_faces), the largest or longest seen first."
-            )
         if found.brief:
             notes.append(f"{found.brief} brief detection(s) were taken for mistakes of the face detector and left out.")
         return found, notes
@@ -181,7 +182,7 @@ class _Analysis:
             p_fake=decision.p_fake if decision else None,
             decided_by=decision.decided_by if decision else None,
             reason=verdict.reason if faces else NO_FACE,
-            rule=RULE,
+            rule=rule_of(len(faces), found.left_out),
             trace=decision.trace if decision else [],
             timings=dict(self.timings),
             bundle=self.owner.bundle.reference(self.owner.policy),
@@ -191,20 +192,21 @@ class _Analysis:
 
     def face(self, index: int, candidate: Candidate, result: UnitResult, media: Media) -> FaceReport:
         decision = result.standing()
-        warnings = disagreement(decision)
-        sharpness = candidate.sharpness(self.owner.cascade.stage1.input)
-        why, problems = input_problems(candidate.side_px, sharpness, "picture" if candidate.whole else "face")
-        warnings += problems
-        decision = abstain(decision, why) if why else decision
         deciding = _deciding_member(result)
         curve = result.frames.get(deciding, np.array([])) if media.kind == "video" else np.array([])
+        timeline = [(float(t), float(p)) for t, p in zip(result.times, curve, strict=False)]
+        sharpness = candidate.sharpness(self.owner.cascade.stage1.input)
+        why, warnings = input_problems(candidate.side_px, sharpness, "picture" if candidate.whole else "face")
+        withheld = objections(decision, self.owner.policy.final, timeline, self.owner.titles)
+        if why or withheld:
+            decision = abstain(decision, " ".join([why] if why else withheld))
         return FaceReport(
             face=index,
             box=candidate.shown_box(media),
             detection_score=candidate.score,
             frames=len(candidate.times),
             decision=decision,
-            timeline=[(float(t), float(p)) for t, p in zip(result.times, curve, strict=False)],
+            timeline=timeline,
             warnings=warnings,
         )
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 
 import pandas as pd
 
 from core.cascade.exits import Side, group_extremes
-from core.cascade.policy import STACK, calibration_rows, require, sealed, table_fingerprint
-from core.cascade.types import CascadePolicy, Exits, ExpertExits, Guarantee
+from core.cascade.policy import Said, new_policy
+from core.cascade.policy_rows import STACK, calibration_rows, require
+from core.cascade.types import CascadePolicy, Exits, Guarantee
 from core.evaluate.intervals import upper_bound
 
 CONFIDENCE = 0.95
@@ -22,12 +22,14 @@ def manual_policy(
     name: str,
     author: str = "",
     reason: str = "",
+    scores: str = "",
 ) -> CascadePolicy:
     """A policy of exits chosen by hand, with its observed errors on the table's val_calib rows, counted in groups.
 
-    members: stage 1, then experts as asked. exits: by member name, and by "stack" for the last stage's band. No
-    guarantee is given: a threshold picked after looking at these items may do worse on others, and the note says what
-    the exact bound would be for one fixed in advance. Raises ValueError on missing columns or names."""
+    members: stage 1, then experts as asked. exits: by member name, and by "stack" for the last stage's band. scores:
+    fingerprint of the table (`core.cascade.origin`). No guarantee is given: a threshold picked after looking at these
+    items may do worse on others, and the note says what the exact bound would be for one fixed in advance. Raises
+    ValueError on missing columns or names."""
     missing = [m for m in members if m not in exits]
     if missing:
         raise ValueError(f"no exits are given for {', '.join(missing)}")
@@ -40,20 +42,7 @@ def manual_policy(
         for side, at in (("real", exits[member].real_below), ("fake", exits[member].fake_above)):
             if at is not None:
                 promises.append(_observed(rows, member, stage, side, at))  # type: ignore[arg-type]
-    return sealed(
-        CascadePolicy(
-            policy_id="",
-            name=name,
-            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            author=author,
-            reason=reason,
-            stage1=exits[members[0]],
-            experts=[ExpertExits(name=m, exits=exits[m]) for m in members[1:]],
-            final=exits.get(STACK, Exits()),
-            guarantees=promises,
-            data_fingerprint=table_fingerprint(rows),
-        )
-    )
+    return new_policy(rows, members, exits, promises, Said(name, author, reason), scores)
 
 
 def _observed(rows: pd.DataFrame, member: str, stage: str, side: Side, at: float) -> Guarantee:

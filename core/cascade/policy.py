@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from core.artifacts.files import read_json
 from core.artifacts.workspace import Workspace
 from core.cascade.exits import (
     Choice,
@@ -21,31 +19,27 @@ from core.cascade.exits import (
     group_extremes,
     groups_needed,
 )
+from core.cascade.origin import find_source, scores_fingerprint
+from core.cascade.policy_rows import STACK, calibration_rows, require, table_fingerprint, table_members
 from core.cascade.risk_control import exit_policies  # with every method registered
 from core.cascade.spec import PolicySpec
 from core.cascade.types import CascadePolicy, Exits, ExpertExits, Guarantee
 from core.progress import Reporter
 from core.spec import fingerprint
 
-__all__ = ["choose_policy", "exit_policies", "fit_policy", "groups_needed"]
+__all__ = [
+    "STACK",
+    "calibration_rows",
+    "choose_policy",
+    "exit_policies",
+    "fit_policy",
+    "groups_needed",
+    "require",
+    "table_fingerprint",
+    "table_members",
+]
 
-STACK = "stack"
 OUT_OF_FOLD = "scores are out-of-fold; the stage 3 that ships is fitted on all folds, so read its audit on test"
-
-
-def calibration_rows(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows of val_calib; the whole table when it has no split column. Raises ValueError when there are none."""
-    rows = table[table["split"] == "val_calib"] if "split" in table else table
-    if rows.empty:
-        raise ValueError("the predictions hold no item of split val_calib, on which exits are chosen")
-    return rows
-
-
-def require(table: pd.DataFrame, columns: Sequence[str]) -> None:
-    """Raises ValueError naming the columns that are missing."""
-    missing = [name for name in columns if name not in table]
-    if missing:
-        raise ValueError(f"the predictions table lacks the column(s) {', '.join(missing)}")
 
 
 def exit_policy(spec: PolicySpec) -> ExitPolicy:
@@ -105,15 +99,13 @@ def choose_exits(
     return Exits(real_below=found["real"], fake_above=found["fake"]), promises
 
 
-def choose_policy(
-    spec: PolicySpec, table: pd.DataFrame, members: Sequence[str], data_fingerprint: str = ""
-) -> CascadePolicy:
+def choose_policy(spec: PolicySpec, table: pd.DataFrame, members: Sequence[str], scores: str = "") -> CascadePolicy:
     """Exits of the whole cascade from `predictions.parquet` (its val_calib rows).
 
     members: stage 1 first, then the experts in the order they are asked. Stage 1 gets a real exit (two with
     `stage1_both_sides`), every expert two with an uncertain band between, stage 3 (`p_stack`, where the table has it)
-    a band. data_fingerprint: name of the data; empty: of the rows' ids and
-    labels. Raises ValueError on missing columns or an unknown method."""
+    a band. scores: fingerprint of the table (`core.cascade.origin`). Raises ValueError on missing columns or an
+    unknown method."""
     method = exit_policy(spec)
     rows = calibration_rows(table)
     require(rows, [f"p_{name}" for name in members])
@@ -129,26 +121,45 @@ def choose_policy(
     if f"p_{STACK}" in rows:
         final, more = choose_exits(rows, f"p_{STACK}", "stage3", both, method, spec.max_final_error, spec.confidence)
         promises += [g.model_copy(update={"note": f"{g.note}; {OUT_OF_FOLD}"}) for g in more]
+    exits = {members[0]: stage1, **{expert.name: expert.exits for expert in experts}, STACK: final}
+    said = Said(spec.name, spec.author, spec.reason)
+    return new_policy(rows, members, exits, promises, said, scores)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a person says of a policy."""
+
+    name: str
+    author: str = ""
+    reason: str = ""
+
+
+def new_policy(
+    rows: pd.DataFrame,
+    members: Sequence[str],
+    exits: Mapping[str, Exits],
+    guarantees: Sequence[Guarantee],
+    said: Said,
+    scores: str = "",
+) -> CascadePolicy:
+    """A sealed policy, made now. rows: those that chose it; members: stage 1, then experts as asked ("stack" is passed
+    over); exits: by member, stage 3's band under "stack"; scores: fingerprint of the table they come from."""
     return sealed(
         CascadePolicy(
             policy_id="",
-            name=spec.name,
+            name=said.name,
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            author=spec.author,
-            reason=spec.reason,
-            stage1=stage1,
-            experts=experts,
-            final=final,
-            guarantees=promises,
-            data_fingerprint=data_fingerprint or table_fingerprint(rows),
+            author=said.author,
+            reason=said.reason,
+            stage1=exits[members[0]],
+            experts=[ExpertExits(name=name, exits=exits[name]) for name in members[1:] if name != STACK],
+            final=exits.get(STACK, Exits()),
+            guarantees=list(guarantees),
+            data_fingerprint=table_fingerprint(rows),
+            scores_fingerprint=scores,
         )
     )
-
-
-def table_fingerprint(rows: pd.DataFrame) -> str:
-    """SHA-256 over the sorted (sample_id, label) pairs: the same as `Predictions.fingerprint` of these items."""
-    text = "\n".join(sorted(f"{i}\t{y}" for i, y in zip(rows["sample_id"], rows["label"], strict=True)))
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def sealed(policy: CascadePolicy) -> CascadePolicy:
@@ -157,30 +168,11 @@ def sealed(policy: CascadePolicy) -> CascadePolicy:
     return policy.model_copy(update={"policy_id": fingerprint(content)[:16]})
 
 
-def table_members(table: pd.DataFrame) -> list[str]:
-    """Names of the members in column order, stage 1 first: the p_ columns except `p_stack`."""
-    return [name[2:] for name in table.columns if name.startswith("p_") and name != f"p_{STACK}"]
-
-
-def find_source(ref: str, workspace: Workspace) -> Path:
-    """The folder that a policy's `source` names: a stack run or a bundle, by path or by name in the workspace.
-
-    Raises FileNotFoundError that says where it looked."""
-    for folder in (workspace.runs / ref, workspace.bundles / ref, Path(ref).expanduser()):
-        if ref and (folder / "predictions.parquet").is_file():
-            return folder
-    raise FileNotFoundError(
-        f"{ref!r} is no stack run and no bundle (no predictions.parquet in {workspace.runs}, {workspace.bundles} or as "
-        "a path); run `stack` first"
-    )
-
-
 def fit_policy(spec: PolicySpec, workspace: Workspace, report: Reporter) -> CascadePolicy:
     """`choose_policy` for the stack run or bundle that `spec.source` names."""
     folder = find_source(spec.source, workspace)
     report.progress(0.1, f"reading the predictions of {folder.name}")
     table = pd.read_parquet(folder / "predictions.parquet")
-    about = read_json(folder / "run.json") if (folder / "run.json").is_file() else {}
-    policy = choose_policy(spec, table, table_members(table), str(about.get("predictions_fingerprint", "")))
+    policy = choose_policy(spec, table, table_members(table), scores_fingerprint(folder))
     report.progress(1.0, f"policy {policy.name} {policy.policy_id}")
     return policy

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from pathlib import Path
 
 import pandas as pd
 
-from core.artifacts.bundle_schema import BundleManifest, Member
-from core.artifacts.files import read_json
+from core.artifacts.bundle_schema import Member
 from core.artifacts.workspace import Workspace
 from core.cascade.exits import Side
-from core.cascade.policy import STACK, calibration_rows, find_source, sealed, table_fingerprint, table_members
-from core.cascade.search import Candidate, Found, Promise, search
+from core.cascade.origin import find_source, members_of, scores_fingerprint
+from core.cascade.policy import Said, new_policy
+from core.cascade.policy_rows import STACK, calibration_rows, table_members
+from core.cascade.promise import Promise
+from core.cascade.search import Candidate, Found, search
 from core.cascade.search_spec import SearchSpec
-from core.cascade.types import CascadePolicy, Exits, ExpertExits, Guarantee
+from core.cascade.types import CascadePolicy, Guarantee
 from core.progress import Reporter
 
 METHODS = {"split": "pareto_testing", "sequences": "fixed_sequences"}
@@ -23,14 +23,6 @@ METHODS = {"split": "pareto_testing", "sequences": "fixed_sequences"}
 
 class NoPolicy(ValueError):
     """Nothing can be promised; the message says why and what it would take."""
-
-
-def members_of(folder: Path) -> list[Member]:
-    """Members of a bundle (bundle.json) or a stack run (run.json), stage 1 first; empty for another folder."""
-    if (folder / "bundle.json").is_file():
-        return list(BundleManifest.model_validate(read_json(folder / "bundle.json")).members)
-    about = read_json(folder / "run.json") if (folder / "run.json").is_file() else {}
-    return [Member.model_validate(row["member"]) for row in about.get("members", [])]
 
 
 def member_costs(members: Sequence[Member], names: Sequence[str], unit: str) -> list[float]:
@@ -45,25 +37,12 @@ def member_costs(members: Sequence[Member], names: Sequence[str], unit: str) -> 
 
 
 def policy_of(
-    found: Found, best: Candidate, rows: pd.DataFrame, members: Sequence[str], spec: SearchSpec
+    found: Found, best: Candidate, rows: pd.DataFrame, members: Sequence[str], spec: SearchSpec, scores: str = ""
 ) -> CascadePolicy:
     """The policy of a search. Its two promises are of the cascade as a whole (stage "cascade")."""
     note = " ".join(found.sentences)
     promises = [_guarantee(best.leakage, "real", spec, note), _guarantee(best.false_alarms, "fake", spec, note)]
-    return sealed(
-        CascadePolicy(
-            policy_id="",
-            name=spec.name,
-            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            author=spec.author,
-            reason=spec.reason,
-            stage1=found.exits[members[0]],
-            experts=[ExpertExits(name=m, exits=found.exits[m]) for m in members[1:] if m != STACK],
-            final=found.exits.get(STACK, Exits()),
-            guarantees=promises,
-            data_fingerprint=table_fingerprint(rows),
-        )
-    )
+    return new_policy(rows, members, found.exits, promises, Said(spec.name, spec.author, spec.reason), scores)
 
 
 def _guarantee(promise: Promise, side: Side, spec: SearchSpec, note: str) -> Guarantee:
@@ -97,4 +76,4 @@ def search_policy(spec: SearchSpec, workspace: Workspace, report: Reporter) -> C
     if found.best is None:
         raise NoPolicy(" ".join(found.sentences))
     report.progress(1.0, found.sentences[0])
-    return policy_of(found, found.best, rows, members, spec)
+    return policy_of(found, found.best, rows, members, spec, scores_fingerprint(folder))

@@ -80,7 +80,10 @@ class CascadePolicy(Spec):
     experts: list[ExpertExits]
     final: Exits = Field(description="Band of the last stage; p_fake between the two is 'uncertain'.")
     guarantees: list[Guarantee] = []
-    data_fingerprint: str = ""
+    data_fingerprint: str = Field("", description="SHA-256 of the items that chose the exits: ids and labels.")
+    scores_fingerprint: str = Field(
+        "", description="SHA-256 of the table of scores that chose them (predictions.parquet); empty: not recorded."
+    )
 
 
 class TraceStep(Spec):
@@ -160,7 +163,7 @@ class Analysis(Spec):
     p_fake: float | None
     decided_by: StageName | None
     reason: str
-    rule: str = Field(description="How the media's verdict follows from its faces, in one sentence.")
+    rule: str = Field(description="How the verdict follows from the faces, and what its promises hold for.")
     trace: list[TraceStep] = Field(description="Of the face that decided; every face has its own.")
     evidence: list[Evidence] = []
     timings: dict[str, float] = Field({}, description="Seconds by step, and `total`.")

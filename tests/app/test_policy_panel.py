@@ -5,7 +5,7 @@ from streamlit.testing.v1 import AppTest
 
 from app import cards
 from app.policies import active_policy
-from app.policy_changes import effect_changes, exit_changes, fits, previous_policy, title
+from app.policy_changes import effect_changes, exit_changes, previous_policy, refusal, title
 from app.score_sources import predictions_of, score_sources, stages_of
 from core.artifacts.bundle import open_bundle
 from core.cascade.audit import audit
@@ -118,8 +118,17 @@ def test_back_leads_to_the_policy_before(workbench):
 
 def test_a_policy_of_other_experts_does_not_fit(workbench):
     policy = by_hand(workbench, 0.1)
-    assert fits(policy, workbench.active().bundle)
-    assert not fits(policy.model_copy(update={"experts": policy.experts[:-1]}), workbench.active().bundle)
+    bundle = workbench.active().bundle
+    assert refusal(policy, bundle) == ""
+    assert "made from this stack" in refusal(policy.model_copy(update={"experts": policy.experts[:-1]}), bundle)
+
+
+def test_a_policy_of_foreign_scores_cannot_be_used_on_the_page(workbench):
+    foreign = by_hand(workbench, 0.3).model_copy(update={"policy_id": "foreign", "scores_fingerprint": "f" * 64})
+    workbench.save_policy(foreign)
+    at = opened("policies")
+    assert next(b for b in at.button if b.label == "Use").disabled
+    assert any("Cannot be put in force" in c.value and "scores of other detectors" in c.value for c in at.caption)
 
 
 def test_a_report_cites_version_author_reason_and_data(workbench):

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from core.artifacts.files import write_json
 from core.cascade.spec import AnalyzeSpec, PolicySpec
 from core.cascade.types import CascadePolicy, Exits
 from core.data.spec import PrepareSpec
@@ -129,7 +130,8 @@ def test_an_analysis_records_what_was_in_force_when_it_was_asked_for(workbench, 
     assert workbench.active().bundle == SHIPPED_BUNDLE
     bundle = tmp_path / "bundle"
     bundle.mkdir()
-    (bundle / "bundle.json").write_text("{}")
+    manifest = {"name": "none", "version": "1", "created_at": "", "code_version": "", "members": [], "stacked": False}
+    write_json(bundle / "bundle.json", manifest | {"files": {}})
     saved = workbench.save_policy(policy())
     workbench.set_active(bundle=bundle, policy=saved.path, author="Ada", reason="safer")
     spec = workbench.job(workbench.submit("analyze", AnalyzeSpec(files=["/x.jpg"]))).spec

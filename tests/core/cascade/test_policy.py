@@ -1,5 +1,7 @@
 """Exits: what they promise holds over thousands of draws, where the naive rule breaks it."""
 
+import hashlib
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +10,8 @@ from scipy.stats import binom, norm
 from core.artifacts.workspace import Workspace
 from core.calibrate.temperature import Temperature
 from core.cascade.exits import GRID, NAMED, GroupScores, group_extremes, groups_needed
-from core.cascade.policy import choose_policy, exit_policies, fit_policy, table_members
+from core.cascade.policy import choose_policy, exit_policies, fit_policy
+from core.cascade.policy_rows import calibration_rows, table_fingerprint, table_members
 from core.cascade.spec import PolicySpec
 from core.predictions import Predictions
 from core.progress import Silent
@@ -170,8 +173,10 @@ def test_source_is_found_by_name(tmp_path):
     workspace = Workspace(tmp_path).create()
     (workspace.runs / "stack").mkdir()
     predictions().to_parquet(workspace.runs / "stack" / "predictions.parquet")
-    (workspace.runs / "stack" / "run.json").write_text('{"predictions_fingerprint": "f00"}')
-    assert fit_policy(spec(), workspace, Silent()).data_fingerprint == "f00"
+    policy = fit_policy(spec(), workspace, Silent())
+    assert policy.data_fingerprint == table_fingerprint(calibration_rows(predictions()))
+    table = workspace.runs / "stack" / "predictions.parquet"
+    assert policy.scores_fingerprint == hashlib.sha256(table.read_bytes()).hexdigest()
     with pytest.raises(FileNotFoundError, match="run `stack` first"):
         fit_policy(spec(source="none"), workspace, Silent())
 

@@ -1,0 +1,36 @@
+"""The rows and columns of a predictions table that choose a policy."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import pandas as pd
+
+STACK = "stack"
+
+
+def calibration_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of val_calib; the whole table when it has no split column. Raises ValueError when there are none."""
+    rows = table[table["split"] == "val_calib"] if "split" in table else table
+    if rows.empty:
+        raise ValueError("the predictions hold no item of split val_calib, on which exits are chosen")
+    return rows
+
+
+def require(table: pd.DataFrame, columns: Sequence[str]) -> None:
+    """Raises ValueError naming the columns that are missing."""
+    missing = [name for name in columns if name not in table]
+    if missing:
+        raise ValueError(f"the predictions table lacks the column(s) {', '.join(missing)}")
+
+
+def table_fingerprint(rows: pd.DataFrame) -> str:
+    """SHA-256 over the sorted (sample_id, label) pairs: the same as `Predictions.fingerprint` of these items."""
+    text = "\n".join(sorted(f"{i}\t{y}" for i, y in zip(rows["sample_id"], rows["label"], strict=True)))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def table_members(table: pd.DataFrame) -> list[str]:
+    """Names of the members in column order, stage 1 first: the p_ columns except `p_stack`."""
+    return [name[2:] for name in table.columns if name.startswith("p_") and name != f"p_{STACK}"]

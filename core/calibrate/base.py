@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 from pydantic import Field, ValidationError
+from scipy.special import expit
 
 from core.artifacts.files import read_json, write_json
 from core.evaluate.sweep import checked
@@ -55,6 +56,12 @@ class Calibrator(ABC):
         """What a reader of its probabilities must know, in plain sentences."""
         return list(self.fitted.warnings)
 
+    @property
+    def keeps_order(self) -> bool:
+        """Whether the fitted map rises strictly: then it leaves every ranking figure as it was, and ranking is best
+        read off the log-odds themselves, for p_fake ties whatever rounds to 1."""
+        return False
+
     def fit(self, log_odds: ArrayLike, labels: ArrayLike, fingerprint: str = "") -> Calibrator:
         """Fit on (N,) log-odds and labels. Raises ValueError on one-class data, where nothing can be calibrated."""
         z, y = checked(log_odds, labels)
@@ -77,6 +84,15 @@ class Calibrator(ABC):
         z = np.asarray(log_odds, np.float64)
         return self._transform(z.ravel()).reshape(z.shape)
 
+    def calibrated_log_odds(self, log_odds: ArrayLike) -> np.ndarray | None:
+        """Log-odds of `transform`, float64, same shape as `log_odds`; None of a map in steps, which ties items itself.
+
+        What ranks: from log-odds of about 37 on p_fake is 1 in a double, and items that the detector ordered are tied.
+        """
+        z = np.asarray(log_odds, np.float64)
+        found = self._log_odds(z.ravel())
+        return None if found is None else found.reshape(z.shape)
+
     def to_json(self) -> dict[str, Any]:
         """The document that `from_json` reads."""
         return self.fitted.model_dump(mode="json")
@@ -96,9 +112,16 @@ class Calibrator(ABC):
     def _fit(self, z: np.ndarray, y: np.ndarray) -> tuple[dict[str, Any], list[str]]:
         """(parameters, warnings) from (N,) float64 log-odds and int64 labels."""
 
-    @abstractmethod
     def _transform(self, z: np.ndarray) -> np.ndarray:
-        """(N,) float64 log-odds -> (N,) p_fake."""
+        """(N,) float64 log-odds -> (N,) p_fake. Each calibrator has this or `_log_odds`."""
+        calibrated = self._log_odds(z)
+        if calibrated is None:
+            raise NotImplementedError(f"calibrator {self.name!r} defines neither _transform nor _log_odds")
+        return expit(calibrated)
+
+    def _log_odds(self, z: np.ndarray) -> np.ndarray | None:
+        """(N,) float64 log-odds -> (N,) calibrated log-odds, or None of a map in steps."""
+        return None
 
 
 calibrators: Registry[type[Calibrator]] = Registry("calibrator")

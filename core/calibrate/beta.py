@@ -37,6 +37,11 @@ class Beta(Calibrator):
     name = "beta"
     document = BetaFitted
 
+    @property
+    def keeps_order(self) -> bool:
+        """With a or b above 0."""
+        return bool(self.fitted.a > 0 or self.fitted.b > 0)
+
     def _fit(self, z: np.ndarray, y: np.ndarray) -> tuple[dict[str, Any], list[str]]:
         x = _design(z)
 
@@ -54,14 +59,19 @@ class Beta(Calibrator):
         )
         a, b, c = (float(v) for v in found.x)
         warnings = []
-        if max(a, b, abs(c)) >= LIMIT * (1 - 1e-6):
-            warnings.append("a parameter sits on its bound: the two classes are separable on these items")
+        if z[y == 0].max() <= z[y == 1].min():
+            warnings.append(
+                "one threshold parts the two classes (separable): the likelihood rises without end, and a, b, c are "
+                "where the search stopped, not an optimum; p_fake is surer than these items can support"
+            )
+        elif max(a, b, abs(c)) >= LIMIT * (1 - 1e-6):
+            warnings.append(f"a parameter sits on the bound of the search ({LIMIT:g}), not at an optimum")
         if min(a, b) == 0.0:
             warnings.append("a or b is 0: on one side of 1/2 the scores carry no information on these items")
         return {"a": a, "b": b, "c": c}, warnings
 
-    def _transform(self, z: np.ndarray) -> np.ndarray:
-        return expit(_design(z) @ np.array([self.fitted.a, self.fitted.b, self.fitted.c]))
+    def _log_odds(self, z: np.ndarray) -> np.ndarray:
+        return _design(z) @ np.array([self.fitted.a, self.fitted.b, self.fitted.c])
 
 
 calibrators.add(Beta.name, Beta)

@@ -83,6 +83,15 @@ class Dirichlet(Calibrator):
         super().__init__()
         self.strength = strength
 
+    @property
+    def keeps_order(self) -> bool:
+        """With two classes and weights that rise on at least one side of 1/2."""
+        if len(self.fitted.bias) != 2:
+            return False
+        (of_real, real_of_fake), (fake_of_real, of_fake) = self.fitted.weights
+        rises = (of_fake - real_of_fake, of_real - fake_of_real)
+        return min(rises) >= 0 < max(rises)
+
     def _fit(self, z: np.ndarray, y: np.ndarray) -> tuple[dict[str, Any], list[str]]:
         w, b, separable = fit_dirichlet(two_classes(z), y, self.strength)
         if w[1, 1] < w[0, 1] or w[0, 0] < w[1, 0]:
@@ -93,8 +102,9 @@ class Dirichlet(Calibrator):
         warnings = [SEPARABLE] if separable else []
         return {"weights": w.tolist(), "bias": b.tolist(), "strength": self.strength}, warnings
 
-    def _transform(self, z: np.ndarray) -> np.ndarray:
-        return self.transform_classes(two_classes(z))[:, 1]
+    def _log_odds(self, z: np.ndarray) -> np.ndarray:
+        scores = self._scores(two_classes(z))
+        return scores[:, 1] - scores[:, 0]
 
     def fit_classes(self, log_p: ArrayLike, labels: ArrayLike, fingerprint: str = "") -> Dirichlet:
         """Fit on (N, K) ln of class probabilities and labels 0 ... K - 1. Raises ValueError on other shapes, values
@@ -119,8 +129,11 @@ class Dirichlet(Calibrator):
 
     def transform_classes(self, log_p: ArrayLike) -> np.ndarray:
         """(N, K) calibrated class probabilities from (N, K) ln of uncalibrated ones; rows sum to 1."""
-        scores = np.asarray(log_p, np.float64) @ np.array(self.fitted.weights).T + np.array(self.fitted.bias)
-        return softmax(scores, axis=1)
+        return softmax(self._scores(log_p), axis=1)
+
+    def _scores(self, log_p: ArrayLike) -> np.ndarray:
+        """(N, K) logits."""
+        return np.asarray(log_p, np.float64) @ np.array(self.fitted.weights).T + np.array(self.fitted.bias)
 
 
 calibrators.add(Dirichlet.name, Dirichlet)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
-from scipy.special import expit
 
 from core.calibrate.base import Calibrator, Fitted, calibrators
 
@@ -22,12 +21,13 @@ class Identity(Calibrator):
     name = "none"
     document = IdentityFitted
     needs_both_classes = False
+    keeps_order = True
 
     def _fit(self, z: np.ndarray, y: np.ndarray) -> tuple[dict[str, Any], list[str]]:
         return {}, ["no calibration: probabilities are the network's own"]
 
-    def _transform(self, z: np.ndarray) -> np.ndarray:
-        return expit(z)
+    def _log_odds(self, z: np.ndarray) -> np.ndarray:
+        return z
 
 
 calibrators.add(Identity.name, Identity)

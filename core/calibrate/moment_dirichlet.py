@@ -46,6 +46,11 @@ class MomentDirichlet(Calibrator):
     name = "moment_dirichlet"
     document = MomentDirichletFitted
 
+    @property
+    def keeps_order(self) -> bool:
+        """Where the two classes' parameters differ."""
+        return bool(self.fitted.real != self.fitted.fake)
+
     def _fit(self, z: np.ndarray, y: np.ndarray) -> tuple[dict[str, Any], list[str]]:
         p = expit(z)
         real, fake = by_moments(p[y == 0]), by_moments(p[y == 1])
@@ -56,10 +61,10 @@ class MomentDirichlet(Calibrator):
             )
         return {"real": [*real], "fake": [*fake], "base_rate": float(y.mean())}, []
 
-    def _transform(self, z: np.ndarray) -> np.ndarray:
+    def _log_odds(self, z: np.ndarray) -> np.ndarray:
         (r0, r1), (f0, f1), rate = self.fitted.real, self.fitted.fake, self.fitted.base_rate
         constant = betaln(r0, r1) - betaln(f0, f1) + np.log(rate / (1 - rate))
-        return expit((f1 - r1) * -softplus(-z) + (f0 - r0) * -softplus(z) + constant)
+        return (f1 - r1) * -softplus(-z) + (f0 - r0) * -softplus(z) + constant
 
 
 calibrators.add(MomentDirichlet.name, MomentDirichlet)

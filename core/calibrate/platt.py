@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
-from scipy.special import expit
 
 from core.calibrate.base import Calibrator, Fitted, calibrators
 from core.calibrate.logistic import fit_logistic
@@ -26,6 +25,11 @@ class Platt(Calibrator):
     name = "platt"
     document = PlattFitted
 
+    @property
+    def keeps_order(self) -> bool:
+        """With a slope above 0."""
+        return bool(self.fitted.slope > 0)
+
     def _fit(self, z: np.ndarray, y: np.ndarray) -> tuple[dict[str, Any], list[str]]:
         n1 = int(y.sum())
         targets = np.where(y == 1, (n1 + 1) / (n1 + 2), 1 / (z.size - n1 + 2))
@@ -36,8 +40,8 @@ class Platt(Calibrator):
             slope, intercept = 0.0, float(np.log(targets.mean() / (1 - targets.mean())))
         return {"slope": float(slope), "intercept": float(intercept)}, warnings
 
-    def _transform(self, z: np.ndarray) -> np.ndarray:
-        return expit(self.fitted.slope * z + self.fitted.intercept)
+    def _log_odds(self, z: np.ndarray) -> np.ndarray:
+        return self.fitted.slope * z + self.fitted.intercept
 
 
 calibrators.add(Platt.name, Platt)

@@ -2,7 +2,7 @@
 
 It keeps the order of items and the side of 1/2 on which each lies: AUROC, accuracy and F1 at 0.5 cannot change.
 NLL is convex in b = 1 / T, so Newton in b inside a bracket finds its one minimum; ECE is piecewise constant in T and
-has no gradient, so it is searched.
+has no gradient, so it is searched, near the minimum of NLL: far from it a small ECE only says that p_fake is vague.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ T_MIN, T_MAX = 0.02, 50.0
 BLOCK = 1 << 17
 """Items put into the histogram at a time, so that their temporaries stay in the cache."""
 B_MIN, B_MAX = 1 / T_MAX, 1 / T_MIN
+WITHIN = 4.0
+"""ECE is searched from T / WITHIN to T * WITHIN around the T of least NLL."""
 
 Metric = Literal["nll", "ece"]
 Solver = Literal["newton", "L-BFGS-B", "bounded"]
@@ -115,17 +117,52 @@ SOLVERS: dict[str, Callable[[np.ndarray], float]] = {
 }
 
 
-def search_ece(z: np.ndarray, y: np.ndarray, n_bins: int) -> float:
-    """T in [T_MIN, T_MAX] of least binary equal-width ECE: a logarithmic grid of 61, refined four times around its
-    best point. ECE has many local minima; this finds the best to within the grid, not the best of all."""
-    low, high = np.log(T_MIN), np.log(T_MAX)
-    best = 0.0
-    for points in (61, 21, 21, 21, 21):
-        grid = np.linspace(low, high, points)
-        best = float(grid[int(np.argmin([ece(expit(z / np.exp(t)), y, n_bins) for t in grid]))])
-        step = (high - low) / (points - 1)
-        low, high = max(np.log(T_MIN), best - step), min(np.log(T_MAX), best + step)
-    return float(np.exp(best))
+def search_ece(z: np.ndarray, y: np.ndarray, n_bins: int, t_nll: float) -> tuple[float, bool]:
+    """(T, whether ECE has a minimum there): the lowest local minimum of binary equal-width ECE within a factor of
+    WITHIN of `t_nll`, the T of least NLL.
+
+    Nowhere else, for ECE alone does not know the classes apart: on a set with as many fakes as reals it falls to 0 as
+    T grows and every p_fake nears 1/2. A logarithmic grid of 61 with `t_nll` in its middle, refined three times around
+    its best point; where no minimum is as low as ECE at `t_nll`, that T is given back."""
+    low, high = max(np.log(T_MIN), np.log(t_nll / WITHIN)), min(np.log(T_MAX), np.log(t_nll * WITHIN))
+    grid = np.linspace(low, high, 61)
+    errors = np.array([ece(expit(z / np.exp(t)), y, n_bins) for t in grid])
+    inner = np.flatnonzero((errors[1:-1] <= errors[:-2]) & (errors[1:-1] <= errors[2:])) + 1
+    if not inner.size or errors[inner].min() > ece(expit(z / t_nll), y, n_bins):
+        return t_nll, False
+    best, least = float(grid[inner[np.argmin(errors[inner])]]), float(errors[inner].min())
+    step = (high - low) / 60
+    for _ in range(3):
+        grid = np.linspace(best - step, best + step, 21)
+        errors = np.array([ece(expit(z / np.exp(t)), y, n_bins) for t in grid])
+        if errors.min() < least:
+            best, least = float(grid[np.argmin(errors)]), float(errors.min())
+        step /= 10
+    return float(np.exp(best)), True
+
+
+def losses_said(t: float, m: np.ndarray) -> list[str]:
+    """What a reader must know of T: a side of 0 for every item, a bound of the search, a loss above the raw one.
+
+    m: (N,) margins. NLL is convex in 1 / T and ln 2 at 1 / T = 0, where its slope is -mean(m) / 2: so it is below ln 2
+    for some T exactly when the mean margin is above 0."""
+    said = []
+    loss, raw = (float(np.mean(softplus(-m / at))) for at in (t, 1.0))
+    if m.min() >= 0 and m.max() > 0:
+        said.append("every item lies on its own side of log-odds 0 (separable): NLL falls on as T -> 0")
+    if t <= T_MIN * 1.0001 or t >= T_MAX / 1.0001:
+        said.append(f"T = {t:.4g} is the bound of the search ({T_MIN} to {T_MAX}), not an optimum")
+    if t >= T_MAX / 1.0001:
+        if m.mean() <= 0 or abs(loss / np.log(2) - 1) < 0.02:
+            said.append("scores do not tell the classes apart on these items: the best T can do is p_fake near 1/2")
+        else:
+            said.append(
+                f"scores are too large for the search (their best T lies above {T_MAX:g}): take Platt, which has no "
+                "such bound, or divide the log-odds before"
+            )
+    if loss > raw * (1 + 1e-9):
+        said.append(f"NLL is worse than without calibration ({loss:.4g} against {raw:.4g}): take another method")
+    return said
 
 
 class Temperature(Calibrator):
@@ -133,6 +170,7 @@ class Temperature(Calibrator):
 
     name = "temperature"
     document = TemperatureFitted
+    keeps_order = True
 
     def __init__(self, optimize_metric: Metric = "nll", optimize_method: Solver = "newton", n_bins: int = 15) -> None:
         super().__init__()
@@ -144,27 +182,23 @@ class Temperature(Calibrator):
 
     def _fit(self, z: np.ndarray, y: np.ndarray) -> tuple[dict[str, Any], list[str]]:
         m, warnings = margins(z, y), []
+        t, method = 1 / SOLVERS[self.optimize_method](m), self.optimize_method
         if self.optimize_metric == "ece":
-            t, method = search_ece(z, y, self.n_bins), "search"
-        else:
-            t, method = 1 / SOLVERS[self.optimize_method](m), self.optimize_method
-        at_bound = t <= T_MIN * 1.0001 or t >= T_MAX / 1.0001
-        if m.min() >= 0 and m.max() > 0:
-            warnings.append("every item lies on its own side of log-odds 0 (separable): NLL falls on as T -> 0")
-        if at_bound:
-            warnings.append(f"T = {t:.4g} is the bound of the search ({T_MIN} to {T_MAX}), not an optimum")
-        if t >= T_MAX / 1.0001:
-            warnings.append("scores do not tell the classes apart on these items: p_fake is near 1/2 throughout")
+            method = "search"
+            t, found = search_ece(z, y, self.n_bins, t)
+            if not found:
+                warnings.append(f"ECE has no minimum near the T of least NLL: that T ({t:.4g}) is taken")
+        warnings += losses_said(t, m)
         parameters = {
             "temperature": float(t),
             "optimize_metric": self.optimize_metric,
             "optimize_method": method,
-            "at_bound": bool(at_bound),
+            "at_bound": bool(t <= T_MIN * 1.0001 or t >= T_MAX / 1.0001),
         }
         return parameters, warnings
 
-    def _transform(self, z: np.ndarray) -> np.ndarray:
-        return expit(z / self.fitted.temperature)
+    def _log_odds(self, z: np.ndarray) -> np.ndarray:
+        return z / self.fitted.temperature
 
 
 class TemperatureEceFitted(TemperatureFitted):
@@ -176,8 +210,8 @@ class TemperatureEceFitted(TemperatureFitted):
 
 
 class TemperatureEce(Temperature):
-    """The temperature of least binary equal-width ECE, by bracketing search: ECE is piecewise constant in T, so a
-    method that follows its gradient stays where it starts."""
+    """The temperature of least binary equal-width ECE around the one of least NLL, by bracketing search: ECE is
+    piecewise constant in T, so a method that follows its gradient stays where it starts."""
 
     name = "temperature_ece"
     document = TemperatureEceFitted

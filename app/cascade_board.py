@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from app.boards import component
 from core.cascade.joint import JointTable
 
@@ -125,10 +127,16 @@ def cuts_text(table: JointTable, cuts: Sequence[tuple[int, int]]) -> str:
     """Cuts for a link: `0.02~0.98_~0.95_...`, a member each, in thresholds, so that a finer table reads them too."""
     parts = []
     for edges, (real, fake) in zip(table.edges, cuts, strict=True):
-        below = f"{edges[real]:.8g}" if real > 0 else ""
-        above = f"{edges[fake]:.8g}" if fake < edges.size - 1 else ""
+        below = _edge_text(edges, real) if real > 0 else ""
+        above = _edge_text(edges, fake) if fake < edges.size - 1 else ""
         parts.append(f"{below}~{above}")
     return "_".join(parts)
+
+
+def _edge_text(edges: np.ndarray, index: int) -> str:
+    """Eight digits, or all of them where a neighbour is as near to these: "from 0.9 on" ends just below 0.9."""
+    short = f"{edges[index]:.8g}"
+    return short if int(abs(edges - float(short)).argmin()) == index else f"{edges[index]:.17g}"
 
 
 def cuts_of_text(table: JointTable, text: str) -> Cuts | None:

@@ -33,7 +33,10 @@ from core.progress import Reporter, Silent
 SCOUT_FRAMES = 3
 """Keyframes of a clip that stage 1 sees for the first answer."""
 
-NO_FACE = "No face was found, so there is nothing to judge. If the picture is a face all the same, have the whole frame scored."
+NO_FACE = (
+    "No face was found, so there is nothing to judge. If the picture is a face all the same, have the whole frame "
+    "scored."
+)
 WHOLE = "No face was found: the centre square of the picture was scored. The members were trained on face crops."
 
 

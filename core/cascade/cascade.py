@@ -148,14 +148,19 @@ class Cascade:
         """One expert over what is still open; everybody else's trace says that it was skipped, and why."""
         for i, result in enumerate(results):
             if i not in still_open:
-                left = result.decision.decided_by if result.decision else "an earlier stage"
-                reason = f"Not asked: {left} had already decided."
+                reason = f"Not asked: {self._who_decided(result)} had already decided."
                 result.steps.append(TraceStep(stage="stage2", member=name, status="skipped", reason=reason))
             elif name not in self.experts:
                 reason = f"Expert {name} is named by the policy but is not in this bundle; nothing stands in for it."
                 result.steps.append(TraceStep(stage="stage2", member=name, status="missing", reason=reason))
         if name in self.experts:
             self._pass(self.experts[name], "stage2", exits, units, results, still_open)
+
+    def _who_decided(self, result: UnitResult) -> str:
+        """Title of the member whose exit the unit took."""
+        took = [step.member for step in result.steps if step.outcome in ("real", "fake")]
+        known = {member.name: member.title for member in (self.stage1, *self.experts.values())}
+        return known.get(took[-1], took[-1]) if took else "an earlier stage"
 
     def _pass(self, member: Scorer, stage: StageName, exits: Exits | None, units, results, chosen) -> None:
         """Let one member score the chosen units; those that take an exit get their decision."""
@@ -286,9 +291,9 @@ def exit_reason(title: str, p_fake: float, exits: Exits | None, outcome: str | N
     if exits is None:
         return f"{said}."
     if outcome == "real":
-        return f"{said}, at or under {exits.real_below:.3f}: leaves as real."
+        return f"{said}; its exit is real up to {exits.real_below:.3f}, so the face leaves as real."
     if outcome == "fake":
-        return f"{said}, at or over {exits.fake_above:.3f}: leaves as fake."
+        return f"{said}; its exit is fake from {exits.fake_above:.3f}, so the face leaves as fake."
     return f"{said}, {_between(exits)}: passed on."
 
 
@@ -296,9 +301,9 @@ def final_reason(p_fake: float, exits: Exits, outcome: str | None) -> str:
     """One sentence for stage 3."""
     said = f"Stage 3 weighs all members and gives p_fake {p_fake:.3f}"
     if outcome == "real":
-        return f"{said}, at or under {exits.real_below:.3f}: real."
+        return f"{said}; the policy calls real up to {exits.real_below:.3f}."
     if outcome == "fake":
-        return f"{said}, at or over {exits.fake_above:.3f}: fake."
+        return f"{said}; the policy calls fake from {exits.fake_above:.3f}."
     return f"{said}, {_between(exits)}: uncertain."
 
 
@@ -306,10 +311,10 @@ def _between(exits: Exits) -> str:
     if exits.real_below is None and exits.fake_above is None:
         return "and the policy has no exit here"
     if exits.real_below is None:
-        return f"under {exits.fake_above:.3f}, the only exit here"
+        return f"under its only exit, fake from {exits.fake_above:.3f}"
     if exits.fake_above is None:
-        return f"over {exits.real_below:.3f}, the only exit here"
-    return f"between {exits.real_below:.3f} and {exits.fake_above:.3f}"
+        return f"over its only exit, real up to {exits.real_below:.3f}"
+    return f"between real up to {exits.real_below:.3f} and fake from {exits.fake_above:.3f}"
 
 
 def _short(error: BaseException) -> str:

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 
 from core.cascade.types import Decision, FaceReport, Verdict
 
+PROMISE = (
+    "What the policy promises holds for one face at a time, on material like the validation faces that chose its exits"
+)
 RULE = (
     "Fake if any face is fake; else uncertain if any face is uncertain or was left out; real only if every face is "
     "real. The p_fake shown is that of the face that decided: the most suspicious one."
 )
 
-MIN_FACE_PX = 40
+MIN_FACE_PX = 64
 """A face whose longer side has fewer pixels than this is not judged: the members were trained on larger ones."""
-SMALL_FACE_PX = 64
-"""Under this, a warning."""
 BLURRED = 8.0
 """Sharpness (`core.data.faces.face_quality`) under which nothing fine is left to judge."""
 SOFT = 20.0
@@ -41,10 +42,25 @@ def judge(faces: Sequence[FaceReport], left_out: int = 0) -> MediaVerdict:
     reason = faces[chosen].decision.reason
     if len(faces) > 1:
         reason = f"Face {faces[chosen].face + 1} of {len(faces)} decides. {reason}"
-    if verdict == "real" and left_out:
-        said = f"Every scored face is real, but {left_out} more face(s) were not scored: raise max_faces."
-        return MediaVerdict("uncertain", chosen, said)
+    if left_out:
+        counted = f"{len(faces) + left_out} faces were found and {len(faces)} scored."
+        if verdict == "real":
+            said = (
+                "Those scored look real, but a verdict of real needs every face: crop the picture, or score more faces."
+            )
+            return MediaVerdict("uncertain", chosen, f"{counted} {said}")
+        reason = f"{counted} {reason}"
     return MediaVerdict(verdict, chosen, reason)
+
+
+def rule_of(faces: int, left_out: int = 0) -> str:
+    """How the verdict follows from so many scored faces and what the promises mean for them; empty without a face."""
+    if not faces:
+        return ""
+    if faces + left_out == 1:
+        return f"{PROMISE}."
+    more = f"with {faces} faces scored, a false alarm on one of them is up to {faces} times as likely"
+    return f"{RULE} {PROMISE}; {more}." if faces > 1 else f"{RULE} {PROMISE}."
 
 
 def _rank(decision: Decision) -> tuple[int, float]:
@@ -66,22 +82,9 @@ def input_problems(side_px: float, sharpness: float, what: str = "face") -> tupl
     if side_px < MIN_FACE_PX:
         said = f"The {what} is {side_px:.0f} px wide; under {MIN_FACE_PX} px too little is left to judge."
         return said, [said]
-    warnings = []
-    if side_px < SMALL_FACE_PX:
-        warnings.append(f"The {what} is small ({side_px:.0f} px, under {SMALL_FACE_PX}): the verdict is less sure.")
     if sharpness < BLURRED:
         said = f"The {what} is too blurred to judge: hardly any fine detail is left."
-        return said, [*warnings, said]
+        return said, [said]
     if sharpness < SOFT:
-        warnings.append(f"The {what} is soft: little fine detail is left, and the verdict is less sure.")
-    return None, warnings
-
-
-def disagreement(decision: Decision) -> list[str]:
-    """A warning when scored members contradict each other strongly: one at or under .1, another at or over .9."""
-    said = {step.member: step.p_fake for step in decision.trace if step.p_fake is not None and step.stage != "stage3"}
-    low = [name for name, p in said.items() if p <= 0.1]
-    high = [name for name, p in said.items() if p >= 0.9]
-    if not (low and high):
-        return []
-    return [f"The members disagree strongly: {', '.join(high)} find it fake, {', '.join(low)} real."]
+        return None, [f"The {what} is soft: little fine detail is left, and the verdict is less sure."]
+    return None, []

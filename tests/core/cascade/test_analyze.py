@@ -15,7 +15,7 @@ from core.cascade.analyze import Analyzer
 from core.cascade.spec import AnalyzeSpec
 from core.cascade.types import Analysis, Decision, Exits, FaceReport
 from core.cascade.units import Candidate, find_candidates
-from core.cascade.verdict import abstain, input_problems, judge
+from core.cascade.verdict import abstain, input_problems, judge, rule_of
 from core.data.face_types import FaceDetection
 from core.media.types import Frame, Media, MediaRejected
 from core.progress import Cancelled
@@ -188,7 +188,8 @@ def test_an_early_exit_is_not_undone_by_asking_everybody(analyzer, photo, tmp_pa
 def test_without_a_face_there_is_no_number_unless_the_whole_frame_is_asked_for(analyzer, scene, tmp_path):
     found = analyzer.analyze(scene, SPEC, tmp_path)
     assert (found.verdict, found.p_fake, found.decided_by, found.faces) == ("not_applicable", None, None, [])
-    assert "whole_frame" in found.reason
+    assert "whole frame" in found.reason
+    assert found.rule == ""
     assert found.reason not in found.warnings
     whole = analyzer.analyze(scene, SPEC.model_copy(update={"whole_frame": True}), tmp_path)
     assert whole.p_fake is not None
@@ -213,8 +214,10 @@ def test_every_face_is_scored_apart_and_the_rest_is_named(analyzer, tmp_path):
     assert both.faces[0].decision.p_fake is not None
     one = analyzer.analyze(tmp_path / "two.png", SPEC.model_copy(update={"max_faces": 1}))
     assert len(one.faces) == 1
-    assert any("1 more face(s)" in warning for warning in one.warnings)
+    assert "2 faces were found and 1 scored" in one.reason
     assert one.verdict != "real"
+    assert "up to 2 times as likely" in both.rule
+    assert "any face is fake" in one.rule
 
 
 def test_a_file_that_is_no_media_is_rejected(analyzer, tmp_path):
@@ -270,7 +273,9 @@ def test_the_stated_rule(faces, verdict, chosen):
 
 def test_faces_left_out_forbid_real_only():
     assert judge([report(0, "real", 0.1)], left_out=1).verdict == "uncertain"
-    assert judge([report(0, "fake", 0.9)], left_out=1).verdict == "fake"
+    fake = judge([report(0, "fake", 0.9)], left_out=28)
+    assert fake.verdict == "fake"
+    assert fake.reason.startswith("29 faces were found and 1 scored.")
 
 
 def test_abstaining_keeps_the_trace_and_says_why():
@@ -282,8 +287,16 @@ def test_abstaining_keeps_the_trace_and_says_why():
     assert decision.reason.startswith(why)
     assert input_problems(200, 1)[0] is not None
     assert input_problems(200, 100) == (None, [])
-    assert input_problems(60, 100)[0] is None
-    assert len(input_problems(60, 15)[1]) == 2
+    assert "64 px" in input_problems(63.4, 100)[0]
+    assert input_problems(64, 100) == (None, [])
+    assert (input_problems(200, 15)[0], len(input_problems(200, 15)[1])) == (None, 1)
+
+
+def test_one_face_needs_no_rule_of_many():
+    assert "any face" not in rule_of(1)
+    assert "one face at a time" in rule_of(1)
+    assert "any face" in rule_of(3)
+    assert "3 times" in rule_of(3)
 
 
 def test_brief_tracks_are_taken_for_mistakes(monkeypatch):

@@ -170,17 +170,8 @@ def train(
     while not state.finished and state.epoch < plan.epochs:
         set_frozen(detector, state.epoch < recipe.freeze_epochs)
         sampler.epoch, sampler.start = state.epoch, state.step * plan.batch_size
-        loader = DataLoader(
-            faces,
-            plan.batch_size,
-            sampler=sampler,
-            num_workers=plan.workers,
-            pin_memory=device.type == "cuda",
-            generator=torch.Generator().manual_seed(0),  # the loader draws a seed; it must not draw from ours
-            multiprocessing_context="spawn" if plan.workers else None,
-        )
         clock = saved = time.monotonic()
-        for pixels, labels in loader:
+        for pixels, labels in batches(faces, sampler, plan):
             step = state.epoch * steps + state.step
             set_rates(training.optimizer, rate_factor(recipe, step, steps, plan.epochs))
             one_step(training, objective, pixels, labels, recipe, step, device)
@@ -195,16 +186,8 @@ def train(
 
         last_rate = plan.lr * rate_factor(recipe, (state.epoch + 1) * steps - 1, steps, plan.epochs)
         row = validation_row(state.epoch, state.sums, validate(training.judged), last_rate)
-        state.rows.append(row)
-        if row["val_auroc"] > state.best_auroc:
-            state.gain_epoch = state.epoch
-        if (row["val_auroc"], -row["val_loss"]) > (state.best_auroc, -state.best_loss):
-            state.best_auroc, state.best_loss, state.best_epoch = row["val_auroc"], row["val_loss"], state.epoch
-            save_weights(folder / BEST, training.judged)
-        if plan.save_every and (state.epoch + 1) % plan.save_every == 0:
-            save_weights(folder / f"epoch_{state.epoch + 1:03d}.safetensors", training.judged)
+        keep(training, row, plan, folder)
         report.metric(state.epoch + 1, {k: v for k, v in row.items() if k != "epoch"})
-        state.finished = state.epoch - state.gain_epoch >= plan.patience
         state.epoch, state.step, state.sums = state.epoch + 1, 0, Sums()
         on_epoch(state.rows)
         training.save(checkpoint)
@@ -212,6 +195,33 @@ def train(
     if training.ema is not None:
         detector.load_state_dict(training.ema.module.state_dict())
     return state
+
+
+def batches(faces: TrainFaces, sampler: EpochSampler, plan: Plan) -> DataLoader[Any]:
+    """(pixels (B, 3, S, S) uint8, labels (B,)) of what is left of the sampler's epoch."""
+    return DataLoader(
+        faces,
+        plan.batch_size,
+        sampler=sampler,
+        num_workers=plan.workers,
+        pin_memory=plan.device.type == "cuda",
+        generator=torch.Generator().manual_seed(0),  # the loader draws a seed; it must not draw from ours
+        multiprocessing_context="spawn" if plan.workers else None,
+    )
+
+
+def keep(training: Training, row: dict[str, float], plan: Plan, folder: Path) -> None:
+    """Note a validated epoch; write its weights if they are the best or asked for; stop when patience is at its end."""
+    state = training.state
+    state.rows.append(row)
+    if row["val_auroc"] > state.best_auroc:
+        state.gain_epoch = state.epoch
+    if (row["val_auroc"], -row["val_loss"]) > (state.best_auroc, -state.best_loss):
+        state.best_auroc, state.best_loss, state.best_epoch = row["val_auroc"], row["val_loss"], state.epoch
+        save_weights(folder / BEST, training.judged)
+    if plan.save_every and (state.epoch + 1) % plan.save_every == 0:
+        save_weights(folder / f"epoch_{state.epoch + 1:03d}.safetensors", training.judged)
+    state.finished = state.epoch - state.gain_epoch >= plan.patience
 
 
 def one_step(

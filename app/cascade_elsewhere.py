@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -14,20 +15,13 @@ from app import elsewhere_charts as charts
 from app.detector_scores import DetectorScores
 from app.score_sources import ScoreSource, predictions_of, stages_of, stamp_of
 from core.artifacts.files import read_json
+from core.artifacts.workspace import Workspace
 from core.cascade.base_rate import at_base_rate
-from core.cascade.policy import STACK, choose_policy
+from core.cascade.left_out import LeftOut, Unseen, comparable, left_out, unseen_of
+from core.cascade.policy import choose_policy
+from core.cascade.policy_rows import STACK
 from core.cascade.spec import PolicySpec
-from core.cascade.transport import (
-    Cell,
-    LeftOut,
-    Place,
-    auroc_matrix,
-    last_score,
-    left_out,
-    place_rows,
-    transport,
-    unseen_sources,
-)
+from core.cascade.transport import Cell, Place, auroc_matrix, last_score, place_rows, transport
 from core.cascade.types import CascadePolicy
 from jobs.client import Workbench
 
@@ -155,21 +149,23 @@ def matrix_part(source: ScoreSource, rows: pd.DataFrame) -> None:
 
 
 def left_out_part(workbench: Workbench) -> None:
-    """Runs that never saw a source against runs that did."""
+    """Runs that never saw a source or a method against runs that did."""
     found = left_out_runs(workbench)
-    st.markdown("**A source left out of training**")
+    st.markdown("**A method or a source left out of training**")
     if not found:
         st.caption(
-            "No pair of evaluated runs differs in a source of fakes. Train a run of the same recipe with that source "
-            "excluded (Train, Exclude datasets), then evaluate it on the whole data set."
+            "No pair of evaluated runs differs in a method or a source of fakes. Pin a leave-one-out protocol under "
+            "Datasets, train a run of the same recipe on it (or with a source excluded), then evaluate both runs."
         )
         return
-    chart_files.show(charts.left_out(found), "sources left out")
+    chart_files.show(charts.left_out(found), "left out of training")
     st.caption(
-        "AUROC of the source's fakes against all reals of the test split, by a run that trained on the source and by "
-        "one that never saw it; bars are the 95 % interval of the gap. It is what a new forgery of this kind would "
-        "cost. " + " ".join(f"{r.source}: {loss_words(r)}." for r in found)
+        "AUROC of its fakes against all reals of the test split, by a run that trained on them and by one that never "
+        "saw any; bars are the 95 % interval of the gap. It is what a new forgery of this kind would cost. "
+        + " ".join(f"{widgets.plain_markdown(r.source)}: {loss_words(r)}." for r in found)
     )
+    with st.expander("As a table"):
+        st.dataframe(charts.left_out_table(found), hide_index=True)
 
 
 def loss_words(row: LeftOut) -> str:
@@ -179,26 +175,39 @@ def loss_words(row: LeftOut) -> str:
 
 
 def left_out_runs(workbench: Workbench) -> list[LeftOut]:
-    """Every evaluated run that lacks a source of the fakes it was judged on, beside the run of the same recipe
-    that has it and the most other sources."""
+    """Every evaluated run that never saw a method or a source of the fakes it was judged on, beside the run of the same
+    recipe that did and had the most other sources."""
     needed = ("predictions.csv", "run.json", "evaluation_report.json")
     runs = [item for item in workbench.artifacts("run") if all((item.path / name).is_file() for name in needed)]
-    return _left_out(tuple((r.name, r.path, (r.path / needed[0]).stat().st_mtime) for r in runs))
+    stamps = tuple((r.name, r.path, (r.path / needed[0]).stat().st_mtime) for r in runs)
+    return _left_out(workbench.workspace, stamps)
 
 
 @lru_cache(maxsize=4)
-def _left_out(runs: tuple[tuple[str, Path, float], ...]) -> list[LeftOut]:
+def _left_out(workspace: Workspace, runs: tuple[tuple[str, Path, float], ...]) -> list[LeftOut]:
     read = [(name, read_json(path / "run.json"), DetectorScores(name, run=path).frame()) for name, path, _ in runs]
     found: list[LeftOut] = []
     for name, about, frame in read:
-        missing = unseen_sources(about, frame)
-        whole = [
-            (other, theirs, seen)
-            for other, theirs, seen in read
-            if theirs.get("recipe", {}).get("name") == about.get("recipe", {}).get("name")
-            and set(missing) <= set(theirs.get("sources") or {})
-        ]
-        if missing and whole:
-            other, _, seen = max(whole, key=lambda run: len(run[1]["sources"]))
-            found += left_out(name, frame, other, seen, missing)
+        unseen = unseen_of(about, frame, workspace)
+        if unseen is None:
+            continue
+        peers = [row for row in read if _recipe(row[1]) == _recipe(about)]
+        best = _reference(peers, unseen, workspace)
+        if best is not None:
+            found += left_out(name, frame, *best, unseen.values, unseen.kind)
     return found
+
+
+def _recipe(about: dict[str, Any]) -> str | None:
+    return about.get("recipe", {}).get("name")
+
+
+def _reference(
+    peers: Sequence[tuple[str, dict[str, Any], pd.DataFrame]], unseen: Unseen, workspace: Workspace
+) -> tuple[str, pd.DataFrame] | None:
+    """(name, rows to compare on) of the peer with the most sources that trained on what another never saw."""
+    for name, about, frame in sorted(peers, key=lambda row: -len(row[1].get("sources") or {})):
+        rows = comparable(about, unseen, frame, workspace)
+        if rows is not None and len(rows):
+            return name, rows
+    return None

@@ -10,7 +10,8 @@ import pandas as pd
 
 from app.theme import ACCENT, INK, QUIET, VERDICT_COLOURS
 from core.cascade.base_rate import at_base_rate
-from core.cascade.transport import Cell, LeftOut
+from core.cascade.left_out import LeftOut
+from core.cascade.transport import Cell
 
 SHARE = alt.Scale(domain=[0, 1], nice=False)
 FAKE = VERDICT_COLOURS["fake"]
@@ -98,8 +99,8 @@ def matrix(cells: Sequence[Cell]) -> alt.LayerChart | alt.FacetChart:
 
 
 def left_out(rows: Sequence[LeftOut]) -> alt.LayerChart | alt.FacetChart:
-    """A line a source, from the AUROC without it in training to the one with it; the bar is the 95 % interval of their
-    difference, laid off from the latter."""
+    """A line a source or method, from the AUROC without it in training to the one with it; the bar is the 95 % interval
+    of their difference, laid off from the latter."""
     long = [
         {
             "source": f"{r.source} ({r.run})",
@@ -111,7 +112,7 @@ def left_out(rows: Sequence[LeftOut]) -> alt.LayerChart | alt.FacetChart:
             "high": None if r.low is None or r.high is None or value == r.seen else r.seen - r.low,
         }
         for r in rows
-        for value, words in ((r.unseen, "never saw the source"), (r.seen, "trained on it"))
+        for value, words in ((r.unseen, "never saw it"), (r.seen, "trained on it"))
     ]
     base = alt.Chart(pd.DataFrame(long)).encode(
         y=alt.Y("source:N", title=None, axis=alt.Axis(labelLimit=260)), tooltip=["source:N", "training:N",
@@ -119,7 +120,7 @@ def left_out(rows: Sequence[LeftOut]) -> alt.LayerChart | alt.FacetChart:
     )  # fmt: skip
     x = alt.X("auroc:Q", title="AUROC of its fakes against all reals", scale=alt.Scale(zero=False, domainMax=1))
     gap = base.mark_line(color=QUIET).encode(x=x, detail="source:N")
-    scale = alt.Scale(domain=["never saw the source", "trained on it"], range=[FAKE, ACCENT])
+    scale = alt.Scale(domain=["never saw it", "trained on it"], range=[FAKE, ACCENT])
     dots = base.mark_circle(size=90, opacity=1).encode(
         x=x, color=alt.Color("training:N", title=None, scale=scale, legend=alt.Legend(orient="top"))
     )
@@ -127,3 +128,29 @@ def left_out(rows: Sequence[LeftOut]) -> alt.LayerChart | alt.FacetChart:
     bars = span.mark_rule(color=FAKE, strokeWidth=3, opacity=0.5).encode(y="source:N", x="low:Q", x2="high:Q")
     layers = [gap, bars, dots] if any(row["low"] is not None for row in long) else [gap, dots]
     return alt.layer(*layers).properties(height=alt.Step(30))
+
+
+def left_out_table(rows: Sequence[LeftOut]) -> pd.DataFrame:
+    """One row a source or method: AUROC without it in training and with it, and what was lost, each with its 95 %
+    interval; whose runs, and how many items."""
+    return pd.DataFrame(
+        [
+            {
+                "left out": row.source,
+                "kind": row.kind,
+                "AUROC never seen": _with_span(row.unseen, *row.unseen_span),
+                "AUROC trained on": _with_span(row.seen, *row.seen_span),
+                "lost": _with_span(row.loss, row.low, row.high),
+                "run": row.run,
+                "trained on by": row.reference,
+                "fakes": row.n_fake,
+                "groups of fakes": row.fake_groups,
+                "reals": row.n_real,
+            }
+            for row in rows
+        ]
+    )
+
+
+def _with_span(value: float, low: float | None, high: float | None) -> str:
+    return f"{value:.3f}" + ("" if low is None or high is None else f" ({low:.3f} to {high:.3f})")

@@ -1,4 +1,4 @@
-"""Thresholds frozen on one data set, shown on others; AUROC across data sets; what leaving a source out costs.
+"""Thresholds frozen on one data set, shown on others; AUROC across data sets.
 
 Every rate has its numerator, its denominator and a 95 % interval over groups: the percentile bootstrap of whole groups,
 or, where all groups agree (a rate of 0 or 1), the exact binomial interval of as many groups. One group has none.
@@ -6,19 +6,17 @@ or, where all groups agree (a rate of 0 or 1), the exact binomial interval of as
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from core.cascade.policy import STACK, require
 from core.cascade.simulate import simulate
-from core.cascade.types import CascadePolicy, Exits
+from core.cascade.types import CascadePolicy
 from core.evaluate.bootstrap import bootstrap_sums, group_codes, percentile
-from core.evaluate.delong import delong, delong_difference
+from core.evaluate.delong import delong
 from core.evaluate.intervals import clopper_pearson
 from core.evaluate.metrics import auroc
 
@@ -50,11 +48,6 @@ class Place:
     n_fake: int
     groups: int
     rates: Mapping[str, Rate]
-
-
-def single_exit(exits: Exits) -> CascadePolicy:
-    """A policy of one detector alone."""
-    return CascadePolicy(policy_id="", name="one detector", created_at="", stage1=exits, experts=[], final=Exits())
 
 
 def transport(
@@ -147,7 +140,7 @@ def auroc_matrix(table: pd.DataFrame, score: str, by: str = "dataset") -> list[C
     for fakes in np.unique(of[y == 1]):
         for reals in np.unique(of[y == 0]):
             rows = ((of == fakes) & (y == 1)) | ((of == reals) & (y == 0))
-            found = _auroc(s[rows], y[rows], groups[rows])
+            found = auroc_interval(s[rows], y[rows], groups[rows])
             n_fake = int(y[rows].sum())
             cells.append(
                 Cell(str(fakes), str(reals), *found, n_fake, int(rows.sum()) - n_fake, np.unique(groups[rows]).size)
@@ -155,7 +148,8 @@ def auroc_matrix(table: pd.DataFrame, score: str, by: str = "dataset") -> list[C
     return cells
 
 
-def _auroc(s: np.ndarray, y: np.ndarray, groups: np.ndarray) -> tuple[float, float | None, float | None]:
+def auroc_interval(s: np.ndarray, y: np.ndarray, groups: np.ndarray) -> tuple[float, float | None, float | None]:
+    """(AUROC, low, high): DeLong's 95 % by groups; no interval with fewer than two groups of a class."""
     found = delong(s, y, groups=groups)
     if found is not None:
         return found.auroc, found.low, found.high
@@ -163,59 +157,6 @@ def _auroc(s: np.ndarray, y: np.ndarray, groups: np.ndarray) -> tuple[float, flo
     if area is None:
         raise ValueError("an AUROC needs reals and fakes")
     return area, None, None
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """One source that a run never saw in training, scored by it and by a run that did, on the same items.
-
-    seen, unseen: AUROC of the source's fakes against all reals of the table. loss: seen - unseen; low, high: its 95 %
-    interval by groups (None with fewer than two groups of a class)."""
-
-    source: str
-    run: str
-    reference: str
-    seen: float
-    unseen: float
-    loss: float
-    low: float | None
-    high: float | None
-    n_fake: int
-    n_real: int
-    fake_groups: int
-
-
-def left_out(
-    run: str, unseen: pd.DataFrame, reference: str, seen: pd.DataFrame, sources: Collection[str], by: str = "dataset"
-) -> list[LeftOut]:
-    """What leaving `sources` out of training costs on their fakes. unseen, seen: columns sample_id, label, group, `by`,
-    p_fake of the two runs; items that both scored count."""
-    both = unseen.merge(seen[["sample_id", "p_fake"]], on="sample_id", suffixes=("", "_seen"))
-    found = []
-    for source in sorted(set(sources) & set(both.loc[both["label"] == 1, by].astype(str))):
-        rows = both[(both["label"] == 0) | (both[by].astype(str) == source)]
-        y, groups = rows["label"].to_numpy(), rows["group"].astype(str).to_numpy()
-        if not (y == 0).any():
-            continue
-        with_, without = rows["p_fake_seen"].to_numpy(np.float64), rows["p_fake"].to_numpy(np.float64)
-        a, b = _auroc(with_, y, groups)[0], _auroc(without, y, groups)[0]
-        gap = delong_difference(with_, without, y, groups)
-        half = None if gap is None else float(norm.ppf(0.975)) * gap[1]
-        found.append(
-            LeftOut(
-                source, run, reference, a, b, a - b,
-                None if half is None else a - b - half, None if half is None else a - b + half,
-                int(y.sum()), int((y == 0).sum()), int(np.unique(groups[y == 1]).size),
-            )
-        )  # fmt: skip
-    return found
-
-
-def unseen_sources(run: Mapping[str, Any], table: pd.DataFrame, by: str = "dataset") -> list[str]:
-    """Sources of the table's fakes that a run did not train on, by its run.json (`sources`: items a source)."""
-    known = run.get("sources") or {}
-    fakes = sorted(set(table.loc[table["label"] == 1, by].astype(str)))
-    return [name for name in fakes if name not in known] if known else []
 
 
 def last_score(table: pd.DataFrame) -> str:

@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 
 from app import elsewhere_charts as charts
-from core.cascade.transport import Cell, LeftOut
+from core.cascade.left_out import LeftOut
+from core.cascade.transport import Cell
 
 ROWS = pd.DataFrame(
     [
@@ -25,7 +26,7 @@ RATES = {"found": 0.8, "false_alarms": 0.05, "leakage": 0.1, "spared": 0.7}
         (charts.base_rates(RATES, [(None, None), (None, None)], 0.05), ["share of fakes among all items"]),
         (charts.matrix([Cell("gan", "web", 0.9, 0.8, 0.95, 5, 6, 11), Cell("gan", "film", 0.7, None, None, 5, 3, 4)]),
          ["fakes of", "0.80 to 0.95"]),
-        (charts.left_out([LeftOut("gan", "other", "all", 0.9, 0.7, 0.2, 0.1, 0.3, 9, 9, 9)]), ["never saw the source"]),
+        (charts.left_out([LeftOut("gan", "other", "all", 0.9, 0.7, 0.2, 0.1, 0.3, 9, 9, 9)]), ["never saw it"]),
         (charts.left_out([LeftOut("gan", "other", "all", 0.9, 0.7, 0.2, None, None, 9, 9, 1)]), ["trained on it"]),
     ],
 )  # fmt: skip

@@ -1,0 +1,124 @@
+"""What leaving a source or a method out of training costs: the paired difference, and from runs to the page's table."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from app import elsewhere_charts
+from app.cascade_elsewhere import left_out_runs
+from core.artifacts.files import read_json, write_json
+from core.cascade.left_out import Unseen, comparable, left_out, unseen_of, unseen_sources
+from core.cascade.spec import Spec
+from core.data.manifest import CARD, Manifest, open_dataset
+from core.data.protocol_spec import ProtocolSpec
+from core.data.protocols import pin_protocols
+from jobs.client import Workbench
+from jobs.foreground import run_here
+from jobs.kind import kinds
+from jobs.settings import Settings
+from tests.support.tiny_runs import tiny_workspace
+
+
+def drawn(n: int = 600, seed: int = 0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    group = rng.integers(0, n // 6, n)
+    y = group % 2
+    name = np.where(y == 1, np.array(["gan", "swap"])[group % 4 // 2], np.array(["web", "film"])[group % 4 // 2])
+    p = 1 / (1 + np.exp(-rng.normal(2.0 * y - 1, 1.5)))
+    return pd.DataFrame({"sample_id": np.arange(n).astype(str), "group": group.astype(str), "label": y,
+                         "dataset": name, "p_only": p})  # fmt: skip
+
+
+def test_leaving_a_source_out_is_the_paired_difference():
+    rng = np.random.default_rng(1)
+    seen = drawn(2000).rename(columns={"p_only": "p_fake"})
+    blind = seen.copy()
+    swap = seen["dataset"] == "swap"
+    blind.loc[swap, "p_fake"] = 1 / (1 + np.exp(-rng.normal(-1, 1.5, swap.sum())))
+    found = left_out("without-swap", blind.sample(frac=1, random_state=0), "all", seen, ["swap", "nowhere"])
+    assert [row.source for row in found] == ["swap"]
+    rows = seen[(seen["label"] == 0) | swap]
+    assert found[0].seen == pytest.approx(roc_auc_score(rows["label"], rows["p_fake"]))
+    assert found[0].unseen == pytest.approx(roc_auc_score(rows["label"], blind.loc[rows.index, "p_fake"]))
+    assert found[0].low < found[0].loss < found[0].high
+    assert found[0].low > 0, "a source that scores like reals must show"
+    same = left_out("copy", seen, "all", seen, ["swap"])[0]
+    assert (same.loss, same.low, same.high) == (0, 0, 0)
+
+
+def test_unseen_sources_are_those_a_run_did_not_train_on():
+    table = drawn()
+    assert unseen_sources({"sources": {"gan": 5, "web": 3}}, table) == ["swap"]
+    assert unseen_sources({}, table) == []
+
+
+def test_an_item_scored_twice_is_refused():
+    table = drawn(60).rename(columns={"p_only": "p_fake"})
+    with pytest.raises(ValueError, match="'b' scored an item twice"):
+        left_out("a", table, "b", pd.concat([table, table[:3]]), ["swap"])
+
+
+@pytest.fixture(scope="module")
+def workbench(tmp_path_factory):
+    """Squares with two methods, a protocol without one of them, and a run trained on either, both evaluated."""
+    workspace = tiny_workspace(tmp_path_factory.mktemp("home"), groups=48, runs={})
+    place = workspace.datasets / "squares"
+    write_json(place / CARD, {})
+    frame = open_dataset("squares", workspace).frame
+    fake = frame["label"] == 1
+    frame.loc[fake, "method"] = np.where(frame.loc[fake, "group"].str[1:].astype(int) % 8 < 4, "grid", "swap")
+    Manifest(frame, place).save(place)
+    pin_protocols(ProtocolSpec(dataset="squares", kind="method", left_out=["swap"]), workspace)
+    opened = Workbench.open(Settings(home=workspace.root))
+    for name, dataset in (("whole", "squares"), ("blind", "squares@leave-out-method-swap")):
+        run(opened, "train", dataset=dataset, recipe="stage1_tiny", name=name, epochs=1, weights="none", device="cpu")
+        run(opened, "calibrate", run=name, device="cpu")
+        run(opened, "evaluate", run=name, device="cpu")
+    yield opened
+    opened.close()
+
+
+def run(workbench: Workbench, kind: str, **values) -> None:
+    spec: Spec = kinds.get(kind).spec(**values)
+    _, outcome = run_here(workbench, kind, spec)
+    if outcome.error is not None:
+        raise outcome.error
+
+
+def test_runs_on_a_protocol_stand_in_the_table_with_their_method(workbench):
+    (row,) = left_out_runs(workbench)
+    assert (row.source, row.kind, row.run, row.reference) == ("swap", "method", "blind", "whole")
+    scores = {n: pd.read_csv(workbench.workspace.runs / n / "predictions.csv") for n in ("blind", "whole")}
+    test = open_dataset("squares", workbench.workspace).select("test").frame
+    wanted = test[(test["label"] == 0) | (test["method"] == "swap")]
+    for name, area in (("blind", row.unseen), ("whole", row.seen)):
+        rows = scores[name].merge(wanted[["sample_id"]], on="sample_id")
+        assert len(rows) == len(wanted)
+        assert area == pytest.approx(roc_auc_score(rows["label"], rows["p_fake"]))
+    assert row.loss == pytest.approx(row.seen - row.unseen)
+    assert (row.n_fake, row.n_real) == (int(wanted["label"].sum()), int((wanted["label"] == 0).sum()))
+    low, high = row.unseen_span
+    assert low is None or low <= row.unseen <= high
+    table = elsewhere_charts.left_out_table([row])
+    assert table.loc[0, ["left out", "kind", "run", "trained on by"]].tolist() == ["swap", "method", "blind", "whole"]
+    assert table.loc[0, "AUROC never seen"].startswith(f"{row.unseen:.3f}")
+    assert "swap" in elsewhere_charts.left_out([row]).to_json()
+
+
+def test_a_run_stands_for_trained_on_it_only_on_items_it_never_saw(workbench):
+    """Whatever it was evaluated on: a protocol's test split may hold fakes that the whole run has trained on."""
+    space = workbench.workspace
+    about = {n: read_json(space.runs / n / "run.json") for n in ("blind", "whole")}
+    held = open_dataset("squares@leave-out-method-swap", space).select("test").frame
+    unseen = unseen_of(about["blind"], held, space)
+    assert unseen == Unseen("method", ("swap",), pinned=True)
+    assert unseen_of(about["whole"], held, space) is None
+    every = open_dataset("squares", space).frame
+    rows = comparable(about["whole"], unseen, every, space)
+    assert set(rows["split"]) == {"test"}
+    assert len(rows) < len(every)
+    assert comparable(about["blind"], unseen, held, space) is None
+    assert comparable(about["whole"] | {"dataset": "gone"}, unseen, held, space) is None
+    assert comparable(about["whole"] | {"excluded_datasets": ["grid"]}, unseen, held, space) is None
+    assert unseen_of({"dataset": "squares@no-such"}, held, space) is None

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from core.artifacts.files import atomic_path
+from core.item_sketch import sketch
 
 REQUIRED = ("sample_id", "group", "dataset", "label", "log_odds")
 FAILED = ("sample_id", "group", "dataset", "label", "reason")
@@ -20,11 +21,18 @@ def nothing_failed() -> pd.DataFrame:
     return pd.DataFrame({name: [] for name in FAILED})
 
 
+def _kept(failed: pd.DataFrame) -> list[str]:
+    """Columns of a list of failed items that are kept."""
+    named = "split" in failed and bool(failed["split"].notna().all())
+    return [*FAILED, "split"] if named else list(FAILED)
+
+
 @dataclass(frozen=True)
 class Predictions:
     """Scores of one detector. `frame` has the REQUIRED columns (label 1 = fake; log_odds finite, float64; group is
     the unit that counts in every interval and guarantee) and may carry `split`, `method`, `path`, `video`, `track` and
-    more. `failed` lists the items that were asked for and have no score: columns FAILED, reason in plain words."""
+    more. `failed` lists the items that were asked for and have no score: columns FAILED and perhaps `split`, reason in
+    plain words."""
 
     frame: pd.DataFrame
     failed: pd.DataFrame = field(default_factory=nothing_failed)
@@ -62,23 +70,29 @@ class Predictions:
         return self.frame["group"].astype(str).to_numpy()
 
     def select(self, split: str) -> Predictions:
-        """Rows of one split. Raises ValueError when there are none."""
+        """Rows of one split, and its failed items: all of them where the list does not name their splits, for any may
+        be of this one. Raises ValueError when there are no rows."""
         rows = self.frame[self.frame["split"] == split]
         if rows.empty:
             known = ", ".join(sorted(self.frame["split"].unique()))
             raise ValueError(f"no predictions for split {split!r}; there are: {known}")
-        return Predictions(rows.reset_index(drop=True))
+        failed = self.failed[self.failed["split"] == split] if "split" in self.failed else self.failed
+        return Predictions(rows.reset_index(drop=True), failed.reset_index(drop=True))
 
     def fingerprint(self) -> str:
         """SHA-256 over the sorted sample ids and labels: names the items, whoever scored them."""
         rows = sorted(f"{i}\t{y}" for i, y in zip(self.frame["sample_id"], self.labels, strict=True))
         return hashlib.sha256("\n".join(rows).encode()).hexdigest()
 
+    def item_sketch(self) -> str:
+        """Which items these are, for telling later whether others are among them (`core.item_sketch`)."""
+        return sketch(self.frame["sample_id"], self.frame["label"])
+
     def save(self, path: Path) -> None:
         """Write Parquet atomically. Failed items are rows without log_odds, with their `reason`."""
         table = self.frame
         if len(self.failed):
-            table = pd.concat([table.assign(reason=""), self.failed[list(FAILED)]], ignore_index=True)
+            table = pd.concat([table.assign(reason=""), self.failed[_kept(self.failed)]], ignore_index=True)
         with atomic_path(path) as temporary:
             table.to_parquet(temporary, index=False)
 
@@ -96,4 +110,4 @@ class Predictions:
             return cls(frame)
         reasons = table["reason"] if "reason" in table else pd.Series("no score is given", index=table.index)
         failed = table[lost].assign(reason=reasons[lost].fillna("no score is given"))
-        return cls(frame.drop(columns=["reason"], errors="ignore"), failed[list(FAILED)].reset_index(drop=True))
+        return cls(frame.drop(columns=["reason"], errors="ignore"), failed[_kept(failed)].reset_index(drop=True))

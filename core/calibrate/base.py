@@ -13,6 +13,7 @@ from scipy.special import expit
 
 from core.artifacts.files import read_json, write_json
 from core.evaluate.sweep import checked
+from core.item_sketch import overlap
 from core.predictions import Predictions
 from core.registry import Registry
 from core.spec import Spec
@@ -24,6 +25,7 @@ class Fitted(Spec):
     format: Literal[1] = 1
     method: str
     data_fingerprint: str = Field("", description="Of the predictions that it was fitted on; empty: unknown.")
+    item_sketch: str = Field("", description="Of the items it was fitted on (core.item_sketch); empty: not kept.")
     n: int = Field(0, ge=0, description="Items that it was fitted on.")
     n_fake: int = Field(0, ge=0, description="Of these, fakes.")
     warnings: list[str] = []
@@ -61,6 +63,12 @@ class Calibrator(ABC):
         """Whether the fitted map rises strictly: then it leaves every ranking figure as it was, and ranking is best
         read off the log-odds themselves, for p_fake ties whatever rounds to 1."""
         return False
+
+    def fit_on(self, predictions: Predictions) -> Calibrator:
+        """`fit`, and remember which items: `check_unseen` then refuses every set that holds any of them."""
+        self.fit(predictions.log_odds, predictions.labels, predictions.fingerprint())
+        self._fitted = self._fitted.model_copy(update={"item_sketch": predictions.item_sketch()})
+        return self
 
     def fit(self, log_odds: ArrayLike, labels: ArrayLike, fingerprint: str = "") -> Calibrator:
         """Fit on (N,) log-odds and labels. Raises ValueError on one-class data, where nothing can be calibrated."""
@@ -138,14 +146,37 @@ def load_calibrator(path: Path) -> Calibrator:
         raise ValueError(f"{path} is not a calibrator that this version reads: {error}") from error
 
 
+NOT_KEPT = (
+    "the calibrator was made before the items it was fitted on were kept: only that it was not fitted on exactly these "
+    "could be checked; calibrate again for the whole check"
+)
+
+
 class SeenBefore(ValueError):
     """A calibrator was about to be judged on the items that it was fitted on."""
 
 
-def check_unseen(calibrator: Calibrator, predictions: Predictions) -> None:
-    """Raises SeenBefore when `predictions` hold exactly the items that `calibrator` was fitted on."""
-    if calibrator.fingerprint and calibrator.fingerprint == predictions.fingerprint():
+def check_unseen(calibrator: Calibrator, predictions: Predictions) -> str:
+    """Raises SeenBefore, with their number, when `predictions` hold items that `calibrator` was fitted on.
+
+    Returns a sentence on what could not be checked, empty when everything could."""
+    fitted = calibrator.fitted
+    advice = (
+        "take another split (test), or measure by cross-fitting as `aware calibrate` does; items that only bear the "
+        "same ids need other ones"
+    )
+    if fitted.data_fingerprint and fitted.data_fingerprint == predictions.fingerprint():
         raise SeenBefore(
-            f"calibrator {calibrator.name!r} was fitted on these {len(predictions)} items and cannot be judged on "
-            "them; take another split (test), or measure by cross-fitting as `aware calibrate` does"
+            f"calibrator {calibrator.name!r} was fitted on these {len(predictions):,} items and cannot be judged on "
+            f"them; {advice}"
         )
+    if fitted.item_sketch:
+        found = overlap(fitted.item_sketch, predictions.frame["sample_id"], predictions.frame["label"])
+        if found.seen:
+            raise SeenBefore(
+                f"calibrator {calibrator.name!r} was fitted on {found.words()} and cannot be judged on them; {advice}"
+            )
+        return ""
+    if fitted.data_fingerprint:
+        return NOT_KEPT
+    return "" if fitted.method == "none" else "the calibrator does not say which items it was fitted on: not checked"

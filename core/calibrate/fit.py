@@ -99,7 +99,7 @@ def calibration_metrics(spec: CalibrateSpec, predictions: Predictions, calibrato
         "note": NO_RANKING if spec.method.startswith("temperature") else "",
         **measured,
         "comparison": compared(spec, predictions),
-        "calibrator": calibrator.to_json(),
+        "calibrator": {k: v for k, v in calibrator.to_json().items() if k != "item_sketch"},
         "n_failed": len(predictions.failed),
         "warnings": calibrator.warnings,
     }
@@ -139,7 +139,7 @@ def calibrate_run(spec: CalibrateSpec, run: Run, predictions: Predictions, repor
     if spec.val_split:
         keep = held_out(predictions.groups, predictions.labels, spec.val_split, spec.seed) == 0
         fitted_on = Predictions(predictions.frame[keep].reset_index(drop=True))
-    calibrator = make_calibrator(spec).fit(fitted_on.log_odds, fitted_on.labels, fitted_on.fingerprint())
+    calibrator = make_calibrator(spec).fit_on(fitted_on)
     report.progress(0.92, "measuring before and after on groups that were not fitted")
     document = calibration_metrics(spec, predictions, calibrator)
     rows, after, _ = cross_fitted(spec, predictions)

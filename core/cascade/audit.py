@@ -17,6 +17,12 @@ from core.cascade.simulate import simulate
 from core.cascade.types import CascadePolicy
 from core.evaluate.intervals import bootstrap_sums, clopper_pearson, group_codes, percentile
 from core.evaluate.metrics import ratio
+from core.item_sketch import overlap
+
+NOT_KEPT = (
+    "the policy was saved before the items that chose it were kept: only that these are not exactly those could be "
+    "checked"
+)
 
 
 class ChoseIt(ValueError):
@@ -70,6 +76,20 @@ def _figures(
     }
 
 
+def check_not_chosen_on(policy: CascadePolicy, table: pd.DataFrame) -> str:
+    """Raises ChoseIt, with their number, when rows of `table` (sample_id, label) are among those that chose `policy`.
+
+    Returns a sentence on what could not be checked, empty when everything could."""
+    if policy.data_fingerprint and policy.data_fingerprint == table_fingerprint(table):
+        raise ChoseIt(f"policy {policy.name!r} was chosen on these {len(table):,} items; audit it on another split")
+    if not policy.item_sketch:
+        return NOT_KEPT if policy.data_fingerprint else ""
+    found = overlap(policy.item_sketch, table["sample_id"], table["label"])
+    if found.seen:
+        raise ChoseIt(f"policy {policy.name!r} was chosen on {found.words()}; audit it on another split")
+    return ""
+
+
 def audit(
     policy: CascadePolicy,
     table: pd.DataFrame,
@@ -86,15 +106,15 @@ def audit(
     over resampled groups, and by group (any such item), with exact intervals; uncertain: no verdict / all; decided_by:
     share a stage decides; right_by: right / decided, by stage; accuracy_when_decided: over all stages. A rate over
     nothing has value None.
-    Raises ValueError when the split is not there, ChoseIt when these items chose the policy."""
+    unchecked: what could not be told of the items, in a sentence, empty when everything could.
+    Raises ValueError when the split is not there, ChoseIt when any of these items chose the policy."""
     require(table, ["sample_id", "label", "group", "dataset"])
     if split:
         require(table, ["split"])
         table = table[table["split"] == split]
     if table.empty:
         raise ValueError(f"the predictions hold no item of split {split!r}")
-    if policy.data_fingerprint == table_fingerprint(table):
-        raise ChoseIt(f"policy {policy.name!r} was chosen on these {len(table)} items; audit it on another split")
+    unchecked = check_not_chosen_on(policy, table)
     way = simulate(table, policy, stage1)
     y, groups = table["label"].to_numpy(np.int64), table["group"].astype(str).to_numpy()
     of = table["dataset"].astype(str).to_numpy()
@@ -106,6 +126,7 @@ def audit(
         "policy_id": policy.policy_id,
         "split": split,
         "confidence": confidence,
+        "unchecked": unchecked,
         **_figures(way, y, groups, draws, confidence, seed),
         "by_dataset": by_dataset,
     }

@@ -24,6 +24,7 @@ from core.cascade.policy_rows import STACK, calibration_rows, require, table_fin
 from core.cascade.risk_control import exit_policies  # with every method registered
 from core.cascade.spec import PolicySpec
 from core.cascade.types import CascadePolicy, Exits, ExpertExits, Guarantee
+from core.item_sketch import sketch
 from core.progress import Reporter
 from core.spec import fingerprint
 
@@ -157,6 +158,7 @@ def new_policy(
             final=exits.get(STACK, Exits()),
             guarantees=list(guarantees),
             data_fingerprint=table_fingerprint(rows),
+            item_sketch=sketch(rows["sample_id"], rows["label"]),
             scores_fingerprint=scores,
         )
     )

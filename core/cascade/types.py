@@ -81,6 +81,9 @@ class CascadePolicy(Spec):
     final: Exits = Field(description="Band of the last stage; p_fake between the two is 'uncertain'.")
     guarantees: list[Guarantee] = []
     data_fingerprint: str = Field("", description="SHA-256 of the items that chose the exits: ids and labels.")
+    item_sketch: str = Field(
+        "", description="Of those items (core.item_sketch), to tell whether others are among them."
+    )
     scores_fingerprint: str = Field(
         "", description="SHA-256 of the table of scores that chose them (predictions.parquet); empty: not recorded."
     )

@@ -3,7 +3,6 @@
 import json
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,14 +12,13 @@ from sklearn.calibration import _sigmoid_calibration
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
-from core.calibrate import SeenBefore, calibrators, check_unseen, load_calibrator
+from core.calibrate import calibrators, load_calibrator
 from core.calibrate.beta import Beta
 from core.calibrate.isotonic import Isotonic
 from core.calibrate.platt import Platt
 from core.calibrate.temperature import Temperature, newton
 from core.evaluate.metrics import auroc, nll
 from core.evaluate.reliability import ece
-from core.predictions import Predictions
 
 
 def overconfident(n: int = 6000, t: float = 2.5, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -153,17 +151,6 @@ def test_isotonic_equals_sklearn():
     oracle = IsotonicRegression(out_of_bounds="clip").fit(z, y)
     grid = np.linspace(-20, 20, 2001)
     assert np.allclose(Isotonic().fit(z, y).transform(grid), oracle.predict(grid), atol=1e-12)
-
-
-def test_calibrator_refuses_the_items_it_was_fitted_on():
-    z, y = overconfident(50)
-    frame = pd.DataFrame({"sample_id": np.arange(50).astype(str), "group": "g", "dataset": "d", "label": y})
-    seen = Predictions(frame.assign(log_odds=z))
-    made = Temperature().fit(z, y, seen.fingerprint())
-    with pytest.raises(SeenBefore, match="another split"):
-        check_unseen(made, seen)
-    check_unseen(made, Predictions(seen.frame.iloc[:40]))
-    check_unseen(Temperature().fit(z, y), seen)
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,23 @@ def test_refuses_the_items_that_chose_it():
         audit(chosen, rows, split="nowhere")
 
 
+def test_refuses_a_part_of_the_items_that_chose_it_and_says_how_many():
+    rows = pd.concat([table().assign(split="val_calib"), table().assign(split="test", sample_id=list("abcdefgh"))])
+    chosen = choose_policy(PolicySpec(source="x"), rows, ["stage1"])
+    part = rows[rows["split"] == "val_calib"].iloc[1:]
+    with pytest.raises(ChoseIt, match="on 7 of these 7 items"):
+        audit(chosen, part, split="val_calib")
+    mixed = pd.concat([rows[rows["split"] == "test"], part.iloc[:1].assign(split="test")])
+    with pytest.raises(ChoseIt, match="on 1 of these 9 items"):
+        audit(chosen, mixed, split="test")
+    assert audit(chosen, rows, split="test", stage1="stage1")["unchecked"] == ""
+    old = chosen.model_copy(update={"item_sketch": ""})
+    assert "saved before" in audit(old, part, split="val_calib", stage1="stage1")["unchecked"]
+    with pytest.raises(ChoseIt):
+        audit(old, rows, split="val_calib")
+    assert audit(policy(), table())["unchecked"] == ""  # by hand: nothing chose it
+
+
 def test_exact_interval_covers_the_truth():
     """300 data sets of 80 independent fakes, of which 8 % leave as real."""
     rng, hits = np.random.default_rng(0), 0

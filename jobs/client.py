@@ -16,6 +16,7 @@ from core.artifacts.workspace import Workspace
 from core.cascade.types import CascadePolicy
 from core.spec import Spec
 from jobs.database import connect
+from jobs.found import Finder, kept
 from jobs.kind import Produced, kinds
 from jobs.kinds import load_plugins
 from jobs.policies import write_policy
@@ -39,6 +40,7 @@ class Workbench:
         self.settings = settings
         self.store = store
         self.clock = clock
+        self.finder = Finder(store, settings.workspace)
 
     @classmethod
     def open(cls, settings: Settings | None = None) -> Workbench:
@@ -46,7 +48,7 @@ class Workbench:
         settings = settings or Settings.read()
         load_plugins(settings.plugins)
         settings.workspace.create()
-        return cls(settings, Store(*connect(settings.url)))
+        return cls(settings, Store(*connect(settings.url, settings.workspace.root)))
 
     def close(self) -> None:
         """Let go of the database; the facade is of no use afterwards."""
@@ -76,13 +78,14 @@ class Workbench:
 
     def job(self, job_id: str) -> JobView:
         """Raises LookupError for an unknown id."""
-        return JobView.of(self.store.get(job_id))
+        return JobView.of(self.store.get(job_id), self.workspace)
 
     def jobs(
         self, *, kind: str | None = None, state: str | None = None, limit: int = 100, offset: int = 0
     ) -> list[JobView]:
         """Newest first."""
-        return [JobView.of(row) for row in self.store.jobs(kind=kind, state=state, limit=limit, offset=offset)]
+        rows = self.store.jobs(kind=kind, state=state, limit=limit, offset=offset)
+        return [JobView.of(row, self.workspace) for row in rows]
 
     def cancel(self, job_id: str) -> None:
         """Ask a job to stop; one that has ended stays as it is."""
@@ -120,16 +123,18 @@ class Workbench:
 
     # ---- artefacts ---------------------------------------------------------------------------------------------
     def artifacts(self, kind: str, limit: int = 200) -> list[ArtifactView]:
-        """Newest first."""
-        return [ArtifactView.of(row) for row in self.store.artifacts(kind, limit)]
+        """Newest first: what jobs made, and whatever else lies in the workspace's folder of that kind."""
+        self.finder.look(kind)
+        return [ArtifactView.of(row, self.workspace) for row in self.store.artifacts(kind, limit)]
 
     def artifact(self, kind: str, name: str) -> ArtifactView:
         """Raises LookupError for an unknown name."""
-        return ArtifactView.of(self.store.artifact(kind, name))
+        self.finder.look(kind)
+        return ArtifactView.of(self.store.artifact(kind, name), self.workspace)
 
     def register(self, produced: Produced) -> None:
         """Register an artefact made outside a job (an imported bundle)."""
-        self.store.register(produced, self.clock())
+        self.store.register(kept(produced, self.workspace), self.clock())
 
     def save_policy(self, policy: CascadePolicy) -> ArtifactView:
         """Keep a policy (immutable, by its id) and register it. Raises ValueError for another one under its id."""
@@ -140,9 +145,13 @@ class Workbench:
     def active(self) -> Active:
         """The bundle and policy that analyses use; the shipped bundle until another is promoted."""
         newest = {what: self.store.promotions(what, limit=1) for what in ("bundle", "policy")}
-        bundle = Path(newest["bundle"][0].value) if newest["bundle"] else SHIPPED_BUNDLE
-        policy = newest["policy"][0].value if newest["policy"] else ""
-        return Active(bundle=bundle, policy=Path(policy) if policy else None)
+        bundle, policy = (self._in_force(what, rows[0].value if rows else "") for what, rows in newest.items())
+        return Active(bundle=Path(bundle), policy=Path(policy) if policy else None)
+
+    def _in_force(self, what: str, value: str) -> str:
+        """A promotion's value as a path. Nothing is the shipped bundle, or the bundle's own policy ("")."""
+        nothing = str(SHIPPED_BUNDLE) if what == "bundle" else ""
+        return str(self.workspace.placed(value)) if value else nothing
 
     def set_active(
         self, *, bundle: Path | str | None = None, policy: Path | str | None = None, author: str = "", reason: str = ""
@@ -157,7 +166,7 @@ class Workbench:
             folder = Path(bundle).expanduser().resolve()
             if not (folder / "bundle.json").is_file():
                 raise FileNotFoundError(f"{folder} is no bundle: it holds no bundle.json")
-            changes |= {"bundle": str(folder), "policy": ""}
+            changes |= {"bundle": "" if folder == SHIPPED_BUNDLE else self.workspace.kept(folder), "policy": ""}
         if policy is not None and str(policy):
             file = Path(policy).expanduser().resolve()
             if not file.is_file():
@@ -165,15 +174,17 @@ class Workbench:
             from core.artifacts.bundle import read_policy  # these read tables, which a command's start can do without
             from core.cascade.origin import check_origin
 
-            check_origin(read_policy(file), Path(changes["bundle"]) if "bundle" in changes else self.active().bundle)
-            changes["policy"] = str(file)
+            check_origin(read_policy(file), folder if bundle is not None else self.active().bundle)
+            changes["policy"] = self.workspace.kept(file)
         elif policy is not None:
             changes["policy"] = ""
         self.store.promote(changes, author, reason, self.clock())
 
     def active_history(self, limit: int = 200) -> list[ActiveChangeView]:
         """Every promotion, newest first."""
-        return [ActiveChangeView.of(row) for row in self.store.promotions(limit=limit)]
+        return [
+            ActiveChangeView.of(row, self._in_force(row.what, row.value)) for row in self.store.promotions(limit=limit)
+        ]
 
     def workers(self) -> list[WorkerView]:
         """Newest first; `alive` when seen within a lease."""

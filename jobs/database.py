@@ -11,26 +11,26 @@ from sqlalchemy import Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import Connection, make_url
 
 # The newest file in migrations/versions; a test holds the two together.
-HEAD = "0001"
+HEAD = "0002"
 MIGRATION_LOCK = 4_727_001
 
 
-def connect(url: str) -> tuple[Engine, Engine]:
-    """(writer, reader) for a database URL, the schema brought up to date.
+def connect(url: str, home: Path | None = None) -> tuple[Engine, Engine]:
+    """(writer, reader) for a database URL, the schema brought up to date. home: the workspace, which its paths are of.
 
     On SQLite a deferred transaction that reads and then writes fails with SQLITE_BUSY_SNAPSHOT whatever the
     timeout, so the writer begins IMMEDIATE; a reader that did so would queue behind every writer."""
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         engine = create_engine(parsed, pool_pre_ping=True)
-        migrate(engine, None)
+        migrate(engine, None, home)
         return engine, engine
     if not parsed.database or parsed.database == ":memory:":
         raise ValueError("the job store needs a database file: several processes share it")
     file = Path(parsed.database)
     file.parent.mkdir(parents=True, exist_ok=True)
     writer, reader = _sqlite(url, "BEGIN IMMEDIATE"), _sqlite(url, "BEGIN")
-    migrate(writer, file.with_name(f"{file.name}.lock"))
+    migrate(writer, file.with_name(f"{file.name}.lock"), home)
     return writer, reader
 
 
@@ -60,7 +60,7 @@ def revision(engine: Engine) -> str | None:
         return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
-def migrate(engine: Engine, lock_file: Path | None) -> None:
+def migrate(engine: Engine, lock_file: Path | None, home: Path | None = None) -> None:
     """Bring the schema to HEAD, one process at a time. Raises RuntimeError if the database is newer than the code."""
     found = revision(engine)
     if found == HEAD:
@@ -79,7 +79,7 @@ def migrate(engine: Engine, lock_file: Path | None) -> None:
         if revision(engine) == HEAD:  # another process was quicker
             return
         with engine.connect() as connection:
-            config.attributes["connection"] = connection
+            config.attributes |= {"connection": connection, "home": home}
             command.upgrade(config, "head")
 
 

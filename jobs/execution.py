@@ -9,10 +9,12 @@ import traceback
 from dataclasses import dataclass
 from typing import Any, TextIO
 
+from core.artifacts.workspace import Workspace
 from core.media.types import MediaRejected
 from core.progress import Cancelled
 from core.spec import Spec
 from jobs.client import Workbench
+from jobs.found import kept
 from jobs.kind import JobContext, JobResult, kinds
 from jobs.models import Job
 from jobs.reporter import StoreReporter
@@ -33,13 +35,10 @@ def sentence(error: BaseException) -> str:
     return f"{name}: {error}; the job's log says where."
 
 
-def result_document(result: JobResult) -> dict[str, Any]:
-    """A job row's `result`. Raises ValueError for what JSON cannot hold."""
-    document = {
-        "message": result.message,
-        "values": result.values,
-        "produced": [{"kind": item.kind, "name": item.name, "path": item.path} for item in result.produced],
-    }
+def result_document(result: JobResult, workspace: Workspace) -> dict[str, Any]:
+    """A job row's `result`, paths as the workspace keeps them. Raises ValueError for what JSON cannot hold."""
+    made = [{"kind": item.kind, "name": item.name, "path": workspace.kept(item.path)} for item in result.produced]
+    document = {"message": result.message, "values": result.values, "produced": made}
     return json.loads(json.dumps(document, allow_nan=False))
 
 
@@ -80,8 +79,8 @@ def run_claimed(workbench: Workbench, job: Job, reporter: StoreReporter, log: Te
         ending = {
             "state": "done",
             "message": result.message,
-            "result": result_document(result),
-            "produced": result.produced,
+            "result": result_document(result, workbench.workspace),
+            "produced": [kept(item, workbench.workspace) for item in result.produced],
         }
     except (Cancelled, KeyboardInterrupt) as stop:
         asked = isinstance(stop, KeyboardInterrupt) or store.get(job.id).cancel_requested

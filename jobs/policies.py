@@ -24,7 +24,15 @@ def write_policy(policy: CascadePolicy, workspace: Workspace) -> Produced:
         write_text(path, policy.to_json())
     elif _content(_read(path)) != _content(policy):
         raise ValueError(f"policy {policy.policy_id} exists already and is another one: policies are never changed")
-    return Produced("policy", policy.policy_id, str(path), summary(_read(path)))
+    return produced_policy(path)
+
+
+def produced_policy(path: Path) -> Produced:
+    """The artefact of a policy file. Raises ValueError when it is none, or another's under its name."""
+    policy = _read(path)
+    if policy.policy_id != path.stem:
+        raise ValueError(f"{path} holds policy {policy.policy_id!r}; name the file by its id")
+    return Produced("policy", policy.policy_id, str(path), summary(policy))
 
 
 def _read(path: Path) -> CascadePolicy:

@@ -322,6 +322,11 @@ class Store:
         with self._read() as session:
             return list(session.scalars(statement))
 
+    def artifact_paths(self, kind: str) -> list[str]:
+        """Every kept path of a kind."""
+        with self._read() as session:
+            return list(session.scalars(select(Artifact.path).where(Artifact.kind == kind)))
+
     def artifact(self, kind: str, name: str) -> Artifact:
         """Raises LookupError for an unknown name."""
         with self._read() as session:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from core.artifacts.workspace import Workspace
 from jobs import models
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
@@ -50,8 +51,12 @@ class JobView:
         return self.state in ENDED
 
     @classmethod
-    def of(cls, row: models.Job) -> JobView:
-        """From its row."""
+    def of(cls, row: models.Job, workspace: Workspace) -> JobView:
+        """From its row, the paths of what it made as they are in this workspace."""
+        result = row.result
+        if result is not None:
+            made = [{**item, "path": str(workspace.placed(item["path"]))} for item in result.get("produced", [])]
+            result = {**result, "produced": made}
         return cls(
             id=row.id,
             kind=row.kind,
@@ -61,7 +66,7 @@ class JobView:
             fraction=row.fraction,
             message=row.message,
             part=row.part,
-            result=row.result,
+            result=result,
             error=row.error,
             attempt=row.attempt,
             max_attempts=row.max_attempts,
@@ -85,9 +90,9 @@ class ArtifactView:
     job_id: str | None
 
     @classmethod
-    def of(cls, row: models.Artifact) -> ArtifactView:
-        """From its row."""
-        return cls(row.kind, row.name, Path(row.path), row.summary, _moment(row.created_at), row.job_id)
+    def of(cls, row: models.Artifact, workspace: Workspace) -> ArtifactView:
+        """From its row, its path as it is in this workspace."""
+        return cls(row.kind, row.name, workspace.placed(row.path), row.summary, _moment(row.created_at), row.job_id)
 
 
 @dataclass(frozen=True)
@@ -131,7 +136,7 @@ class Active:
 
 @dataclass(frozen=True)
 class ActiveChangeView:
-    """One promotion of a bundle or a policy."""
+    """One promotion. value: the path of the bundle or policy; empty: the bundle's own policy."""
 
     what: Literal["bundle", "policy"]
     value: str
@@ -140,6 +145,6 @@ class ActiveChangeView:
     at: datetime
 
     @classmethod
-    def of(cls, row: models.ActiveChange) -> ActiveChangeView:
-        """From its row."""
-        return cls(row.what, row.value, row.author, row.reason, _moment(row.at))  # type: ignore[arg-type]
+    def of(cls, row: models.ActiveChange, value: str) -> ActiveChangeView:
+        """From its row. value: its path as it is here."""
+        return cls(row.what, value, row.author, row.reason, _moment(row.at))  # type: ignore[arg-type]

@@ -15,6 +15,7 @@ from core.artifacts.bundle import MANIFEST, BundleError, open_bundle, read_polic
 from core.artifacts.bundle_schema import BundleManifest, Member
 from core.artifacts.card import model_card
 from core.artifacts.files import atomic_folder, atomic_path, read_json, sha256_file, write_bytes, write_text
+from core.artifacts.run import member_weights
 from core.artifacts.workspace import Workspace
 from core.cascade.origin import OtherScores, check_origin
 from core.cascade.spec import ExportSpec
@@ -66,7 +67,7 @@ def export(spec: ExportSpec, workspace: Workspace, report: Reporter) -> Path:
         for step, (row, member) in enumerate(zip(about["members"], members, strict=True)):
             report.progress(step / (len(members) + 1), f"copying {member.name}")
             (folder / member.name).mkdir()
-            copy_weights(Path(row["weights"]), row["weights_sha256"], folder / member.name, half=spec.half)
+            copy_weights(member_weights(stack, row), row["weights_sha256"], folder / member.name, half=spec.half)
             shutil.copyfile(stack / "calibrators" / f"{member.name}.json", folder / member.name / "calibrator.json")
         shutil.copytree(stack / "stack", folder / "stack")
         shutil.copyfile(stack / "predictions.parquet", folder / "predictions.parquet")

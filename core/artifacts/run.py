@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,6 +89,20 @@ def load_trained(weights: Path, document: dict[str, Any]) -> Detector:
         raise ValueError(f"{weights} lacks {', '.join(left[:4])}: it is not a whole network")
     detector.weights_origin = {"kind": "run", "run": weights.parent.name, "file": weights.name}
     return detector.eval()
+
+
+def kept_weights(weights: Path, stack: Path) -> str:
+    """How a stack's run.json names a member's weights: from its own folder on where the member lies beside it."""
+    weights, stack = weights.resolve(), stack.resolve()
+    return f"../{weights.relative_to(stack.parent)}" if weights.is_relative_to(stack.parent) else str(weights)
+
+
+def member_weights(stack: Path, row: Mapping[str, Any]) -> Path:
+    """Weights of one row of a stack's `members`. An absolute path that is gone (older stacks have one, and the
+    workspace was moved) is that of the run of that name beside the stack; `weights_sha256` tells whether it is it."""
+    named = (stack / row["weights"]).resolve()
+    beside = stack.parent / row["run"] / named.name
+    return named if named.is_file() or not beside.is_file() else beside
 
 
 def find_run(ref: str | Path, workspace: Workspace) -> Run:

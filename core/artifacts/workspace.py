@@ -53,6 +53,19 @@ class Workspace:
     def experts(self) -> Path:
         return self.root / "experts"
 
+    def kept(self, path: Path | str) -> str:
+        """A path as a document or a database keeps it: relative to the workspace where it lies inside, so that a
+        workspace can be moved or copied; absolute elsewhere."""
+        place = Path(path).expanduser().absolute()
+        for whole in (place, place.resolve()):
+            if whole.is_relative_to(self.root):
+                return whole.relative_to(self.root).as_posix()
+        return str(place)
+
+    def placed(self, text: str) -> Path:
+        """The path that a kept text means here."""
+        return self.root / text
+
     def create(self) -> Workspace:
         """Make every folder that is not there yet; returns itself."""
         for folder in (

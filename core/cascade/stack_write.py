@@ -13,6 +13,7 @@ import numpy as np
 import core
 from core.artifacts.bundle_export import STACK_RUN
 from core.artifacts.files import atomic_path, read_json, sha256_file, write_json, write_text
+from core.artifacts.run import kept_weights
 from core.cascade.feature_sets import STAGE3
 from core.cascade.identity import MemberIdentity, weights_fingerprint
 from core.cascade.meta import feature_names, save_meta
@@ -71,7 +72,7 @@ def write_stack(
         {
             "member": described.model_dump(mode="json"),
             "run": member.run.name,
-            "weights": str(member.weights.resolve()),
+            "weights": kept_weights(member.weights, folder),
             "weights_sha256": weights[member.name],
         }
         for member, described in zip(members, data.members, strict=True)

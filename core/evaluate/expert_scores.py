@@ -75,15 +75,14 @@ def judged_runs(spec: ExpertsSpec, workspace: Workspace) -> list[Judged]:
 
 
 def _stack_members(ref: str, workspace: Workspace) -> list[Judged]:
-    from core.artifacts.run import BEST, Run, find_run
+    from core.artifacts.run import BEST, Run, find_run, member_weights
 
     stack = find_run(ref, workspace)
     if stack.document.get("kind") != "stack":
         raise ValueError(f"run {ref!r} is no stack; name it under `runs`, or make a stack first")
     found = []
     for row in stack.document["members"]:
-        name, weights = row["member"]["name"], Path(row["weights"])
-        run = find_run(row["run"], workspace) if not weights.is_file() else Run(weights.parent)
+        name, run = row["member"]["name"], Run(member_weights(stack.folder, row).parent)
         if sha256_file(run.folder / BEST) != row["weights_sha256"]:
             raise ValueError(f"{run.folder / BEST} has changed since {stack.name} was fitted on it: run `stack` again")
         calibrator = load_calibrator(stack.folder / "calibrators" / f"{name}.json")

@@ -130,6 +130,9 @@ class _Analysis:
             notes.append(WHOLE)
         elif found.candidates and media.kind == "video" and found.seen < len(media.frames):
             notes.append(f"A face was found in {found.seen} of {len(media.frames)} frames.")
+        if found.cuts:
+            times = ", ".join(f"{second:.1f} s" for second in found.cuts)
+            notes.append(f"A cut at {times}: what stands before and after is judged as two faces.")
         if found.brief:
             notes.append(f"{found.brief} brief detection(s) were taken for mistakes of the face detector and left out.")
         return found, notes

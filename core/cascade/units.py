@@ -8,6 +8,7 @@ import numpy as np
 
 from core.cascade.cascade import Unit
 from core.data.faces import crop_face, face_quality, find_faces
+from core.data.shots import cut_track
 from core.data.tracks import link_tracks
 from core.media.types import Media
 from core.models.inputs import InputSpec
@@ -70,16 +71,18 @@ class Candidate:
 @dataclass
 class Found:
     """What there is to judge. left_out: faces over the limit; brief: tracks taken for mistakes; seen: frames with a
-    face."""
+    face; cuts: seconds at which a track was cut because another shot begins."""
 
     candidates: list[Candidate]
     left_out: int = 0
     brief: int = 0
     seen: int = 0
+    cuts: list[float] = field(default_factory=list)
 
 
 def find_candidates(media: Media, detector: str, max_faces: int) -> Found:
-    """Faces of an image, largest first; tracks of a clip, longest first. Raises as `find_faces` does."""
+    """Faces of an image, largest first; tracks of a clip, longest first, each within one shot. Raises as `find_faces`
+    does."""
     detections = [find_faces(frame.rgb, detector) for frame in media.frames]
     seen = sum(bool(found) for found in detections)
     if media.kind == "image":
@@ -89,11 +92,14 @@ def find_candidates(media: Media, detector: str, max_faces: int) -> Found:
     tracks = link_tracks(detections, [frame.time for frame in media.frames])
     least = max(2, int(np.ceil(BRIEF_SHARE * len(media.frames))))
     lasting = [track for track in tracks if len(track.frames) >= least] or tracks[:1]
+    pieces = [cut_track(track, [frame.rgb for frame in media.frames]) for track in lasting]
+    cuts = sorted({piece.times[0] for parts in pieces for piece in parts[1:]})
+    shots = sorted((one for parts in pieces for one in parts), key=lambda track: -len(track.frames))
     candidates = [
         Candidate([media.frames[i].rgb for i in track.frames], track.boxes, track.times, float(np.median(track.scores)))
-        for track in lasting[:max_faces]
+        for track in shots[:max_faces]
     ]
-    return Found(candidates, max(0, len(lasting) - max_faces), len(tracks) - len(lasting), seen)
+    return Found(candidates, max(0, len(shots) - max_faces), len(tracks) - len(lasting), seen, cuts)
 
 
 def centre_square(media: Media) -> Candidate:

@@ -13,7 +13,8 @@ function wilson(p, n) {
   const half = Math.sqrt(z2 * (p * (1 - p) / n + z2 / (4 * n * n))) / (1 + z2 / n);
   return [Math.max(0, centre - half), Math.min(1, centre + half)];
 }
-const between = (pair) => (pair === null ? "" : `95 %: ${percent(pair[0])} to ${percent(pair[1])}`.replace(/ %/g, "\u00a0%"));
+const between = (pair) => (pair === null ? "" : `95 %: ${percent(pair[0])} to ${percent(pair[1])}`.replace(/ %/g,
+  "\u00a0%"));
 
 // AUROC of counts [real, fake, real, fake, ...] over ascending scores, ties half; null with one class.
 function area(counts) {
@@ -40,7 +41,8 @@ function areaInterval(a, reals, fakes) {
 function rocPoints(counts) {
   const points = [[0, 0]];
   let reals = 0, fakes = 0;
-  for (let i = counts.length - 2; i >= 0; i -= 2) { reals += counts[i]; fakes += counts[i + 1]; points.push([reals, fakes]); }
+  for (let i = counts.length - 2; i >= 0; i -= 2) { reals += counts[i]; fakes += counts[i + 1];
+  points.push([reals, fakes]); }
   return points.map(([r, f]) => [reals ? r / reals : 0, fakes ? f / fakes : 0]);
 }
 
@@ -49,13 +51,15 @@ const logit = (p) => (p <= 0 ? -SPAN : p >= 1 ? SPAN : Math.max(-SPAN, Math.min(
 const PROBABILITIES = [0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999];
 const probabilityAxis = (title) => ({ title, low: -SPAN, high: SPAN, of: logit, ticks: PROBABILITIES, text: String });
 function numberAxis(title, low, high) {
-  const raw = (high - low) / 4, unit = 10 ** Math.floor(Math.log10(raw)), step = unit * [1, 2, 2.5, 5, 10].find((k) => k * unit >= raw);
+  const raw = (high - low) / 4, unit = 10 ** Math.floor(Math.log10(raw)), step = unit * [1, 2, 2.5, 5, 10].find((k) =>
+    k * unit >= raw);
   const ticks = [];
   for (let v = Math.ceil(low / step - 1e-9) * step; v <= high + step * 1e-6; v += step) ticks.push(v);
   return { title, low, high, of: (v) => v, ticks, text: (v) => String(+v.toPrecision(4)) };
 }
 
-const shareAxis = (title, high = 1, low = 0) => ({ ...numberAxis(title, low, high), text: (v) => +(100 * v).toPrecision(3) + " %" });
+const shareAxis = (title, high = 1, low = 0) =>
+  ({ ...numberAxis(title, low, high), text: (v) => +(100 * v).toPrecision(3) + " %" });
 
 // A frame with axes in one SVG of 380 x 250: x and y give pixels, line and band give path data.
 function plot(svg, horizontal, vertical, label) {
@@ -76,7 +80,8 @@ function plot(svg, horizontal, vertical, label) {
   const steps = (points) => points.map(([a, b], i) => `${i ? "L" : "M"}${x(a).toFixed(1)},${y(b).toFixed(1)}`).join("");
   return {
     x, y, line: steps, top: T, bottom: H - B, left: L, right: W - R, marks: svg.querySelector(".marks"),
-    band: (points) => steps(points.map(([a, b]) => [a, b])) + points.slice().reverse().map(([a, , c]) => `L${x(a).toFixed(1)},${y(c).toFixed(1)}`).join("") + "Z",
+    band: (points) => steps(points.map(([a, b]) => [a, b])) + points.slice().reverse().map(([a, , c]) =>
+      `L${x(a).toFixed(1)},${y(c).toFixed(1)}`).join("") + "Z",
   };
 }
 
@@ -217,7 +222,8 @@ function saves(section, name, rows) {
   const ways = {
     SVG: () => hand(`${name}.svg`, new Blob([drawing(section).text], { type: "image/svg+xml" })),
     PNG: () => asPicture(section, name),
-    CSV: () => hand(`${name}.csv`, new Blob([rows().map((r) => Array.from(r, cell).join(",")).join("\n") + "\n"], { type: "text/csv" })),
+    CSV: () => hand(`${name}.csv`, new Blob([rows().map((r) => Array.from(r, cell).join(",")).join("\n") + "\n"],
+      { type: "text/csv" })),
   };
   for (const [word, act] of Object.entries(ways)) {
     const button = document.createElement("button");

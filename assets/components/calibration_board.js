@@ -59,11 +59,13 @@ function gaps(sums, n, scale) {
   return { ece: [ece, Z * Math.sqrt(spread)], mce, chance };
 }
 
-const range = ([value, half], high = Infinity) => `${Math.max(0, value - half).toFixed(4)} to ${Math.min(high, value + half).toFixed(4)}`;
+const range = ([value, half], high = Infinity) =>
+  `${Math.max(0, value - half).toFixed(4)} to ${Math.min(high, value + half).toFixed(4)}`;
 
 function build(host, data) {
   const before = cellsOf(data.table.before, 0), after = cellsOf(data.table.after, 0.5), n = before.n;
-  const worth = data.groups.all, scale = worth / n, heats = Array.from({ length: STEPS + 1 }, (_, i) => temperatureOf(i));
+  const worth = data.groups.all, scale = worth / n, heats = Array.from({ length: STEPS + 1 }, (_, i) =>
+    temperatureOf(i));
   const at = (t) => Float64Array.from(before.x, (z) => sigmoid(z / t));
   const grid = heats.map(at), walk = grid.map((p) => losses(p, before, worth)), raw = losses(grid[100], before, worth);
   const kept = losses(after.x, after, worth), best = leastNll();
@@ -116,21 +118,27 @@ function build(host, data) {
   }
 
   function cards(series, here) {
-    const [ece0, ece1, ece2] = series.map((s) => s.gaps), four = (a, b) => `${a.toFixed(4)} as scored, ${b.toFixed(4)} as calibrated`;
+    const [ece0, ece1, ece2] = series.map((s) => s.gaps), four = (a, b) =>
+      `${a.toFixed(4)} as scored, ${b.toFixed(4)} as calibrated`;
     const flat = Math.max(...walk.map((w) => w.nll[0])) - Math.min(...walk.map((w) => w.nll[0])) < 1e-9;
-    const limit = flat ? "; no temperature changes it" : Math.abs(Math.log10(best)) > 0.999 ? " or beyond: the slider ends" : "";
+    const limit = flat ? "; no temperature changes it" : Math.abs(Math.log10(best)) > 0.999 ?
+      " or beyond: the slider ends" : "";
     fillCards(host.querySelector(".figures"), [
-      [`ECE, ${WHICH[look.which]}`, ece1.ece[0].toFixed(4), `95 %: ${range(ece1.ece, 1)}; ${four(ece0.ece[0], ece2.ece[0])}`],
+      [`ECE, ${WHICH[look.which]}`, ece1.ece[0].toFixed(4),
+        `95 %: ${range(ece1.ece, 1)}; ${four(ece0.ece[0], ece2.ece[0])}`],
       [`MCE, ${WHICH[look.which]}`, ece1.mce.toFixed(4), four(ece0.mce, ece2.mce)],
       ["NLL", here.nll[0].toFixed(4), `95 %: ${range(here.nll)}; ${four(raw.nll[0], kept.nll[0])}`],
       ["Brier", here.brier[0].toFixed(4), `95 %: ${range(here.brier, 1)}; ${four(raw.brier[0], kept.brier[0])}`],
-      ["least NLL at", flat ? "any T" : "T = " + best.toPrecision(3), `NLL ${losses(at(best), before, worth).nll[0].toFixed(4)} on these items${limit}`],
+      ["least NLL at", flat ? "any T" : "T = " + best.toPrecision(3),
+        `NLL ${losses(at(best), before, worth).nll[0].toFixed(4)} on these items${limit}`],
     ]);
   }
 
   function reliability(series) {
-    const top = look.which === "top_label", low = top ? 0.5 : 0, ticks = [0, 0.25, 0.5, 0.75, 1].filter((v) => v >= low);
-    const axis = { title: top ? "stated confidence" : "stated p_fake", low, high: 1, of: (v) => v, ticks, text: String };
+    const top = look.which === "top_label", low = top ? 0.5 : 0, ticks = [0, 0.25, 0.5, 0.75, 1].filter((v) =>
+      v >= low);
+    const axis = { title: top ? "stated confidence" : "stated p_fake", low, high: 1, of: (v) => v, ticks,
+      text: String };
     const frame = plot(svgs[0], axis, shareAxis(top ? "share right" : "share of fakes"), "Observed against stated");
     let marks = rule(frame.x(low), frame.y(low), frame.x(1), frame.y(1), QUIET, DASHED), dots = "";
     points = [];
@@ -138,8 +146,10 @@ function build(host, data) {
       if (!items) continue;
       const x = stated / items, y = hits / items, w = wilson(y, items * scale) ?? [y, y];
       points.push([name, items, x, y, ...w]);
-      marks += rule(frame.x(x), frame.y(w[0]), frame.x(x), frame.y(w[1]), colour, `stroke-width="${colour === REAL ? 2 : 1}"`);
-      dots += spot(frame.x(x), frame.y(y), colour, `${name}: ${whole(items)} items, stated ${x.toFixed(3)}, observed ${y.toFixed(3)}`);
+      marks += rule(frame.x(x), frame.y(w[0]), frame.x(x), frame.y(w[1]), colour,
+        `stroke-width="${colour === REAL ? 2 : 1}"`);
+      dots += spot(frame.x(x), frame.y(y), colour,
+        `${name}: ${whole(items)} items, stated ${x.toFixed(3)}, observed ${y.toFixed(3)}`);
     }
     frame.marks.innerHTML = marks + dots;
     const [gap0, gap1, gap2] = series.map((s) => s.gaps.ece[0].toFixed(3));
@@ -151,8 +161,10 @@ function build(host, data) {
     const { loss } = look, rows = curve(), [low, value] = rows.reduce((a, b) => (b[1] < a[1] ? b : a));
     const level = calibrated[loss][0], top = Math.max(1e-3, Math.min(Math.max(...rows.map((r) => r[1] + r[2])),
       3 * Math.max(value, rows[100][1], level)));
-    const axis = { title: "temperature T", low: -1, high: 1, of: Math.log10, ticks: [0.1, 0.3, 1, 3, 10], text: String };
-    const frame = plot(svgs[1], axis, numberAxis(loss === "nll" ? "NLL (nats an item)" : LOSSES[loss], 0, top), `${LOSSES[loss]} by temperature`);
+    const axis = { title: "temperature T", low: -1, high: 1, of: Math.log10, ticks: [0.1, 0.3, 1, 3, 10],
+      text: String };
+    const frame = plot(svgs[1], axis, numberAxis(loss === "nll" ? "NLL (nats an item)" : LOSSES[loss], 0, top),
+      `${LOSSES[loss]} by temperature`);
     const seen = rows.filter((r) => r[1] <= top), [now, half] = here[loss];
     frame.marks.innerHTML = shade(frame.band(seen.map(([t, v, h]) => [t, Math.max(0, v - h), v + h])), FAKE) +
       rule(frame.left, frame.y(level), frame.right, frame.y(level), REAL, DASHED) + stroke(frame.line(seen), FAKE) +
@@ -166,11 +178,14 @@ function build(host, data) {
     const { bins, which } = look, top = which === "top_label", low = top ? 0.5 : 0;
     const kinds = [["temperature", FAKE, binned(now, before, { bins, which, binning: "width" })],
       ["calibrated", REAL, binned(after.x, after, { bins, which, binning: "width" })]];
-    bars = kinds.flatMap(([name, , sums]) => sums.map(([items], i) => [name, i / bins, (i + 1) / bins, items / n, ...(wilson(items / n, worth) ?? [items / n, items / n])]));
+    bars = kinds.flatMap(([name, , sums]) => sums.map(([items], i) => [name, i / bins, (i + 1) / bins, items / n,
+      ...(wilson(items / n, worth) ?? [items / n, items / n])]));
     const tallest = Math.max(...bars.map((b) => (b[0] === "temperature" ? b[5] : b[3])));
-    const axis = { title: top ? "stated confidence" : "stated p_fake", low, high: 1, of: (v) => v, ticks: [0, 0.25, 0.5, 0.75, 1].filter((v) => v >= low), text: String };
+    const axis = { title: top ? "stated confidence" : "stated p_fake", low, high: 1, of: (v) => v,
+      ticks: [0, 0.25, 0.5, 0.75, 1].filter((v) => v >= low), text: String };
     const frame = plot(svgs[2], axis, shareAxis("share of the items", tallest), "Items by what is stated");
-    const outline = (name, of) => bars.filter((b) => b[0] === name && b[2] > low).flatMap((b) => [[b[1], ...of(b)], [b[2], ...of(b)]]);
+    const outline = (name, of) => bars.filter((b) => b[0] === name && b[2] > low).flatMap((b) =>
+      [[b[1], ...of(b)], [b[2], ...of(b)]]);
     frame.marks.innerHTML = shade(frame.band(outline("temperature", (b) => [b[4], b[5]])), FAKE) +
       kinds.map(([name, colour]) => stroke(frame.line(outline(name, (b) => [b[3]])), colour)).join("");
     readings[2].textContent = `Heaps at the ends are certainty: a temperature over 1 moves items to the middle, one under 1 to the ends. ` +
@@ -184,7 +199,8 @@ function build(host, data) {
     hot.value = temperature.toPrecision(3); count.value = bins;
     heat.setAttribute("aria-valuetext", hot.value);
     Object.entries({ which, binning, loss }).forEach(([name, value]) => press(host, name, value));
-    const series = [["as scored", QUIET, grid[100], before], ["temperature", FAKE, now, before], ["calibrated", REAL, after.x, after]]
+    const series = [["as scored", QUIET, grid[100], before], ["temperature", FAKE, now, before],
+      ["calibrated", REAL, after.x, after]]
       .map(([name, colour, p, cells]) => ({ name, colour, sums: binned(p, cells, look) }));
     series.forEach((s) => (s.gaps = gaps(s.sums, n, scale)));
     const here = { ...losses(now, before, worth), ece: series[1].gaps.ece };

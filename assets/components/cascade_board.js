@@ -25,7 +25,8 @@ function arrivals(table, cuts) {
   for (let m = 0; m < stages; m++) {
     const onto = table.onto[m], shares = table.shares[m], left = open[m];
     arrived[m].fill(0); left.fill(0);
-    for (let i = cuts[m][0]; i < cuts[m][1]; i++) { left[2 * onto[i]] += shares[2 * i]; left[2 * onto[i] + 1] += shares[2 * i + 1]; }
+    for (let i = cuts[m][0]; i < cuts[m][1]; i++) { left[2 * onto[i]] += shares[2 * i];
+    left[2 * onto[i] + 1] += shares[2 * i + 1]; }
     for (let i = 0; i < left.length; i++) if (left[i] > 1 - 1e-12) left[i] = 1;
   }
   const end = [0, 0];
@@ -69,7 +70,8 @@ function scores(table, cuts) {
   table.fine.forEach((fine, m) => {
     const cells = table.cells[m], last = m === table.stages - 1;
     for (let i = 0; i < cells.length; i++)
-      if (last || i < cuts[m][0] || i >= cuts[m][1]) { out[2 * cells[i]] += fine[2 * i]; out[2 * cells[i] + 1] += fine[2 * i + 1]; }
+      if (last || i < cuts[m][0] || i >= cuts[m][1]) { out[2 * cells[i]] += fine[2 * i];
+      out[2 * cells[i] + 1] += fine[2 * i + 1]; }
   });
   return out;
 }
@@ -103,7 +105,8 @@ function build(host, data) {
     ${chart('Cost against risk<span class="choices"></span>', [])}
     ${chart("Reliability of the deciding p_fake", [key(REAL, "share of fakes, with 95 % interval"), key(QUIET, "as stated")])}
   </div></div>`;
-  const rest = rested(() => host.send.state({ cuts: cuts.map((c) => [...c]), focus, unit: latest.units[unit].name, risk }));
+  const rest = rested(() => host.send.state({ cuts: cuts.map((c) => [...c]), focus, unit: latest.units[unit].name,
+    risk }));
   function release() { rest(); }
   const controls = host.querySelector(".controls"), sections = [...host.querySelectorAll(".plot")];
   const svgs = sections.map((s) => s.querySelector("svg")), readings = sections.map((s) => s.querySelector("p"));
@@ -150,14 +153,17 @@ function build(host, data) {
   save.onclick = () => host.send.save(cuts.map((c) => [...c]));
   reset.onclick = () => { cuts = latest.home.map((c) => [...c]); draw(); release(); };
 
-  const roc = plot(svgs[1], shareAxis("false alarms: reals above / all reals"), shareAxis("fakes found / all fakes"), "ROC curve of the cascade");
-  const reliable = plot(svgs[3], shareAxis("stated p_fake"), shareAxis("share of fakes"), "Share of fakes against stated probability");
+  const roc = plot(svgs[1], shareAxis("false alarms: reals above / all reals"), shareAxis("fakes found / all fakes"),
+    "ROC curve of the cascade");
+  const reliable = plot(svgs[3], shareAxis("stated p_fake"), shareAxis("share of fakes"),
+    "Share of fakes against stated probability");
   const lost = (f) => `${Math.abs(f.auroc_loss ?? 0).toFixed(4)} ${f.auroc_loss < 0 ? "more" : "less"} than asking everyone`;
   const areaText = (a) => between(areaInterval(a, groups.real, groups.fake));
   let curve = null, trade = null, edge = "", closed = null;
   const rows = { thresholds: [], roc: [], front: [], reliability: [] };
   const heads = {
-    thresholds: ["p_fake", "share_that_leaves", "leaves_low", "leaves_high", "share_in_error", "error_low", "error_high", "chosen"],
+    thresholds: ["p_fake", "share_that_leaves", "leaves_low", "leaves_high", "share_in_error", "error_low",
+      "error_high", "chosen"],
     roc: ["series", "false_alarm_rate", "hit_rate", "hit_low", "hit_high"],
     front: ["series", "cost", "risk", "low", "high"], reliability: ["stated", "observed", "low", "high", "items"],
   };
@@ -167,7 +173,8 @@ function build(host, data) {
     const place = sections[2].querySelector(".choices");
     const option = (name, text, on) => `<button type="button" data-${name} aria-pressed="${on}">${text}</button>`;
     place.innerHTML = latest.units.map((u, i) => option(`unit="${i}"`, u.name, i === unit)).join("") +
-      option('risk="leakage"', "leakage", risk === "leakage") + option('risk="auroc_loss"', "AUROC loss", risk === "auroc_loss");
+      option('risk="leakage"', "leakage", risk === "leakage") + option('risk="auroc_loss"', "AUROC loss",
+        risk === "auroc_loss");
     place.querySelectorAll("button").forEach((b) => (b.onclick = () => {
       if (b.dataset.unit) unit = +b.dataset.unit; else risk = b.dataset.risk;
       redraw();
@@ -190,7 +197,8 @@ function build(host, data) {
     const marked = [["policy in force", latest.home, REAL], ...(latest.found ? [["found", latest.found, FOUND]] : [])]
       .map(([words, at, colour]) => { const f = measure(at).f; return [words, f.cost, f[risk], colour]; });
     trade = { front, marked, need: Math.max(0, ...front.map((p) => p[1]), ...marked.map((m) => m[2] ?? 0)) };
-    sections[2].querySelector(".keys").innerHTML = key(QUIET, "cheapest at each risk (Pareto front)") + key(REAL, "policy in force", true) +
+    sections[2].querySelector(".keys").innerHTML = key(QUIET, "cheapest at each risk (Pareto front)") +
+      key(REAL, "policy in force", true) +
       key(FAKE, "these sliders, with 95 % interval", true) + (latest.found ? key(FOUND, "found", true) : "");
     edge = "";
     draw();
@@ -203,11 +211,13 @@ function build(host, data) {
     if (trade.high === high && trade.low === low) return;
     const all = latest.units[unit].costs.reduce((a, c) => a + c, 0), { front, marked } = trade;
     Object.assign(trade, plot(svgs[2], numberAxis(`cost of an item (${latest.units[unit].name})`, 0, all * 1.02 || 1),
-      shareAxis(risk === "leakage" ? "leakage: fakes called real / fakes" : "AUROC lost against asking everyone", high, low), "Cost against risk"));
+      shareAxis(risk === "leakage" ? "leakage: fakes called real / fakes" : "AUROC lost against asking everyone",
+        high, low), "Cost against risk"));
     const steps = front.flatMap(([c, r], i) => (i ? [[c, front[i - 1][1]], [c, r]] : [[c, r]]));
     const ring = ([words, c, r, colour]) => `<circle cx="${trade.x(c)}" cy="${trade.y(r)}" r="8" fill="none" stroke="${colour}"
       stroke-width="2.5"><title>${words}</title></circle>`;
-    trade.still = (steps.length ? stroke(trade.line(steps), QUIET) : "") + marked.filter((m) => m[2] !== null).map(ring).join("");
+    trade.still = (steps.length ? stroke(trade.line(steps), QUIET) : "") +
+      marked.filter((m) => m[2] !== null).map(ring).join("");
     Object.assign(trade, { high, low });
   }
 
@@ -215,14 +225,16 @@ function build(host, data) {
     const [stage, side] = focus, name = `${stage}|${side}`;
     if (edge !== name) {
       sections[0].querySelector("h5").textContent = `${data.titles[stage]}: every threshold`;
-      curve = plot(svgs[0], probabilityAxis(side ? "leaves as fake when p_fake is above this (log-odds scale)" : "leaves as real when p_fake is at most this (log-odds scale)"),
+      curve = plot(svgs[0], probabilityAxis(side ? "leaves as fake when p_fake is above this (log-odds scale)" :
+        "leaves as real when p_fake is at most this (log-odds scale)"),
         shareAxis("share"), "Share that leaves and share in error over all thresholds of one stage");
       sections[0].querySelector(".keys").innerHTML = side
         ? key(FAKE, "called fake here / all items") + key(REAL, "false alarms here: reals / all reals")
         : key(REAL, "filtration: released here / all items") + key(FAKE, "leakage here: fakes released / all fakes");
       edge = name;
     }
-    const size = ends[stage], wrong = side ? 0 : 1, total = wrong ? f.fakes : f.reals, count = wrong ? groups.fake : groups.real;
+    const size = ends[stage], wrong = side ? 0 : 1, total = wrong ? f.fakes : f.reals, count = wrong ? groups.fake :
+      groups.real;
     const left = [], errors = [];
     let items = 0, bad = 0;
     for (let i = 0; i <= size; i++) {
@@ -240,23 +252,29 @@ function build(host, data) {
     curve.marks.innerHTML = shade(curve.band(leaves), goes) + shade(curve.band(errs_), errs) +
       stroke(curve.line(left), goes) + stroke(curve.line(errors), errs) +
       `<line x1="${where}" x2="${where}" y1="${curve.top}" y2="${curve.bottom}" stroke="${INK}" stroke-dasharray="4 4"/>` +
-      spot(where, curve.y(left[i][1]), goes, "share that leaves") + spot(where, curve.y(errors[i][1]), errs, "share in error");
-    rows.thresholds = left.map(([p, v], k) => [p, v, ...leaves[k].slice(1), errors[k][1], ...errs_[k].slice(1), k === i ? 1 : 0]);
+      spot(where, curve.y(left[i][1]), goes, "share that leaves") + spot(where, curve.y(errors[i][1]), errs,
+        "share in error");
+    rows.thresholds = left.map(([p, v], k) => [p, v, ...leaves[k].slice(1), errors[k][1], ...errs_[k].slice(1),
+      k === i ? 1 : 0]);
     const share_ = errors[i][1], what = side ? "reals" : "fakes";
     readings[0].textContent = `At this exit ${percent(left[i][1])} of all ${whole(f.n)} items leave here, and with them ${percent(share_)} of the ${whole(total)} ${what} ` +
       `(${between(wilson(share_, count))}, from ${whole(count)} effective groups): ` +
-      (share_ > 0 ? `move ${side ? "right" : "left"} until the error curve is where you can live with it.` : `move ${side ? "left" : "right"} until the error curve begins to rise.`);
+      (share_ > 0 ? `move ${side ? "right" : "left"} until the error curve is where you can live with it.` :
+        `move ${side ? "left" : "right"} until the error curve begins to rise.`);
   }
 
   function ranking(hist, f) {
-    const banded = rocPoints(hist).map(([a, b]) => [a, ...(wilson(b, groups.fake) ?? [b, b]), b]), two = f.auroc !== null;
+    const banded = rocPoints(hist).map(([a, b]) => [a, ...(wilson(b, groups.fake) ?? [b, b]), b]),
+      two = f.auroc !== null;
     const interval = areaInterval(f.auroc, groups.real, groups.fake);
     const points = [["not called real", INK, [1 - (f.spared ?? 0), 1 - (f.leakage ?? 0)]],
       ["called fake", FAKE, [f.false_alarms ?? 0, f.found ?? 0]]];
     rows.roc = [...banded.map(([a, low, high, b]) => ["every score", a, b, low, high]),
       ...points.map(([words, , [a, b]]) => [words, a, b, ...(wilson(b, groups.fake) ?? [b, b])])];
-    roc.marks.innerHTML = diagonal(roc) + (two ? shade(roc.band(banded), REAL) + stroke(roc.line(banded.map(([a, , , b]) => [a, b])), REAL) : "") +
-      points.map(([words, colour, at]) => cross(roc, at, wilson(at[0], groups.real), wilson(at[1], groups.fake), colour, words)).join("");
+    roc.marks.innerHTML = diagonal(roc) + (two ? shade(roc.band(banded), REAL) +
+      stroke(roc.line(banded.map(([a, , , b]) => [a, b])), REAL) : "") +
+      points.map(([words, colour, at]) => cross(roc, at, wilson(at[0], groups.real), wilson(at[1], groups.fake),
+        colour, words)).join("");
     readings[1].textContent = f.auroc === null ? "One class only: no curve." :
       `AUROC ${f.auroc.toFixed(4)}${interval ? ` (95 %: ${interval[0].toFixed(3)} to ${interval[1].toFixed(3)})` : ""}, ${lost(f)}; ` +
       `what lies between the two points is left uncertain. n = ${whole(f.n)}.`;
@@ -267,11 +285,15 @@ function build(host, data) {
     const here = f[risk], halves = [f.auroc, closed].map((a) => areaHalf(a, groups.real, groups.fake));
     const ci = risk === "leakage" ? wilson(here, groups.fake)  // of AUROCs as if they had nothing in common: too wide
       : here === null || halves.includes(null) ? null : [here - Math.hypot(...halves), here + Math.hypot(...halves)];
-    trade.marks.innerHTML = trade.still + (here === null ? "" : cross(trade, [f.cost, here], null, ci, FAKE, "these sliders"));
-    rows.front = [...trade.front.map(([c, r]) => ["front", c, r, null, null]), ...trade.marked.map(([words, c, r]) => [words, c, r, null, null]), ["these sliders", f.cost, here, ...(ci ?? [null, null])]];
+    trade.marks.innerHTML = trade.still + (here === null ? "" : cross(trade, [f.cost, here], null, ci, FAKE,
+      "these sliders"));
+    rows.front = [...trade.front.map(([c, r]) => ["front", c, r, null, null]),
+      ...trade.marked.map(([words, c, r]) => [words, c, r, null, null]), ["these sliders", f.cost, here,
+        ...(ci ?? [null, null])]];
     const word = risk === "leakage" ? "leakage" : "AUROC loss", name = latest.units[unit].name;
     if (!trade.front.length || here === null) { readings[2].textContent = latest.front_note; return; }
-    const best = trade.front.filter((p) => p[1] <= here + 1e-12).reduce((a, p) => (a === null || p[0] < a[0] ? p : a), null);
+    const best = trade.front.filter((p) => p[1] <= here + 1e-12).reduce((a, p) => (a === null || p[0] < a[0] ? p : a),
+      null);
     readings[2].textContent = (best === null ? `No point of the grid has so little ${word}. `
       : f.cost > best[0] * 1.005 ? `The same ${word} can be had for ${short(best[0])} instead of ${short(f.cost)} ${name}. `
         : `Nothing on the grid is cheaper at this ${word} (${short(f.cost)} ${name}). `) +
@@ -304,7 +326,8 @@ function build(host, data) {
     const started = performance.now();
     const { counts, hist, f } = measure(cuts);
     controls.querySelectorAll(".stage").forEach((box, stage) => {
-      const inputs = box.querySelectorAll("input[type=range]"), [below, above] = box.querySelectorAll(".typed"), edges = table.edges[stage];
+      const inputs = box.querySelectorAll("input[type=range]"), [below, above] = box.querySelectorAll(".typed"),
+        edges = table.edges[stage];
       inputs[0].value = cuts[stage][0]; inputs[1].value = cuts[stage][1];
       below.value = cuts[stage][0] > 0 ? short(edges[cuts[stage][0]]) : "never";
       above.value = cuts[stage][1] < ends[stage] ? short(edges[cuts[stage][1]]) : "never";
@@ -320,13 +343,18 @@ function build(host, data) {
       ["filtration", percent(f.filtration), `${whole(f.filtered)} of ${whole(f.n)} released by stage 1. ${allCi(f.filtration, f.n)}`],
       ["stage-1 leakage", percent(f.leakage1), `${whole(f.leaked1)} of ${whole(f.fakes)} fakes. ${fakeCi(f.leakage1)}`],
       ["leakage, cascade", percent(f.leakage), `${whole(f.realFake)} of ${whole(f.fakes)} fakes called real. ${fakeCi(f.leakage)}`],
-      ["false alarms", percent(f.false_alarms), `${whole(f.fakeReal)} of ${whole(f.reals)} reals called fake. ${between(wilson(f.false_alarms, groups.real))}`],
-      ["AUROC", f.auroc === null ? "unknown" : f.auroc.toFixed(4), f.auroc === null ? "one class only" : `${lost(f)}. ${areaText(f.auroc)}`],
+      ["false alarms", percent(f.false_alarms),
+        `${whole(f.fakeReal)} of ${whole(f.reals)} reals called fake. ${between(wilson(f.false_alarms, groups.real))}`],
+      ["AUROC", f.auroc === null ? "unknown" : f.auroc.toFixed(4), f.auroc === null ? "one class only" :
+        `${lost(f)}. ${areaText(f.auroc)}`],
       ["coverage", percent(f.coverage), `passed on by stage 1. ${allCi(f.coverage, f.n)}`],
-      ["precision of real", percent(f.precision_real), `${whole(f.realReal)} of ${whole(f.realReal + f.realFake)} called real. ${allCi(f.precision_real, f.realReal + f.realFake)}`],
-      ["precision of fake", percent(f.precision_fake), `${whole(f.fakeFake)} of ${whole(f.fakeReal + f.fakeFake)} called fake. ${allCi(f.precision_fake, f.fakeReal + f.fakeFake)}`],
+      ["precision of real", percent(f.precision_real),
+        `${whole(f.realReal)} of ${whole(f.realReal + f.realFake)} called real. ${allCi(f.precision_real, f.realReal + f.realFake)}`],
+      ["precision of fake", percent(f.precision_fake),
+        `${whole(f.fakeFake)} of ${whole(f.fakeReal + f.fakeFake)} called fake. ${allCi(f.precision_fake, f.fakeReal + f.fakeFake)}`],
       ["uncertain", percent(f.uncertain), `${whole(f.open)} of ${whole(f.n)} stay open. ${allCi(f.uncertain, f.n)}`],
-      [`expected cost`, `${f.cost.toPrecision(3)} ${now.name}`, f.speed_up === null ? now.words : `${f.speed_up.toFixed(2)} × as fast as all experts always; ${now.words}`],
+      [`expected cost`, `${f.cost.toPrecision(3)} ${now.name}`, f.speed_up === null ? now.words :
+        `${f.speed_up.toFixed(2)} × as fast as all experts always; ${now.words}`],
     ]);
     thresholds(table.fine[focus[0]], f);
     ranking(hist, f);

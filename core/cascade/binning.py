@@ -16,6 +16,8 @@ from core.cascade.types import Exits
 CUSTOMARY = (0.01, 0.02, 0.05, 0.1, 0.9, 0.95, 0.98, 0.99)
 CELLS = 1 << 18
 """Even cells of [0, 1] in the look-up table of `bin_index`: narrower than the narrowest default bin of 512."""
+BLOCK = 1 << 15
+"""Items at a time, so that what is written is read again from the cache."""
 
 
 def default_edges(bins: int, exact: Iterable[float] = ()) -> np.ndarray:
@@ -69,10 +71,12 @@ def bin_index(edges: np.ndarray, p: np.ndarray) -> np.ndarray:
     A table over even cells gives the bin at the cell's start; the edges inside the cell (one, where bins are wider than
     cells) are then compared with p itself, so no value is rounded."""
     table, most = _cells(edges[1:-1].tobytes())
-    cell = (p * CELLS).astype(np.int32)
-    np.minimum(cell, CELLS - 1, out=cell)
-    found = table[cell]
-    ends = edges[1:]
-    for _ in range(most):
-        found += p > ends[found]
-    return found
+    ends, bins = edges[1:], np.empty(p.size, np.uint16)
+    for start in range(0, p.size, BLOCK):
+        part, found = p[start : start + BLOCK], bins[start : start + BLOCK]
+        cell = (part * CELLS).astype(np.int32)
+        np.minimum(cell, CELLS - 1, out=cell)
+        found[:] = table[cell]
+        for _ in range(most):
+            found += part > ends[found]
+    return bins

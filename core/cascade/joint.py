@@ -276,11 +276,20 @@ def _rows(
     key += key
     key += y
     shape = [int(at[-1]) + 1 for at in onto]
-    cells = np.bincount(key, minlength=2 * int(np.prod(shape))).reshape(*shape, 2)
-    while np.count_nonzero(cells.any(axis=-1)) > MOST_ROWS and not narrowest():
+    cells = np.bincount(key, minlength=2 * int(np.prod(shape))).reshape(-1, 2)
+    occupied = np.flatnonzero(cells[:, 0] + cells[:, 1])
+    counts, at = cells[occupied], list(np.unravel_index(occupied, shape))
+    row = occupied
+    while occupied.size > MOST_ROWS and not narrowest():  # over what occurs, a tenth of the cells
         before = list(onto)
         m = widen()
-        onto_new = onto[m][np.searchsorted(before[m], np.arange(before[m][-1] + 1))]
-        cells = np.add.reduceat(cells, np.searchsorted(onto_new, np.arange(onto_new[-1] + 1)), axis=m)
-    bins = np.argwhere(cells.any(axis=-1))
-    return onto, bins.astype(np.uint16), cells[tuple(bins.T)].astype(np.uint32)
+        at[m] = onto[m][np.searchsorted(before[m], np.arange(before[m][-1] + 1))][at[m]]
+        shape = [int(of[-1]) + 1 for of in onto]
+        row = np.ravel_multi_index(at, shape)
+        seen = np.zeros(int(np.prod(shape)), bool)
+        seen[row] = True
+        occupied = np.flatnonzero(seen)
+    if row.size > occupied.size:
+        counts = np.stack([np.bincount(row, counts[:, k], int(np.prod(shape)))[occupied] for k in (0, 1)], axis=1)
+    bins = np.stack(np.unravel_index(occupied, shape), axis=1)
+    return onto, bins.astype(np.uint16), counts.astype(np.uint32)

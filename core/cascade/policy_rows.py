@@ -11,10 +11,17 @@ STACK = "stack"
 
 
 def calibration_rows(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows of val_calib; the whole table when it has no split column. Raises ValueError when there are none."""
+    """Rows of val_calib; the whole table when it has no split column. Raises ValueError when there are none, or an
+    item stands there twice."""
     rows = table[table["split"] == "val_calib"] if "split" in table else table
     if rows.empty:
         raise ValueError("the predictions hold no item of split val_calib, on which exits are chosen")
+    if "sample_id" in rows and (twice := rows["sample_id"].duplicated()).any():
+        example = rows.loc[twice, "sample_id"].iloc[0]
+        raise ValueError(
+            f"the predictions hold {int(twice.sum())} item(s) of val_calib twice (such as {example!r}): counted twice "
+            "they would promise too much; score the data set again"
+        )
     return rows
 
 

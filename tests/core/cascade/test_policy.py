@@ -165,6 +165,8 @@ def test_bad_tables_are_named():
         choose_policy(spec(), predictions(), ["stage1", "nobody"])
     with pytest.raises(ValueError, match="val_calib"):
         choose_policy(spec(), predictions().assign(split="test"), ["stage1"])
+    with pytest.raises(ValueError, match="twice"):
+        choose_policy(spec(), pd.concat([predictions(), predictions()[:1]]), ["stage1"])
     with pytest.raises(ValueError, match="learn_then_test"):
         choose_policy(spec(method="luck"), predictions(), ["stage1"])
 

@@ -228,6 +228,29 @@ def test_too_few_groups_are_counted_out():
     assert "sequences" in found.sentences[0]
 
 
+@pytest.mark.parametrize("method", ["split", "sequences"])
+def test_a_set_without_a_class_or_with_one_group_is_counted_out(method):
+    frame = draw(300, np.random.default_rng(0))
+    for rows, who in ((frame[frame["label"] == 1], "reals, 0"), (frame[frame["label"] == 0], "fakes, 0"),
+                      (frame.assign(group="one"), "fakes, 1"), (frame[:1], "independent groups")):  # fmt: skip
+        found = search(rows, MEMBERS, COSTS, spec(method=method))
+        assert found.best is None
+        assert who in found.sentences[0]
+        assert "are needed" in found.sentences[0]
+
+
+@pytest.mark.parametrize("method", ["split", "sequences"])
+def test_scores_that_all_tie_or_lie_at_the_ends(method):
+    frame = draw(300, np.random.default_rng(0))
+    tied = search(frame.assign(**{f"p_{m}": 0.5 for m in MEMBERS}), MEMBERS, COSTS, spec(method=method))
+    assert (tied.best.uncertain, tied.best.cost) == (1, 5)  # nobody leaves, everybody is asked
+    ends = search(frame.assign(**{f"p_{m}": frame["label"].astype(float) for m in MEMBERS}), MEMBERS, COSTS,
+                  spec(method=method))  # fmt: skip
+    assert (ends.best.leakage.errors, ends.best.false_alarms.errors) == (0, 0)
+    assert ends.best.cost == 1
+    assert ends.auroc_loss[0] == 0
+
+
 def test_an_impossible_wish_says_why():
     frame = draw(400, np.random.default_rng(5))
     found = search(frame, MEMBERS, COSTS, spec(max_uncertain=0.0))

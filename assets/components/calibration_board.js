@@ -154,7 +154,7 @@ function build(host, data) {
     frame.marks.innerHTML = marks + dots;
     const [gap0, gap1, gap2] = series.map((s) => s.gaps.ece[0].toFixed(3));
     readings[0].textContent = `On the diagonal what is stated is what happens: mean gap ${gap0} as scored, ${gap1} at T = ${hot.value}, ` +
-      `${gap2} as calibrated; chance alone gives ${series[1].gaps.chance.toFixed(3)}. Bars: 95 % intervals. n = ${whole(n)}.`;
+      `${gap2} as calibrated; chance alone gives at most ${series[1].gaps.chance.toFixed(3)}. Bars: 95 % intervals. n = ${whole(n)}.`;
   }
 
   function byTemperature(here, calibrated) {

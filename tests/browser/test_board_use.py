@@ -138,7 +138,7 @@ def test_intervals_and_chance_of_the_calibration_board(browser):
     assert [float(r["low"]) for r in rows] == pytest.approx(low.tolist(), abs=1e-9)
     assert [float(r["high"]) for r in rows] == pytest.approx(high.tolist(), abs=1e-9)
     assert sum(int(r["items"]) for r in rows) == N
-    chance = float(page.evaluate(SAID, [0])[0].split("chance alone gives ")[1].split(". ")[0])
+    chance = float(page.evaluate(SAID, [0])[0].split("chance alone gives at most ")[1].split(". ")[0])
     again = [ece(p, (rng.uniform(0, 1, N) < p).astype(np.int64)) for _ in range(200)]
     assert chance == pytest.approx(np.mean(again), rel=0.05), "what a perfect calibrator shows on so many items"
     assert ece(p, y) - debiased_ece(p, y, binning="width") < 2 * chance

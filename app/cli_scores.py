@@ -36,7 +36,7 @@ def import_scores(
     score_column: str = typer.Option("score", help=_help("score_column")),
     group_column: str = typer.Option("group", help=_help("group_column")),
     data: str = typer.Option("", help=_help("data")),
-    calib_share: float = typer.Option(0.5, help=_help("calib_share")),
+    calib_share: float = typer.Option(FIELDS["calib_share"].default, help=_help("calib_share")),
     gflops: float = typer.Option(None, help=_help("gflops")),
     queue: bool = typer.Option(False, "--queue", help="Send it to the queue; a worker runs it."),
     as_json: bool = typer.Option(False, "--json", help="Print JSON on stdout, and nothing else there."),

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from core.artifacts.files import atomic_path
 from core.item_sketch import sketch
@@ -25,6 +27,17 @@ def _kept(failed: pd.DataFrame) -> list[str]:
     """Columns of a list of failed items that are kept."""
     named = "split" in failed and bool(failed["split"].notna().all())
     return [*FAILED, "split"] if named else list(FAILED)
+
+
+def item_fingerprint(ids: pd.Series, labels: pd.Series) -> str:
+    """SHA-256 (hex) of the lines "id TAB label", sorted by their bytes. labels: 0 or 1."""
+    text, of = (pa.array(column.astype(str), pa.large_string()) for column in (ids, labels.astype(int)))
+    lines = pc.binary_join_element_wise(text, of, pa.scalar("\t", pa.large_string()))
+    lines = lines.take(pc.sort_indices(lines))
+    digest, step = hashlib.sha256(), 1 << 20
+    for start in range(0, len(lines), step):
+        digest.update(b"\n" * bool(start) + "\n".join(lines.slice(start, step).to_pylist()).encode())
+    return digest.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -81,8 +94,7 @@ class Predictions:
 
     def fingerprint(self) -> str:
         """SHA-256 over the sorted sample ids and labels: names the items, whoever scored them."""
-        rows = sorted(f"{i}\t{y}" for i, y in zip(self.frame["sample_id"], self.labels, strict=True))
-        return hashlib.sha256("\n".join(rows).encode()).hexdigest()
+        return item_fingerprint(self.frame["sample_id"], self.frame["label"])
 
     def item_sketch(self) -> str:
         """Which items these are, for telling later whether others are among them (`core.item_sketch`)."""

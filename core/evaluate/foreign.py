@@ -14,13 +14,13 @@ import pandas as pd
 from scipy.special import expit
 
 from core.artifacts.files import atomic_folder, atomic_path, read_json, sha256_file, write_json, write_text
-from core.calibrate import load_calibrator
+from core.calibrate import Calibrator, load_calibrator
 from core.data.tables import csv_text
 from core.evaluate.foreign_rows import checked_rows
 from core.evaluate.foreign_spec import ImportScoresSpec
 from core.evaluate.foreign_table import read_foreign
-from core.predictions import FAILED, Predictions
-from core.progress import Reporter
+from core.predictions import FAILED, Predictions, item_fingerprint
+from core.progress import Reporter, Within
 
 KIND = "scores"
 MEMBER = "scores"
@@ -47,18 +47,20 @@ def import_scores(spec: ImportScoresSpec, folder: Path, report: Reporter) -> dic
     Raises FileNotFoundError, FileExistsError, ScoresError naming rows."""
     path = Path(spec.file).expanduser()
     report.progress(0.0, f"reading {path.name}")
-    table = read_foreign(path)
-    report.progress(0.4, f"checking {len(table.columns):,} rows")
-    frame, notes = checked_rows(table, spec, spec.data or folder.name)
-    report.progress(0.8, "writing")
+    table = read_foreign(path, Within(report, 0.0, 0.3))
+    frame, notes = checked_rows(table, spec, spec.data or folder.name, Within(report, 0.3, 0.7))
+    del table
+    report.progress(0.7, "naming the items")
     document = about(spec, path, frame, notes)
+    parts = {str(split): parted(rows) for split, rows in frame.groupby("split")}
+    report.progress(0.85, "writing")
     with atomic_folder(folder) as made:
         (made / "predictions").mkdir()
-        for split, rows in frame.groupby("split"):
-            parted(rows).save(made / "predictions" / f"{split}.parquet")
+        for split, part in parts.items():
+            part.save(made / "predictions" / f"{split}.parquet")
         write_text(made / "failed.csv", csv_text(frame.loc[frame["reason"] != "", [*FAILED, "split"]]))
         write_text(made / "spec.json", spec.to_json())
-        state_scores(made)
+        _state(made, parts, None)
         write_json(made / "run.json", document)
     report.progress(1.0, f"{document['items']:,} items")
     return document
@@ -94,21 +96,24 @@ def about(spec: ImportScoresSpec, path: Path, frame: pd.DataFrame, notes: list[s
         "columns": [str(name) for name in frame.columns],
         "notes": notes,
         "gflops": spec.gflops,
-        "data_fingerprint": parted(frame).fingerprint(),
+        "data_fingerprint": item_fingerprint(frame.loc[scored, "sample_id"], frame.loc[scored, "label"]),
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
 
 def state_scores(folder: Path) -> None:
-    """Write predictions.parquet (every split's items with p_scores, by the run's calibrator where it has one) and
-    failed.parquet (items without a score).
-
-    Called when scores are imported and again when they are calibrated: its readers see calibrated p_fake."""
+    """Write predictions.parquet and failed.parquet anew by the run's calibrator, once it has one: readers of the table
+    see calibrated p_fake."""
     parts = {path.stem: Predictions.load(path) for path in sorted((folder / "predictions").glob("*.parquet"))}
+    fitted = [folder / n for n in ("calibration_temp.json", "calibrator.json") if (folder / n).is_file()]
+    _state(folder, parts, load_calibrator(fitted[0]) if fitted else None)
+
+
+def _state(folder: Path, parts: dict[str, Predictions], calibrator: Calibrator | None) -> None:
+    """predictions.parquet: every split's items with p_scores; failed.parquet: items without a score."""
     frame = pd.concat([part.frame for part in parts.values() if len(part)], ignore_index=True)
     z = frame["log_odds"].to_numpy(np.float64)
-    fitted = [folder / n for n in ("calibration_temp.json", "calibrator.json") if (folder / n).is_file()]
-    p = load_calibrator(fitted[0]).transform(z) if fitted else expit(z)
+    p = calibrator.transform(z) if calibrator else expit(z)
     failed = pd.concat([part.failed.assign(split=split) for split, part in parts.items()], ignore_index=True)
     for name, rows in (("predictions", frame.assign(**{f"p_{MEMBER}": p})), ("failed", failed)):
         with atomic_path(folder / f"{name}.parquet") as temporary:

@@ -34,7 +34,11 @@ class ImportScoresSpec(Spec):
         "", max_length=80, description="Name of the data where no `dataset` column says it; empty: as the run."
     )
     calib_share: float = Field(
-        0.5, gt=0, lt=1, description="Where no `split` column is: share of the groups for val_calib; the rest is test."
+        0.0,
+        ge=0,
+        lt=1,
+        description="Without a `split` column: share of the groups set aside (val_calib) to fit a calibrator and "
+        "choose exits on; 0: every item is judged.",
     )
     gflops: float | None = Field(None, gt=0, description="Cost of one item in GFLOP, if you know it.")
 

@@ -18,6 +18,7 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from core.data.tables import RISKY
+from core.progress import Reporter, Silent
 
 MOST_ROWS = 10_000_000
 MOST_COLUMNS = 64
@@ -29,6 +30,11 @@ BLOCK = 1 << 22
 NAMED = 12
 """Rows that one message names."""
 DELIMITERS = ",;\t"
+SAVE_AS_UTF8 = (
+    "save it as UTF-8: in Excel as 'CSV UTF-8 (comma delimited)', in LibreOffice with the character set Unicode "
+    "(UTF-8), in a shell with `iconv -f utf-16 -t utf-8 OLD > NEW` (for -f name the set it is in)"
+)
+COMMAS = " (a decimal comma parts a number in two cells: write 0.87, not 0,87)"
 
 
 class ScoresError(ValueError):
@@ -54,6 +60,21 @@ class ForeignTable:
         more = f" and {rows.size - NAMED:,} more" if rows.size > NAMED else ""
         raise ScoresError(f"{self.name}: {words}: row {', '.join(named)}{more}")
 
+    def refuse_words(self, rows: np.ndarray, words: str, cells: pd.Series) -> None:
+        """As `refuse`, for a column of few words: each distinct one is named once, with how often it stands and where
+        first, the most frequent first."""
+        rows = np.asarray(rows)
+        if not rows.size:
+            return
+        found = pd.DataFrame({"word": cells.iloc[rows].to_numpy(object), "row": rows + self.first_row})
+        counted = found.groupby("word", sort=False)["row"].agg(["size", "min"]).sort_values("size", ascending=False)
+        named = [
+            f"{str(word)[:40]!r} in {n:,} row{'s' if n > 1 else ''} (first: row {first})"
+            for word, n, first in counted.head(NAMED).itertuples()
+        ]
+        more = f" and {len(counted) - NAMED:,} other words" if len(counted) > NAMED else ""
+        raise ScoresError(f"{self.name}: {words}: {', '.join(named)}{more}")
+
     def _row(self, position: int, cells: pd.Series | None) -> str:
         number = str(self.first_row + position)
         return number if cells is None else f"{number} ({str(cells.iloc[position])[:40]!r})"
@@ -63,8 +84,9 @@ class ForeignTable:
         cells = as_text(self.columns[column])
         self.refuse(np.flatnonzero(cells.str.len() > LONGEST_CELL), f"{column} is longer than {LONGEST_CELL} signs")
         self.refuse(np.flatnonzero(cells.str.contains(r"[\x00-\x1f\x7f]")), f"{column} holds a control character")
-        run = cells.str.match(RISKY.pattern) & pd.to_numeric(cells, errors="coerce").isna()
-        self.refuse(np.flatnonzero(run), f"{column} begins like a spreadsheet's formula; take = + - @ off", cells)
+        run = np.flatnonzero(cells.str.match(RISKY.pattern))  # a negative number begins so too
+        run = run[pd.to_numeric(cells.iloc[run], errors="coerce").isna().to_numpy(bool)]
+        self.refuse(run, f"{column} begins like a spreadsheet's formula; take = + - @ off", cells)
         return cells
 
 
@@ -79,8 +101,8 @@ def as_text(column: pd.Series) -> pd.Series:
     return column.astype("str").fillna("").str.strip()
 
 
-def read_foreign(path: Path) -> ForeignTable:
-    """Read CSV (comma, semicolon or tab; UTF-8) or Parquet, told apart by content.
+def read_foreign(path: Path, report: Reporter | None = None) -> ForeignTable:
+    """Read CSV (comma, semicolon or tab; UTF-8) or Parquet, told apart by content. report: of the share read.
 
     Raises FileNotFoundError; ScoresError for a file that is too large, ragged, not UTF-8, or without a header."""
     if not path.is_file():
@@ -90,7 +112,7 @@ def read_foreign(path: Path) -> ForeignTable:
     with open(path, "rb") as stream:
         parquet = stream.read(4) == b"PAR1"
     try:
-        table = _parquet(path) if parquet else _csv(path)
+        table = _parquet(path) if parquet else _csv(path, report or Silent())
     except pa.ArrowException as error:
         raise ScoresError(f"{path.name} cannot be read: {_plain(error)}") from error
     frame = table.to_pandas()
@@ -126,7 +148,7 @@ def _plain(error: Exception) -> str:
     if "straddling" in text:
         return f"a row is longer than {BLOCK >> 20} MiB"
     if "UTF8" in text or "UTF-8" in text:
-        return "it is not UTF-8 text; save it so"
+        return f"it is not UTF-8 text; {SAVE_AS_UTF8}"
     return text[:200]
 
 
@@ -145,10 +167,12 @@ def _csv_header(path: Path) -> tuple[list[str], str]:
     """(names as they stand, delimiter)."""
     with open(path, "rb") as stream:
         first = stream.readline(1 << 16)
+    if first[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise ScoresError(f"{path.name} is UTF-16 text (what Excel calls Unicode text); {SAVE_AS_UTF8}")
     try:
         line = first.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ScoresError(f"{path.name} is not UTF-8 text (byte {error.start}); save it so") from error
+        raise ScoresError(f"{path.name} is not UTF-8 text (byte {error.start}); {SAVE_AS_UTF8}") from error
     delimiter = max(DELIMITERS, key=line.count)
     names = next(csv.reader([line], delimiter=delimiter), [])
     if len(names) < 2:
@@ -157,7 +181,7 @@ def _csv_header(path: Path) -> tuple[list[str], str]:
     return names, delimiter
 
 
-def _csv(path: Path) -> pa.Table:
+def _csv(path: Path, report: Reporter) -> pa.Table:
     names, delimiter = _csv_header(path)
     ragged: list[str] = []
 
@@ -167,6 +191,7 @@ def _csv(path: Path) -> pa.Table:
             raise ScoresError(f"{path.name}: {'; '.join(ragged[:NAMED])}; and more")
         return "skip"
 
+    size = path.stat().st_size
     reader = pacsv.open_csv(
         path,
         read_options=pacsv.ReadOptions(use_threads=False, block_size=BLOCK, column_names=names, skip_rows=1),
@@ -180,8 +205,9 @@ def _csv(path: Path) -> pa.Table:
         batches.append(batch)
         rows += batch.num_rows
         _bounded(path, rows)
+        report.progress(min(1.0, len(batches) * BLOCK / size), f"reading {path.name}: {rows:,} rows")
     if ragged:
-        raise ScoresError(f"{path.name}: {'; '.join(ragged)}")
+        raise ScoresError(f"{path.name}: {'; '.join(ragged)}{COMMAS if delimiter == ',' else ''}")
     return pa.Table.from_batches(batches, reader.schema)
 
 

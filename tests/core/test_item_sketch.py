@@ -1,14 +1,17 @@
 """A sketch of items: exact while small, a fair sample beyond, and never a false accusation."""
 
 import base64
+import hashlib
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core import item_sketch
 from core.item_sketch import hashes, overlap, sketch
+from core.predictions import item_fingerprint
 
 ITEMS = st.sets(st.integers(0, 400), min_size=1)
 
@@ -56,3 +59,11 @@ def test_a_damaged_sketch_is_named():
     for broken in ("no base64!", base64.b64encode(b"1234567").decode(), base64.b64encode(b"\x01" * 16).decode()):
         with pytest.raises(ValueError, match="sketch of items"):
             overlap(broken, ["a"], [0])
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), max_size=8), st.integers(0, 1), min_size=1))
+def test_a_fingerprint_is_the_hash_of_sorted_lines(rows):
+    lines = sorted(f"{i}\t{y}".encode() for i, y in rows.items())
+    expected = hashlib.sha256(b"\n".join(lines)).hexdigest()
+    assert item_fingerprint(pd.Series(list(rows)), pd.Series(list(rows.values()))) == expected

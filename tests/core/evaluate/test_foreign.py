@@ -19,7 +19,7 @@ from core.evaluate.foreign_spec import ImportScoresSpec
 from core.evaluate.foreign_table import ScoresError, read_foreign
 from core.evaluate.scored import run_predictions
 from core.evaluate.spec import EvaluateSpec
-from core.progress import Silent
+from core.progress import Cancelled, Silent
 
 HEAD = "id,label,score,group\n"
 
@@ -43,7 +43,10 @@ def read(tmp_path, text, **changes):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (HEAD + "a,1,.5,g\nb,2,.1,g\n", r"neither 1, fake \(fake\) nor 0, real \(real\): row 3 \('2'\)"),
+        (
+            HEAD + "a,1,.5,g\nb,2,.1,g\n",
+            r"neither 1, fake \(fake\) nor 0, real \(real\): '2' in 1 row \(first: row 3\)",
+        ),
         (HEAD + "a,1,.5,g\na,0,.1,g\n", r"stands there before: row 3 \('a'\)"),
         (HEAD + "a,1,.5,g\nb,0,1.5,g\n", r"outside \[0, 1\].*row 3 \('1.5'\)"),
         (HEAD + "a,1,half,g\n", r"no number .*row 2 \('half'\)"),
@@ -60,9 +63,11 @@ def read(tmp_path, text, **changes):
         ("", "no header"),
         ("x,y\n1,2\n", "lacks the column of id: 'id', label: 'label', score: 'score'; it has x, y"),
         ("id,ID,label,score\na,b,1,.5\n", "'id' stands twice"),
-        (b"id,label,score\n\xff\xfe,1,.5\n", "not UTF-8"),
+        (b"id,label,score\n\xff\xfe,1,.5\n", "not UTF-8 text; save it as UTF-8: in Excel as"),
+        ("id,label,score\na,1,.5\n".encode("utf-16"), "is UTF-16 text .* in LibreOffice with .*iconv -f utf-16"),
+        ("id,label,score\nä,1,.5\n".encode("utf-16-be"), "UTF-8"),
         ("id,label,score,group,split\na,1,.5,g,test\nb,0,.5,g,val\n", r"two splits.*row 2 \('g'\), 3 \('g'\)"),
-        ("id,label,score,split\na,1,.5,later\n", r"none of train.*row 2 \('later'\)"),
+        ("id,label,score,split\na,1,.5,later\n", r"none of train.*'later' in 1 row \(first: row 2\)"),
         (",".join(f"c{i}" for i in range(99)) + "\n", "99 columns"),
     ],
 )
@@ -72,8 +77,19 @@ def test_faults_name_their_rows(tmp_path, text, words):
 
 
 def test_a_message_names_few_rows_and_counts_the_rest(tmp_path):
-    with pytest.raises(ScoresError, match=r"row 2 \('7'\), .*13 \('7'\) and 88 more$"):
-        read(tmp_path, HEAD + "".join(f"a{i},7,.5,g\n" for i in range(100)))
+    with pytest.raises(ScoresError, match=r"row 2 \('x'\), .*13 \('x'\) and 88 more$"):
+        read(tmp_path, HEAD + "".join(f"a{i},1,x,g\n" for i in range(100)))
+
+
+def test_a_strange_word_is_named_once_with_its_number(tmp_path):
+    words = ["genuine"] * 50 + ["fake"] * 3 + ["spoof"] * 2 + ["Genuine"]
+    with pytest.raises(ScoresError) as caught:
+        read(tmp_path, HEAD + "".join(f"a{i},{word},.5,g\n" for i, word in enumerate(words)))
+    assert str(caught.value).endswith(
+        "'genuine' in 50 rows (first: row 2), 'spoof' in 2 rows (first: row 55), 'Genuine' in 1 row (first: row 57)"
+    )
+    with pytest.raises(ScoresError, match=r"'w0' in 1 row \(first: row 2\), .* and 28 other words$"):
+        read(tmp_path, HEAD + "".join(f"a{i},w{i},.5,g\n" for i in range(40)))
 
 
 def test_rows_bytes_and_row_length_are_bounded(tmp_path, monkeypatch):
@@ -113,7 +129,7 @@ def test_what_a_score_means_is_what_was_said(tmp_path):
     np.testing.assert_allclose(expit(rows["log_odds"]), [0.9, 0.1, 1.0], atol=1e-12)
     assert list(rows["label"]) == [1, 0, 0]
     assert np.isfinite(rows["log_odds"]).all()
-    assert any("0 or 1 to the last digit" in note for note in notes)
+    assert any("1 of exactly 1 at 37" in note for note in notes)
     turned, _ = read(tmp_path, text, larger="real")
     np.testing.assert_allclose(turned["log_odds"], -rows["log_odds"])
     words, _ = read(tmp_path, text, fake_words=["real"], real_words=["fake"])
@@ -138,12 +154,67 @@ def test_groups_and_splits_fall_back_as_the_notes_say(tmp_path):
     rows, notes = read(tmp_path, "id,label,score\n" + "".join(f"a{i},{i % 2},.5\n" for i in range(200)))
     assert list(rows["group"]) == list(rows["sample_id"])
     assert any("every item counts as independent" in n for n in notes)
-    assert set(rows["split"]) == {"val_calib", "test"}
-    again, _ = read(tmp_path, "id,label,score\n" + "".join(f"a{i},{i % 2},.5\n" for i in range(200)), calib_share=0.8)
-    assert (again["split"] == "val_calib").mean() > (rows["split"] == "val_calib").mean() > 0.3
     clips, notes = read(tmp_path, "id,label,score,video\na,1,.5,v1\nb,0,.5,v1\nc,0,.4,\n")
     assert list(clips["group"]) == ["v1", "v1", "item c"]
-    assert clips.groupby("group")["split"].nunique().max() == 1
+    assert any("each video is its own group" in note for note in notes)
+
+
+def rows_of(n: int, per_group: int = 1) -> str:
+    return HEAD + "".join(f"a{i},{i % 2},.5,g{i // per_group}\n" for i in range(n))
+
+
+def test_every_item_is_judged_unless_a_share_is_asked_for(tmp_path):
+    rows, notes = read(tmp_path, rows_of(200))
+    assert set(rows["split"]) == {"test"}
+    assert any("all items are judged" in note and "calibration share" in note for note in notes)
+    half, notes = read(tmp_path, rows_of(200, 4), calib_share=0.5)
+    assert half.groupby("group")["split"].nunique().max() == 1
+    aside = int((half["split"] == "val_calib").sum())
+    assert any(f"50% of the groups, {aside} items, are set aside" in note for note in notes)
+    more, _ = read(tmp_path, rows_of(200), calib_share=0.8)
+    assert 0.3 < aside / 200 < 0.7 < (more["split"] == "val_calib").mean() < 0.9
+
+
+@pytest.mark.parametrize("share", [0.05, 0.5, 0.95])
+@pytest.mark.parametrize("groups", [1, 2, 3])
+def test_few_groups_never_land_wholly_on_one_side(tmp_path, share, groups):
+    rows, notes = read(tmp_path, rows_of(12, 12 // groups), calib_share=share)
+    both = rows.groupby("split")["label"].nunique()
+    assert "test" in both
+    assert (both == 2).all()
+    if len(both) == 1:
+        assert any("too few to set" in note for note in notes)
+    if groups == 1:
+        assert set(rows["split"]) == {"test"}
+
+
+def test_the_files_own_split_stands(tmp_path):
+    text = "id,label,score,split\n" + "".join(f"a{i},{i % 2},.5,{'dev' if i < 4 else 'test'}\n" for i in range(8))
+    for share in (0.0, 0.9):
+        rows, _ = read(tmp_path, text, calib_share=share)
+        assert rows["split"].value_counts().to_dict() == {"val_calib": 4, "test": 4}
+
+
+def test_progress_moves_on_and_a_stop_is_heeded(tmp_path, monkeypatch):
+    monkeypatch.setattr(foreign_table, "BLOCK", 1 << 12)
+    items(2000).assign(score=0.5).to_csv(tmp_path / "s.csv", index=False)
+    heard: list[float] = []
+
+    class Listener(Silent):
+        def progress(self, fraction: float, message: str) -> None:
+            heard.append(fraction)
+            if len(heard) > 100:
+                raise Cancelled
+
+    import_scores(ImportScoresSpec(file=str(tmp_path / "s.csv")), tmp_path / "run", Listener())
+    assert heard == sorted(heard)
+    assert len([at for at in heard if at < 0.3]) >= 5
+    assert len([at for at in heard if 0.3 <= at < 1]) >= 4
+    assert heard[-1] == 1.0
+    heard += [0.0] * 100
+    with pytest.raises(Cancelled):
+        import_scores(ImportScoresSpec(file=str(tmp_path / "s.csv")), tmp_path / "again", Listener())
+    assert not (tmp_path / "again").exists()
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +228,7 @@ def imported(tmp_path_factory):
     frame.to_csv(home / "theirs.csv", index=False)
     workspace = Workspace(home / "ws").create()
     folder = workspace.runs / "theirs"
-    import_scores(ImportScoresSpec(file=str(home / "theirs.csv")), folder, Silent())
+    import_scores(ImportScoresSpec(file=str(home / "theirs.csv"), calib_share=0.5), folder, Silent())
     return workspace, folder, frame
 
 

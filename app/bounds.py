@@ -11,10 +11,7 @@ from typing import Any
 from app.options import options
 from core.spec import Spec
 from jobs.client import SHIPPED_BUNDLE, Workbench
-from jobs.references import PATHS, places, settled
-
-OUT = "out"
-"""The one field that names a place to write; it need not be there yet."""
+from jobs.references import OUT, PATHS, places, settled
 
 REGISTERED = ("dataset", "run", "bundle", "policy")
 """Kinds of artefact that a field can name."""

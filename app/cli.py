@@ -7,9 +7,11 @@ import sys
 
 import typer
 
+import core
 import jobs.kinds
 from app import console
 from app.cli_detectors import detectors_app
+from app.cli_help import KindCommand
 from app.cli_kinds import command_for
 from app.cli_manage import bundles_app, jobs_app
 from app.cli_policies import policies_app, promote
@@ -34,8 +36,17 @@ app.add_typer(policies_app, name="policies")
 app.command()(promote)
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"aware {core.__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def start(debug: bool = typer.Option(False, "--debug", help="Show stack traces and the log.")) -> None:
+def start(
+    debug: bool = typer.Option(False, "--debug", help="Show stack traces and the log."),
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+) -> None:
     """A deepfake-analysis workbench: calibrated cascades of detectors, trained, judged and explained."""
     options.debug = debug
     level = logging.DEBUG if debug else logging.WARNING
@@ -90,12 +101,16 @@ def doctor(only: list[str] = typer.Option([], help="Only this check, e.g. databa
     raise typer.Exit(console.FAILED if any(finding.state == "FAIL" for finding in findings) else console.DONE)
 
 
+TWINS = ("import_scores", "import_detector")
+"""Kinds whose command is `scores import` and `detectors import`; the generated one stays, out of the help."""
+
+
 def register_kinds() -> None:
     """One command a registered kind that has none yet."""
     there = {command.name for command in app.registered_commands}
     for kind in kinds:
         if kind.name not in there:
-            app.command(kind.name)(command_for(kind))
+            app.command(kind.name, cls=KindCommand, hidden=kind.name in TWINS)(command_for(kind))
 
 
 register_kinds()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +18,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from core.media.types import MediaRejected
+from jobs.checks import meant
 
 DONE, FAILED, BAD_USE = 0, 1, 2
 err = Console(stderr=True, highlight=False)
@@ -51,13 +53,22 @@ def explain(error: BaseException) -> str:
         for item in error.errors():
             where = "--" + str(item["loc"][0]).replace("_", "-") if item["loc"] else "the spec"
             given = "" if item["type"] == "missing" else f" (given: {item['input']!r})"
-            lines.append(f"{where}: {item['msg'].removeprefix('Value error, ')}{given}")
+            lines.append(f"{where}: {_complaint(item)}{given}")
         return "\n".join(lines)
     if isinstance(error, MediaRejected):
         return f"{error.sentence} [{error.code}]"
     if exit_code(error) == BAD_USE:
         return str(error) or type(error).__name__
     return f"{type(error).__name__}: {error}\n(`aware --debug ...` shows where)"
+
+
+def _complaint(item: Any) -> str:
+    """One of pydantic's messages; a pattern that is a list of words is told as that list."""
+    words = re.fullmatch(r"\^\(([\w.|-]+)\)\$", str(item.get("ctx", {}).get("pattern", "")))
+    if words is None:
+        return str(item["msg"]).removeprefix("Value error, ")
+    known = words.group(1).split("|")
+    return f"choose one of {', '.join(known)}.{meant(str(item['input']), known)}"
 
 
 def complain(error: BaseException) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from jobs.client import Workbench
+from jobs.words import WORDS, words
 
 AUTOMATIC = ""
 
@@ -39,40 +40,10 @@ def _bundles(workbench: Workbench) -> list[str]:
     return list(dict.fromkeys(str(folder) for folder in folders))
 
 
-def _recipes(_: Workbench) -> list[str]:
-    from core.train.recipes import recipes
+def _splits(_: Workbench) -> list[str]:
+    from core.data.splits import SPLITS
 
-    return recipes.names()
-
-
-def _calibrators(_: Workbench) -> list[str]:
-    from core.calibrate import calibrators
-
-    return calibrators.names()
-
-
-def _exit_policies(_: Workbench) -> list[str]:
-    from core.cascade.policy import exit_policies
-
-    return exit_policies.names()
-
-
-def _pooling(_: Workbench) -> list[str]:
-    from core.evaluate.levels import pooling
-
-    return pooling.names()
-
-
-def _face_detectors(_: Workbench) -> list[str]:
-    from core.data.faces import face_detectors
-
-    return face_detectors.names()
-
-
-def _data_sources(_: Workbench) -> list[str]:
-    from core.data.sources import AUTO, data_sources
-
-    return [AUTO, *data_sources.names()]
+    return list(SPLITS)
 
 
 SOURCES: dict[str, Callable[[Workbench], list[str]]] = {
@@ -82,17 +53,14 @@ SOURCES: dict[str, Callable[[Workbench], list[str]]] = {
     "expert_runs": _detectors,
     "bundle": _bundles,
     "policy": _artifacts("policy"),
-    "recipe": _recipes,
-    "calibrator": _calibrators,
-    "exit_policy": _exit_policies,
-    "face_detector": _face_detectors,
-    "pooling": _pooling,
-    "data_source": _data_sources,
+    "split": _splits,
 }
 
 
 def options(what: str, workbench: Workbench) -> list[str]:
     """Names that a field marked `choose(what)` offers. Raises LookupError for an unknown `what`."""
+    if what in WORDS:
+        return words(what)
     if what not in SOURCES:
-        raise LookupError(f"no list for choose({what!r}); known: {', '.join(SOURCES)}")
+        raise LookupError(f"no list for choose({what!r}); known: {', '.join([*SOURCES, *WORDS])}")
     return SOURCES[what](workbench)

@@ -15,6 +15,7 @@ from core.artifacts.files import sync_folder
 from core.artifacts.workspace import Workspace
 from core.cascade.types import CascadePolicy
 from core.spec import Spec
+from jobs.checks import check
 from jobs.database import connect
 from jobs.found import Finder, kept
 from jobs.kind import Produced, kinds
@@ -60,11 +61,14 @@ class Workbench:
 
     # ---- jobs --------------------------------------------------------------------------------------------------
     def submit(self, kind: str, spec: Spec, *, key: str | None = None, max_attempts: int = MAX_ATTEMPTS) -> str:
-        """Queue a job and return its id; the same `key` is the same job. Raises LookupError, ValueError."""
+        """Queue a job and return its id; the same `key` is the same job.
+
+        Raises ValueError for another kind's spec; LookupError, FileNotFoundError when what it refers to is not here."""
         entry = kinds.get(kind)
         if not isinstance(spec, entry.spec):
             raise ValueError(f"a {kind} job takes a {entry.spec.__name__}, not a {type(spec).__name__}")
         spec = settled(spec, self.workspace, self.active())
+        check(spec, self.workspace)
         return self.store.add(
             job_id=f"{kind}-{secrets.token_hex(5)}",
             kind=kind,

@@ -12,12 +12,13 @@ from core.artifacts.workspace import Workspace
 from core.cascade.spec import AnalyzeSpec
 from core.progress import Reporter
 from core.spec import Spec
+from jobs.checks import check
 from jobs.client import Workbench
 from jobs.execution import Outcome, run_claimed
 from jobs.kind import kinds
 from jobs.references import find_bundle, find_policy, settled
 from jobs.reporter import StoreReporter
-from jobs.worker import new_worker
+from jobs.worker import HERE, new_worker
 
 Listener = Callable[[float, str], None]
 
@@ -25,16 +26,19 @@ Listener = Callable[[float, str], None]
 def run_here(workbench: Workbench, kind: str, spec: Spec, listener: Listener | None = None) -> tuple[str, Outcome]:
     """Run a job in this process from start to end; returns its id and how it ended.
 
-    It has a row, a lease, a folder and a log; should this process be killed, a worker takes the job over."""
+    It has a row, a lease, a folder and a log. Should this process be killed, the job has failed: no worker goes on
+    with what somebody started, and stopped, at a terminal; a retry does. Raises as `Workbench.submit` does."""
     entry = kinds.get(kind)
+    spec = settled(spec, workbench.workspace, workbench.active())
+    check(spec, workbench.workspace)
     store = workbench.store
-    me = new_worker(slots=0, now=time.time(), state="here")
+    me = new_worker(slots=0, now=time.time(), state=HERE)
     store.enter(me)
     job_id = store.add(
         job_id=f"{kind}-{secrets.token_hex(5)}",
         kind=kind,
         pool=entry.pool,
-        spec=settled(spec, workbench.workspace, workbench.active()).model_dump(mode="json"),
+        spec=spec.model_dump(mode="json"),
         now=time.time(),
         worker=me.id,
     )

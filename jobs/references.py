@@ -26,6 +26,8 @@ NAMES = {
     "policy": ("policies",),
     "weights": (),
 }
+OUT = "out"
+"""The one field that names a place to write; it need not be there yet."""
 WORDS = ("demo", "pretrained", "none")
 """Never a path, whatever lies in the folder that a command is run in."""
 

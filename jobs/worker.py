@@ -24,6 +24,9 @@ SWEEP_SECONDS = 2.0
 FORGET_SECONDS = 7 * 86400.0
 LONGEST_PAUSE = 60.0
 LOAD_SECONDS = 600.0
+HERE = "here"
+"""State of a command that runs a job of its own in the foreground: no supervisor, takes no other job."""
+COMMAND_ENDED = "The command that ran it was ended; a retry goes on where it stopped."
 
 
 def new_worker(slots: int, now: float, state: str = "up") -> Worker:
@@ -269,13 +272,23 @@ class Supervisor:
                 continue
             if local:
                 processes.kill_job_processes(row.id)
-            if self.store.requeue(row.id, row.attempt, time.time(), "Its worker stopped without a word."):
-                log.warning("job %s attempt %d: its worker is gone", row.id, row.attempt)
+            self._give_up(row, own=owner is not None and owner.state == HERE)
         for worker_id in dead:
-            if workers[worker_id].state in ("up", "here"):
+            if workers[worker_id].state in ("up", HERE):
                 self.store.mark_gone(worker_id)
         if self._is_due("forget", 3600.0):
             self.store.forget_workers(time.time() - FORGET_SECONDS)
+
+    def _give_up(self, row: Job, own: bool) -> None:
+        """End a job of nobody's. own: it was a command's own, which somebody ran and stopped: it is not taken over."""
+        if not own:
+            if self.store.requeue(row.id, row.attempt, time.time(), "Its worker stopped without a word."):
+                log.warning("job %s attempt %d: its worker is gone", row.id, row.attempt)
+            return
+        try:
+            self.store.finish(row.id, row.attempt, "failed", time.time(), error=COMMAND_ENDED)
+        except LeaseLost:
+            log.warning("job %s attempt %d had passed on meanwhile", row.id, row.attempt)
 
     def _is_dead(self, worker: Worker) -> bool:
         """True when a worker of this machine has no process any more."""

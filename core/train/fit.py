@@ -59,7 +59,7 @@ def fit(
     report = report or Silent()
     recipe = recipes.get(spec.recipe)
     spec = fill(spec, recipe)
-    claim_folder(folder, spec)
+    refuse_other(folder, spec)
     if Run(folder).finished:
         return Run(folder)
     device = pick_device(spec.device)
@@ -73,7 +73,8 @@ def fit(
     detector = build_detector(recipe.detector, "none" if resuming else spec.weights, **detector_options(spec, recipe))
     if resuming:
         detector = rebuild(detector, read_json(folder / START))
-    else:
+    claim_folder(folder, spec)
+    if not resuming:
         document = run_document(spec, recipe, detector, data, device)
         write_json(folder / START, {**document, "objective_options": weighing})
     cache = open_cache(data.manifest, workspace.root / "cache", cache_side(detector.input_spec.size), report)
@@ -156,13 +157,17 @@ def plan_of(spec: TrainSpec, device: torch.device, checkpoint_seconds: float) ->
     )
 
 
-def claim_folder(folder: Path, spec: TrainSpec) -> None:
-    """Write spec.json, or check that the one there is the same. Raises ValueError when it is another's."""
-    folder.mkdir(parents=True, exist_ok=True)
+def refuse_other(folder: Path, spec: TrainSpec) -> None:
+    """Raises ValueError when the folder is another training's."""
     place = folder / "spec.json"
     if place.is_file() and read_json(place) != spec.model_dump(mode="json"):
         raise ValueError(f"{folder} holds a training of another spec; give this one another name")
-    write_text(place, spec.to_json())
+
+
+def claim_folder(folder: Path, spec: TrainSpec) -> None:
+    """Make the folder and write spec.json: what the training needs is there, and the training begins."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / "spec.json", spec.to_json())
 
 
 def rebuild(detector: Detector, document: dict[str, Any]) -> Detector:

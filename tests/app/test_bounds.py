@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
-from app import forms
+from app import fields
 from app.bounds import allowed, bounded
 from core.cascade.search_spec import SearchSpec
 from core.cascade.spec import ExportSpec, PolicySpec, StackSpec
@@ -74,7 +74,7 @@ def test_every_free_text_of_every_form_is_bounded_or_known_to_name_no_place() ->
         spec = kinds.get(name).spec
         free = {
             field.name
-            for field in forms.describe(spec)
+            for field in fields.describe(spec)
             if field.shape == "text" and not field.reference and not field.choices
         }
         held = {key for key in free if any(getattr(item, "pattern", None) for item in spec.model_fields[key].metadata)}
@@ -166,6 +166,8 @@ def test_a_form_says_so_and_gives_no_spec(workbench, monkeypatch) -> None:
         "spec = forms.spec_form(TrainSpec, session.workbench(), key='f', submit='Go', values={'dataset': 'WHERE'})\n"
         "st.session_state['spec'] = spec\n"
     )
+    (workbench.workspace.datasets / "demo").mkdir()
+    (workbench.workspace.datasets / "demo" / "manifest.csv").touch()
     for where, said in (("/etc/passwd", True), ("demo", False)):
         test = AppTest.from_string(source.replace("WHERE", where), default_timeout=20).run()
         test.button[0].click().run()

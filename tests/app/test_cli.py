@@ -10,9 +10,12 @@ import sys
 import time
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
+import core
 from app import cli, console
+from app.cli_help import EXAMPLES
 from app.cli_kinds import POSITIONAL
 from app.up import alone, free_port, services
 from core.data.spec import PrepareSpec
@@ -57,6 +60,35 @@ def test_the_help_lists_every_command():
         assert f"  {name} " in text
 
 
+def test_the_help_of_a_kind_lists_the_words_of_its_fields_and_an_example():
+    text = aware("calibrate", "--help")
+    assert re.search(r"One of: temperature, .*venn_abers", text, re.S)
+    assert "aware calibrate --run first" in text
+    assert re.search(r"One of: minimal, guide,\s+robust", aware("train", "--help"))
+    assert "import_scores" not in aware("--help")
+    assert "--score-column" in aware("import_scores", "--help"), "out of the list, and still there"
+
+
+@pytest.mark.parametrize("name", [name for name in kinds.names() if not name.startswith("fake")])
+def test_every_kind_has_an_example_that_is_a_command(name):
+    words = EXAMPLES[name].split()[1:]
+    group = next((g for g in cli.app.registered_groups if g.name == words[0]), None)
+    command = typer.main.get_command(cli.app).commands[words[0]]
+    if group is not None:
+        command, words = command.commands[words[1]], words[1:]
+    parsed = command.make_context(words[0], words[1:]).params
+    assert any(value not in (None, False, [], ()) for value in parsed.values())
+
+
+def test_the_version_is_printed():
+    assert aware("--version").split() == ["aware", core.__version__]
+
+
+def test_a_wrong_word_is_told_with_the_right_ones():
+    text = aware("stack", "--stage1", "a", "--experts", "b", "--experts-are", "frozn", code=2)
+    assert "--experts-are: choose one of frozen, refit. Did you mean 'frozen'?" in text
+
+
 def test_the_queue_gets_the_spec_that_was_typed(tmp_path):
     job_id = aware("prepare", "demo", "--demo-identities", "20", "--no-keep-splits", "--queue").split()[0]
     spec = json.loads(aware("jobs", "show", job_id))["spec"]
@@ -70,11 +102,11 @@ def test_the_queue_gets_the_spec_that_was_typed(tmp_path):
 
 def test_lists_are_repeated_or_separated_by_commas_and_options_win_over_a_file(tmp_path):
     file = tmp_path / "spec.json"
-    file.write_text(json.dumps({"dataset": "d", "seed": 3, "exclude_datasets": ["a"]}))
+    file.write_text(json.dumps({"dataset": str(tmp_path), "seed": 3, "exclude_datasets": ["a"]}))
     arguments = ("--exclude-datasets", "x,y", "--exclude-datasets", "z", "--seed", "4", "--queue")
     job_id = aware("train", "--spec", str(file), *arguments).split()[0]
     spec = json.loads(aware("jobs", "show", job_id))["spec"]
-    assert (spec["dataset"], spec["seed"], spec["exclude_datasets"]) == ("d", 4, ["x", "y", "z"])
+    assert (spec["dataset"], spec["seed"], spec["exclude_datasets"]) == (str(tmp_path), 4, ["x", "y", "z"])
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,11 @@ import pytest
 from pydantic import Field
 from streamlit.testing.v1 import AppTest
 
-from app import forms
+from app import fields
 from app.options import SOURCES
 from core.spec import Spec, choose
 from jobs.kind import kinds
+from jobs.words import WORDS
 
 
 class Inner(Spec):
@@ -52,7 +53,7 @@ def widgets(test: AppTest) -> set[str]:
 def test_every_shape_is_drawn_and_its_defaults_come_back(workbench):
     test = page("test_forms:Everything")
     assert not test.exception
-    assert widgets(test) == {forms.label_of(name) for name in Everything.model_fields}
+    assert widgets(test) == {fields.label_of(name) for name in Everything.model_fields}
     test.button[0].click().run()
     assert test.session_state["spec"] == Everything().model_dump(mode="json")
 
@@ -62,23 +63,23 @@ def test_every_field_of_every_job_kind_appears(kind, workbench):
     spec = kinds.get(kind).spec
     test = page(f"{spec.__module__}:{spec.__name__}")
     assert not test.exception
-    assert widgets(test) == {forms.label_of(name) for name in spec.model_fields}
+    assert widgets(test) == {fields.label_of(name) for name in spec.model_fields}
 
 
 @pytest.mark.parametrize("kind", kinds.names())
 def test_every_field_of_every_job_kind_has_help_and_a_known_reference(kind):
-    for field in forms.describe(kinds.get(kind).spec):
+    for field in fields.describe(kinds.get(kind).spec):
         assert field.help, f"{kind}.{field.name} has no description"
-        assert not field.reference or field.reference in SOURCES
+        assert not field.reference or field.reference in {*SOURCES, *WORDS}
 
 
 def test_an_added_field_appears_by_itself():
     class More(Everything):
         added: float = Field(0.1, ge=0, le=1, description="New.")
 
-    names = [field.name for field in forms.describe(More)]
+    names = [field.name for field in fields.describe(More)]
     assert names == [*Everything.model_fields, "added"]
-    assert forms.describe(More)[-1].shape == "number"
+    assert fields.describe(More)[-1].shape == "number"
 
 
 def test_bounds_reach_the_input_and_mistakes_are_sentences(workbench):
@@ -107,7 +108,7 @@ def test_given_fields_are_not_drawn_and_arrive(workbench):
 
 
 def test_pattern_words_and_literals_become_lists():
-    shapes = {field.name: field for field in forms.describe(Everything)}
+    shapes = {field.name: field for field in fields.describe(Everything)}
     assert shapes["pick"].choices == ("one", "two")
     assert shapes["pattern"].choices == ("nll", "ece")
     assert shapes["maybe"].optional

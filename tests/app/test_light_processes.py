@@ -13,7 +13,7 @@ HEAVY = ("torch", "torchvision", "timm", "lightgbm", "cv2", "sklearn", "pytorch_
 
 PAGES = """
 import sys, json, pathlib
-from app import main, navigation, session, forms, options
+from app import fields, main, navigation, session, forms, options
 from jobs.client import Workbench
 from jobs.kind import kinds
 modules = navigation.modules()
@@ -21,7 +21,7 @@ workbench = session.workbench()
 for what in options.SOURCES:
     options.options(what, workbench)
 for kind in kinds:
-    forms.describe(kind.spec)
+    fields.describe(kind.spec)
 from streamlit.testing.v1 import AppTest
 for module in modules:
     test = AppTest.from_string(f"from {module.__name__} import render\\nrender()\\n", default_timeout=60).run()

@@ -134,10 +134,10 @@ def test_an_analysis_records_what_was_in_force_when_it_was_asked_for(workbench, 
     write_json(bundle / "bundle.json", manifest | {"files": {}})
     saved = workbench.save_policy(policy())
     workbench.set_active(bundle=bundle, policy=saved.path, author="Ada", reason="safer")
-    spec = workbench.job(workbench.submit("analyze", AnalyzeSpec(files=["/x.jpg"]))).spec
+    spec = workbench.job(workbench.submit("analyze", AnalyzeSpec(files=[__file__]))).spec
     assert (spec["bundle"], spec["policy"]) == (str(bundle), str(saved.path))
-    other = workbench.job(workbench.submit("analyze", AnalyzeSpec(files=["/x.jpg"], bundle="/elsewhere"))).spec
-    assert (other["bundle"], other["policy"]) == ("/elsewhere", "")
+    other = workbench.job(workbench.submit("analyze", AnalyzeSpec(files=[__file__], bundle=str(tmp_path)))).spec
+    assert (other["bundle"], other["policy"]) == (str(tmp_path), "")
     workbench.set_active(bundle=bundle)
     assert workbench.active().policy is None
     assert [(c.what, c.author) for c in workbench.active_history()][-1] == ("bundle", "Ada")

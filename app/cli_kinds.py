@@ -20,7 +20,7 @@ from core.cascade.spec import AnalyzeSpec
 from core.cascade.types import BundleReference
 from core.media.types import MediaRejected
 from core.spec import Spec
-from jobs.kind import JobKind
+from jobs.kind import JobKind, JobResult
 from jobs.settings import Settings
 
 # Fields that come without an option's name, because everybody writes them first.
@@ -177,21 +177,27 @@ def run_in_foreground(kind: JobKind, spec: Spec, as_json: bool) -> None:
             say(document)
         for item in values.get("rejected", []) if kind.pool == "analyze" else []:
             say({"file_name": Path(item["file"]).name, "rejected": {k: item[k] for k in ("code", "sentence")}})
-    if as_json:
-        return
-    if kind.pool == "analyze":
-        for document in values["analyses"]:
-            show_verdict(document)
-    else:
-        console.out.print(outcome.result.message, markup=False)
-        for produced in outcome.result.produced:
-            console.out.print(f"  {produced.kind} {produced.name}: {produced.path}", markup=False, soft_wrap=True)
-        if kind.name == "prepare":
-            from app.cli_prepare import show_card
-
-            show_card(values["card"])
+            console.err.print(f"{item['file']}:", end=" ", markup=False)
+            console.complain(MediaRejected(item["code"], item["sentence"]))
+    if not as_json:
+        tell(kind, outcome.result)
     if values.get("rejected") and kind.pool == "analyze":
         raise typer.Exit(BAD_USE)
+
+
+def tell(kind: JobKind, result: JobResult) -> None:
+    """What a job that ran here has come to, for a person."""
+    if kind.pool == "analyze":
+        for document in result.values["analyses"]:
+            show_verdict(document)
+        return
+    console.out.print(result.message, markup=False)
+    for produced in result.produced:
+        console.out.print(f"  {produced.kind} {produced.name}: {produced.path}", markup=False, soft_wrap=True)
+    if kind.name == "prepare":
+        from app.cli_prepare import show_card
+
+        show_card(result.values["card"])
 
 
 def judge_files(spec: AnalyzeSpec, out: Path | None, as_json: bool) -> None:

@@ -95,6 +95,7 @@ class Bundle:
             policy_created_at=policy.created_at,
             policy_data_fingerprint=policy.data_fingerprint,
             policy_promises=[promise.sentence() for promise in policy.guarantees],
+            policy_guarantees=list(policy.guarantees),
         )
 
     def load(self, device: str = "cpu") -> LoadedBundle:

@@ -20,6 +20,7 @@ from core.cascade.cascade import Cascade, UnitResult
 from core.cascade.evidence import explain_face
 from core.cascade.gates import objections
 from core.cascade.origin import check_origin
+from core.cascade.preview import marked_frame, marked_picture
 from core.cascade.spec import AnalyzeSpec
 from core.cascade.types import Analysis, CascadePolicy, Evidence, FaceReport
 from core.cascade.units import Candidate, Found, centre_square, find_candidates
@@ -30,6 +31,8 @@ from core.media.decode import decode
 from core.media.types import Media
 from core.progress import Reporter, Silent
 
+PICTURE = "picture.png"
+"""The file's own small picture beside the document."""
 SCOUT_FRAMES = 3
 """Keyframes of a clip that stage 1 sees for the first answer."""
 
@@ -96,11 +99,12 @@ class _Analysis:
         final = self.document(media, found, results, extra)
         report.part(final.model_dump(mode="json"))
         evidence, notes = self.evidence(final, found, results)
-        faces = self.save_crops(final, found)
+        faces, picture = self.save_pictures(media, final, found, results)
         self.timings["total"] = time.perf_counter() - self.start
         done = final.model_copy(
             update={
                 "faces": faces,
+                "picture": picture,
                 "evidence": evidence,
                 "warnings": [*final.warnings, *notes],
                 "timings": dict(self.timings),
@@ -198,7 +202,7 @@ class _Analysis:
 
     def face(self, index: int, candidate: Candidate, result: UnitResult, media: Media) -> FaceReport:
         decision = result.standing()
-        deciding = _deciding_member(result)
+        deciding, shown = _deciding_member(result), _shown_frame(result)
         curve = result.frames.get(deciding, np.array([])) if media.kind == "video" else np.array([])
         timeline = [(float(t), float(p)) for t, p in zip(result.times, curve, strict=False)]
         sharpness = candidate.sharpness(self.owner.cascade.stage1.input)
@@ -208,7 +212,8 @@ class _Analysis:
             decision = abstain(decision, " ".join([why] if why else withheld))
         return FaceReport(
             face=index,
-            box=candidate.shown_box(media),
+            box=candidate.shown_box(media, shown),
+            shown_at=float(candidate.times[shown]),
             detection_score=candidate.score,
             frames=len(candidate.times),
             decision=decision,
@@ -233,10 +238,9 @@ class _Analysis:
         pieces: list[Evidence] = []
         notes: list[str] = []
         self.report.progress(0.85, "drawing the evidence")
-        chosen = judge(final.faces, found.left_out).face
-        assert chosen is not None
+        chosen = self.chosen(final, found)
         result, candidate = results[chosen], found.candidates[chosen]
-        frame = int(np.argmax(result.frames.get(_deciding_member(result), np.zeros(len(result.times)))))
+        frame = _shown_frame(result)
         scored = [step.member for step in result.steps if step.status == "scored" and step.stage != "stage3"]
         members = [self.owner.loaded.member(name) for name in scored]
         crops = [candidate.crops(member.input)[frame] for member in members]
@@ -251,16 +255,31 @@ class _Analysis:
             self.report.progress(0.85 + 0.14 * done / (len(members) + 1), "drawing the evidence")
         return pieces, notes
 
-    def save_crops(self, final: Analysis, found: Found) -> list[FaceReport]:
-        """The crop that stage 1 saw, a PNG a face."""
+    def chosen(self, final: Analysis, found: Found) -> int:
+        """Index of the face that decided. final must have faces."""
+        face = judge(final.faces, found.left_out).face
+        assert face is not None
+        return face
+
+    def save_pictures(
+        self, media: Media, final: Analysis, found: Found, results: list[UnitResult]
+    ) -> tuple[list[FaceReport], str | None]:
+        """PNGs: a face's crop as stage 1 saw it in the frame that is shown, and that frame with its faces marked."""
         if self.out is None:
-            return final.faces
+            return final.faces, None
         faces = []
-        for face, candidate in zip(final.faces, found.candidates, strict=True):
+        shown = [_shown_frame(result) for result in results]
+        for face, candidate, frame in zip(final.faces, found.candidates, shown, strict=True):
             name = f"face_{face.face}.png"
-            save_png(self.out / name, candidate.crops(self.owner.cascade.stage1.input)[0])
+            save_png(self.out / name, candidate.crops(self.owner.cascade.stage1.input)[frame])
             faces.append(face.model_copy(update={"crop": name}))
-        return faces
+        if faces:
+            chosen = self.chosen(final, found)
+            picture = marked_frame(found.candidates, chosen, shown[chosen])
+        else:
+            picture = marked_picture(media.frames[len(media.frames) // 2].rgb)
+        save_png(self.out / PICTURE, picture)
+        return faces, PICTURE
 
 
 def _stage1_only(policy: CascadePolicy) -> CascadePolicy:
@@ -274,3 +293,8 @@ def _deciding_member(result: UnitResult) -> str:
     if exits:
         return exits[0].member
     return scored[-1].member if scored else "stage1"
+
+
+def _shown_frame(result: UnitResult) -> int:
+    """The most suspicious frame to the member whose curve is shown; the first where nobody scored."""
+    return int(np.argmax(result.frames.get(_deciding_member(result), np.zeros(len(result.times)))))

@@ -137,6 +137,7 @@ class FaceReport(Spec):
     timeline: list[tuple[float, float]] = Field([], description="(seconds, p_fake) by the deciding member.")
     warnings: list[str] = []
     crop: str | None = Field(None, description="PNG of the crop, relative path.")
+    shown_at: float = Field(0.0, description="Second of the frame of box and crop, the one that the evidence explains.")
 
 
 class BundleReference(Spec):
@@ -153,6 +154,7 @@ class BundleReference(Spec):
     policy_created_at: str = ""
     policy_data_fingerprint: str = Field("", description="SHA-256 of the items that chose the thresholds.")
     policy_promises: list[str] = Field([], description="What each exit promises: target, bound, groups.")
+    policy_guarantees: list[Guarantee] = Field([], description="The same, figure by figure.")
 
 
 class Analysis(Spec):
@@ -172,4 +174,5 @@ class Analysis(Spec):
     timings: dict[str, float] = Field({}, description="Seconds by step, and `total`.")
     bundle: BundleReference
     warnings: list[str] = []
+    picture: str | None = Field(None, description="PNG of the file, small, with its faces marked, relative path.")
     complete: bool = True

@@ -60,10 +60,10 @@ class Candidate:
             self._sharpness = float(np.median([face_quality(crop)["sharpness"] for crop in self.crops(spec)]))
         return self._sharpness
 
-    def shown_box(self, media: Media) -> Box:
-        """Box of the first frame in pixels of the upright original."""
-        height, width = self.pictures[0].shape[:2]
-        x, y, w, h = (float(value) for value in self.boxes[0])
+    def shown_box(self, media: Media, frame: int = 0) -> Box:
+        """Box of one of its frames in pixels of the upright original."""
+        height, width = self.pictures[frame].shape[:2]
+        x, y, w, h = (float(value) for value in self.boxes[frame])
         across, down = media.width / width, media.height / height
         return x * across, y * down, w * across, h * down
 

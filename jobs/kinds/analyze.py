@@ -13,6 +13,9 @@ from jobs.kind import JobContext, JobKind, JobResult, Produced, kinds
 from jobs.references import find_bundle, find_policy
 from jobs.settings import Settings
 
+PASSING = {"timeout", "out_of_memory", "not_found"}
+"""Codes of refusals that may be the moment's: the machine was busy, or the file was gone."""
+
 # The one Analyzer of this process, under what it was built from: a model is never held twice.
 _loaded: tuple[tuple[Any, ...], Any] | None = None
 
@@ -55,13 +58,15 @@ class _OneOfMany:
 
 
 def run(spec: AnalyzeSpec, context: JobContext) -> JobResult:
-    """Judge every file. A file that is rejected does not stop the others; if all are, the first reason is raised."""
+    """Judge every file. A file that is rejected does not stop the others and does not fail the job: trying again would
+    say the same. Only where no file was judged and a reason may pass (PASSING), that is raised, so that it can be
+    tried again."""
     bundle = find_bundle(spec.bundle, context.workspace)
     policy = find_policy(spec.policy, context.workspace) if spec.policy else None
     context.report.progress(0.0, "Loading the bundle")
     analyzer = analyzer_for(bundle, policy, spec.device)
     documents, rejected, produced = [], [], []
-    first_rejection: MediaRejected | None = None
+    passing: MediaRejected | None = None
     for index, name in enumerate(spec.files):
         path = Path(name)
         if not path.is_file():
@@ -75,7 +80,7 @@ def run(spec: AnalyzeSpec, context: JobContext) -> JobResult:
             analysis = analyzer.analyze(path, spec, out, report)
         except MediaRejected as error:
             shutil.rmtree(out)
-            first_rejection = first_rejection or error
+            passing = passing or (error if error.code in PASSING else None)
             rejected.append({"file": str(path), "code": error.code, "sentence": error.sentence})
             continue
         document = analysis.model_dump(mode="json")
@@ -83,14 +88,16 @@ def run(spec: AnalyzeSpec, context: JobContext) -> JobResult:
         documents.append(document)
         name = context.folder.name if len(spec.files) == 1 else f"{context.folder.name}-{index}"
         produced.append(Produced("analysis", name, str(out), summary(document)))
-    if first_rejection is not None and not documents:
-        raise first_rejection
+    if passing is not None and not documents:
+        raise passing
     return JobResult(_message(documents, rejected), {"analyses": documents, "rejected": rejected}, produced)
 
 
 def _message(documents: list[dict[str, Any]], rejected: list[dict[str, str]]) -> str:
     if len(documents) == 1 and not rejected:
         return f"{documents[0]['file_name']}: {documents[0]['verdict'].replace('_', ' ')}."
+    if len(rejected) == 1 and not documents:
+        return f"{Path(rejected[0]['file']).name}: not analysed. {rejected[0]['sentence']}"
     tail = f", {len(rejected)} rejected" if rejected else ""
     return f"{len(documents)} files judged{tail}."
 

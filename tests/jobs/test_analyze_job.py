@@ -74,11 +74,14 @@ def test_the_warm_process_answers_with_a_whole_document(served):
         assert item.file is None or (folder / item.file).is_file()
 
 
-def test_a_file_that_is_no_picture_fails_with_a_sentence(served):
+def test_a_file_that_is_no_picture_is_refused_for_good_and_no_failure(served):
     job = served[1]["bad"]
-    assert job.state == "failed"
-    assert "not a picture" in job.error
-    assert "Traceback" not in job.error
+    assert (job.state, job.error) == ("done", None)
+    assert "not analysed" in job.message
+    assert "not a picture" in job.message
+    assert job.result["values"]["analyses"] == []
+    assert [item["code"] for item in job.result["values"]["rejected"]] == ["unsupported"]
+    assert job.result["produced"] == []
 
 
 def test_a_bad_file_does_not_stop_the_others(served):

@@ -99,7 +99,7 @@ def test_a_photograph_gets_a_verdict_with_its_trace_and_evidence(analyzer, photo
     assert found.p_fake == found.trace[-1].p_fake
     assert found.bundle.sha256 == open_bundle(analyzer.bundle.path).sha256
     assert {e.member for e in found.evidence if e.kind == "grad_cam"} == {"stage1", "texture", "other"}
-    for name in [*(e.file for e in found.evidence), found.faces[0].crop]:
+    for name in [*(e.file for e in found.evidence), found.faces[0].crop, found.picture]:
         assert Image.open(tmp_path / "out" / name).size[0] > 16
     assert Analysis.model_validate_json((tmp_path / "out" / "analysis.json").read_text()) == found
     assert set(found.timings) >= {"decode", "faces", "stage1", "evidence", "total"}
@@ -140,6 +140,26 @@ def test_a_clip_is_answered_first_from_keyframes_then_whole(analyzer, clip):
     assert [step.member for step in first.trace] == ["stage1"]
     assert not any("first look" in warning for warning in found.warnings)
     assert found.evidence == []
+
+
+def test_a_cut_parts_a_clip_and_the_card_shows_the_frame_that_the_evidence_explains(analyzer, tmp_path):
+    """One face, then another in the same place: two faces, and each crop is of the most suspicious frame."""
+    first = photographs.astronaut()[:300, :400]
+    other = np.ascontiguousarray(first[:, ::-1, ::-1])
+    canvas = [first] * 10 + [np.roll(other, first.shape[1] // 8, 1)] * 10
+    with av.open(str(tmp_path / "cut.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=10, options={"g": "5"})
+        stream.width, stream.height, stream.pix_fmt = 400, 300, "yuv420p"
+        for picture in canvas:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")))
+        container.mux(stream.encode())
+    found = analyzer.analyze(tmp_path / "cut.mp4", SPEC.model_copy(update={"frames": 8}), tmp_path / "out")
+    assert [face.frames for face in found.faces] == [4, 4]
+    for face in found.faces:
+        assert face.shown_at == max(face.timeline, key=lambda point: point[1])[0]
+        assert Image.open(tmp_path / "out" / face.crop).size[0] > 16
+    assert found.picture == "picture.png"
+    assert max(Image.open(tmp_path / "out" / found.picture).size) == 400
 
 
 def test_without_a_folder_evidence_keeps_its_words(analyzer, photo, tmp_path):

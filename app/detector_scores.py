@@ -6,11 +6,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from scipy.special import expit
 
+from app.fitted_on import fitted_rows
 from app.score_sources import ScoreSource, member_facts, predictions_of, score_sources, stages_of
 from core.artifacts.files import read_json
+from core.calibrate import calibrators, load_calibrator
 from core.evaluate.foreign import KIND
+from core.evaluate.levels import CALIBRATED
 from jobs.client import Workbench
 from jobs.views import ArtifactView
 
@@ -19,7 +24,9 @@ DRAWS = 500
 
 @dataclass(frozen=True)
 class DetectorScores:
-    """label: how a list shows it. `run`: folder of an evaluated run; else `source` and `member`."""
+    """label: how a list shows it. `run`: folder of an evaluated run; else `source` and `member`.
+
+    Items that its calibrator was fitted on are left out (`app.fitted_on`); an evaluated run has none of them."""
 
     label: str
     run: Path | None = None
@@ -27,14 +34,18 @@ class DetectorScores:
     member: str = ""
 
     def splits(self) -> list[str]:
-        """Splits there are scores for, `test` first."""
+        """Splits there are items to judge in, `test` first; none where its calibrator was fitted on all of them."""
         found = set(self.frame()["split"]) if self.source else {read_json(self.run / "evaluation_report.json")["split"]}  # type: ignore[operator]
         return sorted(found, key=lambda name: (name != "test", name))
 
     def frame(self, split: str = "") -> pd.DataFrame:
-        """Columns sample_id, group, dataset, label, split, p_fake (NaN: failed); all splits when `split` is empty."""
+        """Columns sample_id, group, dataset, label, split, p_fake (NaN: failed) and, where known, CALIBRATED, the
+        log-odds of p_fake, by which items rank; all splits when `split` is empty."""
         if self.source is not None:
             table = with_failed(self.source).rename(columns={f"p_{self.member}": "p_fake"})
+            if (seen := fitted_rows(self.source, self.member)).any():
+                table = table[~np.pad(seen, (0, len(table) - seen.size))].reset_index(drop=True)
+            table = ranked(table, self.source.folder, self.member)
         else:
             path = self.run / "predictions.csv"  # type: ignore[operator]
             table = _csv(path, path.stat().st_mtime)
@@ -46,6 +57,22 @@ def with_failed(source: ScoreSource) -> pd.DataFrame:
     table, path = predictions_of(source), source.folder / "failed.parquet"
     lost = pd.read_parquet(path) if path.is_file() else pd.DataFrame()
     return pd.concat([table, lost], ignore_index=True) if len(lost) else table
+
+
+def ranked(table: pd.DataFrame, folder: Path, member: str) -> pd.DataFrame:
+    """`table` with CALIBRATED from the member's log-odds and its calibrator, where both are kept and give the table's
+    p_fake; a calibrator in steps has no log-odds, and a stack keeps none."""
+    raw = next((name for name in (f"log_odds_{member}", "log_odds") if name in table), None)
+    if raw is None:
+        return table
+    places = (folder / "calibrators" / f"{member}.json", folder / member / "calibrator.json",
+              folder / "calibration_temp.json", folder / "calibrator.json")  # fmt: skip
+    file = next((path for path in places if path.is_file()), None)
+    calibrator = load_calibrator(file) if file else calibrators.get("none")().fit([0.0], [0])
+    z = calibrator.calibrated_log_odds(table[raw].to_numpy(np.float64))
+    if z is None or not np.allclose(expit(z), table["p_fake"].to_numpy(np.float64), rtol=0, atol=1e-9, equal_nan=True):
+        return table
+    return table.assign(**{CALIBRATED: z})
 
 
 @lru_cache(maxsize=8)

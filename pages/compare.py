@@ -29,6 +29,7 @@ from app.judging import reference
 from app.navigation import PageInfo
 from app.score_charts import interval_text
 from core.evaluate.catalogue import FIGURES
+from core.evaluate.delong import AurocDifference
 from core.evaluate.levels import pooling
 from jobs.client import Workbench
 
@@ -192,20 +193,32 @@ def delong_table(question: Question) -> None:
         return
     st.dataframe(
         pd.DataFrame([
-            {"pair": f"{d.a} less {d.b}", "AUROC difference": f"{d.difference:+.4f} ({d.low:+.4f} to {d.high:+.4f})",
-             "p": p_text(d.p), "p, Holm": p_text(d.p_holm),
-             "says": f"{d.a if d.difference > 0 else d.b} ranks better" if d.p_holm <= 0.05 else "cannot tell"}
+            {"pair": f"{d.a} less {d.b}",
+             "AUROC difference": f"{d.difference:+.4f}"
+             + ("" if d.low is None else f" ({d.low:+.4f} to {d.high:+.4f})"),
+             "p": p_text(d.p), "p, Holm": p_text(d.p_holm), "says": says(d)}
             for d in pairs
         ]), hide_index=True,
     )  # fmt: skip
+    notes = "; ".join(sorted({d.note for d in pairs if d.note}))
     st.caption(
         f"DeLong for whole groups (Obuchowski 1997): {pairs[0].groups:,} groups, {pairs[0].n:,} scores each. p, Holm: "
-        f"adjusted for the {len(pairs)} pair(s) shown, so that any false claim among them has a chance of 5 % at most."
+        f"adjusted for the {len(pairs)} pair(s) shown, so that the chance of any false claim among them is 5 % where "
+        f"groups are many, which is what DeLong's test is for. {widgets.plain_markdown(notes)}"
     )
 
 
-def p_text(p: float) -> str:
-    """A p-value as text, four digits."""
+def says(pair: AurocDifference) -> str:
+    """What a test tells of a pair, in words."""
+    if pair.p_holm is None or pair.p_holm > 0.05:
+        return "cannot tell"
+    return f"{pair.a if pair.difference > 0 else pair.b} ranks better"
+
+
+def p_text(p: float | None) -> str:
+    """A p-value as text, four digits; a dash where there is none."""
+    if p is None:
+        return "–"
     return "< 0.0001" if p < 0.0001 else f"{p:.4f}"
 
 

@@ -49,9 +49,10 @@ def in_chunks(
 
 
 def percentile(values: np.ndarray, confidence: float = 0.95) -> Interval | None:
-    """Percentile interval of finite draws; None when under half of the draws are defined."""
+    """Percentile interval of finite draws; None when under half of the draws are defined, or when all agree: an
+    interval of no width would claim certainty that the draws cannot give."""
     known = values[np.isfinite(values)]
-    if known.size < max(1, values.size // 2):
+    if known.size < max(1, values.size // 2) or known.min() == known.max():
         return None
     low, high = np.quantile(known, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)

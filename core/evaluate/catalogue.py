@@ -108,7 +108,7 @@ FIGURES: dict[str, Figure] = {
         Figure("nll", "NLL", "probability", "lower", "Mean surprise in nats; one confident error costs much."),
         *_calibration(),
         Figure("aurc", "AURC", "selective", "lower", "Error among accepted items, averaged over coverage."),
-        Figure("augrc", "AUGRC", "selective", "lower", "Accepted errors over all items, averaged over coverage."),
+        Figure("augrc", "AUGRC", "selective", "lower", "Accepted errors / all items, over coverage (Traub 2024)."),
     ]
 }  # fmt: skip
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from core.evaluate.intervals import bootstrap_sums, group_codes, percentile
+from core.evaluate.intervals import bootstrap_sums, group_codes
+from core.evaluate.units import Worth, spread, worth_of
 
 FIGURES = ("error_overlap", "q_statistic", "disagreement", "double_fault", "oracle_gain")
 TITLES = {
@@ -76,16 +77,16 @@ def pairwise(
         names = ("both_right", "only_a_right", "only_b_right", "both_wrong")
         row: dict[str, Any] = {"a": a, "b": b, **dict(zip(names, map(int, total), strict=True))}
         for name in FIGURES:
-            row[name] = _estimate(float(values[name]), None if drawn is None else drawn[name])
+            row[name] = _estimate(float(values[name]), None if drawn is None else drawn[name], worth_of(codes))
         rows.append(row)
     return rows
 
 
-def _estimate(value: float, drawn: np.ndarray | None) -> dict[str, float | None]:
+def _estimate(value: float, drawn: np.ndarray | None, worth: Worth) -> dict[str, float | None]:
     if not np.isfinite(value):
         return {"value": None, "low": None, "high": None}
-    found = percentile(drawn) if drawn is not None else None
-    return {"value": value, "low": found[0] if found else None, "high": found[1] if found else None}
+    found = spread(drawn, worth)
+    return {"value": value, "low": found.low, "high": found.high}
 
 
 def oracle(right: Mapping[str, np.ndarray], groups: np.ndarray, *, draws: int = 1000, seed: int = 0) -> dict[str, Any]:
@@ -105,5 +106,6 @@ def oracle(right: Mapping[str, np.ndarray], groups: np.ndarray, *, draws: int = 
         drawn = sums[:, :2] / sums[:, 2:]
     parts = {"oracle": (values[0], drawn[:, 0]), "accuracy": (values[1], drawn[:, 1])}
     parts["gain"] = (values[0] - values[1], drawn[:, 0] - drawn[:, 1])
-    found = {name: _estimate(float(value), spread if len(spread) else None) for name, (value, spread) in parts.items()}
+    worth = worth_of(codes)
+    found = {name: _estimate(float(value), of if len(of) else None, worth) for name, (value, of) in parts.items()}
     return {"best": list(right)[best], **found}

@@ -15,6 +15,7 @@ from core.evaluate.debiased import debiased_ece_of, debiased_rmsce_of
 from core.evaluate.metrics import crossing, log_losses, probabilities
 from core.evaluate.ranking import mcclish
 from core.evaluate.reliability import Binning, Convention, bin_edges, bin_of, convention, ece_of, mce_of
+from core.evaluate.selective import judged
 from core.evaluate.sweep import checked
 
 # Figures of an order are drawn from a histogram of ranks: exact while distinct scores are at most RANK_CELLS, else cut
@@ -22,6 +23,8 @@ from core.evaluate.sweep import checked
 # false alarms are rare, so that hits at a fixed false-alarm rate are resolved.
 RANK_CELLS = 1024
 CUT = 640
+SAMPLED = 200_000
+"""Items from which the cuts are taken, half of them of each kind."""
 RARE = np.geomspace(1e-4, 0.1, 64)
 """False-alarm rates at which ranks are cut besides."""
 
@@ -32,23 +35,27 @@ PARTIAL = 0.1
 """Highest false-alarm rate of the reported partial area."""
 
 
-def rank_cells(scores: np.ndarray, most: int = RANK_CELLS, reals: np.ndarray | None = None) -> tuple[np.ndarray, int]:
-    """(cell of each item, ascending with its score; number of cells). reals: scores at whose RARE upper quantiles the
-    ranks are cut besides."""
-    sample = _sample(scores)
-    inner = np.unique(sample)
-    if inner.size > most or sample is not scores:
-        cuts = np.quantile(sample, np.linspace(0, 1, min(most, CUT) + 1)[1:-1], method="inverted_cdf")
-        if reals is not None and reals.size:
-            cuts = np.append(cuts, np.quantile(_sample(reals), 1 - RARE, method="inverted_cdf"))
-        inner = np.unique(cuts)
+def rank_cells(scores: np.ndarray, flag: np.ndarray, most: int = RANK_CELLS) -> tuple[np.ndarray, int]:
+    """(cell of each item, ascending with its score; number of cells).
+
+    flag: (N,), 1 where an item counts as a hit (a fake, an error), else 0. The ranks are cut at quantiles of each kind,
+    so that a rare one is resolved as finely, and besides at the RARE upper quantiles of flag 0."""
+    kinds = [_sample(scores[flag == kind]) for kind in (0, 1)]
+    inner = np.unique(np.concatenate(kinds))
+    if inner.size > most or scores.size > SAMPLED:
+        at = np.linspace(0, 1, min(most, CUT) // 2 + 1)[1:-1]
+        levels = (np.append(at, 1 - RARE), at)
+        cuts = [np.quantile(k, level, method="inverted_cdf") for k, level in zip(kinds, levels, strict=True) if k.size]
+        inner = np.unique(np.concatenate(cuts))
     else:
         inner = inner[:-1]
     return np.searchsorted(inner, scores, side="left"), inner.size + 1
 
 
 def _sample(scores: np.ndarray) -> np.ndarray:
-    return scores if scores.size <= 200_000 else scores[:: scores.size // 100_000]
+    """At most SAMPLED / 2 of the scores, drawn by a fixed seed: every k-th would follow the order of the file."""
+    most = SAMPLED // 2
+    return scores if scores.size <= most else scores[np.random.default_rng(0).integers(0, scores.size, most)]
 
 
 def drawn_counts(
@@ -78,7 +85,7 @@ def ranking_draws(
 ) -> dict[str, np.ndarray]:
     """(draws,) of every ranking figure of each draw; NaN where a draw lacks a class."""
     s, y = checked(scores, labels)
-    cell, size = rank_cells(s, reals=s[y == 0])
+    cell, size = rank_cells(s, y)
     return _ranking_of(*drawn_counts(cell, size, y, groups, draws, rng))
 
 
@@ -107,17 +114,42 @@ def _ranking_of(reals: np.ndarray, fakes: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def selective_draws(
-    p_fake: ArrayLike, labels: ArrayLike, groups: ArrayLike | None, draws: int, rng: np.random.Generator
+    p_fake: ArrayLike,
+    labels: ArrayLike,
+    groups: ArrayLike | None,
+    draws: int,
+    rng: np.random.Generator,
+    log_odds: ArrayLike | None = None,
 ) -> dict[str, np.ndarray]:
-    """(draws,) aurc and augrc of each draw; items of one cell of confidence are accepted together."""
-    sure, right = convention(*probabilities(p_fake, labels), "top_label")
-    cell, size = rank_cells(sure)
-    right_counts, wrong_counts = drawn_counts(cell, size, 1 - right.astype(np.int64), groups, draws, rng)
-    step = (right_counts + wrong_counts)[:, ::-1]
-    accepted, errors = np.cumsum(step, 1), np.cumsum(wrong_counts[:, ::-1], 1)
+    """(draws,) aurc and augrc of each draw; items of one cell of confidence are accepted together.
+
+    log_odds: as of `core.evaluate.selective.judged`."""
+    sure, right = judged(p_fake, labels, log_odds)
+    wrong = 1 - right.astype(np.int64)
+    cell, size = rank_cells(sure, wrong)
+    right_counts, wrong_counts = (counts[:, ::-1] for counts in drawn_counts(cell, size, wrong, groups, draws, rng))
+    step = right_counts + wrong_counts
+    accepted, errors = np.cumsum(step, 1), np.cumsum(wrong_counts, 1)
     n = accepted[:, -1:]
     risk = errors / np.maximum(accepted, 1.0)
-    return {"aurc": (step * risk).sum(1) / n[:, 0], "augrc": (step * errors / n).sum(1) / n[:, 0]}
+    between = errors - wrong_counts / 2  # trapezoid
+    return {"aurc": (step * risk).sum(1) / n[:, 0], "augrc": (step * between / n).sum(1) / n[:, 0]}
+
+
+def threshold_draws(tp: np.ndarray, fp: np.ndarray, fn: np.ndarray, tn: np.ndarray) -> dict[str, np.ndarray]:
+    """Figures of a decision, as `core.evaluate.metrics.threshold_metrics`, of counts of any shape; NaN: undefined."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        recall, specificity = tp / (tp + fn), tn / (tn + fp)
+        return {
+            "accuracy": (tp + tn) / (tp + fp + fn + tn),
+            "balanced_accuracy": (recall + specificity) / 2,
+            "precision": tp / (tp + fp),
+            "recall": recall,
+            "specificity": specificity,
+            # a draw without a fake has no F1: counted as 0 it would pull the interval of a one-group source to 0
+            "f1": np.where(tp + fn > 0, 2 * tp / (2 * tp + fp + fn), np.nan),
+            "mcc": (tp * tn - fp * fn) / np.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)),
+        }
 
 
 def probability_draws(
@@ -146,7 +178,7 @@ def probability_draws(
     drawn = in_chunks(lambda weights: weights @ sums, n_groups, draws, rng)
     base, *bins = np.split(drawn, np.cumsum([block.shape[1] for block in blocks])[:-1], axis=1)
     n = base[:, :4].sum(1)
-    result = _threshold_draws(*base[:, :4].T) | {"brier": base[:, 4] / n, "nll": base[:, 5] / n}
+    result = threshold_draws(*base[:, :4].T) | {"brier": base[:, 4] / n, "nll": base[:, 5] / n}
     for i, (which, binning) in enumerate(names):
         count, stated, hits = bins[3 * i : 3 * i + 3]
         result[f"ece_{which}_{binning}"] = ece_of(count, stated, hits)
@@ -157,18 +189,3 @@ def probability_draws(
         if (which, binning) == ("binary", "mass"):
             result |= {f"brier_{part}": v for part, v in parts_of(count, stated, hits, result["brier"]).items()}
     return result
-
-
-def _threshold_draws(tp: np.ndarray, fp: np.ndarray, fn: np.ndarray, tn: np.ndarray) -> dict[str, np.ndarray]:
-    with np.errstate(invalid="ignore", divide="ignore"):
-        recall, specificity = tp / (tp + fn), tn / (tn + fp)
-        return {
-            "accuracy": (tp + tn) / (tp + fp + fn + tn),
-            "balanced_accuracy": (recall + specificity) / 2,
-            "precision": tp / (tp + fp),
-            "recall": recall,
-            "specificity": specificity,
-            # a draw without a fake has no F1: counted as 0 it would pull the interval of a one-group source to 0
-            "f1": np.where(tp + fn > 0, 2 * tp / (2 * tp + fp + fn), np.nan),
-            "mcc": (tp * tn - fp * fn) / np.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)),
-        }

@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from core.evaluate.intervals import percentile
 from core.evaluate.metrics import auroc
-from core.evaluate.sources import auroc_draws
+from core.evaluate.sources import auroc_spread
 
 FOLDS = 5
 PENALTY = 0.05
@@ -83,12 +82,8 @@ def embedding_quality(
     scores = probe_scores(x, y, of, seed)
     probe: dict[str, float | None] = {"value": None, "low": None, "high": None}
     if scores is not None:
-        spread = percentile(auroc_draws(scores, y, of, draws, seed)) if draws else None
-        probe = {
-            "value": auroc(scores, y),
-            "low": spread[0] if spread else None,
-            "high": spread[1] if spread else None,
-        }
+        between = auroc_spread(scores, y, of, draws, seed)
+        probe = {"value": auroc(scores, y), "low": between.low, "high": between.high}
     inside = [silhouette(x[y == label], where[y == label]) for label in (0, 1)]
     known = [value for value in inside if value is not None]
     return {

@@ -15,7 +15,7 @@ from core.calibrate import Calibrator, calibrators, check_unseen, load_calibrato
 from core.evaluate.coverage import coverage_report
 from core.evaluate.delong import delong
 from core.evaluate.figures import figures
-from core.evaluate.levels import at_level, available_levels
+from core.evaluate.levels import CALIBRATED, at_level, available_levels, ranks_of
 from core.evaluate.metrics import confusion
 from core.evaluate.scored import run_predictions
 from core.evaluate.slices import describe, macro_average, sliced_by, slices
@@ -60,23 +60,38 @@ def prevalence_note(labels: np.ndarray) -> str:
 def by_level(frame: pd.DataFrame, spec: EvaluateSpec) -> dict[str, Any]:
     """{level: {pooling, items a unit, sizes, metrics}} for the levels above frames that the table has.
 
-    frame: at least sample_id, group, label, p_fake; `video` and `track` where it came from clips."""
+    frame: at least sample_id, group, label, p_fake, perhaps CALIBRATED; `video` and `track` where it came from clips.
+    """
     found: dict[str, Any] = {}
     for level in available_levels(frame)[1:]:
         units = at_level(frame, level, spec.pooling)
         y, groups = units["label"].to_numpy(np.int64), units["group"].astype(str).to_numpy()
         measured = figures(
-            units["p_fake"].to_numpy(), y, groups, draws=spec.n_bootstrap, n_bins=spec.n_bins, seed=spec.seed
+            units["p_fake"].to_numpy(),
+            y,
+            groups,
+            draws=spec.n_bootstrap,
+            n_bins=spec.n_bins,
+            seed=spec.seed,
+            log_odds=ranks_of(units),
         )
         sizes = {"items_a_unit": float(units["items"].mean())}
         found[level] = {"pooling": spec.pooling, **describe(y, groups), **sizes, "metrics": measured}
     return found
 
 
-def evaluation_report(spec: EvaluateSpec, predictions: Predictions, p: np.ndarray, source: str) -> dict[str, Any]:
-    """evaluation_report.json, from calibrated p (N,)."""
+def evaluation_report(
+    spec: EvaluateSpec, predictions: Predictions, p: np.ndarray, source: str, log_odds: np.ndarray | None = None
+) -> dict[str, Any]:
+    """evaluation_report.json, from calibrated p (N,) and its log-odds where the calibrator knows them: these rank."""
     y, groups = predictions.labels, predictions.groups
-    options = {"draws": spec.n_bootstrap, "n_bins": spec.n_bins, "seed": spec.seed}
+    options: dict[str, Any] = {
+        "draws": spec.n_bootstrap,
+        "n_bins": spec.n_bins,
+        "seed": spec.seed,
+        "log_odds": log_odds,
+    }
+    judged = predictions.frame.assign(p_fake=p, **({} if log_odds is None else {CALIBRATED: log_odds}))
     by_dataset = slices(p, y, groups, predictions.frame["dataset"].astype(str).to_numpy(), **options)
     columns, left_out = sliced_by(predictions.frame, p, spec.slice_by, **options)
     c = confusion(p, y)
@@ -87,14 +102,14 @@ def evaluation_report(spec: EvaluateSpec, predictions: Predictions, p: np.ndarra
         "threshold": 0.5,
         "unit": "item; intervals resample groups (videos or identities)",
         "intervals": f"95 %, percentile, {spec.n_bootstrap} cluster-bootstrap draws; of calibration errors moved by "
-        "what the resampling itself adds",
+        "what the resampling itself adds; exact over groups for a share of 0 or 1; `note` says where there is none",
         **describe(y, groups),
         "prevalence_note": prevalence_note(y),
         "data_fingerprint": predictions.fingerprint(),
-        "coverage": coverage_report(p, y, predictions.failed, spec.n_bins),
+        "coverage": coverage_report(p, y, predictions.failed, spec.n_bins, log_odds=log_odds),
         "metrics": figures(p, y, groups, **options),
-        "auroc_delong": delong_document(p, y, groups),
-        "levels": by_level(predictions.frame.assign(p_fake=p), spec),
+        "auroc_delong": delong_document(p if log_odds is None else log_odds, y, groups),
+        "levels": by_level(judged, spec),
         "slices": columns,
         "slices_left_out": left_out,
         "confusion": {"tp": c.tp, "fp": c.fp, "fn": c.fn, "tn": c.tn},
@@ -103,12 +118,13 @@ def evaluation_report(spec: EvaluateSpec, predictions: Predictions, p: np.ndarra
     }
 
 
-def delong_document(p: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> dict[str, Any] | None:
+def delong_document(scores: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> dict[str, Any] | None:
     """AUROC with DeLong's interval for whole groups, as a check on the bootstrap's; None where it is undefined."""
-    found = delong(p, labels, groups=groups)
+    found = delong(scores, labels, groups=groups)
     if found is None:
         return None
-    return {"value": found.auroc, "standard_error": found.standard_error, "low": found.low, "high": found.high}
+    between = {"low": found.low, "high": found.high, "note": found.note}
+    return {"value": found.auroc, "standard_error": found.standard_error, **between}
 
 
 def threshold_analysis(spec: EvaluateSpec, predictions: Predictions, p: np.ndarray) -> dict[str, Any]:
@@ -124,7 +140,13 @@ def threshold_analysis(spec: EvaluateSpec, predictions: Predictions, p: np.ndarr
 
 
 def draw_all(
-    folder: Path, predictions: Predictions, p: np.ndarray, report: dict, analysis: dict, spec: EvaluateSpec
+    folder: Path,
+    predictions: Predictions,
+    p: np.ndarray,
+    report: dict,
+    analysis: dict,
+    spec: EvaluateSpec,
+    log_odds: np.ndarray | None = None,
 ) -> list[str]:
     """Write the PNGs; returns one sentence for each that cannot be drawn (one class)."""
     from core.evaluate import plots  # matplotlib: 30 MB that a page, which reads this module's notes, does not need
@@ -134,7 +156,8 @@ def draw_all(
     if s.n_fake and s.n_real:
         area = report["metrics"]["auroc"]
         interval = (area["low"], area["high"]) if area["low"] is not None else None
-        plots.draw_roc(folder / "roc_curve.png", s, 0.5, interval)
+        ranked = s if log_odds is None else sweep(log_odds, y)
+        plots.draw_roc(folder / "roc_curve.png", ranked, confusion(p, y), 0.5, interval)
     else:
         (folder / "roc_curve.png").unlink(missing_ok=True)
         left_out.append("roc_curve.png is not drawn: only one class is present")
@@ -155,7 +178,7 @@ def evaluate(spec: EvaluateSpec, workspace: Workspace, report: Reporter) -> dict
     latest evaluation replaces the one before, and the report names its split.
 
     Returns evaluation_report.json. Raises FileNotFoundError (run, data set, calibrator), ValueError (no such split, a
-    bad calibrator file), SeenBefore when the calibrator was fitted on these items."""
+    bad calibrator file), SeenBefore when the calibrator was fitted on any of these items."""
     from core.artifacts.run import find_run
 
     run = find_run(spec.run, workspace)
@@ -173,19 +196,25 @@ def evaluate_run(
     spec: EvaluateSpec, run: Run, predictions: Predictions, calibrator: Calibrator, source: str, report: Reporter
 ) -> dict[str, Any]:
     """`evaluate` from predictions on."""
-    check_unseen(calibrator, predictions)
+    unchecked = check_unseen(calibrator, predictions)
     p = calibrator.transform(predictions.log_odds)
     report.progress(0.92, "figures and their intervals")
-    document = evaluation_report(spec, predictions, p, source)
+    z = calibrator.calibrated_log_odds(predictions.log_odds)
+    document = evaluation_report(spec, predictions, p, source, z)
     analysis = threshold_analysis(spec, predictions, p)
     report.progress(0.97, "drawing")
     lost = len(predictions.failed)
     missing = [f"{lost} item(s) could not be scored; they are listed under coverage, with a bound"] if lost else []
     document["warnings"] = (
-        missing + calibrator.warnings + draw_all(run.folder, predictions, p, document, analysis, spec)
+        missing
+        + [unchecked] * bool(unchecked)
+        + calibrator.warnings
+        + draw_all(run.folder, predictions, p, document, analysis, spec, z)
     )
     if spec.save_predictions:
         table = predictions.frame.assign(p_fake=p, called=np.where(p >= 0.5, FACES.positive, FACES.negative))
+        if z is not None:
+            table[CALIBRATED] = z
         with atomic_path(run.folder / "predictions.csv") as temporary:
             table.to_csv(temporary, index=False)
     write_json(run.folder / "threshold_analysis.json", analysis)

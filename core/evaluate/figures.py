@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from core.evaluate import metrics
+from core.evaluate.bootstrap import group_codes
 from core.evaluate.brier_parts import brier_parts
 from core.evaluate.catalogue import FIGURES, names
 from core.evaluate.debiased import debiased_ece, debiased_rmsce, rmsce
@@ -16,24 +17,35 @@ from core.evaluate.intervals import percentile, probability_draws, ranking_draws
 from core.evaluate.ranking import partial_auroc, tpr_at_fpr
 from core.evaluate.reliability import ece, mce
 from core.evaluate.selective import augrc, aurc
+from core.evaluate.units import Spread, Worth, exact, perfect, spread, weakest, worth_of
 
 CALIBRATION = names("calibration")
 
 
-def point_figures(p_fake: np.ndarray, labels: np.ndarray, n_bins: int = 15, threshold: float = 0.5) -> dict[str, Any]:
-    """Every figure of the catalogue by name, in its order; None where undefined (one class, nothing called fake)."""
+def point_figures(
+    p_fake: np.ndarray,
+    labels: np.ndarray,
+    n_bins: int = 15,
+    threshold: float = 0.5,
+    log_odds: np.ndarray | None = None,
+) -> dict[str, Any]:
+    """Every figure of the catalogue by name, in its order; None where undefined (one class, nothing called fake).
+
+    log_odds: (N,) those of p_fake, where known (`Calibrator.calibrated_log_odds`). What ranks items or orders them by
+    confidence is then taken from them: from 37 on p_fake is 1 in a double, and ordered items would be tied."""
+    ranks = p_fake if log_odds is None else log_odds
     values: dict[str, Any] = {
-        "auroc": metrics.auroc(p_fake, labels),
-        "average_precision": metrics.average_precision(p_fake, labels),
-        "eer": metrics.eer(p_fake, labels),
-        **{f"tpr_at_fpr_{100 * at:.3g}": tpr_at_fpr(p_fake, labels, at) for at in FPR},
-        "partial_auroc": partial_auroc(p_fake, labels, PARTIAL),
+        "auroc": metrics.auroc(ranks, labels),
+        "average_precision": metrics.average_precision(ranks, labels),
+        "eer": metrics.eer(ranks, labels),
+        **{f"tpr_at_fpr_{100 * at:.3g}": tpr_at_fpr(ranks, labels, at) for at in FPR},
+        "partial_auroc": partial_auroc(ranks, labels, PARTIAL),
         **metrics.threshold_metrics(metrics.confusion(p_fake, labels, threshold)),
         "brier": metrics.brier(p_fake, labels),
         **{f"brier_{part}": value for part, value in brier_parts(p_fake, labels, n_bins).items()},
         "nll": metrics.nll(p_fake, labels),
-        "aurc": aurc(p_fake, labels),
-        "augrc": augrc(p_fake, labels),
+        "aurc": aurc(p_fake, labels, log_odds),
+        "augrc": augrc(p_fake, labels, log_odds),
     }
     for which in ("binary", "top_label"):
         for (name, of), binning in product((("ece", ece), ("mce", mce)), ("width", "mass")):
@@ -51,12 +63,14 @@ def drawn_figures(
     n_bins: int = 15,
     seed: int = 0,
     threshold: float = 0.5,
+    log_odds: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """(draws,) of every figure under the same draws of groups: two tables of the same items and groups can be
-    subtracted draw by draw."""
-    found = ranking_draws(p_fake, labels, groups, draws, np.random.default_rng(seed))
+    subtracted draw by draw. log_odds: as of `point_figures`."""
+    ranks = p_fake if log_odds is None else log_odds
+    found = ranking_draws(ranks, labels, groups, draws, np.random.default_rng(seed))
     found |= probability_draws(p_fake, labels, groups, draws, np.random.default_rng(seed), n_bins, threshold)
-    return found | selective_draws(p_fake, labels, groups, draws, np.random.default_rng(seed))
+    return found | selective_draws(p_fake, labels, groups, draws, np.random.default_rng(seed), log_odds)
 
 
 def interval_of(name: str, value: float, plugged: float | None, drawn: np.ndarray) -> tuple[float, float] | None:
@@ -85,6 +99,15 @@ def plug_in(name: str, p_fake: np.ndarray, labels: np.ndarray, points: dict[str,
     return rmsce(p_fake, labels, n_bins, which)  # type: ignore[arg-type]
 
 
+def figure_spread(name: str, value: float, plugged: float | None, drawn: np.ndarray, worth: Worth) -> Spread:
+    """`interval_of` where the groups allow an interval, and in any case why not or how far to trust it."""
+    plain = spread(drawn, worth)
+    found = interval_of(name, value, plugged, drawn) if plain.interval else None
+    if found and found[0] == found[1]:
+        return Spread(None, None, "no interval: less noise, both of its ends are 0")
+    return Spread(*found, plain.note) if found else Spread(None, None, plain.note)
+
+
 def figures(
     p_fake: np.ndarray,
     labels: np.ndarray,
@@ -94,17 +117,33 @@ def figures(
     n_bins: int = 15,
     seed: int = 0,
     threshold: float = 0.5,
+    log_odds: np.ndarray | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """{name: {value, low, high}}; low and high: 95 % interval over `draws` bootstrap draws of groups, None without
-    draws, with a single group, or where the figure is undefined in most draws."""
-    points = point_figures(p_fake, labels, n_bins, threshold)
-    spread: dict[str, np.ndarray] = {}
+    """{name: {value, low, high, note}}; low and high: 95 % interval over `draws` bootstrap draws of groups; of a share
+    (or AUROC) that is 0 or 1 the exact one over groups. None without draws, with too few groups of a class (recall and
+    specificity: of theirs), where all draws agree or most are undefined: `note` then says which, and else is "" or
+    "few groups: ..." (`core.evaluate.units`). log_odds: as of `point_figures`."""
+    points = point_figures(p_fake, labels, n_bins, threshold, log_odds)
+    drawn: dict[str, np.ndarray] = {}
     if draws and np.unique(groups).size > 1:
-        spread = drawn_figures(p_fake, labels, groups, draws, n_bins, seed, threshold)
+        drawn = drawn_figures(p_fake, labels, groups, draws, n_bins, seed, threshold, log_odds)
+    codes, _ = group_codes(groups, labels.size)
+    shares = {"recall": labels == 1, "specificity": labels == 0, "precision": p_fake >= threshold,
+              "accuracy": np.ones(labels.size, bool)}  # fmt: skip
+    worst = weakest(labels, codes)
+    own = {"recall": worth_of(codes[labels == 1], "fakes"), "specificity": worth_of(codes[labels == 0], "reals")}
     result = {}
     for name, value in points.items():
-        found = None
-        if name in spread and value is not None:
-            found = interval_of(name, value, plug_in(name, p_fake, labels, points, n_bins), spread[name])
-        result[name] = {"value": value, "low": found[0] if found else None, "high": found[1] if found else None}
+        found = Spread(None, None)
+        if draws and value is not None:
+            if name in shares and value in (0.0, 1.0):
+                found = exact(value, worth_of(codes[shares[name]]).groups)
+            elif name == "auroc" and value in (0.0, 1.0):
+                found = perfect(value, labels, codes)
+            elif name in drawn:
+                plugged = plug_in(name, p_fake, labels, points, n_bins)
+                found = figure_spread(name, value, plugged, drawn[name], own.get(name, worst))
+            else:
+                found = Spread(None, None, worst.note)
+        result[name] = {"value": value, "low": found.low, "high": found.high, "note": found.note}
     return result

@@ -20,11 +20,17 @@ from core.registry import Registry
 Level = Literal["frame", "track", "video"]
 LEVELS: tuple[Level, ...] = ("frame", "track", "video")
 
+CALIBRATED = "calibrated_log_odds"
+"""Column of the log-odds of p_fake (`Calibrator.calibrated_log_odds`): what ranks, where a table has it."""
+
 TOP = 3
 """Items that `top_mean` averages, or all where a unit has fewer."""
 
 Pool = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """(p_fake ascending within each unit (N,), first row of each unit (U,)) -> (U,) p_fake."""
+
+OF_LOG_ODDS = ("mean_log_odds", "max")
+"""Rules that say what the log-odds of the pooled p_fake are, where those of the items are known."""
 
 pooling: Registry[Pool] = Registry("pooling rule")
 
@@ -34,7 +40,8 @@ def _sizes(p: np.ndarray, first: np.ndarray) -> np.ndarray:
 
 
 def mean_log_odds(p: np.ndarray, first: np.ndarray) -> np.ndarray:
-    """Sigmoid of the mean log-odds: frames as equally good witnesses. p is kept within [2**-52, 1 - 2**-52]."""
+    """Sigmoid of the mean log-odds: frames as equally good witnesses. p is kept within [2**-52, 1 - 2**-52] where its
+    log-odds are not known."""
     z = logit(np.clip(p, CLIP, 1 - CLIP))
     return expit(np.add.reduceat(z, first) / _sizes(p, first))
 
@@ -88,6 +95,13 @@ def pool(p_fake: ArrayLike, units: ArrayLike, rule: str) -> tuple[np.ndarray, np
     return of(p[order], first), item
 
 
+def ranks_of(frame: pd.DataFrame) -> np.ndarray | None:
+    """(N,) log-odds of p_fake, by which items rank, where the table has them for every row; else None."""
+    if CALIBRATED not in frame or frame[CALIBRATED].isna().any():
+        return None
+    return frame[CALIBRATED].to_numpy(np.float64)
+
+
 def available_levels(frame: pd.DataFrame) -> tuple[Level, ...]:
     """Levels that differ from the ones before: a table of pictures has `frame` alone."""
     found: list[Level] = ["frame"]
@@ -119,8 +133,10 @@ def unit_names(frame: pd.DataFrame, level: Level) -> np.ndarray:
 def at_level(frame: pd.DataFrame, level: Level, rule: str) -> pd.DataFrame:
     """One row a unit: sample_id (its name), group, dataset, label, p_fake, items; further columns by its first item.
 
-    frame: sample_id, group, dataset, label, p_fake and, above frames, `video` and `track`. A unit is fake when any of
-    its items is. Raises ValueError when a unit lies in two groups: it would then count as two independent ones."""
+    frame: sample_id, group, dataset, label, p_fake and, above frames, `video` and `track`. With CALIBRATED, the
+    log-odds of p_fake, the rules OF_LOG_ODDS pool those (p_fake is then their sigmoid, never cut) and keep the column;
+    the others drop it. A unit is fake when any of its items is. Raises ValueError when a unit lies in two groups: it
+    would then count as two independent ones."""
     if level == "frame":
         return frame.assign(items=1)
     units = unit_names(frame, level)
@@ -130,6 +146,12 @@ def at_level(frame: pd.DataFrame, level: Level, rule: str) -> pd.DataFrame:
         raise ValueError(f"{split.idxmax()!r} lies in {split.max()} groups; give all items of a clip one group")
     p, item = pool(frame["p_fake"].to_numpy(np.float64), units, rule)
     pooled = frame.iloc[item].reset_index(drop=True)
+    if CALIBRATED in frame:
+        pooled = pooled.drop(columns=CALIBRATED)
+        if rule in OF_LOG_ODDS:
+            by_unit = table.groupby("unit")[CALIBRATED]
+            z = (by_unit.mean() if rule == "mean_log_odds" else by_unit.max()).to_numpy(np.float64)
+            p, pooled[CALIBRATED] = expit(z), z
     labels = table.groupby("unit")["label"].max().to_numpy()
     sizes = table.groupby("unit").size().to_numpy()
     return pooled.assign(sample_id=units[item], label=labels, p_fake=p, items=sizes)

@@ -47,8 +47,10 @@ def drawing(path: Path, width: float, height: float) -> Iterator[Figure]:
             FigureCanvasAgg(figure).print_figure(temporary, dpi=144, format="png")
 
 
-def draw_roc(path: Path, s: Sweep, threshold: float = 0.5, interval: tuple[float, float] | None = None) -> None:
-    """ROC curve with the operating point `p_fake >= threshold`."""
+def draw_roc(
+    path: Path, s: Sweep, at: Confusion, threshold: float = 0.5, interval: tuple[float, float] | None = None
+) -> None:
+    """ROC curve with the operating point `p_fake >= threshold`, whose counts are `at`. s: of any score that ranks."""
     x, y, _ = roc_points(s)
     area = auroc_of(s)
     with drawing(path, 6.2, 5.6) as figure:
@@ -56,8 +58,7 @@ def draw_roc(path: Path, s: Sweep, threshold: float = 0.5, interval: tuple[float
         between = f" (95 %: {interval[0]:.3f} to {interval[1]:.3f})" if interval else ""
         axes.plot(x, y, color=BLUE, lw=2, label=f"AUROC {area:.3f}{between}")
         axes.plot([0, 1], [0, 1], color=GREY, ls="--", lw=1, label="guessing")
-        fakes, items = s.at_or_below(np.nextafter(threshold, -1))
-        point = 1 - (int(items) - int(fakes)) / s.n_real, 1 - int(fakes) / s.n_fake
+        point = at.fp / s.n_real, at.tp / s.n_fake
         axes.plot(*point, "o", color=ORANGE, ms=8, label=f"p_fake ≥ {threshold:g}: {point[1]:.1%} of fakes caught")
         axes.set(xlabel="False alarms (share of reals called fake)", ylabel="Hits (share of fakes called fake)")
         axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from core.evaluate.intervals import bootstrap_sums, group_codes, percentile
+from core.evaluate.intervals import bootstrap_sums, group_codes
 from core.evaluate.metrics import auroc
-from core.evaluate.sources import auroc_draws
+from core.evaluate.sources import auroc_spread
+from core.evaluate.units import spread, worth_of
 
 MEASURES = ("mse", "psnr", "ssim")
 EXACT_PSNR = 100.0
@@ -59,23 +60,21 @@ def _means(measures: np.ndarray, groups: np.ndarray, draws: int, seed: int) -> d
     if not len(measures):
         return {name: {"value": None, "low": None, "high": None} for name in MEASURES}
     codes, n_groups = group_codes(groups, len(groups))
-    spread = None
+    drawn = None
     if draws and n_groups > 1:
         columns = np.hstack([measures, np.ones((len(measures), 1))])
         sums = bootstrap_sums(columns, codes, n_groups, draws, np.random.default_rng(seed))
-        spread = sums[:, :3] / sums[:, 3:]
+        drawn = sums[:, :3] / sums[:, 3:]
     result = {}
     for i, name in enumerate(MEASURES):
-        between = percentile(spread[:, i]) if spread is not None else None
-        low, high = between if between else (None, None)
-        result[name] = {"value": float(measures[:, i].mean()), "low": low, "high": high}
+        between = spread(None if drawn is None else drawn[:, i], worth_of(codes))
+        result[name] = {"value": float(measures[:, i].mean()), "low": between.low, "high": between.high}
     return result
 
 
 def _area(error: np.ndarray, labels: np.ndarray, groups: np.ndarray, draws: int, seed: int) -> dict[str, float | None]:
-    between = percentile(auroc_draws(error, labels, groups, draws, seed)) if draws else None
-    low, high = between if between else (None, None)
-    return {"value": auroc(error, labels), "low": low, "high": high}
+    between = auroc_spread(error, labels, groups, draws, seed)
+    return {"value": auroc(error, labels), "low": between.low, "high": between.high}
 
 
 def reading(area: dict[str, float | None] | None) -> str:

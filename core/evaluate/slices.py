@@ -34,25 +34,36 @@ def describe(labels: np.ndarray, groups: np.ndarray) -> dict[str, Any]:
 
 
 def slices(
-    p: np.ndarray, labels: np.ndarray, groups: np.ndarray, of: np.ndarray, *, draws: int, n_bins: int, seed: int
+    p: np.ndarray,
+    labels: np.ndarray,
+    groups: np.ndarray,
+    of: np.ndarray,
+    *,
+    draws: int,
+    n_bins: int,
+    seed: int,
+    log_odds: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """{value: sizes and `metrics` with intervals over groups} for each value of `of`.
 
     A slice of one class has no ranking of its own: `against` then holds its ranking figures against all items of the
-    other class, and `against_what` says so (the fakes of one method against every real)."""
+    other class, and `against_what` says so (the fakes of one method against every real). log_odds: those of p where
+    known, to rank by."""
     found: dict[str, Any] = {}
-    options = {"draws": draws, "n_bins": n_bins, "seed": seed}
+
+    def measured(rows: np.ndarray) -> dict[str, Any]:
+        z = None if log_odds is None else log_odds[rows]
+        return figures(p[rows], labels[rows], groups[rows], draws=draws, n_bins=n_bins, seed=seed, log_odds=z)
+
     for name in np.unique(of):
         rows = of == name
         here = labels[rows]
-        found[str(name)] = describe(here, groups[rows]) | {
-            "metrics": figures(p[rows], here, groups[rows], **options)  # type: ignore[arg-type]
-        }
+        found[str(name)] = describe(here, groups[rows]) | {"metrics": measured(rows)}
         only = set(np.unique(here).tolist())
         if len(only) == 1 and len(np.unique(labels)) == 2:
             both = rows | (labels != only.pop())
-            measured = figures(p[both], labels[both], groups[both], **options)  # type: ignore[arg-type]
-            found[str(name)]["against"] = {figure: measured[figure] for figure in names("ranking")}
+            of_both = measured(both)
+            found[str(name)]["against"] = {figure: of_both[figure] for figure in names("ranking")}
             found[str(name)]["against_what"] = "all reals" if here[0] == 1 else "all fakes"
     return found
 
@@ -67,11 +78,19 @@ def macro_average(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def sliced_by(
-    frame: pd.DataFrame, p: np.ndarray, columns: Sequence[str], *, draws: int, n_bins: int, seed: int
+    frame: pd.DataFrame,
+    p: np.ndarray,
+    columns: Sequence[str],
+    *,
+    draws: int,
+    n_bins: int,
+    seed: int,
+    log_odds: np.ndarray | None = None,
 ) -> tuple[dict[str, Any], list[str]]:
     """({column: `slices` of it}, one sentence for each column that gives none).
 
-    frame: label, group and the columns. A column that is missing, has one value or too many is named."""
+    frame: label, group and the columns; log_odds: as of `slices`. A column that is missing, has one value or too many
+    is named."""
     found, left_out = {}, []
     y, groups = frame["label"].to_numpy(np.int64), frame["group"].astype(str).to_numpy()
     for column in columns:
@@ -83,5 +102,5 @@ def sliced_by(
         if not 1 < values <= MOST_VALUES:
             left_out.append(f"no slices by {column}: it has {values} value(s), 2 to {MOST_VALUES} make slices")
             continue
-        found[column] = slices(p, y, groups, of, draws=draws, n_bins=n_bins, seed=seed)
+        found[column] = slices(p, y, groups, of, draws=draws, n_bins=n_bins, seed=seed, log_odds=log_odds)
     return found, left_out

@@ -7,20 +7,32 @@ from typing import Any
 
 import numpy as np
 
-from core.evaluate.intervals import bootstrap_sums, clopper_pearson, group_codes, percentile
+from core.evaluate.intervals import bootstrap_sums, clopper_pearson, group_codes
 from core.evaluate.metrics import ratio
+from core.evaluate.units import Spread, share_spread
 
 
-def share(name: str, numerator: str, denominator: str, sums: dict[str, float], drawn: dict[str, np.ndarray]) -> dict:
-    """One rate with its parts: value None when the denominator is 0 (unknown, not 0)."""
-    n, d = sums[numerator], sums[denominator]
-    low = high = None
-    if d and drawn:
-        with np.errstate(invalid="ignore", divide="ignore"):
-            found = percentile(drawn[numerator] / drawn[denominator])
-        low, high = found or (None, None)
-    document = {"value": n / d if d else None, "numerator": int(n), "denominator": int(d), "low": low, "high": high}
-    return {"name": name, "of": f"{numerator} / {denominator}", **document}
+def group_share(
+    hit: np.ndarray, among: np.ndarray, codes: np.ndarray, n_groups: int, draws: int, seed: int = 0
+) -> dict[str, Any]:
+    """hit & among / among over items: value (None over nothing: unknown, not 0), numerator, denominator, groups (with
+    an item in the denominator), low, high and note of its interval over whole groups (exact at 0 and 1:
+    `core.evaluate.units.share_spread`).
+
+    hit, among: (N,) bool. codes: (N,) group codes under n_groups. draws 0: no interval."""
+    k, n = int((hit & among).sum()), int(among.sum())
+    own = codes[among]
+    found = Spread(None, None)
+    if n and draws:
+        drawn = None
+        if 0 < k < n and n_groups > 1:
+            columns = np.stack((hit & among, among), 1).astype(np.float64)
+            sums = bootstrap_sums(columns, codes, n_groups, draws, np.random.default_rng(seed))
+            with np.errstate(invalid="ignore", divide="ignore"):
+                drawn = sums[:, 0] / sums[:, 1]
+        found = share_spread(k / n, drawn, own)
+    value = {"value": k / n if n else None, "numerator": k, "denominator": n, "groups": int(np.unique(own).size)}
+    return value | {"low": found.low, "high": found.high, "note": found.note}
 
 
 def threshold_rows(
@@ -37,31 +49,22 @@ def threshold_rows(
     filtration = exited / all; leakage = fakes exited / all fakes; precision = reals exited / exited;
     coverage = passed on / all; filtration_of_reals = reals exited / all reals. Balanced figures weigh both classes
     alike, so they do not move with the base rate: balanced_filtration is the mean of leakage and filtration_of_reals,
-    balanced_precision is filtration_of_reals / (filtration_of_reals + leakage). Intervals: 95 %, groups resampled; a
-    rate of 0 has no spread there, so group_leakage (groups with a fake that exits / groups with a fake) carries the
-    exact Clopper-Pearson interval."""
+    balanced_precision is filtration_of_reals / (filtration_of_reals + leakage). Intervals: 95 %, of `group_share`;
+    group_leakage (groups with a fake that exits / groups with a fake) has the exact Clopper-Pearson interval."""
     codes, n_groups = group_codes(groups, labels.size)
-    fake = labels == 1
+    fake, every = labels == 1, np.ones(labels.size, bool)
     rows = []
     for t in thresholds:
         exits = p_fake <= 1.0 - t + 1e-12  # 1 - 0.98 is 0.02 + 2e-17
-        names = ("exited", "passed_on", "all", "fakes_exited", "all_fakes", "reals_exited", "all_reals")
-        ones = np.ones(labels.size, bool)
-        columns = np.stack((exits, ~exits, ones, exits & fake, fake, exits & ~fake, ~fake), 1).astype(np.float64)
-        sums = dict(zip(names, columns.sum(0), strict=True))
-        drawn: dict[str, np.ndarray] = {}
-        if draws and n_groups > 1:
-            table = bootstrap_sums(columns, codes, n_groups, draws, np.random.default_rng(seed))
-            drawn = dict(zip(names, table.T, strict=True))
         row: dict[str, Any] = {"threshold": float(t), "rule": f"p_fake <= {1.0 - t:.6g} leaves as real"}
-        for name, numerator, denominator in (
-            ("filtration", "exited", "all"),
-            ("leakage", "fakes_exited", "all_fakes"),
-            ("precision", "reals_exited", "exited"),
-            ("coverage", "passed_on", "all"),
-            ("filtration_of_reals", "reals_exited", "all_reals"),
+        for name, of, hit, among in (
+            ("filtration", "exited / all", exits, every),
+            ("leakage", "fakes_exited / all_fakes", exits, fake),
+            ("precision", "reals_exited / exited", ~fake, exits),
+            ("coverage", "passed_on / all", ~exits, every),
+            ("filtration_of_reals", "reals_exited / all_reals", exits, ~fake),
         ):
-            row[name] = share(name, numerator, denominator, sums, drawn)
+            row[name] = {"name": name, "of": of, **group_share(hit, among, codes, n_groups, draws, seed)}
         row |= _balanced(row["leakage"]["value"], row["filtration_of_reals"]["value"])
         row["group_leakage"] = _groups(int(np.unique(codes[exits & fake]).size), int(np.unique(codes[fake]).size))
         rows.append(row)

@@ -104,7 +104,7 @@ def test_nobody_exits_is_unknown_not_zero():
 def test_one_class_is_reported_without_ranking(tmp_path):
     p = Predictions(predictions().frame.assign(label=1))
     found = judged(tmp_path, p)
-    assert found["metrics"]["auroc"] == {"value": None, "low": None, "high": None}
+    assert found["metrics"]["auroc"] == {"value": None, "low": None, "high": None, "note": ""}
     assert "one class" in found["prevalence_note"]
     assert any("roc_curve.png" in w for w in found["warnings"])
     assert not (tmp_path / "roc_curve.png").exists()

@@ -117,10 +117,17 @@ def debiased(which, power):
     return of
 
 
-def selective(p, y, accepted):
+def aurc(p, y):
     sure, right = top_label(p, y)
-    errors = np.array([(1 - right[sure >= c]).sum() for c in sure])
-    return float(np.mean(errors / (np.array([(sure >= c).sum() for c in sure]) if accepted else y.size)))
+    return float(np.mean([1 - right[sure >= c].mean() for c in sure]))
+
+
+def augrc_closed(p, y):
+    """Traub et al. 2024: acc (1 - acc) (1 - AUROC_f) + (1 - acc)^2 / 2, by scikit-learn's AUROC."""
+    sure, right = top_label(p, y)
+    acc = right.mean()
+    area = sk.roc_auc_score(right, sure) if 0 < acc < 1 else 0.5
+    return acc * (1 - acc) * (1 - area) + (1 - acc) ** 2 / 2
 
 
 def brier_part(name):
@@ -160,8 +167,8 @@ ORACLES = {
     "mcc": ("both", called(sk.matthews_corrcoef)),
     "brier": ("any", lambda p, y: np.mean((p - y) ** 2)),
     "nll": ("any", lambda p, y: sk.log_loss(y, np.clip(p, 2.0**-52, 1 - 2.0**-52), labels=[0, 1])),
-    "aurc": ("any", lambda p, y: selective(p, y, True)),
-    "augrc": ("any", lambda p, y: selective(p, y, False)),
+    "aurc": ("any", aurc),
+    "augrc": ("any", augrc_closed),
     **{f"brier_{name}": ("any", brier_part(name)) for name in ("reliability", "resolution", "uncertainty", "within")},
     **{f"ece_{w}_{b}": ("any", ece(w, b)) for w in ("binary", "top_label") for b in ("width", "mass")},
     **{f"mce_{w}_{b}": ("any", mce(w, b)) for w in ("binary", "top_label") for b in ("width", "mass")},

@@ -19,6 +19,10 @@ from core.cascade.search_spec import SearchSpec
 from core.cascade.types import CascadePolicy, Exits
 from jobs.client import Workbench
 
+NO_CALIBRATION = (
+    "These scores have no calibration items (split val_calib). Import them again with a calibration share, or with a "
+    "column `split`."
+)
 STATE = "cascade_search"
 
 
@@ -53,6 +57,9 @@ def search_panel(workbench: Workbench, source: ScoreSource, table: pd.DataFrame,
         "The cheapest exits of all stages together that keep both promises. Groups are counted, not items: a group of "
         "fakes is missed when any of its items is called real at any stage."
     )
+    if "val_calib" not in set(table["split"]):
+        widgets.empty("No items to choose exits on", NO_CALIBRATION)
+        return
     spec = forms.spec_form(
         SearchSpec, workbench, key="search", submit="Find the cheapest", given={"source": source.ref},
         front=("max_leakage", "max_false_alarms", "confidence", "max_auroc_loss", "method", "unit"),

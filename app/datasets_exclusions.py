@@ -20,7 +20,7 @@ def show(table: DatasetTable) -> None:
         widgets.empty("Nothing was ever excluded", "Tick pictures under Pictures, give a reason, and press Exclude.")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        author = st.text_input("Author", session.author(), max_chars=80, width=180, key="undo-author")
+        author = session.author_input(width=180, key="undo-author")
         if st.button("Undo the last act", icon=":material/undo:", disabled=not table.out and acts[-1].action == "undo"):
             undo_last(table.folder, author)
             st.rerun()

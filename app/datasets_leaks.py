@@ -82,7 +82,7 @@ def one_kind(leaks: list[Crossing], table: DatasetTable) -> None:
             ids += fresh["sample_id"].tolist()
         with st.container(horizontal=True, vertical_alignment="bottom", border=True):
             reason = st.text_input("Reason", f"{TITLES[leaks[0].kind].lower()} in another split", max_chars=MOST_REASON)
-            author = st.text_input("Author", session.author(), max_chars=80, width=150)
+            author = session.author_input(width=150)
             sent = st.form_submit_button("Exclude the ticked", type="primary")
     if sent:
         act(table, ticked(ids, turn), reason, author, back=False)

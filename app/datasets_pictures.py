@@ -83,7 +83,7 @@ def picture_form(table: DatasetTable, rows: pd.DataFrame, shown: pd.DataFrame, w
             reason = st.text_input(
                 "Reason", max_chars=MOST_REASON, width=360, placeholder="" if back else "needed, kept with the data set"
             )
-            author = st.text_input("Author", session.author(), max_chars=80, width=150)
+            author = session.author_input(width=150)
             sent = st.form_submit_button("Take back in" if back else "Exclude", type="primary")
     if not back:
         st.caption("Nothing is deleted: an excluded picture stays listed under State, with its reason, and can return.")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
-from app import cards, widgets
+from app import cards, navigation, widgets
 from app.incoming import incoming
 from app.job_forms import job_form
+from core.evaluate.foreign import MEMBER
 from core.evaluate.foreign_table import column_names
 from jobs.client import Workbench
 
@@ -20,6 +23,7 @@ USUAL = {
     "group_column": ("group", "video", "identity", "subject", "person", "clip"),
 }
 """What the columns are often called, the likeliest first."""
+WHAT_FOR = {"test": "To be judged (test)", "val_calib": "Set aside (val_calib)"}
 
 
 def import_form(workbench: Workbench) -> None:
@@ -27,7 +31,9 @@ def import_form(workbench: Workbench) -> None:
     st.caption(
         "The scores of any detector in the world, judged here without being run here. One row an item: id, label, "
         "score, group (the person or clip, which every interval counts); further columns such as dataset, method, "
-        "split, video are kept to slice by. Every row is checked, and what is wrong is named with its row."
+        "split, video are kept to slice by. Every row is checked, and what is wrong is named with its row. Without a "
+        "split column every item is judged; with a calibration share, so many of the groups are set aside to fit a "
+        "calibrator and choose exits on, and the others are judged."
     )
     path = incoming(workbench, "CSV or Parquet", ENDINGS, "scores")
     if path is None:
@@ -42,7 +48,8 @@ def import_form(workbench: Workbench) -> None:
     st.html(cards.facts({"File": path.name, "Size": shown, "Columns": ", ".join(names)}))
     job_form(
         "import_scores", workbench, key="scores", submit="Import scores", given={"file": str(path)},
-        values=guessed(names, path), front=("name", "score", "larger", "fake_words", "real_words", "data"),
+        values=guessed(names, path),
+        front=("name", "score", "larger", "fake_words", "real_words", "data", "calib_share"),
     )  # fmt: skip
 
 
@@ -53,3 +60,24 @@ def guessed(names: list[str], path: Path) -> dict[str, str]:
         found["score"] = "log_odds"
     stem = "".join(c if (c.isalnum() and c.isascii()) or c in "_.-" else "-" for c in path.stem.lower())
     return {**found, "name": stem.strip("-.")[:60]}
+
+
+def import_result(about: Mapping[str, Any]) -> None:
+    """What an import brought, in words; what was decided for the reader; and the ways on. about: its run.json."""
+    splits = {WHAT_FOR.get(name, name): f"{part['items']:,} items, {part['fake']:,} fake, {part['groups']:,} groups"
+              for name, part in about["splits"].items()}  # fmt: skip
+    st.html(cards.facts({
+        "Scores": f"{about['items']:,}, {about['fake']:,} of fakes", "Groups": f"{about['groups']:,}",
+        "Without a score": f"{about['failed']:,}", **splits, "From": about["file"], "Run": about["run"],
+        **({"Cost": f"{about['gflops']:g} GFLOP an item"} if about["gflops"] else {}),
+    }))  # fmt: skip
+    if about["notes"]:
+        widgets.notice([f"{note[:1].upper()}{note[1:]}." for note in about["notes"]], "info")
+    scores = f"runs/{about['run']}/{MEMBER}"
+    left, right, _ = st.columns([1, 1, 2])
+    if left.button("Judge it on Evaluate", type="primary", icon=":material/monitoring:", width="stretch"):
+        navigation.go_to("evaluate", scores=scores)
+    if right.button("Compare it", icon=":material/compare_arrows:", width="stretch"):
+        navigation.go_to("compare", **{"with": scores})
+    if "val_calib" in about["splits"]:
+        st.caption("It has calibration items: fit a calibrator under Calibrate, choose exits under Cascade.")

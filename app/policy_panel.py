@@ -59,9 +59,9 @@ def back(workbench: Workbench) -> None:
 def confirm(workbench: Workbench, item: ArtifactView, policy: CascadePolicy) -> None:
     """What changes, then who and why; only the second button changes anything."""
     show_changes(workbench, policy)
-    author = st.text_input("Author", session.author(), max_chars=80, key="promote-author")
+    author = session.author_input(key="promote-author")
     reason = st.text_input("Why (kept in the history)", policy.reason, max_chars=400, key="promote-reason")
-    if st.button("Yes, put it in force", type="primary", disabled=not reason.strip(), key="promote"):
+    if st.button("Yes, put it in force", type="primary", disabled=not (author and reason.strip()), key="promote"):
         workbench.set_active(policy=item.path, author=author, reason=reason)
         st.rerun()
 

@@ -10,7 +10,7 @@ import streamlit as st
 from app import cards, forms, links, navigation, session, widgets
 from app.cascade_board import BoardView, cascade_board, cuts_of_text, cuts_text
 from app.cascade_elsewhere import elsewhere_panel
-from app.cascade_search import is_found, last_search, limits_of, policy_to_save, search_panel
+from app.cascade_search import NO_CALIBRATION, is_found, last_search, limits_of, policy_to_save, search_panel
 from app.cascade_tables import fronts, grid_if_ready, joint_of, make_grid
 from app.navigation import PageInfo
 from app.policies import active_policy, cuts_of, exits_of, policy_rows
@@ -150,13 +150,16 @@ def save_dialog(
     workbench: Workbench, source: ScoreSource, table: pd.DataFrame, members: list[str], exits: dict[str, Exits]
 ) -> None:
     """Name, author, reason; then an immutable version. Putting it in force is a second step that shows what changes."""
+    if "val_calib" not in set(table["split"]):
+        widgets.notice([NO_CALIBRATION])
+        return
     in_force = source.folder == workbench.active().bundle
     answer = last_search(source)
     promised = is_found(answer, exits)
     st.caption("These exits were found by the search and carry its promises." if promised else
                "Set by hand: the policy says what these exits did, and promises nothing.")  # fmt: skip
     name = st.text_input("Name", "cheapest" if promised else "by hand", max_chars=80)
-    author = st.text_input("Author", session.author(), max_chars=80)
+    author = session.author_input()
     reason = st.text_input("Why", max_chars=400)
     said = (name.strip() or "by hand", author, reason)
     policy = policy_to_save(answer, table, members, exits, said, scores_fingerprint(source.folder))
@@ -167,8 +170,8 @@ def save_dialog(
     else:
         st.caption("It cannot be put in force: these scores are not those of the bundle in force.")
     save, both = st.columns(2)
-    ready = bool(name.strip() and reason.strip())
-    help_ = None if ready else "A name and a reason first: they stay with the version."
+    ready = bool(name.strip() and author and reason.strip())
+    help_ = None if ready else "A name, an author and a reason first: they stay with the version."
     only = save.button("Save only", disabled=not ready, help=help_, width="stretch")
     if both.button("Save and put in force", type="primary", disabled=not (ready and in_force), width="stretch") or only:
         item = workbench.save_policy(policy)

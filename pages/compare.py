@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from app import cards, compare_charts, compare_runs, links, session, widgets
+from app import cards, compare_charts, compare_runs, fitted_on, links, session, widgets
 from app.chart_files import show
 from app.compare_data import (
     DRAWS,
@@ -77,6 +77,9 @@ def ask(available: dict[str, DetectorScores]) -> Question | None:
     if len(names) < 2:
         return None
     chosen = tuple(available[name] for name in names)
+    said = {f"{c.label}: {note}" for c in chosen if c.source for note in fitted_on.notes(c.source, c.member)}
+    if said:
+        widgets.notice(sorted(said), "info")
     splits = [s for s in chosen[0].splits() if all(s in other.splits() for other in chosen[1:])]
     if not splits:
         widgets.notice(["These detectors have no split in common; evaluate them on the same split."], "error")

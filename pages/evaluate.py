@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import chart_files, judging, links, score_charts, session, widgets
+from app import chart_files, fitted_on, judging, links, score_charts, session, widgets
 from app.boards import group_counts
 from app.detector_scores import DRAWS, detector_scores
 from app.job_forms import job_form
@@ -43,6 +43,8 @@ def render() -> None:
         launch(workbench)
         return
     view = chosen(workbench)
+    if view is None:
+        return
     top = st.container()
     threshold = board(view)
     with top:
@@ -62,11 +64,16 @@ def render() -> None:
     links.share()
 
 
-def chosen(workbench: Workbench) -> View:
-    """Detector, split, level and pooling, as the address or the reader asks."""
+def chosen(workbench: Workbench) -> View | None:
+    """Detector, split, level and pooling, as the address or the reader asks; None, which is said, with nothing left."""
     available = {judging.reference(scores): scores for scores in detector_scores(workbench)}
     one, two = st.columns([3, 2])
     scores = available[links.choose(one, "Detector", "scores", {k: s.label for k, s in available.items()}, "evaluate")]
+    if scores.source is not None and (said := fitted_on.notes(scores.source, scores.member)):
+        widgets.notice(said, "info")
+    if not scores.splits():
+        widgets.empty("Nothing left to judge it on", "Score it on items that its calibrator was not fitted on (test).")
+        return None
     split = links.choose(two, "Split", "split", {name: name for name in scores.splits()}, "evaluate")
     levels = {name: UNITS[name] for name in judging.levels_of(scores, split)}
     if len(levels) == 1:

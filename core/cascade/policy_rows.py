@@ -15,7 +15,10 @@ def calibration_rows(table: pd.DataFrame) -> pd.DataFrame:
     item stands there twice."""
     rows = table[table["split"] == "val_calib"] if "split" in table else table
     if rows.empty:
-        raise ValueError("the predictions hold no item of split val_calib, on which exits are chosen")
+        raise ValueError(
+            "the predictions hold no item of split val_calib, on which exits are chosen; import foreign scores again "
+            "with a calibration share, or stack a run that has the split"
+        )
     if "sample_id" in rows and (twice := rows["sample_id"].duplicated()).any():
         example = rows.loc[twice, "sample_id"].iloc[0]
         raise ValueError(

@@ -98,10 +98,13 @@ def test_promotion_asks_first_and_one_click_goes_back(workbench):
     assert workbench.active().policy is None  # the dialog only shows what would change
     assert any("Now:" in m.value and "by hand v1" in m.value for m in at.markdown)
     at = AppTest.from_function(dialog, default_timeout=60).run()  # AppTest runs whole pages, not a dialog's own part
+    assert at.text_input(key="promote-author").value == ""  # never the account of the server
+    assert at.button(key="promote").disabled
+    at.text_input(key="promote-author").input("Ada").run()
     at.button(key="promote").click().run()
     assert workbench.active().policy == item.path
     change = workbench.active_history()[0]
-    assert (change.what, change.reason) == ("policy", "less work")
+    assert (change.what, change.author, change.reason) == ("policy", "Ada", "less work")
     assert previous_policy(workbench) == (None, "the bundle's own policy")
     at = opened("policies")
     at.button(key="policy-back").click().run()

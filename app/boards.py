@@ -27,6 +27,11 @@ def component(name: str) -> Any:
     return st.components.v2.component(f"aware_net_{name}", html='<div class="board"></div>', css=style, js=script)
 
 
+def pairs(limits: ArrayLike) -> list[list[float] | None]:
+    """(T, 2) low and high -> JSON; None where there is no interval (NaN)."""
+    return [None if np.isnan(low) else [float(low), float(high)] for low, high in np.asarray(limits, np.float64)]
+
+
 def effective_groups(groups: ArrayLike) -> float:
     """Independent groups that a share over these items is worth when the items of one group agree wholly: (sum m)^2 /
     sum m^2 over group sizes m (Kish 1965); groups of one size give their number. 0 without items."""

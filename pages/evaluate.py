@@ -9,12 +9,11 @@ import pandas as pd
 import streamlit as st
 
 from app import chart_files, fitted_on, judging, links, score_charts, session, widgets
-from app.boards import group_counts
 from app.detector_scores import DRAWS, detector_scores
 from app.job_forms import job_form
 from app.judging import View
 from app.navigation import PageInfo
-from app.threshold_board import CURVES, threshold_board
+from app.threshold_board import CURVES, evidence_of, threshold_board
 from core.evaluate.catalogue import BINNINGS, CONVENTIONS, FIGURES, names
 from core.evaluate.cross import cross_auroc
 from core.evaluate.evaluate import prevalence_note
@@ -120,9 +119,9 @@ def board(view: View) -> float:
         drawn = links.asked("curve", CURVES, "roc")
         st.session_state["evaluate-board"] = (name, min(start, NEVER), None if rate < 0 else rate, drawn)
     _, start, rate, drawn = st.session_state["evaluate-board"]
-    table = judging.threshold_table(view, min(start, 1.0))
+    about = f"{view.scores.label}; {view.split}, by {view.level}."
     answer = threshold_board(
-        table, group_counts(view.labels, view.groups), start, rate, drawn, identity=name, key=f"thresholds-{name}"
+        evidence_of(view, min(start, 1.0)), start, rate, drawn, identity=name, about=about, key=f"thresholds-{name}"
     )
     threshold = start if answer.threshold is None else answer.threshold
     st.query_params["curve"] = answer.curve

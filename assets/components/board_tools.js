@@ -3,7 +3,7 @@
 const decode = (text, kind) => new kind(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
 const share = (part, whole) => (whole > 0 ? part / whole : null);
 const percent = (value) => (value === null ? "unknown" : (100 * value).toFixed(value < 0.1 ? 2 : 1) + " %");
-const whole = (value) => Math.round(value).toLocaleString("en-US").replace(/,/g, " ");
+const whole = (value) => Math.round(value).toLocaleString("en-US");
 const short = (value) => String(+value.toPrecision(3));
 
 // Wilson's 95 % interval of a share over n independent groups (n need not be whole); null without any.
@@ -13,8 +13,19 @@ function wilson(p, n) {
   const half = Math.sqrt(z2 * (p * (1 - p) / n + z2 / (4 * n * n))) / (1 + z2 / n);
   return [Math.max(0, centre - half), Math.min(1, centre + half)];
 }
-const between = (pair) => (pair === null ? "" : `95 %: ${percent(pair[0])} to ${percent(pair[1])}`.replace(/ %/g,
-  "\u00a0%"));
+const of95 = (pair, text) => (pair === null ? "no interval" : `95\u00a0%: ${text(pair[0])} to ${text(pair[1])}`);
+const between = (pair) => of95(pair, (v) => percent(v).replace(" ", "\u00a0"));
+const numbers = (pair, digits) => of95(pair, (v) => v.toFixed(digits));
+const counted = (n) => `n\u00a0=\u00a0${whole(n)}.`;
+
+// Intervals by name and edge from RateBands.to_document() of core/evaluate/rate_bands.py; null where there is none.
+function bandsOf({ names, bands }) {
+  const all = decode(bands, Float32Array), size = all.length / (2 * names.length);
+  return (name, edge) => {
+    const at = 2 * (names.indexOf(name) * size + edge);
+    return Number.isNaN(all[at]) ? null : [all[at], all[at + 1]];
+  };
+}
 
 // AUROC of counts [real, fake, real, fake, ...] over ascending scores, ties half; null with one class.
 function area(counts) {
@@ -51,8 +62,8 @@ const logit = (p) => (p <= 0 ? -SPAN : p >= 1 ? SPAN : Math.max(-SPAN, Math.min(
 const PROBABILITIES = [0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999];
 const probabilityAxis = (title) => ({ title, low: -SPAN, high: SPAN, of: logit, ticks: PROBABILITIES, text: String });
 function numberAxis(title, low, high) {
-  const raw = (high - low) / 4, unit = 10 ** Math.floor(Math.log10(raw)), step = unit * [1, 2, 2.5, 5, 10].find((k) =>
-    k * unit >= raw);
+  const raw = (high - low) / 4, unit = 10 ** Math.floor(Math.log10(raw)), step = unit * [1, 2, 5, 10].find((k) =>
+    k * unit >= raw * (1 - 1e-9));
   const ticks = [];
   for (let v = Math.ceil(low / step - 1e-9) * step; v <= high + step * 1e-6; v += step) ticks.push(v);
   return { title, low, high, of: (v) => v, ticks, text: (v) => String(+v.toPrecision(4)) };
@@ -157,7 +168,7 @@ const board = (build) => ({ parentElement, data, setStateValue }) => {
   build(host, data);
 };
 
-// A chart as a file of its own: SVG with title, key, sentence and styles inside, PNG at three times the size, and its
+// A chart as a file of its own: SVG with title, key, sentence, settings and styles inside, PNG at three times the size, and its
 // numbers as CSV.
 function hand(name, blob) {
   const link = document.createElement("a");
@@ -180,11 +191,12 @@ function flow(pieces, gap) {
   }
   return [placed, pieces.length ? line + 1 : 0];
 }
-function drawing(section) {
+function drawing(section, settings) {
   const svg = section.querySelector("svg"), h = +svg.getAttribute("viewBox").split(" ")[3], head = 24;
   const keys = [...section.querySelectorAll(".keys span")], title = section.querySelector("h5").firstChild.textContent;
   const [marks, rows] = flow(keys.map((k) => [k.textContent, 20]), 12);
-  const [words, lines] = flow(section.querySelector("p").textContent.split(" ").map((w) => [w, 0]), 3.2);
+  const told = `${section.querySelector("p").textContent} ${settings}`.split(" ");
+  const [words, lines] = flow(told.map((w) => [w, 0]), 3.2);
   const legend = marks.map(([x, row, text], i) => {
     const { background, height } = keys[i].querySelector("i").style, y = head + h + 12 + 16 * row;
     return (height ? `<circle cx="${x + 6}" cy="${y - 4}" r="4.5" fill="${background}"/>`
@@ -205,8 +217,8 @@ function drawing(section) {
     h: high,
   };
 }
-function asPicture(section, name) {
-  const { text, h } = drawing(section), picture = new Image(), canvas = document.createElement("canvas");
+function asPicture({ text, h }, name) {
+  const picture = new Image(), canvas = document.createElement("canvas");
   picture.onload = () => {
     canvas.width = 3 * WIDTH; canvas.height = 3 * h;
     canvas.getContext("2d").drawImage(picture, 0, 0, 3 * WIDTH, 3 * h);
@@ -215,13 +227,14 @@ function asPicture(section, name) {
   picture.src = "data:image/svg+xml;charset=utf-8," + encodeURIComponent(text);
 }
 const cell = (value) => (value === null || value === undefined ? "" : /[",\n]/.test(value) ? `"${String(value).replace(/"/g, '""')}"` : value);
-// rows(): the header and the lines of the numbers as drawn at this moment.
-function saves(section, name, rows) {
+// rows(): the header and the lines of the numbers as drawn at this moment; settings(): where the sliders stand, and what
+// was judged, in words.
+function saves(section, name, rows, settings = () => "") {
   const bar = document.createElement("div");
   bar.className = "choices saves";
   const ways = {
-    SVG: () => hand(`${name}.svg`, new Blob([drawing(section).text], { type: "image/svg+xml" })),
-    PNG: () => asPicture(section, name),
+    SVG: () => hand(`${name}.svg`, new Blob([drawing(section, settings()).text], { type: "image/svg+xml" })),
+    PNG: () => asPicture(drawing(section, settings()), name),
     CSV: () => hand(`${name}.csv`, new Blob([rows().map((r) => Array.from(r, cell).join(",")).join("\n") + "\n"],
       { type: "text/csv" })),
   };

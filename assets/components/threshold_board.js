@@ -39,22 +39,13 @@ const DEVIATES = [0.002, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99];
 const deviateAxis = (title) => ({ title, low: probit(0.001), high: probit(0.995), of: probit, ticks: DEVIATES,
   text: (v) => +(100 * v).toPrecision(3) + " %" });
 
-// Where false alarms (rising with i) meet misses (falling), linear between points.
-function equalError(alarms, misses) {
-  const i = alarms.findIndex((a, k) => a >= misses[k]);
-  if (i <= 0) return alarms[0];
-  const up = alarms[i] - misses[i], down = misses[i - 1] - alarms[i - 1];
-  return alarms[i - 1] + ((alarms[i] - alarms[i - 1]) * down) / (up + down);
-}
-
 function build(host, data) {
-  const counts = decode(data.table.counts, Uint32Array), { edges } = data.table, { groups } = data,
-    size = edges.length - 1;
+  const counts = decode(data.table.counts, Uint32Array), { edges } = data.table, { fixed } = data,
+    size = edges.length - 1, band = bandsOf(data.rates);
   const below = new Float64Array(2 * size + 2);
   for (let i = 0; i < size; i++) for (const k of [0, 1]) below[2 * i + 2 + k] = below[2 * i + k] + counts[2 * i + k];
-  const reals = below[2 * size], fakes = below[2 * size + 1], n = reals + fakes, own = fakes / n,
-    scale = groups.all / n;
-  const two = reals > 0 && fakes > 0;
+  const reals = below[2 * size], fakes = below[2 * size + 1], n = reals + fakes, own = fakes / n;
+  const two = reals > 0 && fakes > 0, known = ({ low, high }) => (low === null ? null : [low, high]);
   const look = { index: data.start, prevalence: data.prevalence, curve: data.curve };
   host.innerHTML = `<div class="controls">
     <div class="stage"><h4><em>Called fake</em><span></span></h4>
@@ -65,17 +56,16 @@ function build(host, data) {
     <table class="confusion" aria-label="Confusion at this threshold"><thead><tr><th></th><th>called real</th>
       <th>called fake</th></tr></thead><tbody><tr><th>real</th><td></td><td></td></tr>
       <tr><th>fake</th><td></td><td></td></tr></tbody></table>
-    <p class="foot">${whole(n)} items, ${whole(fakes)} fake. Intervals: 95 %, as if the items of one group agreed wholly:
-      ${whole(groups.fake)} effective groups of fakes, ${whole(groups.real)} of reals. Drawing whole groups, as the
-      tables do, gives narrower ones where they do not agree.</p></div>
-    <div class="view"><div class="figures"></div><div class="plots">
+    <p class="foot">${whole(n)} items, ${whole(fakes)} fake. Intervals: 95 %, drawn as those above the board are, from the
+      same draws of whole groups.</p></div>
+    <div class="view"><div class="figures"></div><p class="foot bare"></p><div class="plots">
     ${chart("Items by p_fake", [key(REAL, "real, with 95 % band"), key(FAKE, "fake, with 95 % band")])}
     ${chart(`Errors of every threshold${choices("curve", CURVES)}`, [key(REAL, "every threshold, with 95 % band"), key(FAKE, "this one, with 95 % intervals", true)])}
-    ${chart("Precision against recall", [key(REAL, "every threshold, with 95 % band"), key(FAKE, "this one", true)])}
+    ${chart("Precision against recall", [key(REAL, "every threshold, with 95 % band"), key(FAKE, "this one, with 95 % intervals", true)])}
     ${chart("Reliability", [key(REAL, "share of fakes, with 95 % interval"), key(QUIET, "as stated")])}</div></div>`;
   const [cut, base] = host.querySelectorAll("input[type=range]"), [at, rate] = host.querySelectorAll(".typed");
   const cells = host.querySelectorAll("td"), svgs = host.querySelectorAll("svg"),
-    readings = host.querySelectorAll(".plot p");
+    readings = host.querySelectorAll(".plot p"), bare = host.querySelector(".bare");
   const heads = host.querySelectorAll("h4 span"), sections = host.querySelectorAll(".plot");
   const rest = rested(() => host.send({ ...look }));
   const set = (change) => { Object.assign(look, change); draw(); rest(); };
@@ -96,115 +86,145 @@ function build(host, data) {
   const every = edges.map((edge, i) => {
     const fp = reals - below[2 * i], tp = fakes - below[2 * i + 1], alarms = share(fp, reals) ?? 0,
       hits = share(tp, fakes) ?? 0;
-    return { edge, fp, tp, alarms, hits, high: wilson(hits, groups.fake) ?? [hits, hits] };
+    return { edge, fp, tp, alarms, hits, found: band("recall", i), accused: band("false_alarms", i) };
   });
-  const down = [...every].reverse(), auroc = area(counts), span = areaInterval(auroc, groups.real, groups.fake);
-  const eer = two ? equalError(down.map((e) => e.alarms), down.map((e) => 1 - e.hits)) : null;
-  const bars = n < 2000 ? 20 : 40, tall = [new Float64Array(bars), new Float64Array(bars)];
+  const down = [...every].reverse(), ends = (pair, value) => pair ?? [value, value];
+  const bars = data.bars.length, tall = [new Float64Array(bars), new Float64Array(bars)];
   for (let i = 0; i < size; i++) {
     const bar = Math.min(bars - 1, Math.floor(((edges[i] + edges[i + 1]) / 2) * bars));
     for (const k of [0, 1]) tall[k][bar] += counts[2 * i + k];
   }
   const heaps = tall.map((t, k) => Array.from(t, (v, i) => {
     const p = v / ((k ? fakes : reals) || 1);
-    return [i / bars, (i + 1) / bars, p, ...(wilson(p, k ? groups.fake : groups.real) ?? [p, p])];
+    return { from: i / bars, to: (i + 1) / bars, p, pair: data.bars[i][k], items: v };
   }));
   const unit = { title: "p_fake", low: 0, high: 1, of: (v) => v, ticks: [0, 0.25, 0.5, 0.75, 1], text: String };
-  const histogram = plot(svgs[0], unit, shareAxis("share of its class", Math.max(...heaps.flat().map((h) => h[2]),
-    0.01) * 1.15), "Items by p_fake, reals and fakes");
-  const bands = heaps.map((heap, k) => shade(histogram.band(heap.flatMap(([a, b, , low, high]) =>
-    [[a, low, high], [b, low, high]])), k ? FAKE : REAL) +
-    stroke(histogram.line(heap.flatMap(([a, b, p]) => [[a, p], [b, p]])), k ? FAKE : REAL)).join("");
+  const highest = Math.max(0.01, ...heaps.flat().map((h) => h.pair?.[1] ?? h.p));
+  const histogram = plot(svgs[0], unit, shareAxis("share of its class", Math.min(1, highest * 1.05)),
+    "Items by p_fake, reals and fakes");
+  const bands = heaps.map((heap, k) => shade(histogram.band(heap.flatMap(({ from, to, p, pair }) =>
+    [[from, ...ends(pair, p)], [to, ...ends(pair, p)]])), k ? FAKE : REAL) +
+    stroke(histogram.line(heap.flatMap(({ from, to, p }) => [[from, p], [to, p]])), k ? FAKE : REAL)).join("");
   const drawn = { curve: "", prevalence: undefined };
   let errors = null, still = "", precision = null, points = [], stated = [];
-  const chosen = (i) => (i === look.index ? 1 : 0), when = (i) => edges[i];
-  saves(sections[0], "scores", () => [["class", "p_fake_from", "p_fake_to", "share", "low", "high"],
-    ...heaps.flatMap((heap, k) => heap.map((h) => [k ? "fake" : "real", ...h]))]);
-  saves(sections[1], "errors", () => [["called_fake_above", "false_alarm_rate", "hit_rate", "hit_low", "hit_high",
-    "chosen"],
-    ...every.map((e, i) => [when(i), e.alarms, e.hits, ...e.high, chosen(i)])]);
-  saves(sections[2], "precision_recall", () => [["called_fake_above", "recall", "precision", "low", "high", "chosen"],
-    ...points.map(([i, r, p, low, high]) => [when(i), r, p, low, high, chosen(i)])]);
-  saves(sections[3], "reliability", () => [["stated", "observed", "low", "high", "items"], ...stated]);
+  const chosen = (i) => (i === look.index ? 1 : 0), when = (i) => edges[i], two_ = (pair) => pair ?? [null, null];
+  const settings = () => `Called fake from p_fake ${at.value}; ${rate.value} fakes` +
+    `${look.prevalence === null ? "" : " (asked about)"}; ${whole(fakes)} fakes, ${whole(reals)} reals. ${data.about}`;
+  const files = [
+    ["scores", ["class", "p_fake_from", "p_fake_to", "share_of_class", "low", "high", "items", "class_items"],
+      () => heaps.flatMap((heap, k) => heap.map((h) => [k ? "fake" : "real", h.from, h.to, h.p, ...two_(h.pair), h.items,
+        k ? fakes : reals]))],
+    ["errors", ["called_fake_above", "false_alarm_rate", "false_alarm_low", "false_alarm_high", "recall", "recall_low",
+      "recall_high", "false_alarms", "reals", "fakes_found", "fakes", "chosen"],
+      () => every.map((e, i) => [when(i), e.alarms, ...two_(e.accused), e.hits, ...two_(e.found), e.fp, reals, e.tp,
+        fakes, chosen(i)])],
+    ["precision_recall", ["called_fake_above", "recall", "recall_low", "recall_high", "precision", "precision_low",
+      "precision_high", "fakes_found", "called_fake", "share_of_fakes", "chosen"],
+      () => points.map(([i, r, p, pair]) => [when(i), r, ...two_(every[i].found), p, ...two_(pair), every[i].tp,
+        every[i].tp + every[i].fp, look.prevalence ?? own, chosen(i)])],
+    ["reliability", ["p_fake_from", "p_fake_to", "stated", "observed", "low", "high", "items", "share_of_fakes"],
+      () => stated.map((row) => [...row, look.prevalence ?? own])],
+  ];
+  files.forEach(([name, head, rows], i) => saves(sections[i], name, () => [head, ...rows()], settings));
 
   // The curve of every threshold; redrawn only when ROC gives way to DET.
   function frameErrors() {
     if (drawn.curve === look.curve) return;
     drawn.curve = look.curve;
     press(host, "curve", look.curve);
-    const det = look.curve === "det", of = (e) => (det ? 1 - e.hits : e.hits), ends = (e) =>
-      (det ? [1 - e.high[1], 1 - e.high[0]] : e.high);
+    const det = look.curve === "det", of = (e) => (det ? 1 - e.hits : e.hits), limits = (e) => {
+      const [low, high] = ends(e.found, e.hits);
+      return det ? [1 - high, 1 - low] : [low, high];
+    };
     const alarms = "false alarms: reals called fake / reals";
     errors = det ? plot(svgs[1], deviateAxis(alarms), deviateAxis("misses: fakes called real / fakes"),
       "DET curve, both axes in normal deviates")
       : plot(svgs[1], shareAxis(alarms), shareAxis("fakes found / fakes"), "ROC curve");
     still = det ? rule(errors.left, errors.bottom, errors.right, errors.top, QUIET, DASHED) : diagonal(errors);
-    if (two) still += shade(errors.band(down.map((e) => [e.alarms, ...ends(e)])), REAL) +
+    if (two) still += shade(errors.band(down.map((e) => [e.alarms, ...limits(e)])), REAL) +
       stroke(errors.line(down.map((e) => [e.alarms, of(e)])), REAL);
+  }
+
+  // Of "an alarm is right" (precision) or "a release is right" (npv). At another share of fakes only the rates of the
+  // two classes are uncertain: the interval at even shares, moved there.
+  function limitsOf(name, index, pi) {
+    if (look.prevalence === null) return band(name, index);
+    const even = two ? band(`even_${name}`, index) : null, to = name === "npv" ? 1 - pi : pi;
+    return even && even.map((v) => shifted(v, 0.5, to));
   }
 
   // What depends on the share of fakes asked about alone: precision at every threshold, and reliability.
   function framePrevalence(pi) {
-    if (drawn.prevalence === pi) return;
-    drawn.prevalence = pi;
+    if (drawn.prevalence === look.prevalence) return;
+    drawn.prevalence = look.prevalence;
     points = !two ? [] : every.flatMap(({ tp, fp, hits }, i) => {
       const p = share(tp, tp + fp);
-      return p === null ? [] : [[i, hits, ...[p, ...wilson(p, (tp + fp) * scale)].map((v) => shifted(v, own, pi))]];
+      return p === null ? [] : [[i, hits, shifted(p, own, pi), limitsOf("precision", i, pi)]];
     });
     const pr = plot(svgs[2], shareAxis("recall: fakes found / fakes"), shareAxis("precision: fakes / called fake"),
       "Precision against recall");
-    const back = rule(pr.left, pr.y(pi), pr.right, pr.y(pi), QUIET, DASHED) + 
-      (two ? shade(pr.band(points.map((p) => [p[1], p[3], p[4]])), REAL) +
+    const back = rule(pr.left, pr.y(pi), pr.right, pr.y(pi), QUIET, DASHED) +
+      (two ? shade(pr.band(points.map(([, r, p, pair]) => [r, ...ends(pair, p)])), REAL) +
         stroke(pr.line(points.map((p) => [p[1], p[2]])), REAL) : "");
     precision = { pr, back };
-    const bins = Array.from({ length: 10 }, () => [0, 0, 0]);
-    const weigh = two ? [(1 - pi) / (1 - own), pi / own] : [1, 1];
-    for (let i = 0; i < size; i++) {
-      const middle = (edges[i] + edges[i + 1]) / 2, of = bins[Math.min(9, Math.floor(middle * 10))];
-      of[0] += counts[2 * i]; of[1] += counts[2 * i + 1];
-      of[2] += (weigh[0] * counts[2 * i] + weigh[1] * counts[2 * i + 1]) * middle;
-    }
+    frameReliability(pi);
+  }
+
+  // Bins of [reals, fakes, sum of p_fake of the reals, of the fakes]; at another share of fakes each class weighs more
+  // or less.
+  function frameReliability(pi) {
+    const asked = look.prevalence !== null && two, weigh = asked ? [(1 - pi) / (1 - own), pi / own] : [1, 1];
     const frame = plot(svgs[3], shareAxis("stated p_fake"), shareAxis("share of fakes"),
       "Share of fakes against stated probability");
+    const bins = data.bins.length, to = (v) => (asked ? shifted(v, own, pi) : v);
     let marks = diagonal(frame), gap = 0;
     stated = [];
-    for (const [r, k, sum] of bins) {
-      if (!(r + k)) continue;
-      const mass = weigh[0] * r + weigh[1] * k, x = sum / mass, [y, low, high] = [k / (r + k),
-        ...wilson(k / (r + k), (r + k) * scale)].map((v) => (two ? shifted(v, own, pi) : v));
+    data.bins.forEach(([r, k, sumReal, sumFake], i) => {
+      if (!(r + k)) return;
+      const mass = weigh[0] * r + weigh[1] * k, x = (weigh[0] * sumReal + weigh[1] * sumFake) / mass, y = to(k / (r + k));
+      const pair = data.reliability[i] && data.reliability[i].map(to);
       gap += (mass / n) * Math.abs(x - y);
-      stated.push([x, y, low, high, r + k]);
-      marks += rule(frame.x(x), frame.y(low), frame.x(x), frame.y(high), REAL, 'stroke-width="2"') +
+      stated.push([i / bins, (i + 1) / bins, x, y, ...two_(pair), r + k]);
+      marks += (pair ? rule(frame.x(x), frame.y(pair[0]), frame.x(x), frame.y(pair[1]), REAL, 'stroke-width="2"') : "") +
         spot(frame.x(x), frame.y(y), REAL, `${whole(r + k)} items`);
-    }
+    });
     frame.marks.innerHTML = marks;
-    readings[3].textContent = `Points on the diagonal say what they mean; mean gap (ECE, 10 even bins) ${gap.toFixed(3)}` +
-      `${look.prevalence === null ? "" : ` where ${percent(pi)} are fakes`}. Under the diagonal: fakes are rarer than stated. n = ${whole(n)}.`;
+    const mean = asked ? `${gap.toFixed(3)} where ${percent(pi)} are fakes (no interval)`
+      : `${fixed.ece.value.toFixed(3)} (${numbers(known(fixed.ece), 3)})`;
+    readings[3].textContent = `Points on the diagonal say what they mean; mean gap (ECE, ${bins} even bins) ${mean}. ` +
+      `Under the diagonal: fakes are rarer than stated. ${counted(n)}`;
   }
 
   function cards(c, f, pi) {
-    const ci = (p, m) => between(wilson(p, m)), alarms = f.specificity === null ? null : 1 - f.specificity;
-    const number = (v, digits) => (v === null ? "unknown" : v.toFixed(digits)), asked = `at ${percent(pi)} fakes`;
-    const moved = (part, of, back) => {
-      const w = wilson(share(part, of), of * scale);
-      return w && two ? between(w.map((v) => (back ? 1 - shifted(1 - v, own, pi) : shifted(v, own, pi)))) : "";
-    };
+    const asked = look.prevalence !== null, b = (name) => band(name, look.index);
+    const number = (v, digits) => (v === null ? "unknown" : v.toFixed(digits)), mix = `at ${percent(pi)} fakes`;
+    const alarms = f.specificity === null ? null : 1 - f.specificity;
+    const note = (words, pair, text = between) => `${words}. ${text(pair)}`;
+    const mine = (name, text) => (asked ? mix : note(mix, b(name), text));
+    const thousand = (pair, part) => numbers(pair && pair.map((v) => 1000 * part * v), 1);
+    const missed = b("recall") && [1 - b("recall")[1], 1 - b("recall")[0]];
     fillCards(host.querySelector(".figures"), [
-      ["recall", percent(f.recall), `${whole(c.tp)} of ${whole(fakes)} fakes found. ${ci(f.recall, groups.fake)}`],
-      ["false alarms", percent(alarms), `${whole(c.fp)} of ${whole(reals)} reals. ${ci(alarms, groups.real)}`],
-      ["balanced accuracy", percent(f.balanced), "mean of both classes"],
-      ["F1", number(f.f1, 4), asked], ["MCC", number(f.mcc, 4), asked],
-      ["accuracy", percent(f.accuracy), asked + (look.prevalence === null ? `. ${ci(f.accuracy, groups.all)}` : "")],
-      ["an alarm is right", percent(f.right), `${asked} (precision). ${moved(c.tp, c.tp + c.fp, false)}`],
-      ["a release is right", percent(f.released), `${asked} (NPV). ${moved(c.tn, c.tn + c.fn, true)}`],
-      ["false alarms in 1,000", number(f.wrong, 1), `of ${number(f.alarms, 1)} alarms, ${asked}`],
-      ["missed in 1,000", number(f.missed, 1), `fakes called real, ${asked}`],
+      ["recall", percent(f.recall), note(`${whole(c.tp)} of ${whole(fakes)} fakes found`, b("recall"))],
+      ["false alarms", percent(alarms), note(`${whole(c.fp)} of ${whole(reals)} reals`, b("false_alarms"))],
+      ["balanced accuracy", percent(f.balanced), note("mean of both classes", b("balanced_accuracy"))],
+      ["F1", number(f.f1, 4), mine("f1", (w) => numbers(w, 3))],
+      ["MCC", number(f.mcc, 4), mine("mcc", (w) => numbers(w, 3))],
+      ["accuracy", percent(f.accuracy), mine("accuracy", between)],
+      ["an alarm is right", percent(f.right), note(`${mix} (precision)`, limitsOf("precision", look.index, pi))],
+      ["a release is right", percent(f.released), note(`${mix} (NPV)`, limitsOf("npv", look.index, pi))],
+      ["false alarms in 1,000", number(f.wrong, 1),
+        `of ${number(f.alarms, 1)} alarms, ${mix}. ${thousand(b("false_alarms"), 1 - pi)}`],
+      ["missed in 1,000", number(f.missed, 1), `fakes called real, ${mix}. ${thousand(missed, pi)}`],
     ]);
+    bare.textContent = [data.rates.note && `${data.rates.note[0].toUpperCase()}${data.rates.note.slice(1)}.`,
+      asked && "At a share of fakes that is not that of the items, F1, MCC and accuracy have no interval: the draws of " +
+        "groups keep the items' own mix. The others count the classes' rates as uncertain, and the share as given."]
+      .filter(Boolean).join(" ");
   }
 
   function draw() {
     const started = performance.now(), { index, prevalence } = look, pi = prevalence ?? own,
-      { tp, fp, alarms, hits } = every[index];
+      { tp, fp, alarms, hits, found, accused } = every[index];
     const c = { tp, fp, fn: fakes - tp, tn: reals - fp }, f = rates(c, pi), missed = 1 - hits;
     cut.value = index; base.value = stepOf(Math.min(rateOf(RATES), Math.max(rateOf(0), pi)));
     at.value = index === 0 ? "all" : index === size ? "never" : short(edges[index]); rate.value = percent(pi);
@@ -217,18 +237,22 @@ function build(host, data) {
     framePrevalence(pi);
     const where = histogram.x(edges[index]);
     histogram.marks.innerHTML = bands + rule(where, histogram.top, where, histogram.bottom, INK, DASHED);
-    readings[0].textContent = `What lies right of the line is called fake: ${percent(f.recall)} of the fakes and ${percent(f.specificity === null ? null : 1 - f.specificity)} of the reals. n = ${whole(n)}.`;
-    const det = look.curve === "det", tall_ = wilson(hits, groups.fake);
-    errors.marks.innerHTML = still + cross(errors, [alarms, det ? missed : hits], wilson(alarms, groups.real), det &&
-      tall_ ? [1 - tall_[1], 1 - tall_[0]] : tall_, FAKE, "this threshold");
+    readings[0].textContent = `What lies right of the line is called fake: ${percent(f.recall)} of the fakes and ` +
+      `${percent(f.specificity === null ? null : 1 - f.specificity)} of the reals. ${counted(n)}`;
+    const det = look.curve === "det";
+    errors.marks.innerHTML = still + cross(errors, [alarms, det ? missed : hits], accused, det && found ?
+      [1 - found[1], 1 - found[0]] : found, FAKE, "this threshold");
     readings[1].textContent = !two ? "One class only: no curve."
-      : det ? `Nearer the lower left is better; on the diagonal both errors are ${percent(eer)} (equal error rate). Here ${percent(alarms)} false alarms, ${percent(missed)} missed. n = ${whole(n)}.`
-        : `AUROC ${auroc.toFixed(4)}${span ? ` (95 %: ${span[0].toFixed(3)} to ${span[1].toFixed(3)})` : ""}: the chance that a fake scores above a real; the diagonal is a coin. n = ${whole(n)}.`;
+      : det ? `Nearer the lower left is better; on the diagonal both errors are ${percent(fixed.eer.value)} (equal error ` +
+        `rate, ${between(known(fixed.eer))}). Here ${percent(alarms)} false alarms, ${percent(missed)} missed. ${counted(n)}`
+        : `AUROC ${fixed.auroc.value.toFixed(4)} (${numbers(known(fixed.auroc), 3)}): the chance that a fake scores above ` +
+          `a real; the diagonal is a coin. ${counted(n)}`;
     const { pr, back } = precision;
-    pr.marks.innerHTML = back + (!two || f.right === null ? "" : spot(pr.x(hits), pr.y(f.right), FAKE,
-      "this threshold"));
+    pr.marks.innerHTML = back + (!two || f.right === null ? "" : cross(pr, [hits, f.right], found,
+      limitsOf("precision", index, pi), FAKE, "this threshold"));
     readings[2].textContent = !two ? "One class only: no curve."
-      : `At ${percent(pi)} fakes an alarm is right in ${percent(f.right)} of cases; the dashed line is what calling everything fake would give. n = ${whole(n)}.`;
+      : `At ${percent(pi)} fakes an alarm is right in ${percent(f.right)} of cases; the dashed line is what calling ` +
+        `everything fake would give. ${counted(n)}`;
     host.dataset.ms = (performance.now() - started).toFixed(2);
   }
   draw();

@@ -13,14 +13,15 @@ from scipy.special import expit
 from app.boards import group_counts
 from app.calibration_board import Look, calibration_data
 from app.cascade_board import BoardView, cascade_data
-from app.threshold_board import threshold_data
+from app.detector_scores import DRAWS
+from app.threshold_board import ThresholdEvidence, threshold_data
 from core.calibrate.scale_table import ScaleTable
 from core.cascade.base_rate import at_base_rate
 from core.cascade.joint import JointTable
-from core.cascade.threshold_table import ThresholdTable
 from core.evaluate.debiased import debiased_ece
+from core.evaluate.figures import figures
 from core.evaluate.metrics import brier, confusion, eer, nll, threshold_metrics
-from core.evaluate.reliability import ece, mce
+from core.evaluate.reliability import ece, mce, reliability
 from core.evaluate.shares import wilson
 from tests.support.boards import COSTS, MEMBERS, MOVE, READ, SAID, draw, drawn, overconfident, percent, saved
 
@@ -42,8 +43,8 @@ def calibration(z, p, y, groups=None, **look):
 
 def thresholds(p, y, groups=None, prevalence=None, curve="roc"):
     groups = np.arange(len(y)) if groups is None else groups
-    table = ThresholdTable.build(p, y)
-    return threshold_data(table, group_counts(y, groups), 0.5, prevalence, curve)
+    found = figures(p, y, groups, draws=DRAWS)
+    return threshold_data(ThresholdEvidence.build(p, y, groups, 0.5, found), 0.5, prevalence, curve)
 
 
 def cascade(columns, y, view=None):
@@ -169,8 +170,8 @@ def test_the_threshold_board_at_the_base_rate_asked_about(browser):
     assert number(rare["F1"]) == pytest.approx(2 * right * hit / (right + hit), abs=6e-5)
     # the same as if the fakes had been thinned out: a bin's share of fakes by Bayes' rule
     bins = rows_of(page, 3)
-    for row, low in zip(bins, np.arange(10) / 10, strict=True):
-        inside = (p > low) & (p <= low + 0.1)
+    for row, low in zip(bins, np.arange(15) / 15, strict=True):
+        inside = (p > low) & (p <= low + 1 / 15)
         odds = y[inside].sum() / y.sum() * pi / ((1 - y[inside]).sum() / (1 - y).sum() * (1 - pi))
         assert float(row["observed"]) == pytest.approx(odds / (1 + odds), abs=0.02)
     page.close()
@@ -197,7 +198,7 @@ def test_a_threshold_is_typed(browser):
         field.fill(text)
         field.press("Enter")
         shown = page.evaluate("() => document.querySelector('h4 span').textContent").split(" of ")[0]
-        assert int(shown.replace(" ", "")) == pytest.approx(called * N, abs=0.003 * N)
+        assert int(shown.replace(",", "")) == pytest.approx(called * N, abs=0.003 * N)
     rate = page.get_by_label("what if: share of fakes among all items, typed")
     rate.fill("2")
     rate.press("Enter")
@@ -288,3 +289,30 @@ def test_odd_items_break_no_board(browser, p, y):
         wide = page.evaluate("() => document.documentElement.scrollWidth")
         assert wide <= 800, "nothing is wider than the screen"
         page.close()
+
+
+@pytest.mark.parametrize("threshold", [0.5, 0.25])
+def test_the_boards_intervals_are_those_of_the_headline(browser, threshold):
+    columns, y = drawn(N)
+    p, groups = columns[0], GROUPS
+    evidence = ThresholdEvidence.build(p, y, groups, threshold, figures(p, y, groups, draws=DRAWS))
+    page = draw(browser, "threshold_board", threshold_data(evidence, threshold, None))
+    wanted, shown = figures(p, y, groups, draws=DRAWS, threshold=threshold), page.evaluate(READ, [0])
+    for title, name in (("recall", "recall"), ("balanced accuracy", "balanced_accuracy"), ("accuracy", "accuracy"),
+                        ("an alarm is right", "precision")):  # fmt: skip
+        assert f"{percent(wanted[name]['low'])} to {percent(wanted[name]['high'])}" in shown[title].replace("\xa0", " ")
+    for title in ("F1", "MCC"):
+        of = wanted[title.lower()]
+        assert f"{of['low']:.3f} to {of['high']:.3f}" in shown[title]
+    said = page.evaluate(SAID, [0])
+    for which, name in ((1, "auroc"), (3, "ece_binary_width")):
+        assert f"{wanted[name]['low']:.3f} to {wanted[name]['high']:.3f}" in said[which], name
+    at = next(row for row in rows_of(page, 1) if row["chosen"] == "1")
+    assert [float(at["recall_low"]), float(at["recall_high"])] == pytest.approx(
+        [wanted["recall"]["low"], wanted["recall"]["high"]], abs=1e-6
+    )
+    bars = reliability(p, y, 15)
+    rows = rows_of(page, 3)
+    assert [float(r["stated"]) for r in rows] == pytest.approx(bars.stated[bars.count > 0].tolist(), abs=1e-12)
+    assert [int(r["items"]) for r in rows] == bars.count[bars.count > 0].tolist()
+    page.close()

@@ -9,12 +9,11 @@ import streamlit as st
 
 from app.calibration_board import Look, calibration_board
 from app.cascade_board import cascade_board
-from app.threshold_board import threshold_board
+from app.threshold_board import FIXED, ThresholdEvidence, threshold_board
 from core.calibrate.scale_table import ScaleTable
 from core.cascade.grid import cascade_grid
 from core.cascade.joint import JointTable
 from core.cascade.pareto import Limits, front
-from core.cascade.threshold_table import ThresholdTable
 from tests.support.boards import COSTS, MEMBERS, drawn, overconfident
 
 
@@ -26,7 +25,8 @@ def tables(n: int):
     built = time.process_time() - start
     points = front(cascade_grid(joint), COSTS, "leakage", Limits(false_alarms=0.1, auroc_loss=0.02))
     groups = {"fake": float(y.sum()), "real": float(n - y.sum()), "all": float(n)}
-    single = ThresholdTable.build(columns[-1], y)
+    known = {name: {"value": 0.0, "low": None, "high": None, "note": ""} for name in FIXED.values()}  # stands still
+    single = ThresholdEvidence.build(columns[-1], y, None, 0.5, known)
     return joint, single, ScaleTable.build(*overconfident(n)), groups, [[p.cost, p.risk] for p in points], built
 
 
@@ -39,7 +39,7 @@ def page() -> None:
     home = [(60, 200)] * 4
     fronts = {"GFLOP": {"leakage": points, "auroc_loss": []}}
     cascade_board(joint, list(MEMBERS), units, groups, home, home, "drawn", fronts=fronts)
-    threshold_board(single, groups)
+    threshold_board(single)
     calibration_board(scale, groups, Look(), "drawn", "calibration")
     st.caption("drawn")
 

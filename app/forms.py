@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from app.bounds import bounded
 from app.fields import MISSING, FormField, describe, label_of
-from app.options import AUTOMATIC, options
+from app.options import AUTOMATIC, options, title
 from app.widgets import notice
 from core.spec import Spec
 from jobs.checks import check
@@ -77,7 +77,7 @@ def draw(field: FormField, workbench: Workbench, key: str, start: Any, placehold
     """One input and what it holds; MISSING when a required one is still empty."""
     start = None if start is MISSING else start
     if field.reference:
-        return _reference(field, options(field.reference, workbench), key, start)
+        return _reference(field, workbench, key, start)
     if field.shape == "switch":
         return st.checkbox(field.label, value=bool(start), key=key, help=field.help)
     if field.shape in ("whole", "number"):
@@ -102,8 +102,9 @@ def draw(field: FormField, workbench: Workbench, key: str, start: Any, placehold
     return MISSING if not text and field.required else text
 
 
-def _reference(field: FormField, names: list[str], key: str, start: Any) -> Any:
+def _reference(field: FormField, workbench: Workbench, key: str, start: Any) -> Any:
     """A list to choose from; what is not on it (a path) can be typed."""
+    names = options(field.reference, workbench)
     if field.shape == "texts":
         chosen = list(start or [])
         return st.multiselect(
@@ -115,7 +116,7 @@ def _reference(field: FormField, names: list[str], key: str, start: Any) -> Any:
     index = known.index(start) if start in known else (0 if known else None)
     answer = st.selectbox(
         field.label, known, index=index, key=key, help=field.help, accept_new_options=True,
-        format_func=lambda name: name or "automatic", placeholder="nothing to choose yet; a path can be typed",
+        format_func=lambda name: title(name, workbench), placeholder="nothing to choose yet; a path can be typed",
     )  # fmt: skip
     return MISSING if answer is None and field.required else (answer or AUTOMATIC)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
+from core.artifacts.run import BEST
 from jobs.client import Workbench
 from jobs.words import WORDS, words
 
@@ -40,6 +42,23 @@ def _bundles(workbench: Workbench) -> list[str]:
     return list(dict.fromkeys(str(folder) for folder in folders))
 
 
+def _weights(workbench: Workbench) -> list[str]:
+    """Words, then files that a training can start from: the best of every run, and what the bundle in force holds."""
+    runs = [item.path / BEST for item in workbench.artifacts("run")]
+    members = sorted(workbench.active().bundle.glob("*/weights.safetensors"))
+    return ["pretrained", "none", *(str(file) for file in [*members, *runs] if file.is_file())]
+
+
+def title(value: str, workbench: Workbench) -> str:
+    """How a list shows a value: the path of weights by the name of its run, or of its bundle and member."""
+    file = Path(value)
+    if file.name == BEST:
+        return f"run {file.parent.name}: best weights"
+    if file.name == "weights.safetensors":
+        return f"bundle {file.parent.parent.name}: {file.parent.name}"
+    return workbench.workspace.kept(value) if file.is_absolute() else value or "automatic"
+
+
 def _splits(_: Workbench) -> list[str]:
     from core.data.splits import SPLITS
 
@@ -54,6 +73,7 @@ SOURCES: dict[str, Callable[[Workbench], list[str]]] = {
     "bundle": _bundles,
     "policy": _artifacts("policy"),
     "split": _splits,
+    "weights": _weights,
 }
 
 

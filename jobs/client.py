@@ -15,6 +15,7 @@ from core.artifacts.files import sync_folder
 from core.artifacts.workspace import Workspace
 from core.cascade.types import CascadePolicy
 from core.spec import Spec
+from jobs import process as processes
 from jobs.checks import check
 from jobs.database import connect
 from jobs.found import Finder, kept
@@ -191,9 +192,12 @@ class Workbench:
         ]
 
     def workers(self) -> list[WorkerView]:
-        """Newest first; `alive` when seen within a lease."""
+        """Newest first; `alive` when seen within a lease and, on this machine, its process is there."""
         now = self.clock()
-        return [WorkerView.of(row, now, LEASE_SECONDS) for row in self.store.workers()]
+        return [
+            WorkerView.of(row, now, 0.0 if processes.is_dead(row.host, row.pid, row.started) else LEASE_SECONDS)
+            for row in self.store.workers()
+        ]
 
     # ---- uploads -----------------------------------------------------------------------------------------------
     def store_upload(self, stream: IO[bytes], file_name: str) -> Path:

@@ -37,6 +37,11 @@ def host() -> str:
     return socket.gethostname()
 
 
+def is_dead(on: str, pid: int, started: str) -> bool:
+    """True when a process of this machine is gone; its number may be another's by now. False on other machines."""
+    return on == host() and start_time(pid) != started
+
+
 def _session(pid: int) -> int | None:
     try:
         return int((PROC / str(pid) / "stat").read_text().rsplit(")", 1)[1].split()[3])

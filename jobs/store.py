@@ -169,6 +169,7 @@ class Store:
                 state="running",
                 attempt=Job.attempt + 1,
                 worker=worker,
+                message="Starting.",
                 beat=Job.beat + 1,
                 started_at=func.coalesce(Job.started_at, now),
                 ended_at=None,

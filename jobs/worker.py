@@ -292,7 +292,7 @@ class Supervisor:
 
     def _is_dead(self, worker: Worker) -> bool:
         """True when a worker of this machine has no process any more."""
-        return worker.host == self.me.host and processes.start_time(worker.pid) != worker.started
+        return processes.is_dead(worker.host, worker.pid, worker.started)
 
 
 def serve(workbench: Workbench, *, analyses: bool = True) -> None:

@@ -8,11 +8,11 @@ import pandas as pd
 import streamlit as st
 
 from app import cards, chart_files, charts, navigation, session, widgets
-from app.import_scores import import_result
+from app.fields import describe, label_of
 from app.navigation import PageInfo
 from jobs.client import Workbench
 from jobs.kind import kinds
-from jobs.views import STATES, JobView
+from jobs.views import STATES, JobView, WorkerView
 
 PAGE = PageInfo(section="System", title="Jobs", url="jobs", icon=":material/checklist:", order=10)
 
@@ -92,9 +92,8 @@ def one(job_id: str, workbench: Workbench) -> None:
     except LookupError:
         widgets.empty("No such job", "Go back to all jobs.")
         return
-    actions(job, workbench)
     if job.ended:
-        details(job, workbench)
+        whole(job, workbench)
     else:
         live(job_id)
 
@@ -106,36 +105,60 @@ def live(job_id: str) -> None:
     job = workbench.job(job_id)
     if job.ended:
         st.rerun()
+    whole(job, workbench)
+
+
+def whole(job: JobView, workbench: Workbench) -> None:
+    """Title line and everything below it, of one and the same moment."""
+    actions(job, workbench)
     details(job, workbench)
 
 
 def actions(job: JobView, workbench: Workbench) -> None:
-    """Title line with cancel (asked twice) or retry."""
+    """Title line with the state, and cancel (asked twice) or retry."""
     left, right = st.columns([4, 1], vertical_alignment="center")
-    title = cards.escape(kind_title(job.kind))
-    left.html(f'<div class="aw"><b>{title}</b> <span class="aw-quiet">{cards.escape(job.id)}</span></div>')
+    title, quiet = cards.escape(kind_title(job.kind)), cards.escape(" ".join([job.id, attempt_words(job)]))
+    left.html(
+        f'<div class="aw"><b>{title}</b> {widgets.state_chip(job.state)} <span class="aw-quiet">{quiet}</span></div>'
+    )
     with right:
         if not job.ended:
-            with st.popover("Cancel", width="stretch", disabled=job.cancel_requested):
+            with st.popover("Cancel", width="stretch", disabled=job.cancel_requested, key=f"cancel-{job.id}"):
                 st.write("Stop this job? What it has saved stays, and a retry goes on from there.")
-                if st.button("Yes, stop it", type="primary"):
+                if st.button("Yes, stop it", type="primary", key=f"stop-{job.id}"):
                     workbench.cancel(job.id)
                     st.rerun()
-        elif job.state in ("failed", "cancelled") and st.button("Retry", width="stretch"):
+        elif job.state in ("failed", "cancelled") and st.button("Retry", width="stretch", key=f"retry-{job.id}"):
             workbench.retry(job.id)
             st.rerun()
 
 
+def attempt_words(job: JobView) -> str:
+    """Which attempt this is; nothing while there was only one."""
+    if job.state == "queued":
+        return f"waits for attempt {job.attempt + 1}" if job.attempt else ""
+    return f"attempt {job.attempt}" if job.attempt > 1 else ""
+
+
+def progress_words(job: JobView, workers: list[WorkerView]) -> str:
+    """What a job that has not ended is doing, or what keeps it."""
+    alive = {worker.id for worker in workers if worker.alive}
+    if job.state == "queued":
+        return job.message or "Waiting." if alive else "No worker is running: start one with `aware worker`"
+    known = {worker.id: worker for worker in workers}
+    owner = known.get(job.worker or "")
+    if owner is not None and owner.state == "up" and not owner.alive:
+        return "Its worker has stopped without a word; the next one goes on with it."
+    return job.message or "Starting."
+
+
 def details(job: JobView, workbench: Workbench) -> None:
-    """State, progress, curves, result, spec, log."""
-    attempt = f"attempt {job.attempt} of {job.max_attempts}"
-    st.html(f'<div class="aw">{widgets.state_chip(job.state)} <span class="aw-quiet">{attempt}</span></div>')
+    """Progress, curves, result, spec, log."""
     if job.cancel_requested and not job.ended:
         st.caption("Stopping as soon as the current step allows.")
     if not job.ended:
-        idle = job.state == "queued" and not any(w.alive for w in workbench.workers())
-        words = "No worker is running: start one with `aware worker`" if idle else widgets.plain_markdown(job.message)
-        st.progress(min(1.0, job.fraction), text=words or "Waiting")
+        words = widgets.plain_markdown(progress_words(job, workbench.workers()))
+        st.progress(min(1.0, job.fraction), text=words)
     if job.error:
         widgets.notice([job.error], "error")
     rows = workbench.metrics(job.id)
@@ -149,11 +172,22 @@ def details(job: JobView, workbench: Workbench) -> None:
         shown = {name: widgets.when(moment) for name, moment in times.items() if moment}
         st.html(cards.facts({**shown, "took": widgets.span(took(job)) or "–", "worker": job.worker or "–"}))
         with st.expander("Input"):
-            st.json(job.spec)
+            st.dataframe(input_rows(job), hide_index=True)
     with right:
         st.subheader("Log", anchor=False)
         log = workbench.log_tail(job.id).strip()
         st.code(log or "nothing written", language=None, height=280 if log else "content")
+
+
+def input_rows(job: JobView) -> pd.DataFrame:
+    """One row a field of the spec: its name, its value, and whether that is not the default; those first."""
+    fields = {field.name: field for field in describe(kinds.get(job.kind).spec)} if job.kind in kinds else {}
+    rows = []
+    for name, value in job.spec.items():
+        chosen = name not in fields or fields[name].required or value != fields[name].default
+        words = widgets.figure(value) if value not in (None, "", []) else "–"
+        rows.append({"field": label_of(name), "value": words, "chosen": "chosen" if chosen else "default"})
+    return pd.DataFrame(sorted(rows, key=lambda row: row["chosen"]), columns=["field", "value", "chosen"])
 
 
 QUIET_CURVES = ("lr", "seconds")
@@ -185,9 +219,6 @@ def result(job: JobView) -> None:
     st.subheader("Result", anchor=False)
     st.text(job.result.get("message", ""))
     values = job.result.get("values") or {}
-    if job.kind == "import_scores" and "splits" in values:
-        import_result(values)
-        return
     plain = {name: value for name, value in values.items() if not isinstance(value, dict | list)}
     made = {item["kind"]: f"{item['name']}, in {item['path']}" for item in job.result.get("produced", [])}
     st.html(cards.facts({name.replace("_", " "): widgets.figure(value) for name, value in plain.items()} | made))

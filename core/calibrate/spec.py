@@ -16,7 +16,9 @@ class CalibrateSpec(Spec):
         description="Data set; empty: the one that the run was trained on.",
         json_schema_extra=choose("dataset"),
     )
-    split: str = Field("val_calib", description="Split that the calibrator is fitted on.")
+    split: str = Field(
+        "val_calib", description="Split that the calibrator is fitted on.", json_schema_extra=choose("split")
+    )
     val_split: float = Field(
         0.0,
         ge=0,

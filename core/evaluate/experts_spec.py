@@ -15,7 +15,7 @@ class ExpertsSpec(Spec):
         [], description="Runs to judge, instead of a stack's or beside them.", json_schema_extra=choose("expert_runs")
     )
     dataset: str = Field("", description="Data set; empty: the first run's own.", json_schema_extra=choose("dataset"))
-    split: str = Field("test", description="Split to judge on.")
+    split: str = Field("test", description="Split to judge on.", json_schema_extra=choose("split"))
     name: str = Field("", description="Name of the report; empty: by time.", pattern=r"^[a-z0-9_.-]*$")
     embedding_items: int = Field(2000, ge=20, le=20000, description="Most items for probe and silhouette (seeded).")
     reconstruction_items: int = Field(600, ge=0, le=20000, description="Most items that are reconstructed; 0: none.")

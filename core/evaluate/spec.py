@@ -12,7 +12,7 @@ class EvaluateSpec(Spec):
 
     run: str = Field(description="Run or imported scores: name or folder.", json_schema_extra=choose("scored_run"))
     dataset: str = Field("", description="Data set; empty: the run's own.", json_schema_extra=choose("dataset"))
-    split: str = Field("test", description="Split to report on.")
+    split: str = Field("test", description="Split to report on.", json_schema_extra=choose("split"))
     calibrator: str = Field(
         "",
         description="Calibrator JSON file; empty: the run's own calibration_temp.json or calibrator.json if there.",

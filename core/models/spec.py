@@ -18,7 +18,7 @@ class EmbedSpec(Spec):
         description="Data set name in the workspace, or path to a manifest; empty: the run's own.",
         json_schema_extra=choose("dataset"),
     )
-    split: list[str] = Field([], description="Splits to embed (train, val_select, val_calib, test); none: every row.")
+    split: list[str] = Field([], description="Splits to embed; none: every row.", json_schema_extra=choose("split"))
     batch_size: int = Field(32, ge=1, le=4096, description="Items a forward.")
     device: str = Field("auto", description="auto, cpu, cuda or cuda:N.")
 

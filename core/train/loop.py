@@ -261,12 +261,27 @@ def one_step(
         sums.parts[name] = sums.parts.get(name, 0.0) + float(part.detach()) * count
 
 
+WARM_STEPS = 3
+
+
+def time_left(seconds: float, epoch: int, step: int, steps: int, epochs: int) -> str:
+    """Words on how long the whole training still takes, every epoch at the pace of this one.
+
+    seconds: spent on the `step` steps of epoch number `epoch` (from 0). The first steps are slow: no estimate then."""
+    if epoch == 0 and step < min(WARM_STEPS, steps):
+        return "starting"
+    left = seconds / max(1, step) * ((epochs - epoch) * steps - step)
+    if left < 90:
+        return f"about {left:.0f} s left in all"
+    return f"about {left / 60:.0f} min left in all" if left < 5400 else f"about {left / 3600:.1f} h left in all"
+
+
 def say(report: Reporter, state: State, steps: int, plan: Plan, save: Callable[[], None]) -> None:
     """Report progress; when the watcher asks to stop, save first."""
     share = (state.epoch + state.step / steps) / plan.epochs
     mean = state.sums.loss / max(1, state.sums.items)
-    left = state.sums.seconds / state.step * (steps - state.step)
-    line = f"epoch {state.epoch + 1} of {plan.epochs}, step {state.step} of {steps}, loss {mean:.4f}, {left:.0f} s left"
+    left = time_left(state.sums.seconds, state.epoch, state.step, steps, plan.epochs)
+    line = f"epoch {state.epoch + 1} of {plan.epochs}, step {state.step} of {steps}, loss {mean:.4f}, {left}"
     try:
         report.progress(min(share, 0.999), line)
     except Cancelled:

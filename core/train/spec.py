@@ -20,6 +20,7 @@ class TrainSpec(Spec):
         "pretrained",
         description="Initial weights: `pretrained` (the recipe's, from the hub or its cache; an error when out of "
         "reach), `none` (random: your choice, and the run says so), or a local .safetensors file.",
+        json_schema_extra=choose("weights"),
     )
     epochs: int | None = Field(None, ge=1, le=1000, description="Most epochs.")
     batch_size: int | None = Field(None, ge=1, le=4096, description="Items a step.")

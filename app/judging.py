@@ -19,19 +19,7 @@ from core.evaluate.risk_band import RiskBand, risk_band
 from core.evaluate.slices import MOST_VALUES, slices
 
 SLICE_DRAWS = 200
-NO_SLICES = (
-    "sample_id",
-    "group",
-    "label",
-    "p_fake",
-    CALIBRATED,
-    "items",
-    "path",
-    "called",
-    "log_odds",
-    "split",
-    "reason",
-)
+NO_SLICES = ("sample_id", "group", "label", "p_fake", "items", "path", "called", "split", "reason")
 
 
 @dataclass(frozen=True)
@@ -120,7 +108,7 @@ def band(view: View) -> RiskBand:
 def columns_of(view: View) -> list[str]:
     """Columns whose values make slices, `dataset` first."""
     frame = view.frame
-    found = [c for c in frame.columns if c not in NO_SLICES and not c.startswith(("p_", "log_odds"))]
+    found = [c for c in frame.columns if c not in NO_SLICES and not c.startswith(("p_", "log_odds", CALIBRATED))]
     found = [c for c in found if 1 < frame[c].astype(str).nunique() <= MOST_VALUES]
     return sorted(found, key=lambda name: (name != "dataset", name))
 

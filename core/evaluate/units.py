@@ -42,14 +42,13 @@ class Worth:
     @property
     def note(self) -> str:
         """Empty where there are many, else why there is no interval, or why it is too narrow."""
-        words = f"{self.groups:,} group{'' if self.groups == 1 else 's'}{f' of {self.of}' if self.of else ''}"
+        of = f" of {self.of}" if self.of else ""
         if not self.enough:
-            return f"no interval: {words}, {LEAST_GROUPS} are needed"
-        if self.groups < FEW_GROUPS:
-            return f"few groups: {words.replace(' groups', '', 1)}; narrower than stated"
-        if self.effective < FEW_GROUPS:
-            return f"few groups: {words}, of sizes that count as {self.effective:.0f}; narrower than stated"
-        return ""
+            return f"no interval: {self.groups} group{'' if self.groups == 1 else 's'}{of}, {LEAST_GROUPS} are needed"
+        if self.effective >= FEW_GROUPS - 1e-9:
+            return ""
+        sizes = "" if self.effective > self.groups - 1 else f", of sizes that count as {self.effective:.0f}"
+        return f"few groups: {self.groups:,}{of}{sizes}; narrower than stated"
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,29 @@ def test_equal_detectors_are_told_apart_as_often_as_stated():
     assert abs(rejected / 400 - 0.05) <= 3 * (0.05 * 0.95 / 400) ** 0.5 + 0.02
 
 
+def test_the_error_of_mixed_groups_is_that_of_leaving_groups_out():
+    """Against the jackknife over whole groups, where all, some or one of them hold both classes."""
+    for mixed in (60, 20, 1):
+        rng = np.random.default_rng(mixed)
+        of = np.repeat(np.arange(60), 8)
+        y = np.where(of < mixed, rng.integers(0, 2, of.size), of % 2)
+        s = y + rng.normal(0, 1.2, 60)[of] + rng.normal(0, 1, of.size)
+        left = [delong(s[of != g], y[of != g]).auroc for g in range(60)]
+        jackknife = (59 / 60 * np.square(np.array(left) - np.mean(left)).sum()) ** 0.5
+        assert delong(s, y, groups=of).standard_error == pytest.approx(jackknife, rel=0.05), mixed
+
+
+def test_one_mixed_group_counts_and_moves_the_error_smoothly():
+    """A large mixed group beside single-class ones: its two sides move together, which lowers the error."""
+    rng = np.random.default_rng(0)
+    of = np.concatenate((np.repeat(0, 200), np.repeat(np.arange(1, 21), 10)))
+    y = np.concatenate((np.arange(200) % 2, np.repeat(np.arange(20) % 2, 10)))
+    s = y + 2.0 * (of == 0) + rng.normal(0, 1, of.size)
+    whole = delong(s, y, groups=of).standard_error
+    apart = delong(s, y, groups=np.where((of == 0) & (y == 1), 99, of)).standard_error
+    assert whole < 0.5 * apart
+
+
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
 def test_holm_by_its_definition(p):
     p = np.array(p)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+from html import escape
 from pathlib import Path
 
 from core.artifacts.files import read_json
@@ -41,9 +43,29 @@ def documents(job: JobView, workbench: Workbench) -> list[tuple[Analysis, Path]]
     return [(Analysis.model_validate(read_json(folder / DOCUMENT)), folder) for folder in kept]
 
 
-def rejected(job: JobView) -> list[str]:
-    """Why files of a job with several were not analysed, one sentence each."""
-    return [item["sentence"] for item in ((job.result or {}).get("values") or {}).get("rejected", [])]
+def rejected(job: JobView) -> list[tuple[str, str]]:
+    """(file name, why it was not analysed) of every refused file of a job."""
+    items = ((job.result or {}).get("values") or {}).get("rejected", [])
+    return [(Path(item["file"]).name, item["sentence"]) for item in items]
+
+
+def file_name(job: JobView) -> str:
+    """Name of the file that a job is about, of several the first."""
+    return Path(job.spec["files"][0]).name
+
+
+def outcome(job: JobView) -> str:
+    """What became of a job, for a list: the verdict's name in `app.cards.WORDS`, `not analysed`, or the job's state."""
+    if job.state != "done":
+        return job.state
+    return (job.part or {}).get("verdict", "") or "not analysed"
+
+
+def embedded(path: Path | None, words: str) -> str:
+    """An HTML image that carries the bytes of one of our own PNGs; empty when there is none."""
+    if path is None:
+        return ""
+    return f'<img src="data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}" alt="{escape(words)}">'
 
 
 def bundle_of(job: JobView, workbench: Workbench) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import analyses, bundles, cards, chart_files, charts, widgets
+from app import analyses, bundles, card_tables, cards, chart_files, charts, widgets
 from core.cascade.spec import AnalyzeSpec
 from core.cascade.types import Analysis, Evidence
 from jobs.client import Workbench
@@ -19,10 +19,11 @@ def show(job: JobView, workbench: Workbench) -> None:
     if not job.ended:
         waiting(job, workbench)
     if job.state in ("failed", "cancelled"):
+        st.html(cards.file_head(analyses.file_name(job)))
         trouble(job, workbench)
-    if rejected := analyses.rejected(job):
-        widgets.notice(rejected, "error")
     found = analyses.documents(job, workbench)
+    if rejected := analyses.rejected(job):
+        refused(rejected, alone=not found)
     if len(found) > 1:
         names = [f"{i + 1}. {analysis.file_name}" for i, (analysis, _) in enumerate(found)]
         chosen = st.selectbox("File", range(len(found)), format_func=lambda i: names[i], key=f"file-{job.id}")
@@ -35,19 +36,21 @@ def card(analysis: Analysis, folder: Path, job: JobView, workbench: Workbench) -
     """Verdict, stages, timeline, faces, evidence, facts of one document."""
     bundle = analyses.bundle_of(job, workbench)
     titles = bundles.member_titles(bundle)
+    picture = analyses.embedded(analyses.inside(folder, analysis.picture), "the file, its faces marked")
+    st.html(cards.file_head(analysis.file_name, picture))
     st.html(cards.verdict_card(analysis))
     if analysis.warnings:
         widgets.notice(analysis.warnings)
     if analysis.verdict == "not_applicable" and analysis.complete:
         whole_frame(job, workbench)
-        facts(analysis, job)
+        facts(analysis, job, titles)
         return
     st.subheader("Which stage decided, and why", anchor=False)
     st.html(cards.stage_strip(analysis, titles, analysis.complete))
     timeline(analysis)
     faces(analysis, folder, titles)
     evidence(analysis, folder, titles)
-    facts(analysis, job)
+    facts(analysis, job, titles)
     limits(bundle)
 
 
@@ -67,6 +70,18 @@ def trouble(job: JobView, workbench: Workbench) -> None:
         widgets.notice(["This analysis was cancelled."], "info")
     if st.button("Try again", key=f"again-{job.id}"):
         workbench.retry(job.id)
+        st.rerun()
+
+
+def refused(rejected: list[tuple[str, str]], alone: bool) -> None:
+    """Files that are not analysed, and why; trying them again would say the same, so another file is offered.
+
+    rejected: (file name, sentence). alone: nothing else of this job was judged."""
+    for name, sentence in rejected:
+        st.html(cards.file_head(name))
+        widgets.notice([f"Not analysed. {sentence}"], "warning")
+    if alone and st.button("Choose another file", key="another"):
+        st.query_params.pop("job", None)
         st.rerun()
 
 
@@ -122,7 +137,7 @@ def evidence(analysis: Analysis, folder: Path, titles: dict[str, str]) -> None:
     st.subheader("Evidence", anchor=False)
     for tab, member in zip(st.tabs([titles.get(m, m) for m in members]), members, strict=True):
         with tab:
-            items = [item for item in analysis.evidence if item.member == member]
+            items = card_tables.in_order([item for item in analysis.evidence if item.member == member])
             for face in dict.fromkeys(item.face for item in items):
                 if len(analysis.faces) > 1:
                     st.markdown(f"**Face {face + 1}**")
@@ -135,19 +150,23 @@ def evidence_row(item: Evidence, folder: Path) -> None:
     left, right = st.columns([2, 3], gap="medium")
     path = analyses.inside(folder, item.file)
     if path:
-        left.image(str(path), width="stretch", alt=item.title)
+        dim = None if card_tables.passed(item) else f"dim-{folder.name}-{path.stem}"
+        left.container(key=dim).image(str(path), width="stretch", alt=item.title)
     right.html(cards.evidence_words(item))
 
 
-def facts(analysis: Analysis, job: JobView) -> None:
-    """File, media, times, the document itself."""
+def facts(analysis: Analysis, job: JobView, titles: dict[str, str]) -> None:
+    """File, media, policy and its promises, times, the document itself."""
     left, right = st.columns([3, 2], gap="large")
     with left:
         st.subheader("File", anchor=False)
         st.html(cards.facts(cards.media_facts(analysis)))
     with right:
         st.subheader("Time", anchor=False)
-        st.html(cards.facts({name.replace("_", " "): f"{seconds:.2f} s" for name, seconds in analysis.timings.items()}))
+        times = {titles.get(name) or name.replace("_", " "): f"{took:.2f} s" for name, took in analysis.timings.items()}
+        st.html(cards.facts(times))
+    if table := card_tables.promise_table(analysis.bundle, titles):
+        st.html(table)
     if analysis.complete:
         text = json.dumps(analysis.model_dump(mode="json"), indent=2, ensure_ascii=False)
         st.download_button(

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
+from app.card_tables import check_figures, passed
 from app.theme import VERDICT_COLOURS
 from core.cascade.types import Analysis, BundleReference, Decision, Evidence, Exits, FaceReport, TraceStep
 
@@ -60,12 +61,17 @@ def verdict_card(analysis: Analysis) -> str:
         word = f"{word} so far"
     figure = "" if analysis.p_fake is None else f'<span class="aw-p">p_fake {analysis.p_fake:.3f}</span>'
     drawn = "" if analysis.p_fake is None else scale(analysis.p_fake, step.exits if step else None, open_word(step))
+    rule = f'<p class="aw-why aw-quiet">{prose(analysis.rule)}</p>' if analysis.rule else ""
     return (
         f'<div class="aw aw-verdict" style="{tone(analysis.verdict)}">'
         f'<div class="aw-verdict-top"><span class="aw-word">{word}</span>{figure}</div>'
-        f'<p class="aw-why">{prose(analysis.reason)}</p>{drawn}'
-        f'<p class="aw-why aw-quiet">{prose(analysis.rule)}</p></div>'
+        f'<p class="aw-why">{prose(analysis.reason)}</p>{drawn}{rule}</div>'
     )
+
+
+def file_head(name: str, picture: str = "") -> str:
+    """Which file a card, or a refusal, speaks of. picture: HTML of its small picture, made by us, never foreign."""
+    return f'<div class="aw aw-file">{picture}<b>{escape(name)}</b></div>'
 
 
 def open_word(step: TraceStep | None) -> str:
@@ -119,12 +125,11 @@ def face_line(face: FaceReport) -> str:
 
 
 def evidence_words(item: Evidence) -> str:
-    """What a map shows, what it cannot show, and the figures of its own check."""
-    shown = {name: value for name, value in item.values.items() if name != "informative"}  # the title says it
-    figures = {name.replace("_", " "): f"{value:.3g}" for name, value in shown.items()}
+    """What a map shows, what it cannot show, and, folded, the figures of its own check."""
+    dim = "" if passed(item) else " aw-dim"
     return (
-        f'<div class="aw aw-evidence"><b>{escape(item.title)}</b><p>{prose(item.caption)}</p>'
-        f'<p class="aw-quiet">{prose(item.caveat)}</p>{facts(figures)}</div>'
+        f'<div class="aw aw-evidence{dim}"><b>{escape(item.title)}</b><p>{prose(item.caption)}</p>'
+        f'<p class="aw-quiet">{prose(item.caveat)}</p>{check_figures(item)}</div>'
     )
 
 
@@ -168,7 +173,7 @@ def media_facts(analysis: Analysis) -> list[tuple[str, str]]:
         rows.append(("Frames scored", str(media.get("frames_scored", ""))))
     rows.append(("SHA-256", analysis.sha256))
     rows.append(("Bundle", f"{analysis.bundle.name} {analysis.bundle.version}"))
-    rows += policy_facts(analysis.bundle)
+    rows += [(name, words) for name, words in policy_facts(analysis.bundle) if name != "Promises"]
     return rows
 
 
@@ -176,7 +181,9 @@ def policy_facts(by: BundleReference) -> list[tuple[str, str]]:
     """The policy that a report cites: which, whose, why, and what its thresholds were chosen on."""
     version = f" v{by.policy_version}" if by.policy_version else ""
     made = ", ".join(filter(None, [by.policy_author, by.policy_created_at[:10]]))
+    mark = by.policy_data_fingerprint[:16]
+    chosen_on = f"items with fingerprint {mark}" if mark else ""
     rows = [("Policy", f"{by.policy_name}{version} ({by.policy_id[:12]})"), ("Policy by", made),
-            ("Policy reason", by.policy_reason), ("Chosen on", by.policy_data_fingerprint[:16]),
+            ("Policy reason", by.policy_reason), ("Exits chosen on", chosen_on),
             ("Promises", "; ".join(by.policy_promises))]  # fmt: skip
     return [(name, words) for name, words in rows if words]

@@ -21,7 +21,8 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 import gradio as gr
 
-from app import analyses, bundles, cards, theme
+from app import analyses, bundles, card_tables, cards, theme
+from app.policies import active_policy
 from core.cascade.spec import AnalyzeSpec
 from core.cascade.types import Analysis, Evidence
 from jobs.client import Workbench
@@ -30,7 +31,6 @@ from jobs.views import JobView
 
 POLL_SECONDS = 0.35
 PATIENCE_SECONDS = 600.0
-TYPES = ["image", "video"]
 LEAD = "Upload a picture or a clip with a face. Three stages judge it; the marked one decided."
 EMPTY = cards.empty("No analysis yet", "Upload a file and press Analyze. The verdict fills in as the stages finish.")
 
@@ -42,7 +42,7 @@ def build(workbench: Workbench) -> gr.Blocks:
         with gr.Row():
             with gr.Column(scale=1, min_width=260):
                 limit = workbench.settings.upload_mb
-                upload = gr.File(label=f"Picture or clip, up to {limit} MB", file_types=TYPES, height=150)
+                upload = gr.File(label=f"Picture or clip, up to {limit} MB", height=150)
                 whole = gr.Checkbox(label="Score the whole frame if no face is found")
                 start = gr.Button("Analyze", variant="primary")
                 gr.HTML(bundle_line(workbench))
@@ -71,8 +71,15 @@ def build(workbench: Workbench) -> gr.Blocks:
 
 
 def bundle_line(workbench: Workbench) -> str:
-    """Which bundle judges."""
-    return f'<p class="aw aw-quiet">Bundle: {escape(bundles.title(workbench.active().bundle))}</p>'
+    """Which bundle judges, by which policy."""
+    policy = active_policy(workbench)
+    by = (
+        f"{policy.name}{f' v{policy.version}' if policy.version else ''} ({policy.policy_id[:12]})"
+        if policy
+        else "none"
+    )
+    title = bundles.title(workbench.active().bundle)
+    return f'<p class="aw aw-quiet">Bundle: {escape(title)}<br>Policy: {escape(by)}</p>'
 
 
 def answers(file: str | None, whole: bool, workbench: Workbench) -> Iterator[tuple[Any, ...]]:
@@ -115,6 +122,8 @@ def view(job: JobView, workbench: Workbench) -> tuple[Any, ...]:
         said = job.error or "The analysis failed without a reason; its log is under Jobs."
     elif job.state == "cancelled":
         said = "The analysis was cancelled."
+    for name, sentence in analyses.rejected(job):
+        said = f"{name}: not analysed. {sentence} Choose another file."
     found = analyses.documents(job, workbench)
     if not found:
         return page_of(said=said)
@@ -131,13 +140,14 @@ def page_of(
     if analysis is None:
         return None, note, EMPTY if not said else "", "", "", [], ""
     warnings = cards.notes(analysis.warnings)
-    facts = cards.facts(cards.media_facts(analysis))
+    facts = cards.facts(cards.media_facts(analysis)) + card_tables.promise_table(analysis.bundle, titles or {})
+    head = cards.file_head(analysis.file_name, analyses.embedded(analyses.inside(folder, analysis.picture), "the file"))
     strip = cards.stage_strip(analysis, titles or {}, analysis.complete) if analysis.faces else ""
     text = json.dumps(analysis.model_dump(mode="json"), indent=2, ensure_ascii=False)
     return (
         None,
         note,
-        cards.verdict_card(analysis) + warnings,
+        head + cards.verdict_card(analysis) + warnings,
         strip + faces_html(analysis, folder) + facts,
         timeline_of(analysis),
         tabs_of(analysis, folder, titles or {}) if analysis.complete else [],
@@ -208,7 +218,10 @@ def tabs_of(analysis: Analysis, folder: Path, titles: dict[str, str]) -> list[tu
     """(title, HTML) a member that has evidence."""
     members = dict.fromkeys(item.member for item in analysis.evidence)
     return [
-        (titles.get(m, m), "".join(evidence_html(e, folder) for e in analysis.evidence if e.member == m))
+        (
+            titles.get(m, m),
+            "".join(evidence_html(e, folder) for e in card_tables.in_order(analysis.evidence) if e.member == m),
+        )
         for m in members
     ]
 
@@ -216,9 +229,10 @@ def tabs_of(analysis: Analysis, folder: Path, titles: dict[str, str]) -> list[tu
 def evidence_html(item: Evidence, folder: Path) -> str:
     """One map with its caption and caveat."""
     path = analyses.inside(folder, item.file)
+    dim = "" if card_tables.passed(item) else ' class="aw-dim"'
     return (
         '<div style="display:flex;flex-wrap:wrap;gap:1rem;margin:0 0 1rem">'
-        f"<div>{picture(path, item.title, 240)}</div>"
+        f"<div{dim}>{picture(path, item.title, 240)}</div>"
         f'<div style="flex:1 1 240px">{cards.evidence_words(item)}</div></div>'
     )
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import streamlit as st
 
 from app import analyses, analysis_card, cards, session, widgets
@@ -15,7 +13,10 @@ from jobs.client import Workbench
 
 PAGE = PageInfo(section="Analysis", title="Analyze", url="analyze", icon=":material/frame_inspect:", order=10)
 
-TYPES = ["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff", "heic", "avif", "mp4", "mov", "webm", "mkv", "avi"]
+KINDS = (
+    "Pictures: JPEG, PNG, WebP, AVIF, BMP, TIFF, GIF. Clips: MP4, MOV, M4V, 3GP, MKV, WebM, AVI. HEIC, as telephones "
+    "save it, is not read: save the picture as JPEG first."
+)
 
 
 def render() -> None:
@@ -38,10 +39,12 @@ def upload(workbench: Workbench) -> None:
     """The uploader. Files go to disk at once; a new key empties it, so that nothing stays in memory."""
     turn = st.session_state.setdefault("upload_turn", 0)
     limit = workbench.settings.upload_mb
+    # Any name is taken in: what a file is, its bytes say, and each refusal has a sentence of its own on the card.
     files = st.file_uploader(
-        f"Picture or clip, up to {limit} MB each", type=TYPES, accept_multiple_files=True, key=f"upload-{turn}",
+        f"Picture or clip, up to {limit} MB each", accept_multiple_files=True, key=f"upload-{turn}",
         max_upload_size=limit,
     )  # fmt: skip
+    st.caption(KINDS)
     options = analysis_options()
     if not files:
         return
@@ -54,9 +57,11 @@ def upload(workbench: Workbench) -> None:
             problems.append(f"{file.name}: {error}")
     st.session_state["upload_turn"] = turn + 1
     st.session_state["upload_problems"] = problems
+    st.session_state["batch"] = submitted
     if submitted:
         st.query_params["job"] = submitted[0]
-        st.session_state["batch"] = submitted
+    else:  # the card of an earlier file would look like this one's
+        st.query_params.pop("job", None)
     st.rerun()
 
 
@@ -98,9 +103,8 @@ def history(workbench: Workbench) -> None:
         return
     box = st.popover("Recent analyses", width="stretch").container(gap=None)
     for job in recent:
-        name = Path(job.spec["files"][0]).name
-        document = job.part or {}
-        word = cards.WORDS.get(document.get("verdict", ""), "") if job.state == "done" else job.state
+        name, word = analyses.file_name(job), analyses.outcome(job)
+        word = cards.WORDS.get(word, word)
         if box.button(
             widgets.plain_markdown(f"{name[:32]} · {word}"), key=f"recent-{job.id}", type="tertiary",
             help=widgets.when(job.created_at),
@@ -117,7 +121,7 @@ def card(workbench: Workbench) -> None:
     job_id = st.query_params.get("job", "")
     batch = st.session_state.get("batch", [])
     if len(batch) > 1 and job_id in batch:
-        names = {item: Path(workbench.job(item).spec["files"][0]).name for item in batch}
+        names = {item: analyses.file_name(workbench.job(item)) for item in batch}
         job_id = st.selectbox("File", batch, batch.index(job_id), format_func=lambda item: names[item])
     if not job_id:
         widgets.empty(

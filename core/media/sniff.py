@@ -94,6 +94,8 @@ def _iso(head: bytes) -> Format:
         return AVIF
     if head[8:12] in _STILL_BRANDS or head[8:12] in (b"mif1", b"msf1"):
         raise Refusal(
-            "unsupported", "HEIC pictures are not read here. Save the picture as JPEG or PNG and upload that."
+            "unsupported",
+            "HEIC pictures are not read here. Save it as JPEG and upload that: on an iPhone under Settings, Camera, "
+            "Formats, Most Compatible; on a computer, open it and export it.",
         )
     return MOV

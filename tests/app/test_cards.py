@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from seed_workspace import STAGE1, analysis, face
 
-from app import cards
+from app import card_tables, cards
 from app.widgets import plain_markdown
-from core.cascade.types import Decision, Exits, TraceStep
+from core.cascade.types import Decision, Exits, Guarantee, TraceStep
 
 
 class Tags(HTMLParser):
@@ -37,6 +37,11 @@ class Tags(HTMLParser):
 HOSTILE = '<script>alert(1)</script><img src=x onerror="alert(1)">" onload="x'
 
 
+def hostile_promises(document):
+    one = Guarantee(stage=HOSTILE, side="real", method=HOSTILE, bound=0.03, confidence=0.9, groups=7)
+    return document.bundle.model_copy(update={"policy_guarantees": [one]})
+
+
 def test_hostile_words_stay_words():
     document = analysis(HOSTILE, [face(0, 0.9)], reason=HOSTILE, rule=HOSTILE, warnings=[HOSTILE])
     step = document.trace[0].model_copy(update={"reason": HOSTILE, "member": HOSTILE})
@@ -45,6 +50,7 @@ def test_hostile_words_stay_words():
     made = (
         cards.verdict_card(document) + cards.stage_strip(document, {}) + cards.facts(cards.media_facts(document))
         + cards.notes(document.warnings) + cards.evidence_words(evil) + cards.empty(HOSTILE, HOSTILE)
+        + cards.file_head(HOSTILE) + card_tables.promise_table(hostile_promises(document), {})
     )  # fmt: skip
     seen = Tags(made)
     assert not {"script", "img"} & set(seen.tags)
@@ -114,3 +120,36 @@ def test_markdown_of_a_file_keeps_its_shape_and_fetches_nothing():
     assert "http://h/p.png" in seen.text
     assert ":red[" not in plain_markdown(":red[y]")
     assert "://" not in plain_markdown("see http://h and www.h.org")
+
+
+def test_promises_are_a_table_with_titles_and_a_row_an_exit():
+    given = [
+        Guarantee(stage="stage1", side="real", method="learn_then_test", bound=0.0258, confidence=0.9, observed=0.0098,
+                  groups=205),
+        Guarantee(stage="tiny", side="fake", method="manual", groups=40, feasible=False),
+    ]  # fmt: skip
+    by = analysis("x.png", [face(0, 0.9)]).bundle.model_copy(update={"policy_guarantees": given})
+    drawn = card_tables.promise_table(by, {"tiny": "The tiny expert"})
+    assert drawn.count("<tr>") == 3
+    for words in ("Stage 1", "2.6%", "1.0%", "90%", "205", "Learn then Test", "The tiny expert", "no promise"):
+        assert f"<td>{words}</td>" in drawn
+    sentences = by.model_copy(update={"policy_guarantees": [], "policy_promises": ["one exit: at most .03"]})
+    assert "<li>one exit: at most .03</li>" in card_tables.promise_table(sentences, {})
+    assert card_tables.promise_table(sentences.model_copy(update={"policy_promises": []}), {}) == ""
+
+
+def test_a_map_that_failed_its_check_comes_last_and_dimmed_and_figures_have_scales():
+    first = analysis("x.png", [face(0, 0.9)]).evidence[0]
+    bad = first.model_copy(update={"title": "bad", "values": {"informative": 0.0, "regions_beaten": 0.5}})
+    good = first.model_copy(update={"title": "good", "values": {"informative": 1.0}})
+    assert [item.title for item in card_tables.in_order([bad, good])] == ["good", "bad"]
+    assert "aw-dim" in cards.evidence_words(bad)
+    assert "share, 0 to 1" in cards.evidence_words(bad)
+    assert "aw-dim" not in cards.evidence_words(good)
+    assert "<details" not in cards.evidence_words(good)
+
+
+def test_a_card_without_a_rule_of_many_has_no_empty_line():
+    whole = analysis("x.png", [face(0, 0.9)])
+    assert cards.verdict_card(whole.model_copy(update={"rule": ""})).count("<p") == 1
+    assert cards.verdict_card(whole).count("<p") == 2

@@ -93,3 +93,21 @@ def test_no_interface_beside_the_page(workbench):
     assert "public" not in {fn.api_visibility for fn in page.fns.values()}
     assert page.analytics_enabled is False
     assert page.delete_cache == (300, 900)
+
+
+def test_a_refused_file_is_named_with_its_reason_and_no_old_verdict(workbench, upload):
+    run = demo.answers(upload, False, workbench)
+    next(run)
+    job = workbench.store.claim("analyze", "here-1", 1.0)
+    item = {"file": "/x/sound.mp3", "code": "no_video", "sentence": "This file holds sound only."}
+    result = {"message": "", "values": {"analyses": [], "rejected": [item]}, "produced": []}
+    workbench.store.finish(job.id, 1, "done", 2.0, result=result)
+    values = next(run)
+    assert "sound.mp3: not analysed. This file holds sound only. Choose another file." in values[STATE]
+    assert values[VERDICT] == ""
+
+
+def test_the_foot_names_bundle_and_policy(workbench):
+    said = demo.bundle_line(workbench)
+    assert "Bundle:" in said
+    assert "Policy:" in said

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app import navigation
+from core.cascade.spec import AnalyzeSpec
 from jobs.kind import Produced
 from tests.support.page_text import texts
 
@@ -40,6 +41,21 @@ def test_a_face_that_nobody_found_gives_no_number_and_a_choice(open_page, seeded
     newest = workbench.jobs(kind="analyze", limit=1)[0]
     assert newest.state == "queued"
     assert newest.spec["whole_frame"] is True
+
+
+def test_a_refused_file_offers_another_one_and_no_second_try(open_page, workbench):
+    job_id = workbench.submit("analyze", AnalyzeSpec(files=["/x/sound.mp3"]))
+    job = workbench.store.claim("analyze", "here-1", 1.0)
+    item = {"file": "/x/sound.mp3", "code": "no_video", "sentence": "This file holds sound only."}
+    result = {"message": "", "values": {"analyses": [], "rejected": [item]}, "produced": []}
+    workbench.store.finish(job.id, 1, "done", 2.0, result=result)
+    test = open_page("analyze", job=job_id)
+    said = texts(test)
+    assert "sound.mp3" in said
+    assert "Not analysed. This file holds sound only." in said
+    assert not [b for b in test.button if b.label == "Try again"]
+    next(b for b in test.button if b.label == "Choose another file").click().run()
+    assert "No analysis yet" in texts(test)
 
 
 def test_a_clip_has_a_timeline(open_page, seeded):

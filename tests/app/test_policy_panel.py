@@ -144,7 +144,7 @@ def test_a_report_cites_version_author_reason_and_data(workbench):
     assert said["Policy"] == f"by hand v1 ({policy.policy_id[:12]})"
     assert said["Policy by"].startswith("Ada, ")
     assert said["Policy reason"] == "less work"
-    assert said["Chosen on"] == policy.data_fingerprint[:16]
+    assert said["Exits chosen on"].endswith(policy.data_fingerprint[:16])
     assert "manual" in said["Promises"]
     assert by.policy_data_fingerprint == policy.data_fingerprint
 

@@ -90,6 +90,18 @@ def retry(job_id: str) -> None:
     console.out.print(f"{job_id}: queued", markup=False)
 
 
+@jobs_app.command()
+@told
+def delete(job_id: str, yes: bool = typer.Option(False, "--yes", help="Do not ask.")) -> None:
+    """Delete an analysis: its verdict, pictures and log, and the uploaded file unless another job uses it."""
+    workbench = _workbench()
+    workbench.job(job_id)
+    if not yes:
+        typer.confirm(f"Delete {job_id} and its upload for good?", abort=True)
+    gone = workbench.delete_analysis(job_id)
+    console.out.print(f"{job_id} is deleted, and {len(gone)} upload{'' if len(gone) == 1 else 's'}", markup=False)
+
+
 @bundles_app.command("list")
 @told
 def list_bundles() -> None:

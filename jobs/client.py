@@ -19,6 +19,7 @@ from jobs import process as processes
 from jobs.checks import check
 from jobs.database import connect
 from jobs.found import Finder, kept
+from jobs.housekeeping import delete_analysis, make_room
 from jobs.kind import Produced, kinds
 from jobs.kinds import load_plugins
 from jobs.policies import write_policy
@@ -126,6 +127,11 @@ class Workbench:
         """The curve: one dict a step, `{"step": n, name: value, ...}`, in order."""
         return [{"step": row.step, **row.row} for row in self.store.metrics(job_id)]
 
+    def delete_analysis(self, job_id: str) -> list[Path]:
+        """Delete an ended analysis with everything it left, and its uploads unless another job names them; those that
+        are gone are returned. Raises LookupError, ValueError."""
+        return delete_analysis(job_id, self.store, self.workspace)
+
     # ---- artefacts ---------------------------------------------------------------------------------------------
     def artifacts(self, kind: str, limit: int = 200) -> list[ArtifactView]:
         """Newest first: what jobs made, and whatever else lies in the workspace's folder of that kind."""
@@ -201,12 +207,13 @@ class Workbench:
 
     # ---- uploads -----------------------------------------------------------------------------------------------
     def store_upload(self, stream: IO[bytes], file_name: str) -> Path:
-        """Copy an upload to `uploads/<sha256>/<safe name>` in pieces. Raises UploadTooLarge, ValueError if empty."""
+        """Copy an upload to `uploads/<sha256>/<safe name>` in pieces. Raises UploadTooLarge, ValueError if empty
+        or when the uploads are full of what is still needed."""
         limit = self.settings.upload_mb << 20
         digest, size = hashlib.sha256(), 0
         temporary = self.workspace.uploads / f".{secrets.token_hex(8)}"
         try:
-            with open(temporary, "xb") as out:
+            with open(temporary, "xb", opener=_private) as out:
                 while piece := stream.read(1 << 20):
                     size += len(piece)
                     if size > limit:
@@ -217,14 +224,19 @@ class Workbench:
                 os.fsync(out.fileno())
             if not size:
                 raise ValueError("the file is empty")
+            make_room(size, int(self.settings.uploads_gb * 2**30), self.store, self.workspace)
             folder = self.workspace.uploads / digest.hexdigest()
-            folder.mkdir(exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
             target = folder / safe_name(file_name)
             os.replace(temporary, target)
             sync_folder(folder)
             return target
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def tail(path: Path, n_bytes: int) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import Connection, make_url
+
+from core.artifacts.workspace import mine_alone
 
 # The newest file in migrations/versions; a test holds the two together.
 HEAD = "0002"
@@ -28,7 +31,9 @@ def connect(url: str, home: Path | None = None) -> tuple[Engine, Engine]:
     if not parsed.database or parsed.database == ":memory:":
         raise ValueError("the job store needs a database file: several processes share it")
     file = Path(parsed.database)
-    file.parent.mkdir(parents=True, exist_ok=True)
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))  # its journals take their mode from it
+    mine_alone(file)
     writer, reader = _sqlite(url, "BEGIN IMMEDIATE"), _sqlite(url, "BEGIN")
     migrate(writer, file.with_name(f"{file.name}.lock"), home)
     return writer, reader
@@ -44,6 +49,7 @@ def _sqlite(url: str, begin: str) -> Engine:
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA busy_timeout=30000")
         connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA secure_delete=ON")  # what is deleted is overwritten in the file
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Engine, case, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, load_only
 
 from jobs.kind import Produced
 from jobs.models import ActiveChange, Artifact, Base, Job, JobMetric, Worker
@@ -102,6 +102,21 @@ class Store:
             statement = statement.where(Job.state == state)
         with self._read() as session:
             return list(session.scalars(statement))
+
+    def specs(self) -> list[Job]:
+        """Every job, with no more of it than its id, kind, state and spec."""
+        statement = select(Job).options(load_only(Job.id, Job.kind, Job.state, Job.spec, raiseload=True))
+        with self._read() as session:
+            return list(session.scalars(statement))
+
+    def delete_job(self, job_id: str) -> None:
+        """Remove an ended job, its curve and its artefacts' rows, and what the database's files still hold of it."""
+        with self._write() as session, session.begin():
+            session.execute(delete(Artifact).where(Artifact.job_id == job_id))
+            session.execute(delete(Job).where(Job.id == job_id, Job.state.not_in(("queued", "running"))))
+        if self.writer.dialect.name == "sqlite":
+            with self.writer.connect() as connection:  # no transaction: a checkpoint waits for none
+                connection.connection.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def cancel(self, job_id: str, now: float) -> str:
         """Ask a job to stop: queued ends at once, running is stopped by its worker. Returns the state after."""

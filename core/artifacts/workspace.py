@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +54,11 @@ class Workspace:
     def experts(self) -> Path:
         return self.root / "experts"
 
+    @property
+    def demo_cache(self) -> Path:
+        """What visitors of the demo send, until it is copied to `uploads`."""
+        return self.root / "demo-cache"
+
     def kept(self, path: Path | str) -> str:
         """A path as a document or a database keeps it: relative to the workspace where it lies inside, so that a
         workspace can be moved or copied; absolute elsewhere."""
@@ -67,8 +73,10 @@ class Workspace:
         return self.root / text
 
     def create(self) -> Workspace:
-        """Make every folder that is not there yet; returns itself."""
+        """Make every folder that is not there yet, for this user alone; returns itself."""
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in (
+            self.root,
             self.datasets,
             self.runs,
             self.bundles,
@@ -79,5 +87,13 @@ class Workspace:
             self.analyses,
             self.experts,
         ):
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            mine_alone(folder)
         return self
+
+
+def mine_alone(path: Path) -> None:
+    """Take every right of group and others away from a file or folder of this process's user."""
+    held = path.stat()
+    if held.st_uid == os.geteuid() and held.st_mode & 0o077:
+        path.chmod(held.st_mode & 0o700)

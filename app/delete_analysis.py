@@ -1,0 +1,20 @@
+"""The button that deletes an analysis for good, asked twice."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from jobs.client import Workbench
+from jobs.views import JobView
+
+
+def delete_button(job: JobView, workbench: Workbench) -> None:
+    """Offer to delete an ended analysis with its upload; afterwards the page is empty again."""
+    with st.popover("Delete this analysis", icon=":material/delete:"):
+        st.write("Verdict, pictures and log go for good; the uploaded file too, unless another job uses it.")
+        if st.button("Yes, delete it and its upload", type="primary", key=f"delete-{job.id}"):
+            workbench.delete_analysis(job.id)
+            st.query_params.pop("job", None)
+            st.session_state.pop("batch", None)
+            st.toast("The analysis is deleted.")
+            st.rerun()

@@ -1,0 +1,47 @@
+"""An analysis can be deleted from its page and from the command line, each asking first."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from streamlit.testing.v1 import AppTest
+from typer.testing import CliRunner
+
+from app import cli
+from core.cascade.spec import AnalyzeSpec
+
+runner = CliRunner()
+
+
+def ended(workbench) -> tuple[str, Path]:
+    path = workbench.store_upload(io.BytesIO(b"x"), "x.png")
+    job_id = workbench.submit("analyze", AnalyzeSpec(files=[str(path)]))
+    workbench.cancel(job_id)
+    return job_id, path
+
+
+def test_the_button_deletes_once_it_is_confirmed(workbench):
+    job_id, path = ended(workbench)
+    test = AppTest.from_string(
+        "from app import session\nfrom app.delete_analysis import delete_button\n"
+        f"w = session.workbench()\nids = [j.id for j in w.jobs()]\n"
+        f"if {job_id!r} in ids:\n    delete_button(w.job({job_id!r}), w)\n",
+        default_timeout=30,
+    ).run()
+    assert path.is_file()
+    (button,) = test.button
+    button.click().run()
+    assert not test.exception
+    assert workbench.jobs() == []
+    assert not path.exists()
+
+
+def test_the_command_asks_first(workbench):
+    job_id, path = ended(workbench)
+    assert runner.invoke(cli.app, ["jobs", "delete", job_id], input="n\n").exit_code == 1
+    assert path.is_file()
+    said = runner.invoke(cli.app, ["jobs", "delete", job_id, "--yes"])
+    assert (said.exit_code, said.output.strip()) == (0, f"{job_id} is deleted, and 1 upload")
+    assert not path.exists()
+    assert runner.invoke(cli.app, ["jobs", "delete", job_id, "--yes"]).exit_code == 2

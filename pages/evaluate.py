@@ -17,7 +17,7 @@ from app.threshold_board import CURVES, evidence_of, threshold_board
 from core.evaluate.catalogue import BINNINGS, CONVENTIONS, FIGURES, names
 from core.evaluate.cross import cross_auroc
 from core.evaluate.evaluate import prevalence_note
-from core.evaluate.levels import pooling
+from core.evaluate.levels import pooling, ranks_of
 from core.evaluate.metrics import probabilities
 from core.evaluate.reliability_groups import grouped_reliability
 from core.evaluate.thresholds import threshold_rows
@@ -107,7 +107,14 @@ def headline(view: View, threshold: float) -> None:
     for column, (name, title) in zip(places, HEADLINE.items(), strict=True):
         value = found[name]
         column.metric(title, "–" if value["value"] is None else f"{value['value']:.3f}", border=True)
-        column.caption("" if value["low"] is None else f"{value['low']:.3f} to {value['high']:.3f}")
+        column.caption(value["note"] if value["low"] is None else f"{value['low']:.3f} to {value['high']:.3f}")
+    if notes := interval_notes(found):
+        st.caption(f"Of the intervals: {'; '.join(notes)}.")
+
+
+def interval_notes(found: dict[str, dict[str, Any]]) -> list[str]:
+    """Why some figures have no interval, and how far to trust the others."""
+    return sorted({of["note"] for of in found.values() if of["note"].startswith(("few groups", "no interval"))})
 
 
 def board(view: View) -> float:
@@ -137,8 +144,10 @@ def all_figures(view: View, threshold: float) -> None:
     """The whole catalogue with intervals, and the bound that failed items leave."""
     found, missing = judging.measured(view, threshold), judging.coverage(view)
     worst = missing["worst"] if view.level == "frame" else {}
+    noted = any(of["note"] for of in found.values())
     rows = [
         {"figure": f.title, "value": found[name]["value"], "from": found[name]["low"], "to": found[name]["high"]}
+        | ({"of the interval": found[name]["note"]} if noted else {})
         | ({"worst case": worst.get(name)} if worst else {})
         | {"better": f.better or "–", "what it says": f.says}
         for name, f in FIGURES.items()
@@ -150,8 +159,9 @@ def all_figures(view: View, threshold: float) -> None:
         | {"figure": st.column_config.TextColumn(width=300), "better": st.column_config.TextColumn(width=70)},
     )  # fmt: skip
     st.caption(
-        f"Figures of a decision call fake from p_fake {threshold:.4g}. From, to: 95 % interval over groups; an empty "
-        "cell is undefined here. A calibration error in 15 bins is positive by noise alone: read the debiased one too."
+        f"Figures of a decision call fake from p_fake {threshold:.4g}. From, to: 95 % interval over groups, empty "
+        "where there is none; a figure without a value is undefined here. A calibration error in 15 bins is positive by "
+        "noise alone: read the debiased one too."
     )
     st.caption(f"Coverage {missing['coverage']:.1%} of {missing['expected']:,} items. {missing['rule']}")
     if missing["items"]:
@@ -179,12 +189,13 @@ def curves(view: View) -> None:
     with right:
         st.subheader("Risk against coverage", anchor=False)
         band = judging.band(view)
+        known = np.isfinite(band.low[-1])
+        between = f" ({band.low[-1]:.1%} to {band.high[-1]:.1%})" if known else ", with no interval from so few groups"
         chart_files.show(score_charts.risk_chart(band), "risk against coverage")
         st.caption(
             "How often it errs when it may decline the items it is least sure of: a curve that falls to the left knows "
-            f"when it does not know. Answering everything errs in {band.risk[-1]:.1%} "
-            f"({band.low[-1]:.1%} to {band.high[-1]:.1%}). n = {len(view.frame):,}; the band is a 95 % interval over "
-            "groups."
+            f"when it does not know. Answering everything errs in {band.risk[-1]:.1%}{between}. n = "
+            f"{len(view.frame):,}; the band is a 95 % interval over groups, drawn where enough of them are answered."
         )
 
 
@@ -214,7 +225,10 @@ def by_slice(view: View) -> None:
 
 def fakes_and_reals(view: View) -> None:
     """AUROC of every source of fakes against every source of reals, over the page's whole width."""
-    found = cross_auroc(*probabilities(view.p_fake, view.labels), view.frame["dataset"].astype(str).to_numpy())
+    _, y = probabilities(view.p_fake, view.labels)
+    ranks = ranks_of(view.frame)
+    of = view.frame["dataset"].astype(str).to_numpy()
+    found = cross_auroc(view.p_fake if ranks is None else ranks, y, of)
     if found is None:
         widgets.notice(["Only one class is present: there are no pairs to tell apart."], "info")
         return
@@ -238,7 +252,8 @@ def as_first_stage(view: View) -> None:
     st.dataframe(pd.DataFrame(table), hide_index=True)
     st.caption(
         "filtration: released as real / all. leakage: fakes released / all fakes; group leakage: groups with a "
-        "released fake / groups of fakes, with the exact interval. Observed on these items; Cascade bounds them."
+        "released fake / groups of fakes, with the exact interval. Intervals are 95 %, over draws of groups, exact for a "
+        "share of 0 or 1, and there is none with under five groups. Observed on these items; Cascade bounds them."
     )
 
 

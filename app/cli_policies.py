@@ -89,12 +89,13 @@ def promote(
 
 def show_changes(now: CascadePolicy | None, then: CascadePolicy, bundle: Path) -> None:
     """Rates, exits and bounds now and then, as the page's dialog shows them."""
+    from app.policies import stage_titles
     from app.policy_changes import exit_changes, exits_note, rate_changes
 
     rates, said = rate_changes(now, then, bundle)
     _table(rates)
     console.out.print(said, markup=False)
-    exits = exit_changes(now, then)
+    exits = exit_changes(now, then, stage_titles(bundle))
     _table(exits[exits["change"] == "changes"].drop(columns="change"))
     console.out.print(exits_note(exits), markup=False)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pandas as pd
 from app.score_sources import ScoreSource
 from core.artifacts.files import read_json
 from core.cascade.joint import JointTable
+from core.cascade.origin import members_of
 from core.cascade.policy import STACK
 from core.cascade.types import CascadePolicy, Exits, Guarantee
 from jobs.client import Workbench
@@ -48,13 +49,25 @@ def exits_of(table: JointTable, members: Sequence[str], cuts: Sequence[tuple[int
     return {name: table.exits(m, real, fake) for m, (name, (real, fake)) in enumerate(zip(members, cuts, strict=True))}
 
 
-def policy_rows(policy: CascadePolicy, every: bool = False) -> pd.DataFrame:
+def stage_titles(folder: Path) -> dict[str, str]:
+    """What a policy's stages are called on the board: "stage1", an expert's name, "stage3" -> title; no names of
+    members where the folder's bundle or stack run says none."""
+    titles = {"stage1": "Stage 1", "stage3": "Stage 3: meta-model"}
+    for member in members_of(folder):
+        first = member.role == "stage1"
+        titles["stage1" if first else member.name] = f"{'Stage 1' if first else 'Expert'}: {member.title}"
+    return titles
+
+
+def policy_rows(policy: CascadePolicy, titles: Mapping[str, str] | None = None, every: bool = False) -> pd.DataFrame:
     """One row an exit: exit, at, method, target, confidence, bound, observed, groups, note.
 
-    every: also exits that the policy says nothing of, closed ones."""
+    titles: of `stage_titles`; a stage that they do not name goes by its own name. every: also exits that the policy
+    says nothing of, closed ones."""
+    titles = {"stage1": "Stage 1", "stage3": "Stage 3", **(titles or {})}
     exits = exits_by_member(policy, "stage1") | {"stage3": policy.final}
     said = {(g.stage, g.side): g for g in policy.guarantees}
-    whole = {"real": "cascade: leakage", "fake": "cascade: false alarms"}
+    whole = {"real": "Whole cascade: leakage", "fake": "Whole cascade: false alarms"}
     rows = [_row(whole[g.side], "all exits", g) for g in policy.guarantees if g.stage == "cascade"]
     for stage in ["stage1", *(e.name for e in policy.experts), "stage3"]:
         for side, at, words in (
@@ -64,8 +77,22 @@ def policy_rows(policy: CascadePolicy, every: bool = False) -> pd.DataFrame:
             promise = said.get((stage, side))  # type: ignore[arg-type]
             if promise is None and at is None and not every:
                 continue
-            rows.append(_row(f"{stage}: {words}", "never" if at is None else f"{at:.4g}", promise))
+            rows.append(_row(f"{titles.get(stage, stage)}, {words}", "never" if at is None else f"{at:.4g}", promise))
     return pd.DataFrame(rows)
+
+
+def bound_words(bound: float | None, confidence: float | None) -> str:
+    """`at most 2.58 % at 90 % confidence`; `at most 2.4 % on average (expectation)`; a dash for no bound."""
+    if bound is None or pd.isna(bound):
+        return "–"
+    sure = confidence is not None and not pd.isna(confidence)
+    words = f"at {percent(confidence)} confidence" if sure else "on average (expectation)"  # type: ignore[arg-type]
+    return f"at most {percent(round(bound, 4))} {words}"
+
+
+def percent(share: float) -> str:
+    """`2.58 %`."""
+    return f"{100 * share:.4g} %"
 
 
 def _row(exit_: str, at: str, promise: Guarantee | None) -> dict[str, Any]:

@@ -9,11 +9,13 @@ from typing import Any
 
 import pandas as pd
 
-from app.policies import policy_rows, read_policy
+from app.policies import bound_words, policy_rows, read_policy
 from app.score_charts import interval_text
-from app.score_sources import PREDICTIONS, ScoreSource, predictions_of, stages_of, stamp_of
+from app.score_sources import PREDICTIONS, ScoreSource, member_facts, predictions_of, stages_of, stamp_of
 from core.cascade.audit import ChoseIt, audit
+from core.cascade.cost import cascade_cost
 from core.cascade.origin import OtherScores, check_origin
+from core.cascade.simulate import simulate
 from core.cascade.types import CascadePolicy
 from jobs.client import Workbench
 
@@ -21,23 +23,26 @@ DRAWS = 200
 RATES = {
     "leakage": "leakage: fakes called real / all fakes",
     "false_alarms": "false alarms: reals called fake / all reals",
-    "filtration": "filtration: decided by stage 1 / all",
+    "exit_rate": "filtration: released as real by stage 1 / all",
+    "early": "decided by stage 1, as real or as fake / all",
     "uncertain": "uncertain: no verdict / all",
     "accuracy_when_decided": "right / decided",
 }
 
 
-def exit_changes(now: CascadePolicy | None, then: CascadePolicy) -> pd.DataFrame:
+def exit_changes(
+    now: CascadePolicy | None, then: CascadePolicy, titles: Mapping[str, str] | None = None
+) -> pd.DataFrame:
     """One row an exit or promise of either: where it lies and its bound, now and then, and the groups behind the new.
 
-    Rows that stay the same say so in `change`."""
-    sides = [{} if p is None else {r["exit"]: r for r in policy_rows(p, every=True).to_dict("records")}
+    titles: of `stage_titles`. Rows that stay the same say so in `change`."""
+    sides = [{} if p is None else {r["exit"]: r for r in policy_rows(p, titles, every=True).to_dict("records")}
              for p in (now, then)]  # fmt: skip
     rows = []
     for name in dict.fromkeys([*sides[0], *sides[1]]):
         old, new = (side.get(name, {}) for side in sides)
         at = [str(row.get("at", "–")) for row in (old, new)]
-        bounds = [_share(row.get("bound")) for row in (old, new)]
+        bounds = [bound_words(row.get("bound"), row.get("confidence")) for row in (old, new)]
         rows.append({"exit": name, "now": at[0], "then": at[1], "bound now": bounds[0], "bound then": bounds[1],
                      "target": _share(new.get("target")), "groups": _count(new.get("groups")),
                      "change": "same" if at[0] == at[1] and bounds[0] == bounds[1] else "changes"})  # fmt: skip
@@ -53,8 +58,8 @@ def exits_note(exits: pd.DataFrame) -> str:
     """What the rows of `exit_changes` mean, and what a promotion does not touch."""
     changed = int((exits["change"] == "changes").sum())
     return (
-        f"{changed} of {len(exits)} exits and promises change. bound: the error that the exit promises to stay "
-        "under, counted in groups. Every new analysis, the demo and the command use it from then on; finished "
+        f"{changed} of {len(exits)} exits and promises change. bound: the most groups in error, with the confidence "
+        "named, or on average. Every new analysis, the demo and the command use it from then on; finished "
         "analyses keep what they were judged by."
     )
 
@@ -98,8 +103,9 @@ def effect_changes(now: CascadePolicy | None, then: CascadePolicy, source: Score
         rows = [{"rate": words, "now": _rate(found[0], name), "then": _rate(found[1], name)}
                 for name, words in RATES.items()]  # fmt: skip
         said = found[1] or {}
-        return pd.DataFrame(rows), (
-            f"Both replayed on {said['n']:,} items of {said['groups']:,} groups ({split}); 95 % intervals."
+        return pd.DataFrame([*rows, *_costs(now, then, source, table[table["split"] == split])]), (
+            f"Both replayed on {said['n']:,} items of {said['groups']:,} groups ({split}); 95 % intervals over groups, "
+            "exact ones where a rate is 0 or 1; none under five groups."
         )
     return pd.DataFrame(), "Every split of these scores chose one of the two: there is no item to compare them on."
 
@@ -107,7 +113,29 @@ def effect_changes(now: CascadePolicy | None, then: CascadePolicy, source: Score
 def _rate(found: Mapping[str, Any] | None, name: str) -> str:
     if found is None:
         return "–"
-    return interval_text(found["decided_by"]["stage1"] if name == "filtration" else found[name])
+    return interval_text(found["decided_by"]["stage1"] if name == "early" else found[name])
+
+
+def _costs(
+    now: CascadePolicy | None, then: CascadePolicy, source: ScoreSource, rows: pd.DataFrame
+) -> list[dict[str, str]]:
+    """A row a unit of cost, now and then; none where the members' cost is not known."""
+    names = stages_of(rows)
+    try:
+        facts = member_facts(source, names)
+    except ValueError:
+        return [{"rate": "expected cost of an item", "now": "not known", "then": "not known"}]
+    found = []
+    for unit in facts.units():
+        each = dict(zip(names, unit["costs"], strict=True))
+        sides = ["–" if p is None else f"{_cost(p, rows, names[0], each):.3g}" for p in (now, then)]
+        found.append({"rate": f"expected cost, {unit['name']} {unit['words']}", "now": sides[0], "then": sides[1]})
+    return found
+
+
+def _cost(policy: CascadePolicy, rows: pd.DataFrame, stage1: str, costs: Mapping[str, float]) -> float:
+    order = [stage1, *(expert.name for expert in policy.experts)]
+    return float(cascade_cost(costs, order, simulate(rows, policy, stage1)["asked"])["cost"])
 
 
 @lru_cache(maxsize=32)

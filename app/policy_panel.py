@@ -5,8 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from app import cards, session, widgets
-from app.policies import active_policy, policy_rows, read_policy
+from app.policies import active_policy, read_policy, stage_titles
 from app.policy_changes import exit_changes, exits_note, headline, previous_policy, rate_changes, refusal, title
+from app.policy_promises import promise_words, shown_rows
 from core.cascade.types import CascadePolicy
 from jobs.client import Workbench
 from jobs.views import ArtifactView
@@ -22,21 +23,23 @@ def policy_panel(workbench: Workbench) -> None:
     if not items:
         widgets.empty("No policy yet", "Move the sliders and save, or let a method choose.")
         return
-    active = workbench.active()
+    active, now = workbench.active(), active_policy(workbench)
     for item in items:
         policy = read_policy(item.path)
+        unfit, used = refusal(policy, active.bundle), now is not None and now.policy_id == policy.policy_id
         with st.container(border=True):
             left, right = st.columns([5, 1])
-            words = "in force" if active.policy == item.path else widgets.when(policy.created_at)
+            words = "in force" if used else widgets.when(policy.created_at)
             left.html(
                 f'<div class="aw"><b>{cards.escape(title(policy))}</b> {widgets.chip(words, "#17616b")}</div>'
                 + cards.facts({"Id": policy.policy_id, "Author": policy.author or "–", "Why": policy.reason or "–",
                                "Made": widgets.when(policy.created_at), "Chosen on": policy.data_fingerprint[:16]})
             )  # fmt: skip
             with st.expander("Targets, bounds, groups"):
-                st.dataframe(policy_rows(policy).dropna(axis=1, how="all"), hide_index=True)
-            if active.policy != item.path:
-                unfit = refusal(policy, active.bundle)
+                titles = {} if unfit else stage_titles(active.bundle)
+                st.dataframe(shown_rows(policy, titles), hide_index=True)
+                st.caption(widgets.plain_markdown(promise_words(policy)))
+            if not used:
                 use = right.button("Use", key=f"use-{policy.policy_id}", disabled=bool(unfit), width="stretch")
                 if unfit:
                     st.caption(f"Cannot be put in force. {widgets.plain_markdown(unfit)}")
@@ -74,7 +77,7 @@ def show_changes(workbench: Workbench, policy: CascadePolicy) -> None:
     if len(table):
         st.dataframe(table, hide_index=True)
     st.caption(said)
-    exits = exit_changes(now, policy)
+    exits = exit_changes(now, policy, stage_titles(workbench.active().bundle))
     changed = exits[exits["change"] == "changes"].drop(columns="change")
     if len(changed):
         st.dataframe(changed, hide_index=True)

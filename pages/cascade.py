@@ -7,15 +7,15 @@ from collections.abc import Callable
 import pandas as pd
 import streamlit as st
 
-from app import cards, forms, links, navigation, session, widgets
+from app import forms, links, navigation, session, widgets
 from app.cascade_board import BoardView, cascade_board, cuts_of_text, cuts_text
 from app.cascade_elsewhere import elsewhere_panel
 from app.cascade_search import NO_CALIBRATION, is_found, last_search, limits_of, policy_to_save, search_panel
 from app.cascade_tables import fronts, grid_if_ready, joint_of, make_grid
 from app.navigation import PageInfo
-from app.policies import active_policy, cuts_of, exits_of, policy_rows
-from app.policy_changes import title
+from app.policies import active_policy, cuts_of, exits_of, stage_titles
 from app.policy_panel import policy_panel, show_changes
+from app.policy_promises import board_words, promises_panel, shown_rows
 from app.score_sources import MemberFacts, ScoreSource, member_facts, predictions_of, score_sources, stages_of
 from core.cascade.grid import Grid
 from core.cascade.joint import JointTable
@@ -73,7 +73,7 @@ def render() -> None:
     show: dict[str, Callable[[], None]] = {
         "find": lambda: search_panel(workbench, source, table, facts),
         "elsewhere": lambda: elsewhere_panel(workbench, source, table, policy),
-        "promises": lambda: promise_table(workbench),
+        "promises": lambda: promises_panel(workbench),
         "choose": lambda: method_form(workbench, source),
         "policies": lambda: policy_panel(workbench),
     }
@@ -99,10 +99,11 @@ def board(
     joint, groups = joint_of(source, split, policy)
     home = cuts_of(policy, joint) if policy else joint.closed()
     cuts, found, answer = cuts_of_text(joint, st.query_params.get("exits", "")) or home, None, last_search(source)
+    jumped = False
     if answer is not None and answer.found.best is not None:
         found = [joint.indices(m, answer.found.exits[name]) for m, name in enumerate(facts.names)]
         if st.session_state.get("cascade_jumped") != answer.turn:
-            st.session_state["cascade_jumped"], cuts = answer.turn, found
+            st.session_state["cascade_jumped"], cuts, jumped = answer.turn, found, True
             st.query_params["exits"] = cuts_text(joint, found)
     st.caption(board_caption(table[table["split"] == split], joint, policy))
     grid, limits, units = grid_if_ready(source, split, policy), limits_of(answer), facts.units()
@@ -115,6 +116,8 @@ def board(
     )  # fmt: skip
     if said.cuts is not None and len(said.cuts) == len(facts.names):
         st.query_params["exits"] = cuts_text(joint, said.cuts)
+        cuts = cuts if jumped else said.cuts
+    st.caption(board_words(source, split, exits_of(joint, facts.names, cuts), policy))
     if said.view is not None:
         st.query_params["shows"] = said.view.text()
     if said.saved is not None:
@@ -164,7 +167,7 @@ def save_dialog(
     said = (name.strip() or "by hand", author, reason)
     policy = policy_to_save(answer, table, members, exits, said, scores_fingerprint(source.folder))
     st.caption("Saved for good, as one version with its author, reason, items, targets, bounds and counts of groups:")
-    st.dataframe(policy_rows(policy).dropna(axis=1, how="all"), hide_index=True)
+    st.dataframe(shown_rows(policy, stage_titles(source.folder)), hide_index=True)
     if in_force:
         show_changes(workbench, policy)
     else:
@@ -181,26 +184,12 @@ def save_dialog(
         st.rerun()
 
 
-def promise_table(workbench: Workbench) -> None:
-    """What every exit of the policy in force promises, and from how many groups."""
-    policy = active_policy(workbench)
-    if policy is None:
-        widgets.empty("No policy is in force", "Put a bundle in force under Models.")
-        return
-    facts = {"Policy": f"{title(policy)} ({policy.policy_id})", "Made": policy.created_at, "Author": policy.author,
-             "Why": policy.reason, "Chosen on": policy.data_fingerprint[:16]}  # fmt: skip
-    st.html(cards.facts({k: v for k, v in facts.items() if v}))
-    st.dataframe(policy_rows(policy).dropna(axis=1, how="all"), hide_index=True)
-    st.caption(
-        "bound: with this confidence the true share of groups in error is at most this. An exit that cannot be "
-        "promised stays closed, and the note says how many groups it would take. Groups are people or videos, "
-        "never frames."
-    )
-
-
 def method_form(workbench: Workbench, source: ScoreSource) -> None:
     """The form of a `policy` job over the chosen scores."""
-    st.caption("A method sets all exits so that each keeps its promise; the job's policy appears under Policies.")
+    st.caption(
+        "A method sets each stage's exits by itself, at the targets below, and the policy says what that promises: a "
+        "bound with confidence, an expectation, or (observed rate) nothing. It appears under Policies."
+    )
     spec = forms.spec_form(
         PolicySpec, workbench, key="policy", submit="Choose exits", given={"source": source.ref},
         front=("name", "method", "max_leakage", "max_expert_error", "max_final_error", "confidence"),

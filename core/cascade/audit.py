@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 
 from core.cascade.policy import require, table_fingerprint
+from core.cascade.rates import group_rate
 from core.cascade.simulate import simulate
 from core.cascade.types import CascadePolicy
-from core.evaluate.intervals import bootstrap_sums, clopper_pearson, group_codes, percentile
+from core.evaluate.intervals import clopper_pearson, group_codes
 from core.evaluate.metrics import ratio
 from core.item_sketch import overlap
 
@@ -30,15 +31,9 @@ class ChoseIt(ValueError):
 
 
 def _item_rate(hit: np.ndarray, among: np.ndarray, codes: np.ndarray, groups: int, draws: int, seed: int) -> dict:
-    """hit / among over items, with the percentile interval over resampled groups."""
-    parts = {"numerator": int((hit & among).sum()), "denominator": int(among.sum())}
-    low = high = None
-    if parts["denominator"] and draws and groups > 1:
-        columns = np.stack((hit & among, among), 1).astype(np.float64)
-        drawn = bootstrap_sums(columns, codes, groups, draws, np.random.default_rng(seed))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            low, high = percentile(drawn[:, 0] / drawn[:, 1]) or (None, None)
-    return {"value": ratio(parts["numerator"], parts["denominator"]), **parts, "low": low, "high": high}
+    """hit & among / among over items, with its interval over groups (`core.cascade.rates`)."""
+    found = group_rate(hit, among, codes, groups, draws, np.random.default_rng(seed))
+    return {name: getattr(found, name) for name in ("value", "numerator", "denominator", "low", "high", "note")}
 
 
 def _group_rate(hit: np.ndarray, among: np.ndarray, codes: np.ndarray, confidence: float) -> dict:
@@ -60,6 +55,7 @@ def _figures(
     def items(hit: np.ndarray, among: np.ndarray) -> dict[str, Any]:
         return _item_rate(hit, among, codes, n_groups, draws, seed)
 
+    every = np.ones(y.size, bool)
     by_stage = {stage: (way["decided_by"] == stage).to_numpy() for stage in ("stage1", "stage2", "stage3")}
     return {
         "n": int(y.size),
@@ -69,9 +65,10 @@ def _figures(
         "false_alarms": items(as_fake, real),
         "group_leakage": _group_rate(as_real, fake, codes, confidence),
         "group_false_alarms": _group_rate(as_fake, real, codes, confidence),
-        "uncertain": items(~decided, np.ones(y.size, bool)),
+        "exit_rate": items(as_real & by_stage["stage1"], every),
+        "uncertain": items(~decided, every),
         "accuracy_when_decided": items(right, decided),
-        "decided_by": {stage: items(here, np.ones(y.size, bool)) for stage, here in by_stage.items()},
+        "decided_by": {stage: items(here, every) for stage, here in by_stage.items()},
         "right_by": {stage: items(right, decided & here) for stage, here in by_stage.items()},
     }
 
@@ -103,9 +100,9 @@ def audit(
     """Replay `policy` on one split of a predictions table (empty: on all of it) and count, overall and by data set.
 
     leakage: fakes called real / all fakes; false_alarms: reals called fake / all reals; both by item, with intervals
-    over resampled groups, and by group (any such item), with exact intervals; uncertain: no verdict / all; decided_by:
-    share a stage decides; right_by: right / decided, by stage; accuracy_when_decided: over all stages. A rate over
-    nothing has value None.
+    over resampled groups, and by group (any such item), with exact intervals; exit_rate: released as real by stage 1 /
+    all (filtration); uncertain: no verdict / all; decided_by: share a stage decides, as real or as fake; right_by:
+    right / decided, by stage; accuracy_when_decided: over all stages. A rate over nothing has value None.
     unchecked: what could not be told of the items, in a sentence, empty when everything could.
     Raises ValueError when the split is not there, ChoseIt when any of these items chose the policy."""
     require(table, ["sample_id", "label", "group", "dataset"])

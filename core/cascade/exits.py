@@ -86,10 +86,11 @@ class Choice:
 
 
 class ExitPolicy(Protocol):
-    """How an exit is chosen. `guarantees`: whether its bound holds with the confidence asked for. `promise`: what it
-    promises, in words that continue "This method promises: "."""
+    """How an exit is chosen. `title`: as people read it. `guarantees`: whether its bound holds with the confidence
+    asked for. `promise`: what it promises, in words that continue "This method promises: "."""
 
     name: str
+    title: str
     guarantees: bool
     promise: str
 
@@ -134,6 +135,7 @@ class Observed:
     rate exceeds the target in about half of all draws."""
 
     name = "observed"
+    title = "Observed rate"
     guarantees = False
     promise = "nothing: the error rate seen on these items was under the target"
 
@@ -153,6 +155,7 @@ class FixedClopperPearson:
     was chosen beforehand has all of delta to itself."""
 
     name = "clopper_pearson"
+    title = "Fixed in advance (Clopper-Pearson)"
     guarantees = True
     promise = "with the stated confidence, of thresholds fixed in advance, the error rate is at most the target"
 
@@ -185,6 +188,7 @@ class LearnThenTest:
     the exact binomial p-value of "the error rate exceeds the target" is at most delta; stop at the first above it."""
 
     name = "learn_then_test"
+    title = "Learn then test"
     guarantees = True
     promise = "with the stated confidence, the error rate of the exit that it chooses is at most the target"
 

@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from core.artifacts.workspace import Workspace
 from core.cascade.transport import auroc_interval
@@ -39,7 +38,7 @@ class LeftOut:
     """One source or method that a run never saw in training, scored by it and by a run that did, on the same items.
 
     seen, unseen: AUROC of its fakes against all reals of the table. loss: seen - unseen; low, high: its 95 % interval
-    by groups (None with fewer than two groups of a class); seen_span, unseen_span: those of the AUROCs themselves."""
+    by groups (None with too few groups of a class: note says so); seen_span, unseen_span: those of the AUROCs."""
 
     source: str
     run: str
@@ -55,6 +54,7 @@ class LeftOut:
     kind: Kind = "source"
     seen_span: Span = (None, None)
     unseen_span: Span = (None, None)
+    note: str = ""
 
 
 def left_out(
@@ -77,13 +77,14 @@ def left_out(
         with_, without = rows["p_fake_seen"].to_numpy(np.float64), rows["p_fake"].to_numpy(np.float64)
         (a, *a_span), (b, *b_span) = auroc_interval(with_, y, groups), auroc_interval(without, y, groups)
         gap = delong_difference(with_, without, y, groups)
-        half = None if gap is None else float(norm.ppf(0.975)) * gap[1]
+        half = None if gap is None else gap.half
         found.append(
             LeftOut(
                 value, run, reference, a, b, a - b,
                 None if half is None else a - b - half, None if half is None else a - b + half,
                 int(y.sum()), int((y == 0).sum()), int(np.unique(groups[y == 1]).size),
                 kind, (a_span[0], a_span[1]), (b_span[0], b_span[1]),
+                a_span[2] if gap is None else gap.note,
             )
         )  # fmt: skip
     return found

@@ -36,7 +36,7 @@ class Items:
     def of_frame(cls, frame: pd.DataFrame, members: Sequence[str]) -> Items:
         """From columns p_<member>, label and group; sorted by group."""
         p = np.column_stack([frame[f"p_{name}"].to_numpy(np.float64) for name in members])
-        codes = np.unique(frame["group"].astype(str).to_numpy(), return_inverse=True)[1].ravel()
+        codes = pd.factorize(frame["group"].astype(str), sort=True)[0]
         order = np.argsort(codes, kind="stable")
         return cls(p[order], frame["label"].to_numpy(np.int64)[order], codes[order])
 

@@ -25,6 +25,7 @@ class ConformalRiskControl:
     nearly half of all sets it does not. `learn_then_test` promises that."""
 
     name = "conformal_risk_control"
+    title = "Conformal risk control"
     guarantees = False
     promise = "a new group of the class errs with at most this chance, on average over calibration sets"
 

@@ -24,7 +24,6 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from core.cascade.binning import default_edges, edge_exits
 from core.cascade.exits import groups_needed, too_few
@@ -43,6 +42,9 @@ DRAWN_BACK = np.linspace(0.1, 0.9, 9)
 """How far (in bins, which are even in log-odds) the exits of the path's first policy are open in those before it."""
 LEVELS = 48
 """Levels of a path laid down in advance, even in log-odds from 3e-4 to .45."""
+
+
+Loss = tuple[float, float | None, float | None]
 
 
 @dataclass(frozen=True)
@@ -89,14 +91,15 @@ class Candidate:
 class Found:
     """Result of a search. best: None when no policy can be promised. neighbour: the next cheaper one, which fails.
 
-    auroc_loss: (observed, low, high) of the best where it was proved, 95 % interval by groups, None with one class.
+    auroc_loss: (observed, low, high) of the best where it was proved, 95 % interval by groups, without limits where
+    groups are too few; None with one class.
     tested: policies tested. sentences: the explanation, first the result, then what bound it."""
 
     best: Candidate | None
     neighbour: Candidate | None
     exits: dict[str, Exits]
     speed_up: float | None
-    auroc_loss: tuple[float, float, float] | None
+    auroc_loss: Loss | None
     method: str
     tested: int
     grid_size: int
@@ -222,12 +225,13 @@ def _neighbour(runs: Sequence[Sequence[Candidate]], best: Candidate | None) -> C
     return max(failing, key=lambda c: c.cost, default=None)
 
 
-def _loss(items: Items, score: np.ndarray) -> tuple[float, float, float] | None:
+def _loss(items: Items, score: np.ndarray) -> Loss | None:
     found = delong_difference(items.p[:, -1], score, items.y, items.codes)
     if found is None:
         return None
-    half = float(norm.ppf(0.975)) * found[1]
-    return found[0], found[0] - half, found[0] + half
+    if found.half is None:
+        return found.value, None, None
+    return found.value, found.value - found.half, found.value + found.half
 
 
 def explain(found: Found, spec: SearchSpec, groups: tuple[int, int], confidence: float) -> list[str]:
@@ -251,7 +255,8 @@ def explain(found: Found, spec: SearchSpec, groups: tuple[int, int], confidence:
     ]
     if found.auroc_loss is not None:
         loss, low, high = found.auroc_loss
-        said.append(f"AUROC loss {loss:.4f} (95 %: {low:.4f} to {high:.4f}; asked: at most {spec.max_auroc_loss:g}).")
+        sure = "no interval, too few groups" if low is None or high is None else f"95 %: {low:.4f} to {high:.4f}"
+        said.append(f"AUROC loss {loss:.4f} ({sure}; asked: at most {spec.max_auroc_loss:g}).")
     if found.neighbour is None:
         said.append("What binds is the path's end: no cheaper policy was left to test.")
     else:

@@ -22,7 +22,7 @@ def stage1_member(table: pd.DataFrame, policy: CascadePolicy) -> str:
     raise ValueError("the predictions table has no p_ column of a stage-1 member beside those of the policy's experts")
 
 
-def _outcomes(p: np.ndarray, exits: Exits) -> tuple[np.ndarray, np.ndarray]:
+def outcomes(p: np.ndarray, exits: Exits) -> tuple[np.ndarray, np.ndarray]:
     """(leaves as real, leaves as fake), (N,) bool: `Exits.decide` on an array."""
     never = np.zeros(p.size, bool)
     real = p <= exits.real_below if exits.real_below is not None else never
@@ -48,13 +48,13 @@ def simulate(table: pd.DataFrame, policy: CascadePolicy, stage1: str | None = No
         p = table[f"p_{name}"].to_numpy(np.float64)
         member[still_open], p_fake[still_open] = name, p[still_open]
         asked += still_open
-        real, fake = _outcomes(p, exits)
+        real, fake = outcomes(p, exits)
         for outcome, leaves in ((REAL, real & still_open), (FAKE, fake & still_open)):
             verdict[leaves], decided[leaves] = outcome, stage
         still_open &= ~(real | fake)
     if f"p_{STACK}" in table:
         p = table[f"p_{STACK}"].to_numpy(np.float64)
-        real, fake = _outcomes(p, policy.final)
+        real, fake = outcomes(p, policy.final)
         verdict[still_open & real], verdict[still_open & fake] = REAL, FAKE
         member[still_open], decided[still_open], p_fake[still_open] = STACK, "stage3", p[still_open]
     return pd.DataFrame(

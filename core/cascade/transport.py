@@ -1,7 +1,7 @@
 """Thresholds frozen on one data set, shown on others; AUROC across data sets.
 
-Every rate has its numerator, its denominator and a 95 % interval over groups: the percentile bootstrap of whole groups,
-or, where all groups agree (a rate of 0 or 1), the exact binomial interval of as many groups. One group has none.
+Every rate has its numerator, its denominator and a 95 % interval over groups (`core.cascade.rates`); every AUROC one by
+DeLong. Where there are too few groups there is none, and a note says so.
 """
 
 from __future__ import annotations
@@ -13,26 +13,14 @@ import numpy as np
 import pandas as pd
 
 from core.cascade.policy import STACK, require
+from core.cascade.rates import Rate, group_rate
 from core.cascade.simulate import simulate
 from core.cascade.types import CascadePolicy
-from core.evaluate.bootstrap import bootstrap_sums, group_codes, percentile
+from core.evaluate.bootstrap import group_codes
 from core.evaluate.delong import delong
-from core.evaluate.intervals import clopper_pearson
 from core.evaluate.metrics import auroc
 
 RATES = ("exit_rate", "leakage", "false_alarms", "precision", "uncertain", "found", "spared")
-
-
-@dataclass(frozen=True)
-class Rate:
-    """value: None over nothing (unknown, not 0). low, high: None without an interval. groups: with such items."""
-
-    value: float | None
-    low: float | None
-    high: float | None
-    numerator: int
-    denominator: int
-    groups: int
 
 
 @dataclass(frozen=True)
@@ -90,27 +78,8 @@ def _place(name: str, table: pd.DataFrame, way: pd.DataFrame, here: np.ndarray, 
     return Place(name, fake.size, int(fake.sum()), groups, rates)
 
 
-def group_rate(
-    hit: np.ndarray, among: np.ndarray, codes: np.ndarray, groups: int, draws: int, rng: np.random.Generator
-) -> Rate:
-    """hit & among / among over items, interval over groups (see the head of this file)."""
-    k, n = int((hit & among).sum()), int(among.sum())
-    own = np.unique(codes[among]).size
-    if not n:
-        return Rate(None, None, None, 0, 0, 0)
-    if own < 2:
-        return Rate(k / n, None, None, k, n, own)
-    if k in (0, n):
-        low, high = clopper_pearson(own if k else 0, own) or (None, None)
-        return Rate(k / n, low, high, k, n, own)
-    drawn = bootstrap_sums(np.stack((hit & among, among), 1).astype(np.float64), codes, groups, draws, rng)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        low, high = percentile(drawn[:, 0] / drawn[:, 1]) or (None, None)
-    return Rate(k / n, low, high, k, n, own)
-
-
 def place_rows(places: Sequence[Place]) -> pd.DataFrame:
-    """One row a place and rate: dataset, rate, value, low, high, numerator, denominator, groups."""
+    """One row a place and rate: dataset, rate, value, low, high, numerator, denominator, groups, note."""
     return pd.DataFrame(
         [{"dataset": place.name, "rate": name, **vars(rate)} for place in places for name, rate in place.rates.items()]
     )
@@ -118,8 +87,7 @@ def place_rows(places: Sequence[Place]) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Cell:
-    """AUROC of the fakes of one source against the reals of another. low, high: DeLong by groups; None where a class
-    has fewer than two groups."""
+    """AUROC of the fakes of one source against the reals of another. low, high, note: of `auroc_interval`."""
 
     fakes: str
     reals: str
@@ -129,6 +97,7 @@ class Cell:
     n_fake: int
     n_real: int
     groups: int
+    note: str = ""
 
 
 def auroc_matrix(table: pd.DataFrame, score: str, by: str = "dataset") -> list[Cell]:
@@ -140,23 +109,23 @@ def auroc_matrix(table: pd.DataFrame, score: str, by: str = "dataset") -> list[C
     for fakes in np.unique(of[y == 1]):
         for reals in np.unique(of[y == 0]):
             rows = ((of == fakes) & (y == 1)) | ((of == reals) & (y == 0))
-            found = auroc_interval(s[rows], y[rows], groups[rows])
+            *found, note = auroc_interval(s[rows], y[rows], groups[rows])
             n_fake = int(y[rows].sum())
-            cells.append(
-                Cell(str(fakes), str(reals), *found, n_fake, int(rows.sum()) - n_fake, np.unique(groups[rows]).size)
-            )
+            n_real, own = int(rows.sum()) - n_fake, np.unique(groups[rows]).size
+            cells.append(Cell(str(fakes), str(reals), *found, n_fake, n_real, own, note))
     return cells
 
 
-def auroc_interval(s: np.ndarray, y: np.ndarray, groups: np.ndarray) -> tuple[float, float | None, float | None]:
-    """(AUROC, low, high): DeLong's 95 % by groups; no interval with fewer than two groups of a class."""
+def auroc_interval(s: np.ndarray, y: np.ndarray, groups: np.ndarray) -> tuple[float, float | None, float | None, str]:
+    """(AUROC, low, high, note): DeLong's 95 % by groups, at 0 and 1 the exact one; no interval with too few groups of a
+    class, and the note says so."""
     found = delong(s, y, groups=groups)
     if found is not None:
-        return found.auroc, found.low, found.high
+        return found.auroc, found.low, found.high, found.note
     area = auroc(s, y)
     if area is None:
         raise ValueError("an AUROC needs reals and fakes")
-    return area, None, None
+    return area, None, None, "no interval: a class with one group"
 
 
 def last_score(table: pd.DataFrame) -> str:

@@ -99,7 +99,7 @@ def test_policy_rows_name_every_open_exit(workbench):
     policy = active_policy(workbench)
     rows = policy_rows(policy, every=True)
     assert len(rows) == 2 * (2 + len(policy.experts))
-    assert set(rows["exit"]) >= {"stage1: real up to", "stage3: fake from"}
+    assert set(rows["exit"]) >= {"Stage 1, real up to", "Stage 3, fake from"}
 
 
 def test_manual_policy_refuses_a_missing_member(workbench):
@@ -199,7 +199,7 @@ def test_a_found_policy_is_saved_with_its_promise_and_a_moved_one_without(workbe
     assert {g.stage for g in found.guarantees} == {"cascade"}
     assert all(g.bound is not None and g.bound <= 0.9 for g in found.guarantees)
     rows = policy_rows(found)
-    assert rows["exit"][0] == "cascade: leakage"
+    assert rows["exit"][0] == "Whole cascade: leakage"
     assert rows["bound"][0] == found.guarantees[0].bound
     moved = {**answer.found.exits, facts.names[0]: Exits(real_below=0.011)}
     by_hand = policy_to_save(answer, table, facts.names, moved, said)

@@ -55,7 +55,7 @@ def test_promote_shows_what_changes_asks_and_says_how_to_go_back(workbench):
     assert workbench.active().policy is None
     code, said = aware("promote", item.name, "--author", "Bo", "--reason", "a try", said="y\n")
     assert code == 0, said
-    for words in ("Now: tiny. Then: by hand v1.", "stage1:", "0.02", "0.3", "95 % intervals",
+    for words in ("Now: tiny. Then: by hand v1.", "Stage 1:", "0.02", "0.3", "95 % intervals",
                   f"in force: by hand v1 ({item.name})",
                   "back to the bundle's own policy: aware promote --back"):  # fmt: skip
         assert words in said, (words, said)

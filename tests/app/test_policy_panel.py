@@ -1,16 +1,28 @@
 """Policies: versions, what a promotion changes and says, one click back, and the citation in a report."""
 
 import pytest
+from scipy.stats import binomtest
 from streamlit.testing.v1 import AppTest
 
 from app import cards
-from app.policies import active_policy
+from app.policies import active_policy, bound_words, exits_by_member, stage_titles
 from app.policy_changes import effect_changes, exit_changes, previous_policy, refusal, title
-from app.score_sources import predictions_of, score_sources, stages_of
+from app.policy_promises import (
+    WORDS,
+    asked_confidence,
+    board_words,
+    method_words,
+    promise_words,
+    shown_rows,
+    whole_rows,
+)
+from app.score_sources import member_facts, predictions_of, score_sources, stages_of
 from core.artifacts.bundle import open_bundle
 from core.cascade.audit import audit
 from core.cascade.manual import manual_policy
+from core.cascade.policy import choose_policy, exit_policies
 from core.cascade.simulate import simulate
+from core.cascade.spec import PolicySpec
 from core.cascade.types import Exits
 from jobs.client import Workbench
 from jobs.settings import Settings
@@ -74,9 +86,15 @@ def test_rates_now_and_then_are_those_of_a_replay(workbench):
     split = "test" if "(test)" in said else said.split("(")[1].split(")")[0]
     here = rows[rows["split"] == split]
     way = simulate(here, then, stages_of(rows)[0])
-    share = float((way["decided_by"] == "stage1").mean())
+    early = way["decided_by"] == "stage1"
     shown = table.set_index("rate")["then"]
-    assert shown["filtration: decided by stage 1 / all"].startswith(f"{share:.3f}")
+    assert shown["filtration: released as real by stage 1 / all"].startswith(
+        f"{float((early & (way['verdict'] == 'real')).mean()):.3f}"
+    )
+    assert shown["decided by stage 1, as real or as fake / all"].startswith(f"{float(early.mean()):.3f}")
+    facts = member_facts(source, stages_of(rows))
+    spent = [sum(facts.gflops[:asked]) for asked in way["asked"]]
+    assert shown["expected cost, GFLOP an item, networks only"] == f"{sum(spent) / len(spent):.3g}"
     counted = audit(then, rows, split=split, stage1=stages_of(rows)[0], draws=0)
     assert shown["leakage: fakes called real / all fakes"].startswith(f"{counted['leakage']['value']:.3f}")
     assert f"{len(here):,} items of {here['group'].nunique():,} groups" in said
@@ -84,7 +102,7 @@ def test_rates_now_and_then_are_those_of_a_replay(workbench):
 
 def test_exits_that_change_are_named_with_both_values(workbench):
     changes = exit_changes(active_policy(workbench), by_hand(workbench, 0.3)).set_index("exit")
-    row = changes.loc["stage1: real up to"]
+    row = changes.loc["Stage 1, real up to"]
     assert row["then"] == "0.3"
     assert row["change"] == "changes"
     same = exit_changes(active_policy(workbench), active_policy(workbench))
@@ -147,6 +165,56 @@ def test_a_report_cites_version_author_reason_and_data(workbench):
     assert said["Exits chosen on"].endswith(policy.data_fingerprint[:16])
     assert "manual" in said["Promises"]
     assert by.policy_data_fingerprint == policy.data_fingerprint
+
+
+def test_a_policy_in_force_offers_no_use(workbench):
+    own = active_policy(workbench)
+    workbench.save_policy(own)  # the bundle's own, saved as well
+    assert not [b for b in opened("policies").button if b.label == "Use"]
+    workbench.save_policy(by_hand(workbench, 0.3))
+    assert len([b for b in opened("policies").button if b.label == "Use"]) == 1
+
+
+def test_promises_are_shown_in_the_boards_words_with_their_kind(workbench):
+    rows = shown_rows(by_hand(workbench, 0.3), stage_titles(workbench.active().bundle))
+    assert rows["exit"][0].startswith("Stage 1: ")
+    assert set(rows["method"]) == {"By hand"}
+    table = predictions_of(score_sources(workbench)[0])
+    for method, words, bound in (
+        ("conformal_risk_control", "on average over calibration sets", "on average"),
+        ("learn_then_test", "with the stated confidence", "at 60 % confidence"),
+    ):
+        spec = PolicySpec(source="x", method=method, confidence=0.6, max_leakage=0.6)
+        policy = choose_policy(spec, table, [m for m in stages_of(table) if m != "stack"])
+        assert words in promise_words(policy)
+        first = shown_rows(policy).set_index("exit").loc["Stage 1, real up to"]
+        assert first["bound"].startswith("at most ")
+        assert bound in first["bound"]
+        assert first["groups in error"].endswith(f" of {policy.guarantees[0].groups}")
+    every = {name: method_words(name) for name in exit_policies.names()}
+    assert len(set(every.values())) == len(every)
+    assert all("_" not in title for title, _ in every.values())
+    assert method_words("observed")[1].startswith("nothing")
+
+
+def test_promises_and_board_count_the_same_groups(workbench):
+    source, policy = score_sources(workbench)[0], active_policy(workbench)
+    table = predictions_of(source)
+    rows = whole_rows(policy, source).set_index(["items", "rate"])
+    test = table[table["split"] == "test"]
+    counted = audit(policy, test, split="", stage1=stages_of(table)[0], draws=0)
+    for name, by_group in (("leakage", "group_leakage"), ("false_alarms", "group_false_alarms")):
+        row = rows.loc[("test", WORDS[name])]
+        assert row["groups in error"] == f"{counted[by_group]['numerator']} of {counted[by_group]['denominator']}"
+        assert row["items in error"].startswith(f"{counted[name]['numerator']} of {counted[name]['denominator']}")
+        high = binomtest(counted[by_group]["numerator"], counted[by_group]["denominator"], alternative="less")
+        confidence = asked_confidence(policy)
+        wanted = high.proportion_ci(confidence).high
+        assert row["bound on groups"] == bound_words(wanted, confidence)
+        said = board_words(source, "test", exits_by_member(policy, stages_of(table)[0]), policy)
+        assert f"{row['groups in error']} groups ({row['bound on groups']})" in said
+    at = opened("promises")
+    assert any("counts once however many items" in c.value for c in at.caption)
 
 
 def test_the_open_tab_stands_in_the_link(workbench):

@@ -37,6 +37,7 @@ def test_counts_by_hand():
     assert parts(found["uncertain"]) == (2, 8)
     assert parts(found["accuracy_when_decided"]) == (4, 6)
     assert parts(found["decided_by"]["stage1"]) == (6, 8)
+    assert parts(found["exit_rate"]) == (3, 8)  # released as real; the other three are decided as fake
     assert parts(found["right_by"]["stage1"]) == (4, 6)
     assert found["right_by"]["stage2"]["value"] is None
     assert found["by_dataset"]["x"]["leakage"]["value"] is None  # no fakes there: unknown, not 0

@@ -9,10 +9,10 @@ from scipy.stats import beta
 from sklearn.metrics import precision_score, roc_auc_score
 
 from core.cascade.base_rate import at_base_rate
+from core.cascade.rates import group_rate
 from core.cascade.transport import (
     RATES,
     auroc_matrix,
-    group_rate,
     last_score,
     place_rows,
     transport,

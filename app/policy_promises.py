@@ -1,0 +1,183 @@
+"""What a policy promises, exit by exit, and what the whole cascade did on items that chose it and on others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+import pandas as pd
+import streamlit as st
+
+from app import cards, widgets
+from app.policies import active_policy, bound_words, percent, policy_rows, stage_titles
+from app.policy_changes import title
+from app.score_sources import PREDICTIONS, ScoreSource, predictions_of, stages_of, stamp_of
+from core.cascade.audit import ChoseIt, check_not_chosen_on
+from core.cascade.counted import Count, counts, policy_counts
+from core.cascade.policy import exit_policies
+from core.cascade.replay import Items
+from core.cascade.types import CascadePolicy, Exits
+from jobs.client import Workbench
+
+CONFIDENCE = 0.9
+"""Of bounds on counts where the policy asked for none."""
+OF_ALL = "of the whole cascade, with the stated confidence, the share of groups in error is at most the bound"
+OTHER_METHODS = {
+    "pareto_testing": ("Search: one half chose, the other proved", OF_ALL),
+    "fixed_sequences": ("Search: paths laid down in advance", OF_ALL),
+    "manual": ("By hand", "nothing: it was set by hand after looking at these items"),
+}
+"""Beside those of the registry of exit policies: (title, promise)."""
+WORDS = {
+    "leakage1": "leakage of stage 1: fakes released as real",
+    "leakage": "leakage of the whole cascade: fakes called real at any stage",
+    "false_alarms": "false alarms of the whole cascade: reals called fake at any stage",
+}
+CLOSED = (
+    "asked: the largest share of groups in error that was allowed. An exit that cannot be promised stays closed, and "
+    "the note says how many groups it would take. Each exit is judged as if every item reached it."
+)
+GROUPS_AND_ITEMS = (
+    "Promises count groups (people or videos), because only groups are independent: a group is missed when any of its "
+    "fakes is called real, and counts once however many items it has. A share of items can therefore be larger or "
+    "smaller: two groups of many items may be 1 % of the groups and 4 % of the items."
+)
+SPLITS = (
+    "The exits were chosen on val_calib, so its counts flatter them; test chose nothing, so its bounds hold for the "
+    "exits as they stand. The board shows one of the two at a time: choose Items above it."
+)
+
+
+def method_words(name: str) -> tuple[str, str]:
+    """(title, what it promises in words that continue "promises: ") of a method that a policy names."""
+    if name in OTHER_METHODS:
+        return OTHER_METHODS[name]
+    if name in exit_policies:
+        method = exit_policies.get(name)
+        return method.title, method.promise
+    return name, "not known here"
+
+
+def shown_rows(policy: CascadePolicy, titles: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """`policy_rows` in the words of the board: exit, at p_fake, method, asked, groups in error, bound, note; a column
+    that says nothing is left out."""
+    rows = []
+    for row in policy_rows(policy, titles).to_dict("records"):
+        rows.append(
+            {
+                "exit": row["exit"],
+                "at p_fake": row["at"],
+                "method": "–" if row["method"] == "–" else method_words(row["method"])[0],
+                "asked": "–" if pd.isna(row["target"]) else percent(row["target"]),
+                "groups in error": _of_groups(row["observed"], row["groups"]),
+                "bound": bound_words(row["bound"], row["confidence"]),
+                "note": row["note"],
+            }
+        )
+    table = pd.DataFrame(rows)
+    return table.loc[:, [name for name in table if not set(table[name]) <= {"–", ""}]]
+
+
+def _of_groups(observed: float | None, groups: float | None) -> str:
+    if observed is None or pd.isna(observed) or groups is None or pd.isna(groups):
+        return "–"
+    return f"{round(observed * groups)} of {int(groups)}"
+
+
+def promise_words(policy: CascadePolicy) -> str:
+    """What each method of the policy promises, a sentence a method."""
+    found = [method_words(name) for name in dict.fromkeys(g.method for g in policy.guarantees)]
+    return " ".join(f"{name} promises: {words}." for name, words in found)
+
+
+def asked_confidence(policy: CascadePolicy | None) -> float:
+    """Confidence that the policy's promises were asked at; CONFIDENCE where they name none."""
+    known = [g.confidence for g in policy.guarantees if g.confidence is not None] if policy else []
+    return known[0] if known else CONFIDENCE
+
+
+def missed_words(count: Count, confidence: float) -> str:
+    """`2 of 205 groups (at most 2.6 % at 90 % confidence)`."""
+    return f"{count.groups_missed} of {count.groups} groups ({bound_words(count.bound(confidence), confidence)})"
+
+
+def whole_rows(policy: CascadePolicy, source: ScoreSource) -> pd.DataFrame:
+    """A row a split and rate of the whole policy: groups in error, their bound, items in error. Items that chose the
+    policy give no bound: there the count is too good."""
+    return _whole(policy.to_json(), source, stamp_of(source))
+
+
+@lru_cache(maxsize=16)
+def _whole(policy_text: str, source: ScoreSource, stamp: float) -> pd.DataFrame:
+    policy, table = CascadePolicy.model_validate_json(policy_text), predictions_of(source)
+    confidence, rows = asked_confidence(policy), []
+    for split in sorted(set(table["split"]), key=lambda name: (name != "test", name)):
+        part = table[table["split"] == split]
+        chose = _chose(policy, part)
+        for name, count in policy_counts(policy, part, stages_of(table)[0]).items():
+            bound = "none: chosen here" if chose else bound_words(count.bound(confidence), confidence)
+            share = "" if count.item_share is None else f" ({count.item_share:.1%})"
+            rows.append(
+                {
+                    "items": f"{split} (chose the exits)" if chose else split,
+                    "rate": WORDS[name],
+                    "groups in error": f"{count.groups_missed} of {count.groups}",
+                    "bound on groups": bound,
+                    "items in error": f"{count.items_missed} of {count.items}{share}",
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _chose(policy: CascadePolicy, rows: pd.DataFrame) -> bool:
+    try:
+        check_not_chosen_on(policy, rows)
+    except ChoseIt:
+        return True
+    return False
+
+
+def board_words(source: ScoreSource, split: str, exits: Mapping[str, Exits], policy: CascadePolicy | None) -> str:
+    """The board's leakage and false alarms at these exits in groups, beside its items."""
+    confidence = asked_confidence(policy)
+    found = counts(_items(source, split, stamp_of(source)), [exits[m] for m in stages_of(predictions_of(source))])
+    said = "; ".join(
+        f"{words} {missed_words(found[name], confidence)}"
+        for name, words in (
+            ("leakage1", "stage 1 misses"),
+            ("leakage", "the whole cascade misses"),
+            ("false_alarms", "it accuses"),
+        )
+    )
+    caveat = (
+        "These items choose thresholds, so the bounds hold only for exits fixed before looking at them; judge a "
+        "promise on test."
+        if split == "val_calib"
+        else "The bounds hold for exits that were not chosen on these items."
+    )
+    return f"The figures above count items. Counted in groups, as promises are: {said}. {caveat}"
+
+
+@lru_cache(maxsize=4)
+def _items(source: ScoreSource, split: str, stamp: float) -> Items:
+    table = predictions_of(source)
+    return Items.of_frame(table[table["split"] == split], stages_of(table))
+
+
+def promises_panel(workbench: Workbench) -> None:
+    """What every exit of the policy in force promises, and what the whole cascade did."""
+    policy = active_policy(workbench)
+    if policy is None:
+        widgets.empty("No policy is in force", "Put a bundle in force under Models.")
+        return
+    bundle = workbench.active().bundle
+    facts = {"Policy": f"{title(policy)} ({policy.policy_id})", "Made": widgets.when(policy.created_at),
+             "Author": policy.author, "Why": policy.reason, "Chosen on": policy.data_fingerprint[:16]}  # fmt: skip
+    st.html(cards.facts({k: v for k, v in facts.items() if v}))
+    st.markdown("**Each exit, on the items that chose it (val_calib)**")
+    st.dataframe(shown_rows(policy, stage_titles(bundle)), hide_index=True)
+    st.caption(widgets.plain_markdown(f"{promise_words(policy)} {CLOSED}"))
+    if (bundle / PREDICTIONS).is_file():
+        st.markdown("**The whole cascade, counted in groups and in items**")
+        st.dataframe(whole_rows(policy, ScoreSource("bundle in force", bundle)), hide_index=True)
+        st.caption(f"{GROUPS_AND_ITEMS} {SPLITS}")

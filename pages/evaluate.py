@@ -160,7 +160,7 @@ def all_figures(view: View, threshold: float) -> None:
     )  # fmt: skip
     st.caption(
         f"Figures of a decision call fake from p_fake {threshold:.4g}. From, to: 95 % interval over groups, empty "
-        "where there is none; a figure without a value is undefined here. A calibration error in 15 bins is positive by "
+        "where there is none; a figure without a value is undefined. A calibration error in 15 bins is positive by "
         "noise alone: read the debiased one too."
     )
     st.caption(f"Coverage {missing['coverage']:.1%} of {missing['expected']:,} items. {missing['rule']}")
@@ -252,8 +252,8 @@ def as_first_stage(view: View) -> None:
     st.dataframe(pd.DataFrame(table), hide_index=True)
     st.caption(
         "filtration: released as real / all. leakage: fakes released / all fakes; group leakage: groups with a "
-        "released fake / groups of fakes, with the exact interval. Intervals are 95 %, over draws of groups, exact for a "
-        "share of 0 or 1, and there is none with under five groups. Observed on these items; Cascade bounds them."
+        "released fake / groups of fakes, with the exact interval. Intervals are 95 %, over draws of groups, exact for "
+        "a share of 0 or 1, and there is none with under five groups. Observed on these items; Cascade bounds them."
     )
 
 

@@ -10,11 +10,13 @@ from scipy.special import expit
 
 from core.calibrate import calibrators
 from core.calibrate.folds import dealt, out_of_fold
-from core.evaluate.bootstrap import percentile
-from core.evaluate.figures import drawn_figures, interval_of, plug_in, point_figures
+from core.calibrate.held_out import held_out_auroc
+from core.evaluate.figures import drawn_figures, figure_spread, plug_in, point_figures
+from core.evaluate.units import Spread, spread, weakest
 from core.predictions import Predictions
 
-COMPARED = ("nll", "brier", "ece_binary_width", "ece_binary_mass", "ece_debiased_binary_mass", "auroc")
+COMPARED = ("nll", "brier", "ece_binary_width", "ece_binary_mass", "ece_debiased_binary_mass")
+"""Besides AUROC, which is taken as `held_out_auroc` says."""
 GAINS = ("nll", "brier")
 """Figures whose change is given with its own interval: proper scores, so a gain cannot be had by being vague."""
 
@@ -30,11 +32,13 @@ def compare_calibrators(
 ) -> dict[str, Any]:
     """Cross-fitted by group: each method is fitted on all but one fold of groups and judged on that fold.
 
-    Returns {folds, how, methods: {name: {metrics: {figure: {value, low, high}}, gain: {nll, brier: {value, low, high}},
-    warnings} or {refused: why}}, best}. Gain: figure without calibration minus figure with it, on the same draws of
-    groups, so positive is better and an interval above 0 is more than luck. best: the lowest NLL among methods.
+    Returns {folds, how, methods: {name: {metrics: {figure: {value, low, high, note}}, gain: {nll, brier: {value, low,
+    high, note}}, warnings} or {refused: why}}, best, choice}. Gain: figure without calibration minus figure with it, on
+    the same draws of groups, so positive is better and an interval above 0 is more than luck for a method named in
+    advance. best: the lowest NLL among methods; choice: what picking it does to its interval.
     Raises ValueError with fewer groups than folds."""
     y, groups = predictions.labels, predictions.groups
+    worth = weakest(y, groups)
     fold = dealt(groups, y, folds, seed)
     raw = expit(predictions.log_odds)
     base = drawn_figures(raw, y, groups, draws, n_bins, seed)
@@ -42,30 +46,32 @@ def compare_calibrators(
     found: dict[str, Any] = {}
     for name in methods or calibrators.names():
         try:
-            p, warnings = out_of_fold(calibrators.get(name), predictions, fold)
+            held = out_of_fold(calibrators.get(name), predictions, fold)
         except ValueError as error:
             found[name] = {"refused": str(error)}
             continue
+        p = held.p_fake
         points, drawn = point_figures(p, y, n_bins), drawn_figures(p, y, groups, draws, n_bins, seed)
         metrics = {}
         for figure in COMPARED:
-            ends = None
-            if points[figure] is not None:
-                ends = interval_of(figure, points[figure], plug_in(figure, p, y, points, n_bins), drawn[figure])
-            metrics[figure] = _value(points[figure], ends)
-        gain = {g: _value(plain[g] - points[g], percentile(base[g] - drawn[g])) for g in GAINS}
-        found[name] = {"metrics": metrics, "gain": gain, "warnings": warnings}
+            plugged = plug_in(figure, p, y, points, n_bins)
+            metrics[figure] = _value(
+                points[figure], figure_spread(figure, points[figure], plugged, drawn[figure], worth)
+            )
+        metrics["auroc"] = held_out_auroc(held, predictions, draws, seed)
+        gain = {g: _value(plain[g] - points[g], spread(base[g] - drawn[g], worth)) for g in GAINS}
+        found[name] = {"metrics": metrics, "gain": gain, "warnings": held.warnings}
     fitted = [name for name, of in found.items() if "metrics" in of]
     return {
         "folds": folds,
         "n": int(y.size),
         "groups": int(np.unique(groups).size),
         "how": f"{folds} folds of whole groups; each method is judged on groups that it was not fitted on",
+        "choice": f"each interval is the method's own: none is adjusted for choosing the best of {len(fitted)}",
         "methods": found,
         "best": min(fitted, key=lambda name: found[name]["metrics"]["nll"]["value"]) if fitted else None,
     }
 
 
-def _value(value: float | None, ends: tuple[float, float] | None) -> dict[str, float | None]:
-    low, high = ends or (None, None)
-    return {"value": value, "low": low, "high": high}
+def _value(value: float, between: Spread) -> dict[str, Any]:
+    return {"value": value, "low": between.low, "high": between.high, "note": between.note}

@@ -11,6 +11,8 @@ from core.artifacts.files import atomic_path, write_json
 from core.artifacts.workspace import Workspace
 from core.calibrate import Calibrator, calibrators
 from core.calibrate.compare import compare_calibrators
+from core.calibrate.folds import crossed
+from core.calibrate.held_out import HeldOut, held_out_auroc
 from core.calibrate.spec import CalibrateSpec
 from core.evaluate.figures import CALIBRATION, figures
 from core.evaluate.scored import run_predictions
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from core.artifacts.run import Run
 
 DRAWS = 1000
-NO_RANKING = "temperature cannot change AUROC, nor accuracy or F1 at 0.5"
+NO_CALLS = "temperature cannot change accuracy or F1 at 0.5 either"
 REPORTED = ("auroc", "accuracy", "f1", "brier", "nll")
 
 
@@ -55,35 +57,33 @@ def held_out(groups: np.ndarray, labels: np.ndarray, share: float, seed: int) ->
     return np.array([side[group] for group in groups])
 
 
-def cross_fitted(spec: CalibrateSpec, predictions: Predictions) -> tuple[np.ndarray, np.ndarray, str]:
-    """(rows (M,) int, p_fake (M,) by a calibrator that never saw the item's group, one sentence on how).
+def cross_fitted(spec: CalibrateSpec, predictions: Predictions) -> tuple[HeldOut, str]:
+    """(items by a calibrator that never saw their group, one sentence on how).
 
     Raises ValueError when the groups do not suffice to have both classes on both sides."""
-    z, y = predictions.log_odds, predictions.labels
-    side = held_out(predictions.groups, y, spec.val_split, spec.seed)
-    p = np.full(y.size, np.nan)
-    for fold in (1,) if spec.val_split else (1, 2):
-        out = side == fold
-        if not out.any() or out.all():
-            raise ValueError(
-                f"split {spec.split!r} has {np.unique(predictions.groups).size} group(s): too few to hold some out"
-            )
-        p[out] = make_calibrator(spec).fit(z[~out], y[~out]).transform(z[out])
-    rows = np.flatnonzero(~np.isnan(p))
+    side = held_out(predictions.groups, predictions.labels, spec.val_split, spec.seed)
+    judged = (1,) if spec.val_split else (1, 2)
+    if any(not (side == part).any() or (side == part).all() for part in judged):
+        raise ValueError(
+            f"split {spec.split!r} has {np.unique(predictions.groups).size} group(s): too few to hold some out"
+        )
+    held = crossed(lambda: make_calibrator(spec), predictions, side, judged)
     how = f"held-out {spec.val_split:.0%} of the groups" if spec.val_split else "two folds of groups, each in turn"
-    return rows, p[rows], f"before and after are measured on {how}, by a calibrator that did not see them"
+    return held, f"before and after are measured on {how}, by a calibrator that did not see them"
 
 
 def calibration_metrics(spec: CalibrateSpec, predictions: Predictions, calibrator: Calibrator) -> dict[str, Any]:
     """calibration_metrics.json: figures before and after with 95 % intervals over groups, n, method, warnings.
 
     The adopted calibrator is fitted on all items of the split (without the held-out share when val_split is set)."""
-    rows, after, how = cross_fitted(spec, predictions)
+    held, how = cross_fitted(spec, predictions)
+    rows = held.rows
     z, y, groups = predictions.log_odds[rows], predictions.labels[rows], predictions.groups[rows]
-    before = expit(z)
     measured = {}
-    for when, p in (("before", before), ("after", after)):
-        found = figures(p, y, groups, draws=DRAWS, n_bins=spec.n_bins, seed=spec.seed)
+    for when, p in (("before", expit(z)), ("after", held.p_fake)):
+        found = figures(p, y, groups, draws=DRAWS, n_bins=spec.n_bins, seed=spec.seed, log_odds=z)
+        if when == "after" and not held.keeps_order:
+            found["auroc"] = held_out_auroc(held, predictions, DRAWS, spec.seed)
         measured[when] = {name: found[name] for name in (*REPORTED, *CALIBRATION)}
     return {
         "method": spec.method,
@@ -96,7 +96,7 @@ def calibration_metrics(spec: CalibrateSpec, predictions: Predictions, calibrato
         "how": how,
         "conventions": "ece_binary: p_fake against the share of fakes; ece_top_label: confidence of the likelier class "
         "against accuracy (Guo 2017); _width and _mass: equal-width and equal-mass bins",
-        "note": NO_RANKING if spec.method.startswith("temperature") else "",
+        "note": held.ranking_note + (f"; {NO_CALLS}" if spec.method.startswith("temperature") else ""),
         **measured,
         "comparison": compared(spec, predictions),
         "calibrator": {k: v for k, v in calibrator.to_json().items() if k != "item_sketch"},
@@ -142,7 +142,8 @@ def calibrate_run(spec: CalibrateSpec, run: Run, predictions: Predictions, repor
     calibrator = make_calibrator(spec).fit_on(fitted_on)
     report.progress(0.92, "measuring before and after on groups that were not fitted")
     document = calibration_metrics(spec, predictions, calibrator)
-    rows, after, _ = cross_fitted(spec, predictions)
+    held, _ = cross_fitted(spec, predictions)
+    rows, after = held.rows, held.p_fake
     before = expit(predictions.log_odds)
     table = predictions.frame.assign(p_fake_uncalibrated=before, p_fake=calibrator.transform(predictions.log_odds))
     table["p_fake_cross_fitted"] = np.nan

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 import numpy as np
 
 from core.calibrate.base import Calibrator
+from core.calibrate.held_out import HeldOut
 from core.predictions import Predictions
 
 
@@ -23,15 +26,24 @@ def dealt(groups: np.ndarray, labels: np.ndarray, folds: int, seed: int) -> np.n
     return fold_of[np.searchsorted(names, groups)]
 
 
-def out_of_fold(kind: type[Calibrator], predictions: Predictions, folds: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """(p_fake (N,) of each item by a calibrator that saw no item of its group, warnings of the fits).
+def out_of_fold(kind: type[Calibrator], predictions: Predictions, folds: np.ndarray) -> HeldOut:
+    """Every item by a calibrator that saw no item of its group. folds: (N,), of `dealt`.
 
     Raises ValueError where a fit is refused, one class in a fold's complement included."""
+    return crossed(kind, predictions, folds, np.unique(folds))
+
+
+def crossed(
+    make: Callable[[], Calibrator], predictions: Predictions, side: np.ndarray, judged: Iterable[int]
+) -> HeldOut:
+    """For every part in `judged`: fit on the items outside of it, judge those inside. side: (N,) part of each item."""
     z, y = predictions.log_odds, predictions.labels
-    p, warnings = np.full(y.size, np.nan), []
-    for fold in range(int(folds.max()) + 1):
-        out = folds == fold
-        made = kind().fit(z[~out], y[~out])
+    p, keeps, warnings = np.full(y.size, np.nan), True, []
+    for part in judged:
+        out = side == part
+        made = make().fit(z[~out], y[~out])
         p[out] = made.transform(z[out])
+        keeps &= made.keeps_order
         warnings += [w for w in made.warnings if w not in warnings]
-    return p, warnings
+    rows = np.flatnonzero(~np.isnan(p))
+    return HeldOut(rows, p[rows], side[rows], keeps, warnings)

@@ -89,7 +89,8 @@ def test_folds_never_cut_a_group(share):
 def test_measured_items_were_not_fitted(tmp_path):
     spec = CalibrateSpec(run="r", val_split=0.3, compare=False)
     p = predictions()
-    rows, after, _ = cross_fitted(spec, p)
+    found, _ = cross_fitted(spec, p)
+    rows, after = found.rows, found.p_fake
     made = calibrate_run(spec, Run(tmp_path), p, Silent())
     assert made["n_measured"] == rows.size < len(p)
     calibrator = load_calibrator(tmp_path / "calibration_temp.json")

@@ -77,7 +77,7 @@ def test_evaluate_refuses_the_split_whose_share_was_fitted(tmp_path, monkeypatch
     with pytest.raises(SeenBefore, match=f"on {made.fitted.n} of these 400 items"):
         evaluate_run(EvaluateSpec(run="r", split="val_calib", n_bootstrap=0), run, table, made, "", Silent())
     assert not (tmp_path / "evaluation_report.json").exists()
-    held, _, _ = cross_fitted(spec, table)
+    held = cross_fitted(spec, table)[0].rows
     monkeypatch.setattr("core.evaluate.evaluate.draw_all", lambda *everything: [])
     rest = some(table, held)
     report = evaluate_run(EvaluateSpec(run="r", n_bootstrap=0), run, rest, made, "", Silent())

@@ -1,0 +1,65 @@
+"""What calibrators said of items that they were not fitted on, and what such items tell of ranking.
+
+The folds of a cross-fit are mapped by different calibrators. For probabilities that is no matter: each is judged by its
+own item. But a figure of the order compares items, and pooled over folds it would compare what two maps said of two
+items: a temperature, which keeps every order, would seem to change AUROC. So ranking is taken from the log-odds
+themselves where every map keeps their order, and else from the pairs of items inside each fold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from core.evaluate.draws import ranking_draws
+from core.evaluate.metrics import auroc
+from core.evaluate.units import Spread, spread, weakest
+from core.predictions import Predictions
+
+KEPT = "every fold's map keeps the order of the scores, so AUROC is that of the scores themselves, before and after"
+WITHIN = (
+    "the maps tie items in steps, so AUROC after is taken inside each fold (pairs of items judged by the same map) and "
+    "averaged over the folds by their pairs"
+)
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """rows: (M,) positions in a table; p_fake, fold: (M,) of these items, by the calibrator that did not see the fold's
+    groups. keeps_order: whether every fold's map rises strictly. warnings: of the fits, each once."""
+
+    rows: np.ndarray
+    p_fake: np.ndarray
+    fold: np.ndarray
+    keeps_order: bool
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def ranking_note(self) -> str:
+        """How AUROC is taken, in one clause."""
+        return KEPT if self.keeps_order else WITHIN
+
+
+def held_out_auroc(held: HeldOut, table: Predictions, draws: int, seed: int) -> dict[str, Any]:
+    """{value, low, high, note} of AUROC, as the module says; draws of groups inside each fold.
+
+    table: of all items, which `held.rows` points into. value None with one class."""
+    z, y, groups = table.log_odds[held.rows], table.labels[held.rows], table.groups[held.rows]
+    scores, fold = (z, np.zeros(z.size, np.int64)) if held.keeps_order else (held.p_fake, held.fold)
+    pairs, values, drawn = [], [], []
+    for number in np.unique(fold):
+        here = fold == number
+        value = auroc(scores[here], y[here])
+        if value is not None:
+            fakes = int(y[here].sum())
+            pairs.append(fakes * (int(here.sum()) - fakes))
+            values.append(value)
+            drawn.append(ranking_draws(scores[here], y[here], groups[here], draws, np.random.default_rng(seed)))
+    if not values:
+        return {"value": None, "low": None, "high": None, "note": ""}
+    weights = np.array(pairs) / sum(pairs)
+    between = Spread(None, None)
+    if draws:
+        between = spread(weights @ np.array([of["auroc"] for of in drawn]), weakest(y, groups))
+    return {"value": float(weights @ values), "low": between.low, "high": between.high, "note": between.note}

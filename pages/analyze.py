@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app import analyses, analysis_card, cards, session, widgets
+from app.delete_analysis import delete_button
 from app.navigation import PageInfo
 from app.samples import samples
 from core.cascade.spec import AnalyzeSpec
@@ -136,6 +137,7 @@ def card(workbench: Workbench) -> None:
         return
     if job.ended:
         analysis_card.show(job, workbench)
+        delete_button(job, workbench)
     else:
         live(job_id)
 

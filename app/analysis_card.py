@@ -92,7 +92,11 @@ def whole_frame(job: JobView, workbench: Workbench) -> None:
     )
     if st.button("Score the whole frame anyway", key=f"whole-{job.id}"):
         spec = AnalyzeSpec.model_validate({**job.spec, "whole_frame": True})
-        st.query_params["job"] = analyses.submit(spec, workbench)
+        try:
+            st.query_params["job"] = analyses.submit(spec, workbench)
+        except (LookupError, FileNotFoundError) as error:  # the upload or the bundle was cleared away
+            widgets.notice([str(error)], "error")
+            return
         st.rerun()
 
 

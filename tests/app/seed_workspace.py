@@ -89,6 +89,8 @@ def store_analysis(workbench: Workbench, job_id: str, document: Analysis, now: f
     for seed, name in enumerate(filter(None, names)):
         picture(folder / name, seed)
     upload = workbench.workspace.uploads / document.sha256 / document.file_name
+    upload.parent.mkdir(parents=True, exist_ok=True)
+    upload.write_bytes(document.file_name.encode())
     produced = Produced("analysis", job_id, str(folder), {"verdict": document.verdict, "p_fake": document.p_fake})
     start(workbench, job_id, "analyze", {"files": [str(upload)]}, now)
     workbench.store.report(job_id, 1, part=document.model_dump(mode="json"))

@@ -43,10 +43,12 @@ def test_a_face_that_nobody_found_gives_no_number_and_a_choice(open_page, seeded
     assert newest.spec["whole_frame"] is True
 
 
-def test_a_refused_file_offers_another_one_and_no_second_try(open_page, workbench):
-    job_id = workbench.submit("analyze", AnalyzeSpec(files=["/x/sound.mp3"]))
+def test_a_refused_file_offers_another_one_and_no_second_try(open_page, workbench, tmp_path):
+    path = tmp_path / "sound.mp3"
+    path.write_bytes(b"ID3")
+    job_id = workbench.submit("analyze", AnalyzeSpec(files=[str(path)]))
     job = workbench.store.claim("analyze", "here-1", 1.0)
-    item = {"file": "/x/sound.mp3", "code": "no_video", "sentence": "This file holds sound only."}
+    item = {"file": str(path), "code": "no_video", "sentence": "This file holds sound only."}
     result = {"message": "", "values": {"analyses": [], "rejected": [item]}, "produced": []}
     workbench.store.finish(job.id, 1, "done", 2.0, result=result)
     test = open_page("analyze", job=job_id)

@@ -90,8 +90,9 @@ def figure_table(document: dict[str, Any]) -> None:
     st.dataframe(pd.DataFrame(rows, columns=["figure", "before", "after", "better", "what it says"]), hide_index=True)
     measured = f"{document.get('n_measured', document['n']):,} items of {document['groups']:,} groups"
     st.caption(
-        f"With 95 % intervals that resample people and videos, over {measured}, in {document['n_bins']} bins. A method "
-        "that keeps the order of the scores leaves AUROC as it was."
+        f"With 95 % intervals that resample people and videos, over {measured}, in {document['n_bins']} bins. "
+        "AUROC is never pooled over folds, whose maps differ: a method that keeps the order of the scores leaves it as "
+        "it was, and one that maps in steps is ranked inside each fold."
     )
 
 
@@ -113,7 +114,8 @@ def methods(name: str, found: Calibrated) -> None:
     chart_files.show(chart, "calibrators compared")
     best = str(comparison["best"] or "none").replace("_", " ")
     st.caption(
-        f"Right of 0 a method helps; an interval that reaches 0 may be luck. Lowest NLL here: {best}. n = "
+        f"Right of 0 a method helps; an interval that reaches 0 may be luck. Lowest NLL here: {best}, of {len(fitted)} "
+        "methods; the intervals are not adjusted for choosing the best, so its gain is a little flattered. n = "
         f"{comparison['n']:,} items of {comparison['groups']:,} groups; {comparison['how']}; 95 % intervals."
     )
     shown = [figure for figure in SHOWN if figure in next(iter(fitted.values()))["metrics"]]

@@ -55,11 +55,13 @@ def held_out_auroc(held: HeldOut, table: Predictions, draws: int, seed: int) -> 
             fakes = int(y[here].sum())
             pairs.append(fakes * (int(here.sum()) - fakes))
             values.append(value)
-            drawn.append(ranking_draws(scores[here], y[here], groups[here], draws, np.random.default_rng(seed)))
+            if draws:
+                rng = np.random.default_rng(seed)
+                drawn.append(ranking_draws(scores[here], y[here], groups[here], draws, rng)["auroc"])
     if not values:
         return {"value": None, "low": None, "high": None, "note": ""}
     weights = np.array(pairs) / sum(pairs)
     between = Spread(None, None)
     if draws:
-        between = spread(weights @ np.array([of["auroc"] for of in drawn]), weakest(y, groups))
+        between = spread(weights @ np.array(drawn), weakest(y, groups))
     return {"value": float(weights @ values), "low": between.low, "high": between.high, "note": between.note}

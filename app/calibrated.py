@@ -10,8 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from app.calibration_board import ScaleEvidence
 from core.artifacts.files import read_json
 from core.calibrate.compare import compare_calibrators
+from core.calibrate.fit import DRAWS as REPORT_DRAWS
+from core.calibrate.scale_bands import ScaleBands
 from core.calibrate.scale_table import ScaleTable
 from core.predictions import Predictions
 
@@ -19,6 +22,8 @@ FOLDS = 5
 DRAWS = 500
 ABOUT = ("format", "n", "n_fake", "warnings")
 """Entries of a calibrator's JSON that are no parameters of the map."""
+METHODS = {"temperature_ece": "temperature, least ECE", "platt": "Platt", "dirichlet": "Dirichlet",
+           "moment_dirichlet": "moment-matched Dirichlet", "venn_abers": "Venn-Abers"}  # fmt: skip
 _comparisons: dict[tuple[Path, float], dict[str, Any]] = {}
 
 
@@ -55,6 +60,11 @@ class Calibrated:
         return found
 
 
+def title(method: str) -> str:
+    """A calibrator as a reader calls it."""
+    return METHODS.get(method, method.replace("_", " "))
+
+
 def read(folder: Path) -> Calibrated:
     """The run's latest calibration."""
     return Calibrated(folder, (folder / "calibration_metrics.json").stat().st_mtime)
@@ -72,10 +82,13 @@ def _rows(found: Calibrated) -> pd.DataFrame:
 
 
 @lru_cache(maxsize=8)
-def scale_table(found: Calibrated) -> ScaleTable:
-    """The tables behind the sliders."""
-    rows = found.rows
-    return ScaleTable.build(rows["log_odds"], rows["p_fake_cross_fitted"], rows["label"].to_numpy(np.int64))
+def scale_evidence(found: Calibrated) -> ScaleEvidence:
+    """The tables behind the sliders, with the intervals of the report."""
+    rows, document = found.rows, found.document
+    items = (rows["log_odds"], rows["p_fake_cross_fitted"], rows["label"].to_numpy(np.int64))
+    bands = ScaleBands.build(*items, rows["group"].astype(str), draws=REPORT_DRAWS)
+    fixed = {when: document[when] for when in ("before", "after")}
+    return ScaleEvidence(ScaleTable.build(*items), bands, fixed, document["n_bins"])
 
 
 def compared(found: Calibrated, ask: bool = True) -> dict[str, Any] | None:

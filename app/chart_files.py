@@ -1,4 +1,4 @@
-"""A chart on the page with what it takes away: PNG from the tools at its corner, SVG and its numbers as CSV below.
+"""A chart on the page, what to read off it, and what can be taken away: SVG, PNG, and its numbers as CSV.
 
 Nothing of it needs a network: the pictures are made in the browser, and no entry opens another site."""
 
@@ -12,23 +12,24 @@ import pandas as pd
 import streamlit as st
 
 from app.boards import component
+from app.widgets import plain_markdown
 from core.data.tables import csv_text
 
 
-def show(chart: Any, name: str, rows: pd.DataFrame | None = None) -> None:
-    """Draw an Altair chart, and under it a button for its numbers.
+def show(chart: Any, name: str, says: str = "", rows: pd.DataFrame | None = None) -> None:
+    """Draw an Altair chart; under it the pills SVG, PNG, CSV, and the sentence that says what to read off it.
 
-    name: of the files, and unique on the page. rows: what the CSV holds; None: what the chart draws."""
+    name: of the files, their title, and unique on the page. says: plain text; it stands in the SVG and PNG too. rows:
+    what the CSV holds; None: what the chart draws."""
     stem = slug(name)
-    with st.container(key=f"drawn-{stem}"):  # by its class the SVG button finds the drawing
-        st.altair_chart(chart, key=f"chart-{stem}")
-    data = chart_rows(chart) if rows is None else rows
-    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        st.download_button(
-            "CSV", csv_text(data), f"{stem}.csv", "text/csv", key=f"csv-{stem}", type="tertiary", on_click="ignore",
-            icon=":material/download:", help="The chart's numbers. As PNG: the tools at its corner.",
-        )  # fmt: skip
-        component("chart_svg")(data={"key": f"drawn-{stem}", "stem": stem}, key=f"svg-{stem}", width=60)
+    with st.container(key=f"chart-box-{stem}", gap="xsmall"):
+        with st.container(key=f"drawn-{stem}"):  # by its class the pills find the drawing
+            st.altair_chart(chart, key=f"chart-{stem}")
+        about = {"key": f"drawn-{stem}", "stem": stem, "title": name[:1].upper() + name[1:], "says": says}
+        csv = csv_text(chart_rows(chart) if rows is None else rows)
+        component("chart_saves")(data=about | {"csv": csv}, key=f"saves-{stem}")
+        if says:
+            st.caption(plain_markdown(says))
 
 
 def slug(name: str) -> str:

@@ -11,8 +11,11 @@ from app.theme import ACCENT, QUIET, SERIES
 
 UNIT = alt.Scale(domain=[0, 1], nice=False)
 HEIGHT = 360
-LEGEND = alt.Legend(orient="bottom", title=None, symbolOpacity=1, labelExpr="split(datum.label, ':')[0]")
-"""One line of letters: the page says above what they stand for, and a tooltip does."""
+LETTER = "split(datum.label, ':')[0]"
+"""A detector on an axis or in a legend: the page says above what the letters stand for, and a tooltip does."""
+LEGEND = alt.Legend(orient="bottom", title=None, symbolOpacity=1, labelExpr=LETTER)
+ROOM = 12
+"""Pixels between the widest interval and the frame."""
 
 
 def _colour(names: Sequence[str], legend: alt.Legend | None = LEGEND) -> alt.Color:
@@ -53,15 +56,15 @@ def reliability_overlay(rows: pd.DataFrame, names: Sequence[str]) -> alt.LayerCh
 def figure_chart(rows: pd.DataFrame, names: Sequence[str], title: str) -> alt.LayerChart | alt.FacetChart:
     """One line a detector. rows: detector, value, low, high."""
     base = alt.Chart(rows).encode(
-        y=alt.Y("detector:N", title=None, sort=list(names), axis=alt.Axis(labelLimit=300)),
+        y=alt.Y("detector:N", title=None, sort=list(names), axis=alt.Axis(labelExpr=LETTER, labelFontSize=13)),
         color=_colour(names, legend=None),
         tooltip=["detector:N", *(alt.Tooltip(f"{c}:Q", format=".4f") for c in ("value", "low", "high"))],
     )
     spread = base.mark_rule(strokeWidth=2).encode(
-        x=alt.X("low:Q", title=title, scale=alt.Scale(zero=False)), x2="high:Q"
+        x=alt.X("low:Q", title=title, scale=alt.Scale(zero=False, padding=ROOM)), x2="high:Q"
     )
     dots = base.mark_circle(size=90, opacity=1).encode(x="value:Q")
-    return alt.layer(spread, dots).properties(height=alt.Step(34))
+    return alt.layer(spread, dots).properties(height=alt.Step(30))
 
 
 def difference_chart(rows: pd.DataFrame, title: str) -> alt.LayerChart | alt.FacetChart:
@@ -71,7 +74,9 @@ def difference_chart(rows: pd.DataFrame, title: str) -> alt.LayerChart | alt.Fac
         tooltip=["source:N", *(alt.Tooltip(f"{c}:Q", format=".4f") for c in ("value", "low", "high"))],
     )
     none = alt.Chart(pd.DataFrame({"none": [0.0]})).mark_rule(strokeDash=[4, 4], color=QUIET).encode(x="none:Q")
-    spread = base.mark_rule(strokeWidth=2, color=ACCENT).encode(x=alt.X("low:Q", title=title), x2="high:Q")
+    spread = base.mark_rule(strokeWidth=2, color=ACCENT).encode(
+        x=alt.X("low:Q", title=title, scale=alt.Scale(padding=ROOM)), x2="high:Q"
+    )
     dots = base.mark_circle(size=80, opacity=1, color=ACCENT).encode(x="value:Q")
     return alt.layer(none, spread, dots).properties(height=alt.Step(30))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from core.evaluate.delong import AurocDifference, compare_aurocs
 from core.evaluate.draws import drawn_counts, rank_cells
 from core.evaluate.figures import drawn_figures, figures
 from core.evaluate.levels import CALIBRATED, at_level, available_levels, ranks_of
-from core.evaluate.reliability import reliability
+from core.evaluate.reliability_groups import grouped_reliability
 from core.evaluate.sweep import roc_points, sweep
 from core.evaluate.units import spread, weakest
 
@@ -49,9 +49,10 @@ class Comparison:
     def labels(self) -> np.ndarray:
         return self.frame["label"].to_numpy(np.int64)
 
-    @property
+    @cached_property
     def groups(self) -> np.ndarray:
-        return self.frame["group"].astype(str).to_numpy()
+        """(U,) integer codes, ascending with the groups' names."""
+        return pd.factorize(self.frame["group"].astype(str), sort=True)[0]
 
     @property
     def ranks(self) -> list[np.ndarray]:
@@ -220,10 +221,10 @@ def roc_bands(question: Question) -> pd.DataFrame:
 @lru_cache(maxsize=16)
 def reliabilities(question: Question, n_bins: int = 10) -> pd.DataFrame:
     """Reliability of each detector, p_fake against the share of fakes, equal-mass bins: detector, stated, observed,
-    low, high (95 % Wilson, items), items."""
+    low, high (95 %, counting groups), items."""
     found, parts = compared(question), []
     for name, p in zip(found.names, found.p_fake, strict=True):
-        r = reliability(p, found.labels, n_bins, "binary", "mass")
+        r = grouped_reliability(p, found.labels, found.groups, n_bins, "binary", "mass")
         table = pd.DataFrame(
             {"stated": r.stated, "observed": r.observed, "low": r.low, "high": r.high, "items": r.count}
         )

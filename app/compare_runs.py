@@ -8,13 +8,15 @@ from typing import Any
 
 import pandas as pd
 
+from app.bundles import bundle_manifest
 from app.detector_scores import DetectorScores
-from app.widgets import figure
+from app.widgets import figure, when
 from core.artifacts.files import read_json
 
 FACTS = ("kind", "detector", "dataset", "data_fingerprint", "parameters", "precision", "device", "code_version",
          "finished_at", "file", "score", "larger")  # fmt: skip
 NOT_COMPARED = ("name",)
+ROLES = {"stage1": "stage 1", "expert": "expert"}
 
 
 def run_folder(scores: DetectorScores, runs: Path) -> Path | None:
@@ -52,21 +54,37 @@ def asked(folder: Path | None) -> dict[str, str]:
     found: dict[str, str] = {}
     if (folder / "run.json").is_file():
         about = read_json(folder / "run.json")
-        found |= {key: figure(about[key])[:60] for key in FACTS if about.get(key) is not None}
+        said = {key: about[key] for key in FACTS if about.get(key) is not None}
+        said |= {key: when(said[key]) for key in ("finished_at",) if key in said}
+        found |= {key: figure(value)[:60] for key, value in said.items()}
     if (folder / "spec.json").is_file():
         found |= {k: v for k, v in flat(read_json(folder / "spec.json")).items() if k not in NOT_COMPARED}
     return found
 
 
-def differing(names: Sequence[str], folders: Sequence[Path | None]) -> pd.DataFrame:
-    """One row a field whose value is not the same in all that have one: field, then a column a detector."""
-    documents = [asked(folder) for folder in folders]
-    known = [d for d in documents if d]
-    keys = dict.fromkeys(key for d in known for key in d)
+def known(scores: DetectorScores, folder: Path | None) -> dict[str, str]:
+    """All that is known of a detector, flat: what its bundle says of it, then what its run was asked, if it is kept."""
+    manifest = None if scores.source is None else bundle_manifest(scores.source.folder)
+    member = next((m for m in manifest.members if m.name == scores.member), None) if manifest else None
+    if member is None:
+        return asked(folder)
+    about: dict[str, Any] = {"detector": member.detector, "stands as": ROLES[member.role], "options": member.options,
+                             "GFLOP an item": member.gflops, "seconds an item, one thread": member.seconds,
+                             "input": member.input.model_dump(), "data fingerprint": member.data_fingerprint[:16],
+                             "bundle": f"{manifest.name} {manifest.version}"}  # fmt: skip
+    return flat({name: value for name, value in about.items() if value not in (None, "", {})}) | asked(folder)
+
+
+def differing(names: Sequence[str], documents: Sequence[Mapping[str, str]]) -> pd.DataFrame:
+    """One row a field whose value is not the same in all that have one: field, then a column a detector.
+
+    documents: as of `known` or `asked`; an empty one is not compared."""
+    there = [d for d in documents if d]
+    keys = dict.fromkeys(key for d in there for key in d)
     rows = [
         {"field": key, **{name: d.get(key, "–") for name, d in zip(names, documents, strict=True)}}
         for key in keys
-        if len({d.get(key, "–") for d in known}) > 1
+        if len({d.get(key, "–") for d in there}) > 1
     ]
     return pd.DataFrame(rows, columns=["field", *names])
 

@@ -9,6 +9,7 @@ import streamlit as st
 
 from app import chart_files, experts_charts, widgets
 from app.score_charts import interval_text
+from app.words import p_text
 
 Report = dict[str, Any]
 
@@ -112,5 +113,5 @@ def _line(row: dict[str, Any]) -> dict[str, str]:
     if gap := row.get("less_mean"):
         low, high = gap["interval"] or (None, None)
         line["less plain mean"] = interval_text({"value": gap["value"], "low": low, "high": high})
-        line["p (DeLong)"] = "" if gap["p_value"] is None else f"{gap['p_value']:.3f}"
+        line["p (DeLong)"] = p_text(gap["p_value"])
     return line

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import altair as alt
+import numpy as np
 import pandas as pd
 
 from app.theme import ACCENT, INK, QUIET
@@ -75,8 +76,39 @@ def risk_chart(band: RiskBand) -> alt.LayerChart | alt.FacetChart:
     return alt.layer(area, line).properties(height=HEIGHT)
 
 
-def interval_chart(rows: pd.DataFrame, figure: str, zero: bool = False) -> alt.LayerChart | alt.FacetChart:
-    """One line a source: value with its interval. rows: source, value, low, high, n, perhaps groups. zero: mark 0."""
+def frame_of(rows: pd.DataFrame) -> tuple[float, float] | None:
+    """Ends of an axis on which most lines can be told apart, where one or two are so long that they squeeze the rest;
+    None where all fit. rows: low, high.
+
+    Ends more than three times as far out as three quarters of the lines reach are left to be clipped."""
+    known = rows.dropna(subset=["low", "high"])
+    if len(known) < 4:
+        return None
+    middle = float(np.median(known[["low", "high"]].mean(axis=1)))
+    reach = np.maximum(middle - known["low"], known["high"] - middle)
+    near = float(np.quantile(reach, 0.75))
+    if reach.max() <= 3 * near:
+        return None
+    kept = known[reach <= near * (1 + 1e-9)]
+    room = 0.1 * (kept["high"].max() - kept["low"].min())
+    return float(kept["low"].min() - room), float(kept["high"].max() + room)
+
+
+def clipped_words(rows: pd.DataFrame, ends: tuple[float, float] | None) -> str:
+    """One sentence on the lines that run past `ends`; empty where none does. rows: source, value, low, high."""
+    if ends is None:
+        return ""
+    past = rows[(rows["low"] < ends[0]) | (rows["high"] > ends[1])]
+    said = [f"{r.source} {r.value:.3g} ({r.low:.3g} to {r.high:.3g})" for r in past.itertuples()]
+    return f"Cut off at the frame, where a triangle stands: {'; '.join(said)}." if said else ""
+
+
+def interval_chart(
+    rows: pd.DataFrame, figure: str, zero: bool = False, ends: tuple[float, float] | None = None
+) -> alt.LayerChart | alt.FacetChart:
+    """One line a source: value with its interval. rows: source, value, low, high, n, perhaps groups. zero: mark 0.
+
+    ends: of the axis, as of `frame_of`; what runs past them is cut there and marked by a triangle."""
     base = alt.Chart(rows).encode(
         y=alt.Y("source:N", title=None, sort=None, axis=alt.Axis(labelLimit=260)),
         tooltip=[
@@ -85,12 +117,27 @@ def interval_chart(rows: pd.DataFrame, figure: str, zero: bool = False) -> alt.L
             *(f"{k}:Q" for k in ("n", "groups") if k in rows),
         ],
     )
-    spread = base.mark_rule(color=ACCENT, strokeWidth=2).encode(
-        x=alt.X("low:Q", title=figure, scale=alt.Scale(zero=False)), x2="high:Q"
+    scale = alt.Scale(zero=False, padding=12) if ends is None else alt.Scale(domain=list(ends), nice=False)
+    spread = base.mark_rule(color=ACCENT, strokeWidth=2, clip=True).encode(
+        x=alt.X("low:Q", title=figure, scale=scale), x2="high:Q"
     )
-    dots = base.mark_circle(size=80, color=ACCENT, opacity=1).encode(x="value:Q")
+    dots = base.mark_circle(size=80, color=ACCENT, opacity=1, clip=True).encode(x="value:Q")
     line = alt.Chart(pd.DataFrame({"low": [0.0]})).mark_rule(strokeDash=[4, 4], color=QUIET).encode(x="low:Q")
-    return alt.layer(*([line] if zero else []), spread, dots).properties(height=alt.Step(30))
+    return alt.layer(*([line] if zero else []), spread, dots, *_cut_marks(rows, ends)).properties(height=alt.Step(30))
+
+
+def _cut_marks(rows: pd.DataFrame, ends: tuple[float, float] | None) -> list[alt.Chart]:
+    """Triangles at the frame where a line is cut off."""
+    if ends is None:
+        return []
+    marks = []
+    for at, past, shape in ((ends[0], rows["low"] < ends[0], "triangle-left"),
+                            (ends[1], rows["high"] > ends[1], "triangle-right")):  # fmt: skip
+        if past.any():
+            cut = alt.Chart(rows.loc[past, ["source"]].assign(cut=at))
+            mark = cut.mark_point(shape=shape, size=90, filled=True, color=ACCENT, opacity=1)
+            marks.append(mark.encode(x="cut:Q", y=alt.Y("source:N", sort=None)))
+    return marks
 
 
 def cross_chart(found: CrossAuroc) -> alt.LayerChart | alt.FacetChart:

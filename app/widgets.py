@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import streamlit as st
 
 from app import cards, theme
+from app.words import span as span
+from app.words import when as when
 
 STATE_WORDS = {"queued": "waiting", "running": "running", "done": "done", "failed": "failed", "cancelled": "cancelled"}
 STATE_TONES = {
@@ -48,29 +49,6 @@ def plain_markdown(text: str) -> str:
     and Streamlit's own `:word:` directives. Headings, lists, tables and emphasis stay."""
     text = re.sub(r"([\\\[\]<>!$@])", r"\\\1", text)
     return re.sub(r":(?=[A-Za-z])", r"\:", text.replace("://", ":\\//").replace("www.", "www\\."))
-
-
-def when(moment: datetime | str | float | None) -> str:
-    """A moment as local wall-clock text, to the minute."""
-    if moment is None or moment == "":
-        return ""
-    if isinstance(moment, str):
-        moment = datetime.fromisoformat(moment)
-    if isinstance(moment, int | float):
-        moment = datetime.fromtimestamp(moment, UTC)
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return moment.astimezone().strftime("%Y-%m-%d %H:%M")
-
-
-def span(seconds: float | None) -> str:
-    """A length of time as a person says it."""
-    if seconds is None:
-        return ""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def figure(value: Any) -> str:

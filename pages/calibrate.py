@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import calibrated, cards, chart_files, links, score_charts, session, widgets
-from app.boards import group_counts
+from app import calibrated, cards, chart_files, links, score_charts, session, tables, widgets
 from app.calibrated import Calibrated
 from app.calibration_board import LOSSES, Look, calibration_board
 from app.detector_scores import calibrated_runs
@@ -21,6 +20,11 @@ from jobs.client import Workbench
 
 PAGE = PageInfo(section="Research", title="Calibrate", url="calibrate", icon=":material/balance:", order=30)
 TABS = {"figures": "Before and after", "methods": "All methods", "run": "Calibrate a run"}
+PARTS = {
+    "probabilities": ("nll", "brier", "auroc"),
+    "calibration error": ("ece_binary_width", "ece_binary_mass", "ece_debiased_binary_mass", "ece_top_label_width",
+                          "ece_top_label_mass", "mce_binary_width"),
+}  # fmt: skip
 SHOWN = ("nll", "brier", "ece_binary_width", "ece_binary_mass", "ece_debiased_binary_mass", "ece_top_label_width",
          "ece_top_label_mass", "mce_binary_width", "auroc")  # fmt: skip
 
@@ -32,8 +36,13 @@ def render() -> None:
     )
     runs = {item.name: item for item in calibrated_runs(workbench)}
     if not runs:
-        widgets.empty("No run is calibrated yet", "Calibrate one below; it takes seconds once it is scored.")
-        launch(workbench)
+        ready = bool(workbench.artifacts("run"))
+        below = "Calibrate one below; it takes seconds once it is scored."
+        widgets.empty(
+            "No run is calibrated yet", below if ready else "Train one under Train first, then calibrate it here."
+        )
+        if ready:
+            launch(workbench)
         return
     name = links.choose(st, "Run", "run", {name: name for name in runs}, "calibrate")
     found = calibrated.read(runs[name].path)
@@ -51,7 +60,7 @@ def render() -> None:
 def about(found: Calibrated) -> None:
     """Method, data, parameters; and what the fit ran into: a bound, one class, too few items."""
     document = found.document
-    st.html(cards.facts({"Method": document["method"].replace("_", " "), "Fitted on": f"{document['split']}, "
+    st.html(cards.facts({"Method": calibrated.title(document["method"]), "Fitted on": f"{document['split']}, "
                          f"{document['n']:,} items of {document['groups']:,} groups, {document['n_fake']:,} fake",
                          **{k: widgets.figure(v) for k, v in found.parameters.items()}}))  # fmt: skip
     if document["warnings"]:
@@ -71,11 +80,11 @@ def board(name: str, found: Calibrated) -> None:
             links.asked("curve", LOSSES, "nll"),
         ))  # fmt: skip
     start = st.session_state["calibrate-board"][1]
-    rows = found.rows
+    document = found.document
+    about = f"Run {name}, {document['split']}, calibrated by {document['method'].replace('_', ' ')}."
     look = calibration_board(
-        calibrated.scale_table(found), group_counts(rows["label"], rows["group"]), start, identity,
-        key=f"calibration-{identity}",
-    )  # fmt: skip
+        calibrated.scale_evidence(found), start, identity, key=f"calibration-{identity}", about=about
+    )
     st.query_params.update({"t": f"{look.temperature:.4g}", "n_bins": str(look.bins), "convention": look.which,
                             "bins": look.binning, "curve": look.loss})  # fmt: skip
 
@@ -87,7 +96,8 @@ def figure_table(document: dict[str, Any]) -> None:
          FIGURES[name].better or "–", FIGURES[name].says)
         for name in SHOWN if name in document["before"]
     ]  # fmt: skip
-    st.dataframe(pd.DataFrame(rows, columns=["figure", "before", "after", "better", "what it says"]), hide_index=True)
+    table = pd.DataFrame(rows, columns=["figure", "before", "after", "better", "what it says"])
+    tables.show(table, "before and after", wide=["what it says"])
     measured = f"{document.get('n_measured', document['n']):,} items of {document['groups']:,} groups"
     st.caption(
         f"With 95 % intervals that resample people and videos, over {measured}, in {document['n_bins']} bins. "
@@ -107,26 +117,28 @@ def methods(name: str, found: Calibrated) -> None:
             st.rerun()
         return
     fitted = {method: of for method, of in comparison["methods"].items() if "metrics" in of}
-    gains = pd.DataFrame([{"source": m.replace("_", " "), **of["gain"]["nll"], "n": comparison["n"]}
+    gains = pd.DataFrame([{"source": calibrated.title(m), **of["gain"]["nll"], "n": comparison["n"]}
                           for m, of in fitted.items() if m != "none"])  # fmt: skip
     gains = gains.astype({"value": np.float64, "low": np.float64, "high": np.float64})
-    chart = score_charts.interval_chart(gains, "NLL saved (nats an item), against no calibration", zero=True)
-    chart_files.show(chart, "calibrators compared")
-    best = str(comparison["best"] or "none").replace("_", " ")
-    st.caption(
+    ends = score_charts.frame_of(gains)
+    chart = score_charts.interval_chart(gains, "NLL saved (nats an item), against no calibration", True, ends)
+    best = calibrated.title(str(comparison["best"] or "none"))
+    says = (
         f"Right of 0 a method helps; an interval that reaches 0 may be luck. Lowest NLL here: {best}, of {len(fitted)} "
         "methods; the intervals are not adjusted for choosing the best, so its gain is a little flattered. n = "
-        f"{comparison['n']:,} items of {comparison['groups']:,} groups; {comparison['how']}; 95 % intervals."
+        f"{comparison['n']:,} items of {comparison['groups']:,} groups; {comparison['how']}; 95 % intervals. "
     )
-    shown = [figure for figure in SHOWN if figure in next(iter(fitted.values()))["metrics"]]
-    rows = [
-        {"method": method.replace("_", " ")}
-        | {FIGURES[figure].title: score_charts.interval_text(of["metrics"][figure], 4) for figure in shown}
-        for method, of in fitted.items()
-    ]
-    st.dataframe(pd.DataFrame(rows), hide_index=True)
+    chart_files.show(chart, "calibrators compared", says + score_charts.clipped_words(gains, ends))
+    known = next(iter(fitted.values()))["metrics"]
+    for name, shown in PARTS.items():
+        rows = [
+            {"method": calibrated.title(method)}
+            | {FIGURES[f].title: score_charts.interval_text(of["metrics"][f], 4) for f in shown if f in known}
+            for method, of in fitted.items()
+        ]
+        tables.show(pd.DataFrame(rows), f"all methods, {name}")
     said = {
-        (method, re.sub(r"\d+", "", text)): f"{method.replace('_', ' ')}: {text}"
+        (method, re.sub(r"\d+", "", text)): f"{calibrated.title(method)}: {text}"
         for method, of in comparison["methods"].items()
         for text in ([of["refused"]] if "refused" in of else of["warnings"])
     }  # one of each kind: the folds say the same with other numbers

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from app import cards, compare_charts, compare_runs, fitted_on, links, session, widgets
+from app import cards, compare_charts, compare_runs, fitted_on, links, session, tables, widgets
 from app.chart_files import show
 from app.compare_data import (
     DRAWS,
@@ -28,6 +28,7 @@ from app.import_scores import import_form
 from app.judging import reference
 from app.navigation import PageInfo
 from app.score_charts import interval_text
+from app.words import p_text
 from core.evaluate.catalogue import FIGURES
 from core.evaluate.delong import AurocDifference
 from core.evaluate.levels import pooling
@@ -151,7 +152,7 @@ def figures_tab(question: Question, found: Comparison) -> None:
             for n in names
         ]
     )
-    st.dataframe(table, hide_index=True, height="content")
+    tables.show(table, "compared figures")
     st.caption("Overlapping intervals do not mean equal: the differences below use the same draws for both.")
     options = {n: FIGURES[n].title for n in FIGURES if any(v[n]["value"] is not None for v in values)}
     figure = links.choose(st, "Figure", "figure", options, "compare")
@@ -159,9 +160,11 @@ def figures_tab(question: Question, found: Comparison) -> None:
     left, right = st.columns(2)
     with left:
         st.subheader(FIGURES[figure].title, anchor=False)
-        show(compare_charts.figure_chart(rows.dropna(subset=["value"]), found.names, FIGURES[figure].title),
-             f"compare {figure}")  # fmt: skip
-        st.caption(f"{FIGURES[figure].says} {better_words(figure)}")
+        show(
+            compare_charts.figure_chart(rows.dropna(subset=["value"]), found.names, FIGURES[figure].title),
+            f"compare {figure}",
+            f"{FIGURES[figure].says} {better_words(figure)} {size(found)}",
+        )
     with right:
         st.subheader("Difference", anchor=False)
         pairs = differences_of(question, figure)
@@ -173,12 +176,15 @@ def figures_tab(question: Question, found: Comparison) -> None:
             show(
                 compare_charts.difference_chart(pairs, f"difference in {FIGURES[figure].title}"),
                 f"differences {figure}",
-            )
-            st.caption(
                 "A line that does not touch the dashed one: the two differ on items like these. Not adjusted for many "
-                "pairs."
+                f"pairs. {size(found)}",
             )
     delong_table(question)
+
+
+def size(found: Comparison) -> str:
+    """On how much a chart rests, as its last sentence."""
+    return f"n = {len(found.labels):,} of {found.frame['group'].nunique():,} groups; lines and shades are 95 %."
 
 
 def better_words(figure: str) -> str:
@@ -194,15 +200,13 @@ def delong_table(question: Question) -> None:
     if not pairs:
         widgets.notice(["DeLong's test needs two groups of each class."], "info")
         return
-    st.dataframe(
-        pd.DataFrame([
-            {"pair": f"{d.a} less {d.b}",
-             "AUROC difference": f"{d.difference:+.4f}"
-             + ("" if d.low is None else f" ({d.low:+.4f} to {d.high:+.4f})"),
-             "p": p_text(d.p), "p, Holm": p_text(d.p_holm), "says": says(d)}
-            for d in pairs
-        ]), hide_index=True,
-    )  # fmt: skip
+    table = pd.DataFrame([
+        {"pair": f"{d.a} less {d.b}",
+         "AUROC difference": f"{d.difference:+.4f}" + ("" if d.low is None else f" ({d.low:+.4f} to {d.high:+.4f})"),
+         "p": p_text(d.p), "p, Holm": p_text(d.p_holm), "says": says(d)}
+        for d in pairs
+    ])  # fmt: skip
+    tables.show(table, "AUROC differences")
     notes = "; ".join(sorted({d.note for d in pairs if d.note}))
     st.caption(
         f"DeLong for whole groups (Obuchowski 1997): {pairs[0].groups:,} groups, {pairs[0].n:,} scores each. p, Holm: "
@@ -218,30 +222,25 @@ def says(pair: AurocDifference) -> str:
     return f"{pair.a if pair.difference > 0 else pair.b} ranks better"
 
 
-def p_text(p: float | None) -> str:
-    """A p-value as text, four digits; a dash where there is none."""
-    if p is None:
-        return "–"
-    return "< 0.0001" if p < 0.0001 else f"{p:.4f}"
-
-
 def curves_tab(question: Question, found: Comparison) -> None:
     """ROC and reliability, laid over each other."""
     left, right = st.columns(2)
     with left:
         st.subheader("ROC", anchor=False)
         if found.both_classes:
-            show(compare_charts.roc_overlay(roc_bands(question), found.names), "compare roc")
-            st.caption("The higher curve finds more fakes at the same false alarms; shades are 95 % over groups.")
+            show(
+                compare_charts.roc_overlay(roc_bands(question), found.names), "compare roc",
+                f"The higher curve finds more fakes at the same false alarms. {size(found)}",
+            )  # fmt: skip
         else:
             widgets.notice(["There is no ROC curve of one class."], "info")
     with right:
         st.subheader("Reliability", anchor=False)
-        show(compare_charts.reliability_overlay(reliabilities(question), found.names), "compare reliability")
-        st.caption(
+        show(
+            compare_charts.reliability_overlay(reliabilities(question), found.names), "compare reliability",
             "p_fake against the share of fakes, ten bins of equal mass: above the dashed line more is fake than was "
-            "stated. Bars are 95 % (Wilson, by item, so narrow where items share a clip)."
-        )
+            f"stated. {size(found)}",
+        )  # fmt: skip
 
 
 def training_tab(workbench: Workbench, question: Question) -> None:
@@ -253,17 +252,24 @@ def training_tab(workbench: Workbench, question: Question) -> None:
     if columns:
         column = links.choose(st, "Figure", "curve", {c: c.replace("_", " ") for c in columns}, "compare")
         rows = compare_runs.curves(names, folders, column)
-        show(compare_charts.curve_chart(rows, names, column.replace("_", " ")), f"training {column}")
-        st.caption("Each on its own data and split: the shape is to be compared, not the height, unless these agree.")
+        show(
+            compare_charts.curve_chart(rows, names, column.replace("_", " ")), f"training {column}",
+            "Each on its own data and split: the shape is to be compared, not the height, unless these agree. One "
+            "training each, so no interval.",
+        )  # fmt: skip
     else:
         widgets.notice(["None of these has a training log here: bundles and imported scores bring none."], "info")
     st.subheader("What differs", anchor=False)
-    table = compare_runs.differing(LETTERS[: len(names)], folders)
+    documents = [compare_runs.known(s, f) for s, f in zip(question.chosen, folders, strict=True)]
+    table = compare_runs.differing(LETTERS[: len(names)], documents)
     without = [name for name, folder in zip(names, folders, strict=True) if folder is None]
     if table.empty:
-        widgets.notice(["Nothing that is known of them differs."], "info")
+        widgets.notice(["The runs were asked the same and are of the same kind: no field differs."], "info")
     else:
-        st.dataframe(table, hide_index=True)
-        st.caption("Fields of spec.json and run.json that are not the same in all; what agrees is left out.")
+        tables.show(table, "what differs")
+        st.caption(
+            "What the bundle says of its detectors, and the fields of spec.json and run.json where a run is kept; what "
+            "agrees is left out."
+        )
     if without:
         widgets.notice([f"No run is kept here for {item}." for item in without], "info")

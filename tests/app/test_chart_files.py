@@ -6,7 +6,7 @@ import altair as alt
 import pandas as pd
 import pytest
 
-from app import charts
+from app import charts, score_charts
 from app.chart_files import chart_rows, slug
 from core.data.tables import csv_text
 
@@ -34,3 +34,18 @@ def test_a_table_in_two_layers_is_given_once():
 def test_a_file_name_is_plain():
     assert slug("ROC, by source: a/b") == "roc-by-source-a-b"
     assert slug("§") == "chart"
+
+
+def test_lines_that_would_squeeze_the_rest_are_cut_off_and_told():
+    near = [{"source": f"m{i}", "value": i / 100, "low": i / 100 - 0.05, "high": i / 100 + 0.05} for i in range(6)]
+    rows = pd.DataFrame([*near, {"source": "isotonic", "value": -1.4, "low": -3.2, "high": 0.0}])
+    assert score_charts.frame_of(rows.iloc[:-1]) is None
+    ends = score_charts.frame_of(rows)
+    assert -0.1 < ends[0] < -0.05
+    assert 0.1 < ends[1] < 0.15
+    assert score_charts.clipped_words(rows, ends) == (
+        "Cut off at the frame, where a triangle stands: isotonic -1.4 (-3.2 to 0)."
+    )
+    assert score_charts.clipped_words(rows, None) == ""
+    cuts = [layer.data for layer in score_charts.interval_chart(rows, "x", ends=ends).layer if "cut" in layer.data]
+    assert [list(cut["source"]) for cut in cuts] == [["isotonic"]]

@@ -133,7 +133,7 @@ def test_only_what_differs_is_listed(tmp_path):
         write_json(folder / "spec.json", {"name": name, "lr": lr, "epochs": 3, "model": {"size": 8, "wide": lr > 0.1}})
         (folder / "training_log.csv").write_text(f"epoch,train_loss,val_auroc\n1,0.5,{lr}\n2,0.4,{lr + 0.5}\n")
     folders = [tmp_path / "one", tmp_path / "two", None]
-    table = compare_runs.differing(["A", "B", "C"], folders)
+    table = compare_runs.differing(["A", "B", "C"], [compare_runs.asked(folder) for folder in folders])
     assert table.to_dict("records") == [
         {"field": "lr", "A": "0.1", "B": "0.2", "C": "–"},
         {"field": "model.wide", "A": "no", "B": "yes", "C": "–"},

@@ -144,7 +144,9 @@ def board_caption(rows: pd.DataFrame, joint: JointTable, policy: CascadePolicy |
     start = f"the policy in force ({widgets.plain_markdown(policy.name)})" if policy else "never: no policy fits"
     return (
         f"{len(rows):,} items of {rows['group'].nunique():,} groups, {int((rows['label'] == 1).sum()):,} fake. The "
-        f"sliders start at {start}. {counts} Intervals count groups, as if the items of one group agreed wholly."
+        f"sliders start at {start}. {counts} Intervals count groups, as if the items of one group agreed wholly. "
+        "Exits alone are counted here; Analyze also withholds an answer that its own figures contradict, which makes "
+        "more of them uncertain and adds no error."
     )
 
 

@@ -192,6 +192,8 @@ def tell(kind: JobKind, result: JobResult) -> None:
             show_verdict(document)
         return
     console.out.print(result.message, markup=False)
+    for note in result.values.get("notes") or []:
+        console.out.print(f"  {note}", markup=False, soft_wrap=True)
     for produced in result.produced:
         console.out.print(f"  {produced.kind} {produced.name}: {produced.path}", markup=False, soft_wrap=True)
     if kind.name == "prepare":

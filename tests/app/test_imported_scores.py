@@ -138,3 +138,19 @@ def test_the_result_of_an_import_is_in_words_with_the_ways_on(workbench):
         assert raw not in html
     assert [b.label for b in at.button] == ["Judge it on Evaluate", "Compare it"]
     assert "are set aside as val_calib" in " ".join(i.value for i in at.info)
+
+
+def test_the_command_judges_all_rows_and_says_what_it_decided(workbench, tmp_path, monkeypatch):
+    from typer.testing import CliRunner
+
+    from app.cli import app
+
+    monkeypatch.setenv("AWARE_HOME", str(workbench.workspace.root))
+    file = tmp_path / "theirs.csv"
+    file.write_text("id,label,score\n" + "".join(f"a{i},{i % 2},.5\n" for i in range(40)))
+    done = CliRunner().invoke(app, ["scores", "import", str(file), "--name", "by-command"])
+    assert done.exit_code == 0, done.output
+    assert "all items are judged" in done.output
+    assert read_json(workbench.workspace.runs / "by-command" / "run.json")["splits"] == {
+        "test": {"items": 40, "fake": 20, "groups": 40}
+    }

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from app.boards import component
+from core.calibrate.scale_bands import ScaleBands
 from core.calibrate.scale_table import ScaleTable
 
 LOSSES = ("nll", "brier", "ece")
@@ -24,16 +25,33 @@ class Look:
     loss: str = "nll"
 
 
-def calibration_data(table: ScaleTable, groups: Mapping[str, float], start: Look, identity: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class ScaleEvidence:
+    """What the board draws. fixed: "before" and "after" -> figures {value, low, high} by their name in the catalogue,
+    as a report gives them in `n_bins` bins; there the board shows the report's own intervals of an ECE."""
+
+    table: ScaleTable
+    bands: ScaleBands
+    fixed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    n_bins: int = 15
+
+    def to_document(self) -> dict[str, Any]:
+        """JSON: some 120 kB whatever the number of items."""
+        fixed = {when: {k: v for k, v in of.items() if k.startswith("ece_")} for when, of in self.fixed.items()}
+        return {"table": self.table.to_document(), "bands": self.bands.to_document(), "fixed": fixed,
+                "n_bins": self.n_bins}  # fmt: skip
+
+
+def calibration_data(evidence: ScaleEvidence, start: Look, identity: str, about: str = "") -> dict[str, Any]:
     """JSON that the board draws from."""
-    return {"table": table.to_document(), "groups": dict(groups), "start": asdict(start), "identity": identity}
+    return evidence.to_document() | {"start": asdict(start), "identity": identity, "about": about}
 
 
-def calibration_board(table: ScaleTable, groups: Mapping[str, float], start: Look, identity: str, key: str) -> Look:
+def calibration_board(evidence: ScaleEvidence, start: Look, identity: str, key: str, about: str = "") -> Look:
     """Draw the board; returns where its sliders rest, `start` before the first move.
 
-    groups: of `app.boards.group_counts`, what its intervals count. identity: when it changes the board starts anew."""
-    data = calibration_data(table, groups, start, identity)
+    identity: when it changes the board starts anew. about: what was calibrated, in words, for saved pictures."""
+    data = calibration_data(evidence, start, identity, about)
     result = component("calibration_board")(data=data, key=key, on_at_change=lambda: None)
     at = getattr(result, "at", None)
     return Look(**{name: at[name] for name in asdict(start)}) if at else start

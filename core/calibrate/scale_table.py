@@ -29,10 +29,16 @@ class Cells:
     @classmethod
     def of(cls, scores: np.ndarray, labels: np.ndarray) -> Cells:
         """scores: (N,) any finite numbers; labels: (N,), 1 = fake."""
+        return cls.placed(scores, labels)[0]
+
+    @classmethod
+    def placed(cls, scores: np.ndarray, labels: np.ndarray) -> tuple[Cells, np.ndarray]:
+        """(cells, (N,) the cell of each item)."""
         cell, size = _cells(scores)
         counts = np.bincount(2 * cell + labels, minlength=2 * size).reshape(size, 2)
         held = counts.sum(1) > 0
-        return cls(np.bincount(cell, scores, size)[held] / counts.sum(1)[held], counts[held])
+        cells = cls(np.bincount(cell, scores, size)[held] / counts.sum(1)[held], counts[held])
+        return cells, (np.cumsum(held) - 1)[cell]
 
     def to_document(self) -> dict[str, str]:
         """Base64 of little-endian float64 x and uint32 counts."""

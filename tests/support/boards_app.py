@@ -7,9 +7,10 @@ import time
 
 import streamlit as st
 
-from app.calibration_board import Look, calibration_board
+from app.calibration_board import Look, ScaleEvidence, calibration_board
 from app.cascade_board import cascade_board
 from app.threshold_board import FIXED, ThresholdEvidence, threshold_board
+from core.calibrate.scale_bands import ScaleBands
 from core.calibrate.scale_table import ScaleTable
 from core.cascade.grid import cascade_grid
 from core.cascade.joint import JointTable
@@ -27,7 +28,9 @@ def tables(n: int):
     groups = {"fake": float(y.sum()), "real": float(n - y.sum()), "all": float(n)}
     known = {name: {"value": 0.0, "low": None, "high": None, "note": ""} for name in FIXED.values()}  # stands still
     single = ThresholdEvidence.build(columns[-1], y, None, 0.5, known)
-    return joint, single, ScaleTable.build(*overconfident(n)), groups, [[p.cost, p.risk] for p in points], built
+    items = overconfident(n)
+    scale = ScaleEvidence(ScaleTable.build(*items), ScaleBands.build(*items, None))
+    return joint, single, scale, groups, [[p.cost, p.risk] for p in points], built
 
 
 def page() -> None:
@@ -40,7 +43,7 @@ def page() -> None:
     fronts = {"GFLOP": {"leakage": points, "auroc_loss": []}}
     cascade_board(joint, list(MEMBERS), units, groups, home, home, "drawn", fronts=fronts)
     threshold_board(single)
-    calibration_board(scale, groups, Look(), "drawn", "calibration")
+    calibration_board(scale, Look(), "drawn", "calibration")
     st.caption("drawn")
 
 

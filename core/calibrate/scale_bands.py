@@ -1,0 +1,109 @@
+"""Intervals of a calibrator's sliders from draws of whole groups, over the cells of a scale table.
+
+NLL and Brier score at any temperature are sums over cells, so that one table of drawn counts serves all temperatures;
+the draws are those of `core.evaluate.figures`. An ECE in any number of bins cannot be drawn beforehand: for it, `worth`
+says how many independent items the gap between stated and observed is worth.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import expit
+
+from core.calibrate.scale_table import Cells
+from core.evaluate.bootstrap import group_codes
+from core.evaluate.draws import drawn_counts
+from core.evaluate.metrics import probabilities
+from core.evaluate.rate_bands import worth
+from core.evaluate.units import LEAST_GROUPS, limits, weakest
+
+STEPS = 200
+TEMPERATURES = 10 ** (np.arange(STEPS + 1) / 100 - 1)
+"""(STEPS + 1,) from 0.1 to 10, even in the logarithm."""
+CLIP = 2.0**-52
+
+
+@dataclass(frozen=True)
+class ScaleBands:
+    """Low and high, NaN where there is no interval.
+
+    scaled: (STEPS + 1, 2, 2) by temperature, of [NLL, Brier]; calibrated: (2, 2) of p_fake as calibrated; best: (2,) of
+    the temperature of least NLL, on the grid. worth: how many independent items the calibration gap is worth, of the
+    scores as they are ("before") and as calibrated ("after"), and a share of all items beyond a score ("items").
+    note: "" or how far to trust all of it."""
+
+    scaled: np.ndarray
+    calibrated: np.ndarray
+    best: np.ndarray
+    worth: dict[str, float]
+    note: str
+
+    @classmethod
+    def build(
+        cls, log_odds: ArrayLike, p_after: ArrayLike, labels: ArrayLike, groups: ArrayLike | None, draws: int = 1000,
+        seed: int = 0,
+    ) -> ScaleBands:  # fmt: skip
+        """log_odds, p_after, labels, groups: (N,), groups None: every item its own. Raises ValueError on bad input."""
+        z = np.asarray(log_odds, np.float64)
+        before, y = probabilities(expit(z), labels)
+        after, _ = probabilities(p_after, labels)
+        codes, _ = group_codes(groups, y.size)
+        enough = weakest(y, codes).groups >= LEAST_GROUPS
+        scaled, best = _bands(z, y, groups, expit(np.divide.outer(Cells.of(z, y).x, TEMPERATURES)), draws, seed, enough)
+        calibrated, _ = _bands(after, y, groups, Cells.of(after, y).x[:, None], draws, seed, enough)
+        edges = np.unique(np.quantile(before, np.linspace(0, 1, 21)))
+        share = worth(np.concatenate(([0.0], edges[(edges > 0) & (edges < 1)], [1.0])), before, y, groups)["all"]
+        found = {
+            "before": gap_worth(before, y, codes),
+            "after": gap_worth(after, y, codes),
+            "items": float(share.min()),
+        }
+        return cls(scaled, calibrated[0], best, found, weakest(y, codes).note)
+
+    def to_document(self) -> dict[str, Any]:
+        """JSON, None for NaN."""
+        bare = {
+            name: np.where(np.isnan(of), None, of).tolist()
+            for name, of in (("scaled", self.scaled), ("calibrated", self.calibrated), ("best", self.best))
+        }
+        return {**bare, "worth": self.worth, "note": self.note}
+
+
+def _bands(
+    scores: np.ndarray, y: np.ndarray, groups: ArrayLike | None, p: np.ndarray, draws: int, seed: int, enough: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """((T, 2, 2) limits of NLL and Brier of the cells of `scores` at p, (C, T); (2,) of the best temperature,
+    NaN unless there is a column for each)."""
+    cells, cell = Cells.placed(scores, y)
+    reals, fakes = drawn_counts(cell, cells.x.size, y, groups, draws, np.random.default_rng(seed))
+    q = np.clip(p, CLIP, 1 - CLIP)
+    per_draw = (reals + fakes).sum(1, keepdims=True)
+    result, best = np.empty((p.shape[1], 2, 2)), np.full(2, np.nan)
+    for k, (of_fake, of_real) in enumerate(((-np.log(q), -np.log1p(-q)), ((1 - p) ** 2, p**2))):
+        drawn = (fakes @ of_fake + reals @ of_real) / per_draw
+        here = (cells.counts[:, 1] @ of_fake + cells.counts[:, 0] @ of_real) / y.size
+        result[:, k] = np.stack(limits(here, drawn, enough), 1)
+        if k == 0 and p.shape[1] == TEMPERATURES.size:
+            least = TEMPERATURES[drawn.argmin(1)]
+            best = np.ravel(limits(TEMPERATURES[[here.argmin()]], least[:, None], enough))
+    return result, best
+
+
+def gap_worth(p_fake: np.ndarray, labels: np.ndarray, codes: np.ndarray) -> float:
+    """How many independent items the mean of label - p_fake is worth when whole groups are drawn: its variance were the
+    items independent over that of whole groups, times the items; never under the effective groups (Kish 1965) nor over
+    the items. p_fake, labels, codes (groups from 0): (N,)."""
+    gap = labels - p_fake
+    gap = gap - gap.mean()
+    sizes = np.bincount(codes).astype(np.float64)
+    least, groups = gap.size**2 / float(np.square(sizes).sum()), int(np.count_nonzero(sizes))
+    sums = np.bincount(codes, gap)
+    alone = float(gap @ gap)
+    if groups < 2 or not alone:
+        return least
+    together = float(sums @ sums) * groups / (groups - 1)
+    return max(least, gap.size * min(1.0, alone / together if together else 1.0))

@@ -20,8 +20,10 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from app import analyses, bundles, card_tables, cards, theme
+from app.guard import Guard, trusted_names
 from app.policies import active_policy
 from core.cascade.spec import AnalyzeSpec
 from core.cascade.types import Analysis, Evidence
@@ -259,7 +261,7 @@ def look() -> gr.themes.Base:
 
 def serve(settings: Settings, port: int | None = None, host: str | None = None) -> None:
     """Run the demo until it is stopped."""
-    cache = settings.workspace.root / "demo-cache"
+    cache = settings.workspace.demo_cache
     shutil.rmtree(cache, ignore_errors=True)  # what a stopped demo left behind
     os.environ["GRADIO_TEMP_DIR"] = str(cache)
     page = build(Workbench.open(settings)).queue(api_open=False, max_size=64)
@@ -281,6 +283,7 @@ def serve(settings: Settings, port: int | None = None, host: str | None = None) 
         run_history=False,
         mcp_server=False,
         pwa=False,
+        app_kwargs={"middleware": [Middleware(Guard, names=trusted_names(settings))]},
     )
 
 

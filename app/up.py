@@ -24,7 +24,7 @@ from jobs.process import kill_group
 from jobs.settings import Settings
 
 log = logging.getLogger(__name__)
-MAIN = Path(__file__).with_name("main.py")
+MAIN = Path(__file__).with_name("served.py")
 STOP_SECONDS = 12.0
 READY_SECONDS = 120.0
 MOST_RESTARTS = 4

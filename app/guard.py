@@ -1,0 +1,85 @@
+"""What every answer of our own servers carries, and which names they answer to.
+
+A page of a stranger's site can point its own name at 127.0.0.1 (DNS rebinding) and then read what is served there as
+its own. Such a request still bears the stranger's name in `Host`, so names that are not ours are refused. An address
+typed as numbers cannot be rebound."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from jobs.settings import Settings
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+HEADERS = {
+    b"x-content-type-options": b"nosniff",
+    b"referrer-policy": b"same-origin",
+    b"content-security-policy": b"frame-ancestors 'self'",
+    b"x-frame-options": b"SAMEORIGIN",
+}
+REFUSED = b"This server does not answer to that name. Its operator can add it to AWARE_PUBLIC_HOSTS."
+
+
+def trusted_names(settings: Settings) -> frozenset[str]:
+    """Host names, lower case and without a port, that the servers answer to."""
+    named = [name.strip() for name in settings.public_hosts.split(",")]
+    return frozenset(name.lower() for name in ["localhost", socket.gethostname(), settings.host, *named] if name)
+
+
+def host_name(header: str) -> str:
+    """The name in a Host header, lower case, without a port: `[::1]:7860` -> `::1`."""
+    host = header.strip().lower()
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    name, _, port = host.partition(":")
+    return name if port.isdigit() else host
+
+
+def trusted(header: str, names: frozenset[str]) -> bool:
+    """Whether a Host header names us: one of `names`, or an address in numbers."""
+    host = host_name(header)
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return host in names
+    return True
+
+
+class Guard:
+    """ASGI middleware: refuses requests (400) and sockets for other names, adds HEADERS to every answer."""
+
+    def __init__(self, app: Any, names: frozenset[str]) -> None:
+        self.app, self.names = app, names
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
+        if len(hosts) != 1 or not trusted(hosts[0], self.names):
+            await _refuse(scope, send)
+            return
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                there = {name.lower() for name, _ in message.get("headers", [])}
+                more = [(name, value) for name, value in HEADERS.items() if name not in there]
+                message = {**message, "headers": [*message.get("headers", []), *more]}
+            await send(message)
+
+        await self.app(scope, receive, with_headers)
+
+
+async def _refuse(scope: Message, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), *HEADERS.items()]
+    await send({"type": "http.response.start", "status": 400, "headers": headers})
+    await send({"type": "http.response.body", "body": REFUSED})

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import streamlit as st
 
 from app.boards import component
 from core.cascade.joint import JointTable
@@ -79,6 +80,13 @@ def cascade_board(
     return BoardAnswer(_cuts(at["cuts"]), _cuts(saved), BoardView((int(stage), int(side)), at["unit"], at["risk"]))
 
 
+def resting(key: str, members: int) -> Cuts | None:
+    """Where the sliders of the board with this key rest, known before it is drawn; None before their first move."""
+    at = st.session_state.get(key, {}).get("at")
+    cuts = _cuts(at["cuts"]) if at else None
+    return cuts if cuts is not None and len(cuts) == members else None
+
+
 def cascade_data(
     table: JointTable,
     titles: Sequence[str],
@@ -99,8 +107,8 @@ def cascade_data(
     titles: a member. units: each {"name": "GFLOP", "words": what it leaves out, "costs": one a member}. groups: of
     `group_counts`. cuts: edge indices that the sliders start from; home: those of the policy in force. identity: when
     it changes the board starts anew; jump: when it changes the sliders go to `cuts`. fronts: by unit and by risk
-    (leakage, auroc_loss), points (cost, risk). found: the cuts of the last search.
-    view: what the charts show at first."""
+    (leakage, auroc_loss), points (cost, risk). front_note: what they were taken from. found: the cuts of the
+    last search. view: what the charts show at first."""
     names = [str(unit["name"]) for unit in units]
     view = view or BoardView(unit=names[0])
     return {

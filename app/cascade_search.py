@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
-from app import forms, widgets
+from app import forms, search_tries, widgets
 from app.score_sources import MemberFacts, ScoreSource
 from core.cascade.manual import manual_policy
-from core.cascade.pareto import Limits
 from core.cascade.policy import STACK, calibration_rows
 from core.cascade.search import Found, search
 from core.cascade.search_policy import policy_of
@@ -22,6 +21,11 @@ from jobs.client import Workbench
 NO_CALIBRATION = (
     "These scores have no calibration items (split val_calib). Import them again with a calibration share, or with a "
     "column `split`."
+)
+GIVEN = (
+    "What a promise takes as given: the calibrated scores (calibrators are usually fitted on all calibration items, "
+    "the proving half too; in simulations that broke no more promises than the confidence allows), and that this "
+    "search is the only one. Trying seeds, limits or methods until one passes voids the promise."
 )
 STATE = "cascade_search"
 
@@ -41,14 +45,9 @@ def last_search(source: ScoreSource) -> Answer | None:
     return answer if answer is not None and answer.spec.source == source.ref else None
 
 
-def limits_of(answer: Answer | None) -> Limits:
-    """Limits of the fronts: those of the last search, else the search's own defaults; on items, as observed."""
-    fields = SearchSpec.model_fields
-    names = {"leakage": "max_leakage", "false_alarms": "max_false_alarms", "auroc_loss": "max_auroc_loss",
-             "uncertain": "max_uncertain"}  # fmt: skip
-    if answer is None:
-        return Limits(**{ours: fields[theirs].default for ours, theirs in names.items()})
-    return Limits(**{ours: getattr(answer.spec, theirs) for ours, theirs in names.items()})
+def asked_loss(answer: Answer | None) -> float:
+    """The most AUROC that the last search was let lose, else the search's own default."""
+    return float(SearchSpec.model_fields["max_auroc_loss"].default if answer is None else answer.spec.max_auroc_loss)
 
 
 def search_panel(workbench: Workbench, source: ScoreSource, table: pd.DataFrame, facts: MemberFacts) -> None:
@@ -62,21 +61,25 @@ def search_panel(workbench: Workbench, source: ScoreSource, table: pd.DataFrame,
         return
     spec = forms.spec_form(
         SearchSpec, workbench, key="search", submit="Find the cheapest", given={"source": source.ref},
-        front=("max_leakage", "max_false_alarms", "confidence", "max_auroc_loss", "method", "unit"),
+        front=("max_leakage", "max_false_alarms", "max_uncertain", "confidence", "max_auroc_loss", "method", "unit"),
     )  # fmt: skip
+    st.caption(GIVEN)
     if isinstance(spec, SearchSpec):
         costs = facts.gflops if spec.unit == "gflop" else facts.seconds
         if costs is None:
-            widgets.notice(["Not every member's time was measured; stack again, or choose gflop."], "error")
+            widgets.notice(["Not every member's time was measured; stack again, or choose GFLOP as the unit."], "error")
             return
         with st.spinner("Looking at every combination of exits"):
             found = search(calibration_rows(table), facts.names, costs, spec)
+        search_tries.add(source)
         before = st.session_state.get(STATE)
         st.session_state[STATE] = Answer(spec, found, 1 + (before.turn if before else 0))
         st.rerun()
-    answer = last_search(source)
+    answer, tries = last_search(source), search_tries.count(workbench, source)
     if answer is not None:
         result(answer.found)
+    if said := tries.sentence():
+        widgets.notice([said], "warning")
 
 
 def result(found: Found) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+
 from app.boards import group_counts
 from app.policies import exits_by_member
 from app.score_sources import ScoreSource, predictions_of, stages_of, stamp_of
@@ -47,6 +49,28 @@ def make_grid(source: ScoreSource, split: str, policy: CascadePolicy | None) -> 
     while len(_grids) > KEPT:
         _grids.popitem(last=False)
     return grid
+
+
+def limits_at(table: JointTable, cuts: Sequence[tuple[int, int]], auroc_loss: float) -> Limits:
+    """A front is only worth comparing with among policies that do no worse otherwise: those that leave no more
+    undecided, accuse no more reals and, where it is not the risk drawn, leak no more than these exits do.
+
+    auroc_loss: the most that may be lost, or what these exits lose where that is more."""
+    tally = table.tally(cuts)
+    reals, fakes = (max(float(n), 1.0) for n in tally[0, 2])
+    whole, area = table.auroc(table.closed()), table.auroc(cuts)
+    lost = 0.0 if whole is None or area is None else whole - area
+    return Limits(
+        leakage=_share(tally[:, 0, 1].sum(), fakes),
+        false_alarms=_share(tally[:, 1, 0].sum(), reals),
+        auroc_loss=max(auroc_loss, lost),
+        uncertain=_share(tally[-1, 2].sum(), tally[0, 2].sum()),
+    )
+
+
+def _share(count: float, whole: float) -> float:
+    """Of a count that a coarse table may give in fractions: rounded up to whole items."""
+    return float(np.ceil(count - 1e-6) / whole)
 
 
 def fronts(grid: Grid, units: Sequence[Mapping[str, Any]], limits: Limits) -> dict[str, dict[str, list[list[float]]]]:

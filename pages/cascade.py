@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Mapping
 
 import pandas as pd
 import streamlit as st
 
 from app import forms, links, navigation, session, widgets
-from app.cascade_board import BoardView, cascade_board, cuts_of_text, cuts_text
+from app.cascade_board import BoardView, cascade_board, cuts_of_text, cuts_text, resting
 from app.cascade_elsewhere import elsewhere_panel
-from app.cascade_search import NO_CALIBRATION, is_found, last_search, limits_of, policy_to_save, search_panel
-from app.cascade_tables import fronts, grid_if_ready, joint_of, make_grid
+from app.cascade_search import NO_CALIBRATION, asked_loss, is_found, last_search, policy_to_save, search_panel
+from app.cascade_tables import fronts, grid_if_ready, joint_of, limits_at, make_grid
 from app.navigation import PageInfo
 from app.policies import active_policy, cuts_of, exits_of, stage_titles
 from app.policy_panel import policy_panel, show_changes
@@ -98,25 +99,27 @@ def board(
     """The sliders; `Save as policy` opens a dialog. Where they rest stands in the address, so that a link shares it."""
     joint, groups = joint_of(source, split, policy)
     home = cuts_of(policy, joint) if policy else joint.closed()
-    cuts, found, answer = cuts_of_text(joint, st.query_params.get("exits", "")) or home, None, last_search(source)
-    jumped = False
+    identity = f"{source.folder}|{split}|{policy.policy_id if policy else ''}"
+    key = f"board-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
+    moved = resting(key, len(facts.names)) or cuts_of_text(joint, st.query_params.get("exits", ""))
+    found, answer = None, last_search(source)
     if answer is not None and answer.found.best is not None:
         found = [joint.indices(m, answer.found.exits[name]) for m, name in enumerate(facts.names)]
         if st.session_state.get("cascade_jumped") != answer.turn:
-            st.session_state["cascade_jumped"], cuts, jumped = answer.turn, found, True
-            st.query_params["exits"] = cuts_text(joint, found)
+            st.session_state["cascade_jumped"], moved = answer.turn, found
+    cuts = moved or home
+    if moved:
+        st.query_params["exits"] = cuts_text(joint, moved)
     st.caption(board_caption(table[table["split"] == split], joint, policy))
-    grid, limits, units = grid_if_ready(source, split, policy), limits_of(answer), facts.units()
+    grid, units = grid_if_ready(source, split, policy), facts.units()
+    limits = limits_at(joint, cuts, asked_loss(answer))
+    lines = fronts(grid, units, limits) if grid else None
     view = BoardView.of_text(st.query_params.get("shows", ""), len(facts.names), [str(u["name"]) for u in units])
     said = cascade_board(
-        joint, facts.titles, units, groups, cuts, home,
-        identity=f"{source.folder}|{split}|{policy.policy_id if policy else ''}",
-        fronts=fronts(grid, units, limits) if grid else None, front_note=front_note(grid, limits),
-        found=found, jump=str(answer.turn if answer and found else 0), view=view,
+        joint, facts.titles, units, groups, cuts, home, identity=identity, fronts=lines,
+        front_note=front_note(grid, limits, lines), found=found, jump=str(answer.turn if answer and found else 0),
+        view=view, key=key,
     )  # fmt: skip
-    if said.cuts is not None and len(said.cuts) == len(facts.names):
-        st.query_params["exits"] = cuts_text(joint, said.cuts)
-        cuts = cuts if jumped else said.cuts
     st.caption(board_words(source, split, exits_of(joint, facts.names, cuts), policy))
     if said.view is not None:
         st.query_params["shows"] = said.view.text()
@@ -124,14 +127,16 @@ def board(
         save_dialog(workbench, source, table, facts.names, exits_of(joint, facts.names, said.saved))
 
 
-def front_note(grid: Grid | None, limits: Limits) -> str:
-    """What the front was taken from."""
+def front_note(grid: Grid | None, limits: Limits, lines: Mapping[str, Mapping[str, list[list[float]]]] | None) -> str:
+    """What the front was taken from: only policies that are no worse in what it does not draw."""
     if grid is None:
         return "The front is being computed."
+    empty = any(not points for by_risk in (lines or {}).values() for points in by_risk.values())
     return (
-        f"Front over {grid.size:,} combinations of exits on these {grid.n:,} items, with false alarms up to "
-        f"{limits.false_alarms:.0%}, AUROC loss up to {limits.auroc_loss:g} (on its own axis: leakage up to "
-        f"{limits.leakage:.0%}); observed, not promised."
+        f"Front over those of {grid.size:,} combinations of exits on these {grid.n:,} items that leave no more "
+        f"undecided ({limits.uncertain:.1%}) and accuse no more reals ({limits.false_alarms:.1%}) than these sliders "
+        f"at rest, and lose at most {limits.auroc_loss:.3g} AUROC (on its own axis: leak at most "
+        f"{limits.leakage:.1%}); observed, not promised.{' Where no front is drawn no combination does all of that.' if empty else ''}"
     )
 
 

@@ -20,7 +20,7 @@ from core.cascade.exits import (
     groups_needed,
 )
 from core.cascade.origin import find_source, scores_fingerprint
-from core.cascade.policy_rows import STACK, calibration_rows, require, table_fingerprint, table_members
+from core.cascade.policy_rows import OUT_OF_FOLD, STACK, calibration_rows, require, table_fingerprint, table_members
 from core.cascade.risk_control import exit_policies  # with every method registered
 from core.cascade.spec import PolicySpec
 from core.cascade.types import CascadePolicy, Exits, ExpertExits, Guarantee
@@ -39,8 +39,6 @@ __all__ = [
     "table_fingerprint",
     "table_members",
 ]
-
-OUT_OF_FOLD = "scores are out-of-fold; the stage 3 that ships is fitted on all folds, so read its audit on test"
 
 
 def exit_policy(spec: PolicySpec) -> ExitPolicy:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 STACK = "stack"
+OUT_OF_FOLD = "scores are out-of-fold; the stage 3 that ships is fitted on all folds, so read its audit on test"
 
 
 def calibration_rows(table: pd.DataFrame) -> pd.DataFrame:

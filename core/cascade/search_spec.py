@@ -22,7 +22,9 @@ class SearchSpec(Spec):
     max_auroc_loss: float = Field(
         0.01, ge=0, le=1, description="Most AUROC lost against asking every member on every item, as observed."
     )
-    max_uncertain: float = Field(1.0, ge=0, le=1, description="Most items left without a verdict, as observed.")
+    max_uncertain: float = Field(
+        0.2, ge=0, le=1, description="Most items left without a verdict, as observed: refusing to judge is cheap."
+    )
     method: str = Field(
         "split",
         pattern="^(split|sequences)$",

@@ -1,26 +1,29 @@
 """The Cascade page over a tiny bundle: it renders, saves what the sliders say, and puts it in force."""
 
 from dataclasses import replace
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app import search_tries
 from app.boards import effective_groups
 from app.cascade_board import cuts_of_text, cuts_text
-from app.cascade_search import Answer, limits_of, policy_to_save
-from app.cascade_tables import fronts, grid_if_ready, joint_of, make_grid
+from app.cascade_search import Answer, asked_loss, policy_to_save
+from app.cascade_tables import fronts, grid_if_ready, joint_of, limits_at, make_grid
 from app.policies import active_policy, cuts_of, exits_of, policy_rows
 from app.score_sources import ScoreSource, member_facts, predictions_of, score_sources, stages_of
 from core.artifacts.files import write_json
-from core.cascade.joint import JointTable
+from core.cascade.grid import cascade_grid
+from core.cascade.joint import JointTable, figures
 from core.cascade.manual import manual_policy
-from core.cascade.pareto import Limits
+from core.cascade.pareto import Limits, front
 from core.cascade.policy import calibration_rows
 from core.cascade.search import search
 from core.cascade.search_spec import SearchSpec
+from core.cascade.spec import PolicySpec
 from core.cascade.types import Exits
 from jobs.client import Workbench
 from jobs.settings import Settings
@@ -192,7 +195,9 @@ def test_a_found_policy_is_saved_with_its_promise_and_a_moved_one_without(workbe
     source = score_sources(workbench)[0]
     table = predictions_of(source)
     facts = member_facts(source, stages_of(table))
-    spec = SearchSpec(source=source.ref, max_leakage=0.9, max_false_alarms=0.9, max_auroc_loss=1, confidence=0.6)
+    spec = SearchSpec(
+        source=source.ref, max_leakage=0.9, max_false_alarms=0.9, max_auroc_loss=1, max_uncertain=1, confidence=0.6
+    )
     answer = Answer(spec, search(calibration_rows(table), facts.names, facts.gflops, spec), 1)
     said = ("cheapest", "a tester", "because")
     found = policy_to_save(answer, table, facts.names, answer.found.exits, said)
@@ -204,8 +209,8 @@ def test_a_found_policy_is_saved_with_its_promise_and_a_moved_one_without(workbe
     moved = {**answer.found.exits, facts.names[0]: Exits(real_below=0.011)}
     by_hand = policy_to_save(answer, table, facts.names, moved, said)
     assert {g.method for g in by_hand.guarantees} == {"manual"}
-    assert limits_of(answer).leakage == 0.9
-    assert limits_of(None).leakage == 0.05
+    assert asked_loss(answer) == 1
+    assert asked_loss(None) == 0.01
 
 
 def test_fronts_fall_with_cost_in_either_unit(workbench):
@@ -220,6 +225,43 @@ def test_fronts_fall_with_cost_in_either_unit(workbench):
     for points in (found[unit][risk] for unit in found for risk in ("leakage", "auroc_loss")):
         assert points
         assert all(a[0] < b[0] and a[1] > b[1] for a, b in pairwise(points))
+
+
+def test_a_front_holds_only_policies_that_are_no_worse_otherwise(workbench):
+    """Against a walk over all combinations: none is cheaper at the same leakage by judging less or accusing more."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 400)
+    p = 1 / (1 + np.exp(-(rng.normal(0, 1.5, (400, 2)) + np.array([1.5, 4]) * (y[:, None] - 0.5))))
+    table, costs = JointTable.build(p, y, ["a", "b"]), [1.0, 4.0]
+    grid = cascade_grid(table, 4)
+    for cuts in ([(60, 200), (110, 150)], [(0, 256), (128, 128)], [(100, 256), (90, 180)]):
+        here = figures(table.tally(cuts), costs)
+        limits = limits_at(table, cuts, 0.02)
+        assert limits.uncertain == pytest.approx(here["uncertain"])
+        assert limits.false_alarms == pytest.approx(here["false_alarms"])
+        assert limits.leakage == pytest.approx(here["leakage"])
+        fine = []
+        for index in product(*(range(len(pairs)) for pairs in grid.pairs)):
+            f = figures(table.tally(grid.cuts(index)), costs)
+            lost = float(grid.auroc_loss[index[:-1]])
+            if f["uncertain"] <= here["uncertain"] + 1e-9 and f["false_alarms"] <= here["false_alarms"] + 1e-9 \
+                    and lost <= limits.auroc_loss + 1e-12:  # fmt: skip
+                fine.append((f["cost"], f["leakage"]))
+        wanted = sorted({(round(c, 9), round(k, 9)) for c, k in fine})
+        best = [w for w in wanted if not any(o[0] <= w[0] and o[1] <= w[1] and o != w for o in wanted)]
+        assert [(round(q.cost, 9), round(q.risk, 9)) for q in front(grid, costs, "leakage", limits)] == best
+
+
+def test_tries_on_the_same_scores_are_counted_whatever_became_of_them(workbench):
+    source = score_sources(workbench)[0]
+    before = search_tries.count(workbench, source)
+    assert before.sentence() == "" or before.all > 1
+    workbench.submit("search", SearchSpec(source=source.ref, seed=1))
+    workbench.submit("policy", PolicySpec(source=source.folder.name))
+    after = search_tries.count(workbench, source)
+    assert after.jobs == before.jobs + 2
+    assert f"{after.all} policies were looked for" in after.sentence()
+    assert search_tries.count(workbench, ScoreSource("another", source.folder.parent)).jobs == 0
 
 
 def test_a_link_opens_the_same_scores_items_and_exits(home, monkeypatch):

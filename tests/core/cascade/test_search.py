@@ -4,12 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import binom
+from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import roc_auc_score
 
 from core.cascade.binning import default_edges, edge_exits
 from core.cascade.grid import cascade_grid
 from core.cascade.joint import JointTable
 from core.cascade.pareto import Limits, cheapest
+from core.cascade.policy_rows import OUT_OF_FOLD
 from core.cascade.promise import Promise, groups_for, most_errors
 from core.cascade.replay import Items, aurocs, binned, replay_cuts, replay_exits
 from core.cascade.search import laid_down, pareto_path, search
@@ -39,7 +41,8 @@ def draw(groups: int, rng: np.random.Generator, items: int = 1, rho: float = 0.0
 
 
 def spec(**given) -> SearchSpec:
-    return SearchSpec(source="x", **{"max_leakage": 0.1, "max_false_alarms": 0.2, "max_auroc_loss": 0.05, **given})
+    loose = {"max_leakage": 0.1, "max_false_alarms": 0.2, "max_auroc_loss": 0.05, "max_uncertain": 1.0}
+    return SearchSpec(source="x", **{**loose, **given})
 
 
 WORLDS = {"independent": (1, 0.0), "clustered": (4, 0.6)}
@@ -100,6 +103,48 @@ def test_promises_hold_over_two_thousand_draws(monkeypatch, world):
     found = broken_promises(monkeypatch, world, 2000)
     print(world, found)
     promises_are_kept(found, 2000)
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_promises_hold_though_calibrators_saw_the_proving_half(monkeypatch, world):
+    """Isotonic maps of every member, fitted on all groups that then choose and prove: the axes are not fixed."""
+    monkeypatch.setattr("core.cascade.grid.MOST", 5_000)
+    items, rho = WORLDS[world]
+    rng = np.random.default_rng(11)
+    truth, wish, draws = draw(40_000 // items, rng, items, rho, HARD), spec(confidence=1 - DELTA, max_auroc_loss=1), 60
+    broken = found = 0
+    for k in range(draws):
+        frame, world_ = draw(160, rng, items, rho, HARD), truth.copy()
+        for column in (f"p_{m}" for m in MEMBERS):
+            fitted = IsotonicRegression(out_of_bounds="clip").fit(frame[column], frame["label"])
+            frame[column], world_[column] = fitted.predict(frame[column]), fitted.predict(world_[column])
+        best = search(frame, MEMBERS, COSTS, wish.model_copy(update={"seed": k})).best
+        if best is not None:
+            there = Items.of_frame(world_, MEMBERS)
+            found, broken = found + 1, broken + breaks(there, binned(there, default_edges(256)), best.cuts, wish)
+    assert found > draws / 3
+    assert broken / draws <= DELTA + 3 * np.sqrt(DELTA * (1 - DELTA) / draws), (broken, found)
+
+
+def test_a_policy_that_refuses_to_judge_is_refused_with_what_is_feasible():
+    frame = draw(600, np.random.default_rng(7), skill=HARD)
+    strict = spec(max_leakage=0.05, max_false_alarms=0.05, max_auroc_loss=1.0)
+    assert search(frame, MEMBERS, COSTS, strict).best.uncertain > 0.02
+    assert SearchSpec(source="x").max_uncertain == 0.2
+    for method in ("split", "sequences"):
+        none = search(frame, MEMBERS, COSTS, strict.model_copy(update={"max_uncertain": 0.005, "method": method}))
+        assert none.best is None
+        assert none.decided > 0.005
+        assert f"at least {none.decided:.1%} stay undecided" in none.sentences[0]
+
+
+def test_stage_3_is_said_to_be_out_of_fold_wherever_it_is_promised():
+    frame = draw(600, np.random.default_rng(7))
+    found = search(frame, MEMBERS, COSTS, spec())
+    policy = policy_of(found, found.best, frame, MEMBERS, spec())
+    assert all(OUT_OF_FOLD in g.note for g in policy.guarantees)
+    two = search(frame, MEMBERS[:2], COSTS[:2], spec())
+    assert not any(OUT_OF_FOLD in line for line in two.sentences)
 
 
 def test_replay_is_the_simulation_counted_in_groups():
@@ -290,7 +335,9 @@ def test_search_of_a_bundle(tmp_path, monkeypatch):
     wish = SearchSpec(source="tiny", max_leakage=0.02)
     with pytest.raises(NoPolicy, match="are needed"):
         search_policy(wish, workspace, Silent())
-    easy = SearchSpec(source="tiny", max_leakage=0.9, max_false_alarms=0.9, max_auroc_loss=1, confidence=0.6)
+    easy = SearchSpec(
+        source="tiny", max_leakage=0.9, max_false_alarms=0.9, max_auroc_loss=1, max_uncertain=1, confidence=0.6
+    )
     policy = search_policy(easy, workspace, Silent())
     assert policy.guarantees[0].groups > 0
     with pytest.raises(ValueError, match="seconds"):

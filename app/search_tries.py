@@ -1,0 +1,58 @@
+"""How often policies were searched for on the same scores: a promise is for a search that was made once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+from app.score_sources import ScoreSource
+from core.cascade.origin import find_source
+from jobs.client import Workbench
+
+HERE = "cascade_tries"
+KINDS = ("search", "policy")
+
+
+@dataclass(frozen=True)
+class Tries:
+    """jobs: of the kinds `search` and `policy` over these scores; here: searches on the page in this session."""
+
+    jobs: int
+    here: int
+
+    @property
+    def all(self) -> int:
+        return self.jobs + self.here
+
+    def sentence(self) -> str:
+        """What so many tries do to a promise."""
+        if self.all < 2:
+            return ""
+        return (
+            f"{self.all} policies were looked for on these scores so far ({self.jobs} by jobs, {self.here} on this "
+            "page in this session): whoever tries seeds, limits or methods until one passes no longer has the "
+            f"confidence stated. For a confidence c in spite of {self.all} tries ask each at 1 - (1 - c) / {self.all}, "
+            "or judge the last one on test."
+        )
+
+
+def count(workbench: Workbench, source: ScoreSource) -> Tries:
+    """Tries on the scores of `source` known to this workspace and session, whatever became of them."""
+    jobs = [job for kind in KINDS for job in workbench.jobs(kind=kind, limit=1000)]
+    same = [job for job in jobs if _folder(str(job.spec.get("source", "")), workbench) == source.folder.resolve()]
+    return Tries(len(same), st.session_state.get(HERE, {}).get(source.ref, 0))
+
+
+def add(source: ScoreSource) -> None:
+    """One more on this page."""
+    made = dict(st.session_state.get(HERE, {}))
+    st.session_state[HERE] = made | {source.ref: made.get(source.ref, 0) + 1}
+
+
+def _folder(ref: str, workbench: Workbench) -> Path | None:
+    try:
+        return find_source(ref, workbench.workspace).resolve()
+    except FileNotFoundError:
+        return None

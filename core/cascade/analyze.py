@@ -134,6 +134,8 @@ class _Analysis:
             notes.append(WHOLE)
         elif found.candidates and media.kind == "video" and found.seen < len(media.frames):
             notes.append(f"A face was found in {found.seen} of {len(media.frames)} frames.")
+        if found.how:
+            notes.append(f"No face was found in the picture as it stands; it was found {found.how}.")
         if found.cuts:
             times = ", ".join(f"{second:.1f} s" for second in found.cuts)
             notes.append(f"A cut at {times}: what stands before and after is judged as two faces.")

@@ -25,10 +25,10 @@ def marked_picture(rgb: np.ndarray, boxes: Sequence[tuple[str, Box]] = ()) -> np
     pen = ImageDraw.Draw(small)
     for label, (x, y, w, h) in boxes:
         corners = [ratio * x, ratio * y, ratio * (x + w), ratio * (y + h)]
-        pen.rectangle(corners, outline=EDGE, width=4)
-        pen.rectangle([corners[0] + 1, corners[1] + 1, corners[2] - 1, corners[3] - 1], outline=INK, width=2)
+        pen.rectangle(corners, outline=EDGE, width=6)
+        pen.rectangle([corners[0] + 1, corners[1] + 1, corners[2] - 1, corners[3] - 1], outline=INK, width=4)
         if label:
-            pen.text((corners[0] + 5, corners[1] + 3), label, fill=INK, stroke_width=2, stroke_fill=EDGE, font_size=15)
+            pen.text((corners[0] + 8, corners[1] + 5), label, fill=INK, stroke_width=3, stroke_fill=EDGE, font_size=26)
     return np.asarray(small)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from core.cascade.cascade import Unit
+from core.cascade.second_look import second_look, unturned
 from core.data.faces import crop_face, face_quality, find_faces
 from core.data.shots import cut_track
 from core.data.tracks import link_tracks
@@ -28,13 +29,15 @@ Box = tuple[float, float, float, float]
 class Candidate:
     """One face to judge. pictures, boxes, times: one entry a frame; boxes in pixels of those pictures.
 
-    side_px: median longer side of the boxes. sharpness: median of `face_quality`. whole: the centre square, no face."""
+    side_px: median longer side of the boxes. sharpness: median of `face_quality`. whole: the centre square, no
+    face. turn: quarter turns to the left that the pictures were given."""
 
     pictures: list[np.ndarray]
     boxes: list[Box]
     times: list[float]
     score: float
     whole: bool = False
+    turn: int = 0
     _crops: dict[tuple[float, int], np.ndarray] = field(default_factory=dict, repr=False)
     _sharpness: float | None = field(default=None, repr=False)
 
@@ -63,7 +66,9 @@ class Candidate:
     def shown_box(self, media: Media, frame: int = 0) -> Box:
         """Box of one of its frames in pixels of the upright original."""
         height, width = self.pictures[frame].shape[:2]
-        x, y, w, h = (float(value) for value in self.boxes[frame])
+        x, y, w, h = (float(v) for v in unturned(self.boxes[frame], self.turn, (width, height)))
+        if self.turn % 2:
+            width, height = height, width
         across, down = media.width / width, media.height / height
         return x * across, y * down, w * across, h * down
 
@@ -71,35 +76,40 @@ class Candidate:
 @dataclass
 class Found:
     """What there is to judge. left_out: faces over the limit; brief: tracks taken for mistakes; seen: frames with a
-    face; cuts: seconds at which a track was cut because another shot begins."""
+    face; cuts: seconds at which a track was cut because another shot begins; how: what it took to
+    find them, where the first look found none."""
 
     candidates: list[Candidate]
     left_out: int = 0
     brief: int = 0
     seen: int = 0
     cuts: list[float] = field(default_factory=list)
+    how: str = ""
 
 
 def find_candidates(media: Media, detector: str, max_faces: int) -> Found:
     """Faces of an image, largest first; tracks of a clip, longest first, each within one shot. Raises as `find_faces`
     does."""
-    detections = [find_faces(frame.rgb, detector) for frame in media.frames]
+    pictures = [frame.rgb for frame in media.frames]
+    detections = [find_faces(rgb, detector) for rgb in pictures]
+    turn, how = 0, ""
+    if not any(detections) and (look := second_look(pictures, detector)):
+        detections, pictures, turn, how = look.detections, look.pictures, look.turn, look.how
     seen = sum(bool(found) for found in detections)
     if media.kind == "image":
-        rgb = media.frames[0].rgb
-        faces = [Candidate([rgb], [one.box], [0.0], one.score) for one in detections[0]]
-        return Found(faces[:max_faces], left_out=max(0, len(faces) - max_faces), seen=seen)
+        faces = [Candidate(pictures, [one.box], [0.0], one.score, turn=turn) for one in detections[0]]
+        return Found(faces[:max_faces], left_out=max(0, len(faces) - max_faces), seen=seen, how=how)
     tracks = link_tracks(detections, [frame.time for frame in media.frames])
     least = max(2, int(np.ceil(BRIEF_SHARE * len(media.frames))))
     lasting = [track for track in tracks if len(track.frames) >= least] or tracks[:1]
-    pieces = [cut_track(track, [frame.rgb for frame in media.frames]) for track in lasting]
-    cuts = sorted({piece.times[0] for parts in pieces for piece in parts[1:]})
-    shots = sorted((one for parts in pieces for one in parts), key=lambda track: -len(track.frames))
+    parts = [cut_track(track, pictures) for track in lasting]
+    cuts = sorted({piece.times[0] for pieces in parts for piece in pieces[1:]})
+    shots = sorted((piece for pieces in parts for piece in pieces), key=lambda track: -len(track.frames))
     candidates = [
-        Candidate([media.frames[i].rgb for i in track.frames], track.boxes, track.times, float(np.median(track.scores)))
-        for track in shots[:max_faces]
+        Candidate([pictures[i] for i in t.frames], t.boxes, t.times, float(np.median(t.scores)), turn=turn)
+        for t in shots[:max_faces]
     ]
-    return Found(candidates, max(0, len(shots) - max_faces), len(tracks) - len(lasting), seen, cuts)
+    return Found(candidates, max(0, len(shots) - max_faces), len(tracks) - len(lasting), seen, cuts, how)
 
 
 def centre_square(media: Media) -> Candidate:

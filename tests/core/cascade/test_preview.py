@@ -33,7 +33,7 @@ def test_only_faces_of_that_frame_are_marked():
     first, second = grey(480, 300), grey(480, 300)
     one = Candidate([first, second], [(20, 20, 60, 60), (40, 20, 60, 60)], [0.0, 1.0], 1.0)
     late = Candidate([second], [(300, 100, 80, 80)], [1.0], 1.0)
-    assert touched(marked_frame([one, late], 0, 0))[3] < 100
+    assert touched(marked_frame([one, late], 0, 0))[3] < 110
     assert touched(marked_frame([one, late], 0, 1))[3] > 370
 
 

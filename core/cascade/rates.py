@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.evaluate.bootstrap import bootstrap_sums
-from core.evaluate.units import share_spread
+from core.evaluate.thresholds import group_share
 
 
 @dataclass(frozen=True)
@@ -29,13 +28,4 @@ def group_rate(
 ) -> Rate:
     """hit & among / among over items. codes: (N,) from 0 to `groups` - 1. The interval is the percentile bootstrap of
     whole groups; where all groups agree (0 or 1) the exact binomial one; none with too few groups, or with no draws."""
-    k, n = int((hit & among).sum()), int(among.sum())
-    if not n:
-        return Rate(None, None, None, 0, 0, 0)
-    own, drawn = codes[among], None
-    if draws and 0 < k < n:
-        sums = bootstrap_sums(np.stack((hit & among, among), 1).astype(np.float64), codes, groups, draws, rng)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            drawn = sums[:, 0] / sums[:, 1]
-    found = share_spread(k / n, drawn, own)
-    return Rate(k / n, found.low, found.high, k, n, int(np.unique(own).size), found.note)
+    return Rate(**group_share(hit, among, codes, groups, draws, rng))

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from core.evaluate.intervals import percentile
 from core.evaluate.metrics import auroc
 from core.evaluate.sources import auroc_draws
+from core.evaluate.units import Worth, spread, weakest
 
 TITLES = {
     "frozen_on_train": "frozen experts, learned from their own training rows (leaks)",
@@ -50,20 +50,21 @@ def optimism(learned: Learned, *, draws: int = 1000, seed: int = 0) -> dict[str,
         else:
             parts[name] = (auroc(s, y), auroc_draws(s, y, g, draws, [seed, number]))
     (a, drawn_a), (b, drawn_b) = parts["learned"], parts["test"]
+    worth = [weakest(y, g) for _, _, y, g in sides]
     gap = None if a is None or b is None else a - b
     return {
         "way": learned.way,
         "title": TITLES[learned.way],
         "items": len(learned.labels),
-        "learned": _estimate(a, drawn_a),
-        "test": _estimate(b, drawn_b),
-        "optimism": _estimate(gap, drawn_a - drawn_b),
+        "learned": _estimate(a, drawn_a, worth[0]),
+        "test": _estimate(b, drawn_b, worth[1]),
+        "optimism": _estimate(gap, drawn_a - drawn_b, min(worth, key=lambda side: (side.enough, side.effective))),
     }
 
 
-def _estimate(value: float | None, drawn: np.ndarray) -> dict[str, float | None]:
-    between = percentile(drawn) if value is not None else None
-    return {"value": value, "low": between[0] if between else None, "high": between[1] if between else None}
+def _estimate(value: float | None, drawn: np.ndarray, worth: Worth) -> dict[str, float | None]:
+    between = spread(drawn if value is not None else None, worth)
+    return {"value": value, "low": between.low, "high": between.high}
 
 
 def leak_report(rows: list[Learned], used: str, seed: int = 0) -> dict[str, Any]:

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from core.evaluate.delong import delong_difference
-from core.evaluate.intervals import percentile
 from core.evaluate.metrics import auroc, brier, nll
-from core.evaluate.sources import at_a_half, auroc_draws, by_source
+from core.evaluate.sources import at_a_half, auroc_draws, auroc_spread, by_source
+from core.evaluate.units import spread, weakest
 
 DRAWS = 1000
 REPEATS = 40
@@ -70,10 +70,9 @@ def figures(frame: pd.DataFrame, p: np.ndarray, rows: np.ndarray, seed: int, dra
     """Figures of one way on some rows. *interval: 95 %, bootstrap over groups; None where it is not defined."""
     y, groups, p = frame["label"].to_numpy(np.int64)[rows], frame["group"].astype(str).to_numpy()[rows], p[rows]
     both = 0 < y.sum() < len(y)
-    drawn = auroc_draws(p, y, groups, draws, seed) if both else np.array([])
     return {
         "auroc": auroc(p, y) if both else None,
-        "interval": percentile(drawn) if drawn.size else None,
+        "interval": auroc_spread(p, y, groups, draws, seed).interval if both else None,
         **at_a_half(p, y, groups, draws, seed),
         "nll": nll(p, y),
         "brier": brier(p, y),
@@ -99,8 +98,8 @@ def paired(
                 tested = delong_difference(p[rows], ways[rival][rows], y, groups)
                 gap = {
                     "value": float(auroc(p[rows], y) or 0.0) - float(auroc(ways[rival][rows], y) or 0.0),
-                    "interval": percentile(drawn[name] - drawn[rival]),
-                    "p_value": None if tested is None else tested[2],
+                    "interval": spread(drawn[name] - drawn[rival], weakest(y, groups)).interval,
+                    "p_value": None if tested is None else tested.p,
                 }
             found[name][f"less_{rival}"] = gap
     return found

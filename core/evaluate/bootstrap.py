@@ -48,11 +48,17 @@ def in_chunks(
     )
 
 
+def alike(values: np.ndarray) -> bool:
+    """Whether finite values (at least one) differ by rounding alone."""
+    low, high = float(values.min()), float(values.max())
+    return high - low <= 1e-9 * max(1.0, abs(low), abs(high))
+
+
 def percentile(values: np.ndarray, confidence: float = 0.95) -> Interval | None:
     """Percentile interval of finite draws; None when under half of the draws are defined, or when all agree: an
     interval of no width would claim certainty that the draws cannot give."""
     known = values[np.isfinite(values)]
-    if known.size < max(1, values.size // 2) or known.min() == known.max():
+    if known.size < max(1, values.size // 2) or alike(known):
         return None
     low, high = np.quantile(known, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)

@@ -13,7 +13,12 @@ from core.evaluate.units import Spread, share_spread
 
 
 def group_share(
-    hit: np.ndarray, among: np.ndarray, codes: np.ndarray, n_groups: int, draws: int, seed: int = 0
+    hit: np.ndarray,
+    among: np.ndarray,
+    codes: np.ndarray,
+    n_groups: int,
+    draws: int,
+    seed: int | np.random.Generator = 0,
 ) -> dict[str, Any]:
     """hit & among / among over items: value (None over nothing: unknown, not 0), numerator, denominator, groups (with
     an item in the denominator), low, high and note of its interval over whole groups (exact at 0 and 1:

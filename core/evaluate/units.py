@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from core.evaluate.bootstrap import group_codes, percentile
+from core.evaluate.bootstrap import alike, group_codes, percentile
 from core.evaluate.shares import clopper_pearson
 
 LEAST_GROUPS = 5
@@ -87,7 +87,7 @@ def spread(drawn: np.ndarray | None, worth: Worth, confidence: float = 0.95) -> 
     if not worth.enough:
         return Spread(None, None, worth.note)
     known = drawn[np.isfinite(drawn)]
-    if known.size and known.min() == known.max():
+    if known.size and alike(known):
         return Spread(None, None, f"no interval: all draws agree, {worth.groups:,} groups are too few")
     found = percentile(drawn, confidence)
     if found is None:
@@ -160,6 +160,6 @@ def limits(
     low[whole], high[whole] = np.quantile(drawn[:, whole], [tail, 1 - tail], axis=0)
     for t in np.flatnonzero(open_ & ~whole):
         low[t], high[t] = np.quantile(drawn[defined[:, t], t], [tail, 1 - tail])
-    same = low == high
+    same = high - low <= 1e-9
     low[same], high[same] = np.nan, np.nan
     return low, high

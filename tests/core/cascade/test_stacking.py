@@ -155,7 +155,7 @@ def test_sources_can_be_left_out_and_are_judged_apart():
 
 
 def test_ways_are_compared_in_pairs_on_the_same_draws():
-    """The same ranking has no difference and no doubt about it; a better one has both bounds above zero."""
+    """The same ranking has no difference, and no interval of no width; a better one has both bounds above zero."""
     data = data_of(np.random.default_rng(7))
     weak = 1 / (1 + np.exp(-data.log_odds["stage1"]))
     strong = 1 / (1 + np.exp(-data.log_odds["stage1"] - 4 * data.labels))
@@ -163,7 +163,8 @@ def test_ways_are_compared_in_pairs_on_the_same_draws():
     found = paired(data.frame, {"mean": weak, "same": weak**3, "strong": strong}, rows, 0, 200)
     assert found["mean"]["less_mean"] is None
     assert found["same"]["less_mean"]["value"] == pytest.approx(0)
-    np.testing.assert_allclose(found["same"]["less_mean"]["interval"], 0, atol=1e-12)
+    assert found["same"]["less_mean"]["interval"] is None  # all draws agree
+    assert found["same"]["less_mean"]["p_value"] == 1.0
     y = data.labels[rows]
     gap = roc_auc_score(y, strong[rows]) - roc_auc_score(y, weak[rows])
     assert found["strong"]["less_mean"]["value"] == pytest.approx(gap)

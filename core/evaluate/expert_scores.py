@@ -44,13 +44,15 @@ class Judged:
 class Heard:
     """What one expert said. p: (N,) calibrated; log_odds: (N,) raw; parts: (N, D) by part, `embedding` always.
 
-    measures: (M, 3) of the reconstructions of `rebuilt_rows`, or None for an expert that rebuilds nothing."""
+    calibrated: (N,) log-odds of p, by which items rank; None after a calibrator in steps. measures: (M, 3) of the
+    reconstructions of `rebuilt_rows`, or None for an expert that rebuilds nothing."""
 
     p: np.ndarray
     log_odds: np.ndarray
     parts: dict[str, np.ndarray]
     rebuilt_rows: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
     measures: np.ndarray | None = None
+    calibrated: np.ndarray | None = None
 
 
 def judged_runs(spec: ExpertsSpec, workspace: Workspace) -> list[Judged]:
@@ -122,6 +124,7 @@ def hear(
     )
     said = read_embeddings(file).take(manifest.frame["sample_id"])
     heard = Heard(judged.calibrator.transform(said.log_odds), said.log_odds, said.parts)
+    heard.calibrated = judged.calibrator.calibrated_log_odds(said.log_odds)
     detector = judged.run.load_detector("cpu")
     if len(rebuilt_rows) and rebuilds(detector):
         report.progress(0.8, f"comparing {len(rebuilt_rows)} reconstructions")

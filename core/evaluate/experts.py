@@ -42,15 +42,22 @@ MEAN, STAGE3 = "mean", "stage3"
 
 
 def alone(
-    p: Mapping[str, np.ndarray], frame: pd.DataFrame, *, draws: int = 1000, seed: int = 0
+    p: Mapping[str, np.ndarray],
+    frame: pd.DataFrame,
+    *,
+    draws: int = 1000,
+    seed: int = 0,
+    log_odds: Mapping[str, np.ndarray | None] | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """By expert: KEPT figures as {value, low, high} and `by_source`. p: (N,) calibrated p_fake in the frame's order."""
+    """By expert: KEPT figures as {value, low, high, note} and `by_source`. p: (N,) calibrated p_fake in the frame's
+    order; log_odds: those of p, where known, to rank by."""
     y, groups = frame["label"].to_numpy(np.int64), frame["group"].astype(str).to_numpy()
     sources = frame["dataset"].astype(str).to_numpy()
     found = {}
     for name, values in p.items():
-        whole = figures(values, y, groups, draws=draws, seed=seed)
-        split = by_source(values, y, groups, sources, draws=min(draws, 400), seed=seed)
+        z = (log_odds or {}).get(name)
+        whole = figures(values, y, groups, draws=draws, seed=seed, log_odds=z)
+        split = by_source(values, y, groups, sources, draws=min(draws, 400), seed=seed, log_odds=z)
         found[name] = {"metrics": {figure: whole[figure] for figure in KEPT}, "by_source": split}
     return found
 
@@ -177,7 +184,9 @@ def assemble(
         **counts(y, groups),
         "unit": "item; intervals resample groups (videos or identities)",
         "threshold": 0.5,
-        "alone": alone(together, frame, draws=draws, seed=seed),
+        "alone": alone(
+            together, frame, draws=draws, seed=seed, log_odds={name: said.calibrated for name, said in heard.items()}
+        ),
         "pairs": pairwise(right, groups, draws=draws, seed=seed),
         "together": oracle(right, groups, draws=draws, seed=seed),
         "embeddings": {

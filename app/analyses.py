@@ -9,6 +9,7 @@ from pathlib import Path
 from core.artifacts.files import read_json
 from core.cascade.spec import AnalyzeSpec
 from core.cascade.types import Analysis
+from core.cascade.verdict import RULES
 from core.spec import fingerprint
 from jobs.client import Workbench
 from jobs.references import find_bundle
@@ -18,10 +19,10 @@ DOCUMENT = "analysis.json"
 
 
 def submit(spec: AnalyzeSpec, workbench: Workbench) -> str:
-    """Queue an analysis. The same file, options, bundle and policy are the same job; one that failed runs again."""
+    """Queue an analysis. The same file, options, bundle, policy and rules are the same job; a failed one runs again."""
     active = workbench.active()
     stamp = (active.bundle / "bundle.json").stat().st_mtime_ns if (active.bundle / "bundle.json").is_file() else 0
-    key = fingerprint([spec.model_dump(mode="json"), str(active.bundle), stamp, str(active.policy or "")])
+    key = fingerprint([spec.model_dump(mode="json"), str(active.bundle), stamp, str(active.policy or ""), RULES])
     job_id = workbench.submit("analyze", spec, key=f"analyze:{key}")
     job = workbench.job(job_id)
     if job.state in ("failed", "cancelled"):

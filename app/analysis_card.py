@@ -135,7 +135,7 @@ def faces(analysis: Analysis, folder: Path, titles: dict[str, str]) -> None:
 
 def evidence(analysis: Analysis, folder: Path, titles: dict[str, str]) -> None:
     """A tab an expert: its maps, each with caption, caveat and sanity figures."""
-    members = list(dict.fromkeys(item.member for item in analysis.evidence))
+    members = card_tables.members_in_order(analysis.evidence)
     if not members:
         return
     st.subheader("Evidence", anchor=False)

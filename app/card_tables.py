@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 
 from core.cascade.types import BundleReference, Evidence, Guarantee
@@ -66,7 +66,13 @@ def passed(item: Evidence) -> bool:
     return item.values.get("informative", 1.0) > 0
 
 
-def in_order(items: list[Evidence]) -> list[Evidence]:
+def members_in_order(items: Sequence[Evidence]) -> list[str]:
+    """Members with evidence: those with a map that failed its check after the others, the picture itself ("") last."""
+    failed = {item.member for item in items if not passed(item)}
+    return sorted(dict.fromkeys(item.member for item in items), key=lambda member: (member == "", member in failed))
+
+
+def in_order(items: Sequence[Evidence]) -> list[Evidence]:
     """Maps that failed their check after all others, else as they came."""
     return sorted(items, key=lambda item: not passed(item))
 

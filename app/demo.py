@@ -218,13 +218,12 @@ def faces_html(analysis: Analysis, folder: Path) -> str:
 
 def tabs_of(analysis: Analysis, folder: Path, titles: dict[str, str]) -> list[tuple[str, str]]:
     """(title, HTML) a member that has evidence."""
-    members = dict.fromkeys(item.member for item in analysis.evidence)
     return [
         (
             titles.get(m, m),
             "".join(evidence_html(e, folder) for e in card_tables.in_order(analysis.evidence) if e.member == m),
         )
-        for m in members
+        for m in card_tables.members_in_order(analysis.evidence)
     ]
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from core.cascade.types import Decision, FaceReport, Verdict
 
+RULES = 2
+"""Raised whenever scores may become another verdict, so that no answer by older rules is given to a new question."""
 PROMISE = (
     "What the policy promises holds for one face at a time, on material like the validation faces that chose its exits"
 )
@@ -83,7 +85,7 @@ def input_problems(side_px: float, sharpness: float, what: str = "face") -> tupl
         said = f"The {what} is {side_px:.0f} px wide; under {MIN_FACE_PX} px too little is left to judge."
         return said, [said]
     if sharpness < BLURRED:
-        said = f"The {what} is too blurred to judge: hardly any fine detail is left."
+        said = f"The {what} is too blurred or too dark to judge: hardly any fine detail is left."
         return said, [said]
     if sharpness < SOFT:
         return None, [f"The {what} is soft: little fine detail is left, and the verdict is less sure."]

@@ -143,6 +143,9 @@ def test_a_map_that_failed_its_check_comes_last_and_dimmed_and_figures_have_scal
     bad = first.model_copy(update={"title": "bad", "values": {"informative": 0.0, "regions_beaten": 0.5}})
     good = first.model_copy(update={"title": "good", "values": {"informative": 1.0}})
     assert [item.title for item in card_tables.in_order([bad, good])] == ["good", "bad"]
+    members = [bad.model_copy(update={"member": name}) for name in ("first", "")]
+    kept = good.model_copy(update={"member": "second"})
+    assert card_tables.members_in_order([members[0], members[1], kept]) == ["second", "first", ""]
     assert "aw-dim" in cards.evidence_words(bad)
     assert "share, 0 to 1" in cards.evidence_words(bad)
     assert "aw-dim" not in cards.evidence_words(good)

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from app import chart_files, widgets
 from app import elsewhere_charts as charts
-from app.detector_scores import DetectorScores
+from app.left_out_runs import left_out_part
 from app.score_sources import ScoreSource, predictions_of, stages_of, stamp_of
-from core.artifacts.files import read_json
-from core.artifacts.workspace import Workspace
 from core.cascade.base_rate import at_base_rate
-from core.cascade.left_out import LeftOut, Unseen, comparable, left_out, unseen_of
 from core.cascade.policy import choose_policy
 from core.cascade.policy_rows import STACK
 from core.cascade.spec import PolicySpec
@@ -105,7 +100,8 @@ def transport_part(places: Sequence[Place], words: str, rows: pd.DataFrame) -> N
     st.caption(
         f"Thresholds of {widgets.plain_markdown(words)}, frozen; n = {len(rows):,} test items of "
         f"{rows['group'].nunique():,} groups. A data set whose interval lies wholly beside that of the others is one "
-        "the thresholds do not carry over to. Bars are 95 % intervals over groups; a single group has none."
+        "the thresholds do not carry over to. Bars are 95 % intervals over groups, exact ones at 0 and 1."
+        + charts.without_interval({str(r.dataset): str(r.note) for r in part.itertuples() if pd.isna(r.low)})
     )
     with st.expander("All rates as a table"):
         st.dataframe(charts.place_table(found), hide_index=True)
@@ -146,68 +142,3 @@ def matrix_part(source: ScoreSource, rows: pd.DataFrame) -> None:
         "row has the same fakes: if it changes much from column to column, the score follows the source, not the "
         "forgery."
     )
-
-
-def left_out_part(workbench: Workbench) -> None:
-    """Runs that never saw a source or a method against runs that did."""
-    found = left_out_runs(workbench)
-    st.markdown("**A method or a source left out of training**")
-    if not found:
-        st.caption(
-            "No pair of evaluated runs differs in a method or a source of fakes. Pin a leave-one-out protocol under "
-            "Datasets, train a run of the same recipe on it (or with a source excluded), then evaluate both runs."
-        )
-        return
-    chart_files.show(charts.left_out(found), "left out of training")
-    st.caption(
-        "AUROC of its fakes against all reals of the test split, by a run that trained on them and by one that never "
-        "saw any; bars are the 95 % interval of the gap. It is what a new forgery of this kind would cost. "
-        + " ".join(f"{widgets.plain_markdown(r.source)}: {loss_words(r)}." for r in found)
-    )
-    with st.expander("As a table"):
-        st.dataframe(charts.left_out_table(found), hide_index=True)
-
-
-def loss_words(row: LeftOut) -> str:
-    """`lost 0.051 (95 %: 0.020 to 0.082), 79 fakes of 79 groups`."""
-    span = "no interval with one group" if row.low is None else f"95 %: {row.low:.3f} to {row.high:.3f}"
-    return f"lost {row.loss:.3f} ({span}), {row.n_fake} fakes of {row.fake_groups} groups"
-
-
-def left_out_runs(workbench: Workbench) -> list[LeftOut]:
-    """Every evaluated run that never saw a method or a source of the fakes it was judged on, beside the run of the same
-    recipe that did and had the most other sources."""
-    needed = ("predictions.csv", "run.json", "evaluation_report.json")
-    runs = [item for item in workbench.artifacts("run") if all((item.path / name).is_file() for name in needed)]
-    stamps = tuple((r.name, r.path, (r.path / needed[0]).stat().st_mtime) for r in runs)
-    return _left_out(workbench.workspace, stamps)
-
-
-@lru_cache(maxsize=4)
-def _left_out(workspace: Workspace, runs: tuple[tuple[str, Path, float], ...]) -> list[LeftOut]:
-    read = [(name, read_json(path / "run.json"), DetectorScores(name, run=path).frame()) for name, path, _ in runs]
-    found: list[LeftOut] = []
-    for name, about, frame in read:
-        unseen = unseen_of(about, frame, workspace)
-        if unseen is None:
-            continue
-        peers = [row for row in read if _recipe(row[1]) == _recipe(about)]
-        best = _reference(peers, unseen, workspace)
-        if best is not None:
-            found += left_out(name, frame, *best, unseen.values, unseen.kind)
-    return found
-
-
-def _recipe(about: dict[str, Any]) -> str | None:
-    return about.get("recipe", {}).get("name")
-
-
-def _reference(
-    peers: Sequence[tuple[str, dict[str, Any], pd.DataFrame]], unseen: Unseen, workspace: Workspace
-) -> tuple[str, pd.DataFrame] | None:
-    """(name, rows to compare on) of the peer with the most sources that trained on what another never saw."""
-    for name, about, frame in sorted(peers, key=lambda row: -len(row[1].get("sources") or {})):
-        rows = comparable(about, unseen, frame, workspace)
-        if rows is not None and len(rows):
-            return name, rows
-    return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import altair as alt
 import numpy as np
@@ -40,11 +41,24 @@ def places(rows: pd.DataFrame, words: str) -> alt.LayerChart | alt.FacetChart:
 def place_table(rows: pd.DataFrame) -> pd.DataFrame:
     """A row a data set, a column a rate, `12.3 % (8.1 to 17.0) of 112`."""
     words = [
-        "–" if pd.isna(r.value) else f"{r.value:.1%}{_span(r.low, r.high)}, {r.numerator} of {r.denominator}"
+        "–" if pd.isna(r.value) else f"{r.value:.1%}{_span(r.low, r.high)}, {r.numerator} of {r.denominator}{_why(r)}"
         for r in rows.itertuples()
     ]
     wide = rows.assign(words=words).pivot(index="dataset", columns="rate", values="words")
     return wide.loc[list(dict.fromkeys(rows["dataset"])), list(dict.fromkeys(rows["rate"]))].reset_index()
+
+
+def _why(row: Any) -> str:
+    """Why there is no interval, or how far to trust it."""
+    return f"; {row.note}" if getattr(row, "note", "") else ""
+
+
+def without_interval(notes: Mapping[str, str]) -> str:
+    """A sentence on what has none, and why; empty when all have one. notes: by name, of `Rate.note`."""
+    if not notes:
+        return ""
+    each = "; ".join(f"{name}: {note.removeprefix('no interval: ') or 'unknown'}" for name, note in notes.items())
+    return f" Without an interval: {each}."
 
 
 def _span(low: float | None, high: float | None) -> str:
@@ -82,14 +96,15 @@ def base_rates(
 def matrix(cells: Sequence[Cell]) -> alt.LayerChart | alt.FacetChart:
     """AUROC of every source of fakes (rows) against every source of reals (columns), its interval below it."""
     rows = [
-        vars(c) | {"span": "" if c.low is None else f"{c.low:.2f} to {c.high:.2f}", "items": c.n_fake + c.n_real}
+        vars(c)
+        | {"span": "no interval" if c.low is None else f"{c.low:.2f} to {c.high:.2f}", "items": c.n_fake + c.n_real}
         for c in cells
     ]
     base = alt.Chart(pd.DataFrame(rows)).encode(
         x=alt.X("reals:N", title="reals of", axis=alt.Axis(labelAngle=-25, labelLimit=140, labelOverlap=False)),
         y=alt.Y("fakes:N", title="fakes of", axis=alt.Axis(labelLimit=170)),
         tooltip=["fakes:N", "reals:N", alt.Tooltip("auroc:Q", title="AUROC", format=".3f"),
-                 alt.Tooltip("span:N", title="95 %"), "items:Q", "groups:Q"],
+                 alt.Tooltip("span:N", title="95 %"), "items:Q", "groups:Q", alt.Tooltip("note:N", title="interval")],
     )  # fmt: skip
     colour = alt.Color("auroc:Q", legend=None, scale=alt.Scale(domain=[0.5, 1], range=["#f7e9df", ACCENT], clamp=True))
     ink = alt.condition("datum.auroc > 0.8", alt.value("white"), alt.value(INK))
@@ -103,7 +118,7 @@ def left_out(rows: Sequence[LeftOut]) -> alt.LayerChart | alt.FacetChart:
     of their difference, laid off from the latter."""
     long = [
         {
-            "source": f"{r.source} ({r.run})",
+            "source": f"{r.source}\n{r.run}",
             "auroc": value,
             "training": words,
             "fakes": r.n_fake,
@@ -115,7 +130,8 @@ def left_out(rows: Sequence[LeftOut]) -> alt.LayerChart | alt.FacetChart:
         for value, words in ((r.unseen, "never saw it"), (r.seen, "trained on it"))
     ]
     base = alt.Chart(pd.DataFrame(long)).encode(
-        y=alt.Y("source:N", title=None, axis=alt.Axis(labelLimit=260)), tooltip=["source:N", "training:N",
+        y=alt.Y("source:N", title=None, axis=alt.Axis(labelLimit=420, labelExpr="split(datum.label, '\\n')")),
+        tooltip=["source:N", "training:N",
         alt.Tooltip("auroc:Q", title="AUROC", format=".3f"), "fakes:Q", "groups:Q"],
     )  # fmt: skip
     x = alt.X("auroc:Q", title="AUROC of its fakes against all reals", scale=alt.Scale(zero=False, domainMax=1))
@@ -127,7 +143,7 @@ def left_out(rows: Sequence[LeftOut]) -> alt.LayerChart | alt.FacetChart:
     span = alt.Chart(pd.DataFrame([row for row in long if row["low"] is not None]))
     bars = span.mark_rule(color=FAKE, strokeWidth=3, opacity=0.5).encode(y="source:N", x="low:Q", x2="high:Q")
     layers = [gap, bars, dots] if any(row["low"] is not None for row in long) else [gap, dots]
-    return alt.layer(*layers).properties(height=alt.Step(30))
+    return alt.layer(*layers).properties(height=alt.Step(38))
 
 
 def left_out_table(rows: Sequence[LeftOut]) -> pd.DataFrame:
@@ -140,7 +156,7 @@ def left_out_table(rows: Sequence[LeftOut]) -> pd.DataFrame:
                 "kind": row.kind,
                 "AUROC never seen": _with_span(row.unseen, *row.unseen_span),
                 "AUROC trained on": _with_span(row.seen, *row.seen_span),
-                "lost": _with_span(row.loss, row.low, row.high),
+                "lost": _with_span(row.loss, row.low, row.high) + (f"; {row.note}" if row.note else ""),
                 "run": row.run,
                 "trained on by": row.reference,
                 "fakes": row.n_fake,

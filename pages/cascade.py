@@ -116,9 +116,9 @@ def board(
     lines = fronts(grid, units, limits) if grid else None
     view = BoardView.of_text(st.query_params.get("shows", ""), len(facts.names), [str(u["name"]) for u in units])
     said = cascade_board(
-        joint, facts.titles, units, groups, cuts, home, identity=identity, fronts=lines,
+        joint, facts.titles, units, groups, cuts, home if policy else None, identity=identity, fronts=lines,
         front_note=front_note(grid, limits, lines), found=found, jump=str(answer.turn if answer and found else 0),
-        view=view, key=key,
+        view=view, about=f"{source.label}, {split}.", key=key,
     )  # fmt: skip
     st.caption(board_words(source, split, exits_of(joint, facts.names, cuts), policy))
     if said.view is not None:
@@ -132,11 +132,12 @@ def front_note(grid: Grid | None, limits: Limits, lines: Mapping[str, Mapping[st
     if grid is None:
         return "The front is being computed."
     empty = any(not points for by_risk in (lines or {}).values() for points in by_risk.values())
+    none = " Where no front is drawn no combination does all of that." if empty else ""
     return (
         f"Front over those of {grid.size:,} combinations of exits on these {grid.n:,} items that leave no more "
         f"undecided ({limits.uncertain:.1%}) and accuse no more reals ({limits.false_alarms:.1%}) than these sliders "
         f"at rest, and lose at most {limits.auroc_loss:.3g} AUROC (on its own axis: leak at most "
-        f"{limits.leakage:.1%}); observed, not promised.{' Where no front is drawn no combination does all of that.' if empty else ''}"
+        f"{limits.leakage:.1%}); seen with hindsight, not promised.{none}"
     )
 
 
@@ -149,7 +150,7 @@ def board_caption(rows: pd.DataFrame, joint: JointTable, policy: CascadePolicy |
     start = f"the policy in force ({widgets.plain_markdown(policy.name)})" if policy else "never: no policy fits"
     return (
         f"{len(rows):,} items of {rows['group'].nunique():,} groups, {int((rows['label'] == 1).sum()):,} fake. The "
-        f"sliders start at {start}. {counts} Intervals count groups, as if the items of one group agreed wholly. "
+        f"sliders start at {start}. {counts} "
         "Exits alone are counted here; Analyze also withholds an answer that its own figures contradict, which makes "
         "more of them uncertain and adds no error."
     )

@@ -6,10 +6,12 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from app import elsewhere_charts
-from app.cascade_elsewhere import left_out_runs
+from app.left_out_runs import left_out_runs, loss_words, stack_learnt
 from core.artifacts.files import read_json, write_json
+from core.artifacts.workspace import Workspace
 from core.cascade.left_out import Unseen, comparable, left_out, unseen_of, unseen_sources
 from core.cascade.spec import Spec
+from core.cascade.transport import auroc_matrix
 from core.data.manifest import CARD, Manifest, open_dataset
 from core.data.protocol_spec import ProtocolSpec
 from core.data.protocols import pin_protocols
@@ -51,6 +53,37 @@ def test_unseen_sources_are_those_a_run_did_not_train_on():
     table = drawn()
     assert unseen_sources({"sources": {"gan": 5, "web": 3}}, table) == ["swap"]
     assert unseen_sources({}, table) == []
+
+
+def test_few_groups_have_no_interval_and_say_so_and_a_perfect_area_has_a_width():
+    table = drawn(400).rename(columns={"p_only": "p_fake"})
+    gan = table["dataset"] == "gan"
+    few = table[~gan | table["group"].isin(table.loc[gan, "group"].unique()[:3])]
+    row = left_out("a", few, "b", few.assign(p_fake=few["p_fake"] ** 2 * 0.9), ["gan"])[0]
+    assert row.low is None
+    assert "3 groups of fakes, 5 are needed" in row.note
+    assert row.seen_span == (None, None)
+    sure = left_out("a", table, "b", table.assign(p_fake=table["label"] * 1.0), ["gan"])[0]
+    assert sure.seen == 1
+    assert 0.5 < sure.seen_span[0] < sure.seen_span[1] == 1
+    words = loss_words(row)
+    assert "5 are needed" in words
+    cells = {c.fakes: c for c in auroc_matrix(few.assign(p=few["label"] * 1.0), "p")}
+    assert cells["gan"].low is not None  # two groups or more agree wholly: the exact interval, wide
+    assert cells["gan"].high - cells["gan"].low > 0.3
+
+
+def test_a_stack_has_learnt_what_its_members_and_its_stage_3_have(tmp_path):
+    space = Workspace(tmp_path)
+    for name, sources in (("one", {"web": 5, "gan": 2}), ("two", {"web": 4})):
+        write_json(space.runs / name / "run.json", {"recipe": {"name": f"r-{name}"}, "sources": sources})
+    about = {"kind": "stack", "members": [{"run": "one"}, {"run": "two"}]}
+    table = pd.DataFrame({"dataset": ["film", "swap", "test-only"], "split": ["val_calib", "val_calib", "test"]})
+    found = stack_learnt(about, {"exclude_datasets": ["swap"]}, table, space)
+    assert found == {"recipe": {"name": "stack of r-one + r-two"}, "sources": {"web": 5, "gan": 2, "film": 1}}
+    assert "swap" in stack_learnt(about, {}, table, space)["sources"]
+    assert stack_learnt({"members": [{"run": "gone"}]}, {}, table, space) is None
+    assert stack_learnt({}, {}, table, space) is None
 
 
 def test_an_item_scored_twice_is_refused():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import typer
 from typer.core import TyperCommand
 
 from app.fields import describe
@@ -34,7 +33,7 @@ EXAMPLES = {
 class KindCommand(TyperCommand):
     """The command of a job kind. Lists of words are read only when help is asked for: some modules load slowly."""
 
-    def format_options(self, ctx: typer.Context, formatter: Any) -> None:
+    def format_options(self, ctx: Any, formatter: Any) -> None:
         choices = choices_of(self.name or "")
         for parameter in self.params:
             known: tuple[str, ...] = choices.get(str(parameter.name), ())

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
-from core.artifacts.run import BEST
+from app.bundles import bundle_manifest
+from core.artifacts.files import read_json
+from core.artifacts.run import BEST, RUN
 from jobs.client import Workbench
 from jobs.words import WORDS, words
 
@@ -50,13 +53,20 @@ def _weights(workbench: Workbench) -> list[str]:
 
 
 def title(value: str, workbench: Workbench) -> str:
-    """How a list shows a value: the path of weights by the name of its run, or of its bundle and member."""
+    """How a list shows a value: the path of weights by its run, or its bundle and member, and the network they fit."""
     file = Path(value)
-    if file.name == BEST:
-        return f"run {file.parent.name}: best weights"
-    if file.name == "weights.safetensors":
-        return f"bundle {file.parent.parent.name}: {file.parent.name}"
+    if file.name == BEST and (file.parent / RUN).is_file():
+        return f"run {file.parent.name}{_network(read_json(file.parent / RUN))}"
+    if file.name == "weights.safetensors" and (manifest := bundle_manifest(file.parent.parent)) is not None:
+        member = next((item for item in manifest.members if item.name == file.parent.name), None)
+        return (
+            f"bundle {manifest.name} {manifest.version}, {file.parent.name}{_network(vars(member) if member else {})}"
+        )
     return workbench.workspace.kept(value) if file.is_absolute() else value or "automatic"
+
+
+def _network(about: Mapping[str, Any]) -> str:
+    return f" ({about['detector']})" if about.get("detector") else ""
 
 
 def _splits(_: Workbench) -> list[str]:

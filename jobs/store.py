@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from typing import Any
 
 from sqlalchemy import Engine, case, delete, func, select, update
@@ -115,8 +116,8 @@ class Store:
             session.execute(delete(Artifact).where(Artifact.job_id == job_id))
             session.execute(delete(Job).where(Job.id == job_id, Job.state.not_in(("queued", "running"))))
         if self.writer.dialect.name == "sqlite":
-            with self.writer.connect() as connection:  # no transaction: a checkpoint waits for none
-                connection.connection.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            with closing(self.writer.raw_connection()) as connection:  # in no transaction: a checkpoint waits for it
+                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def cancel(self, job_id: str, now: float) -> str:
         """Ask a job to stop: queued ends at once, running is stopped by its worker. Returns the state after."""

@@ -46,6 +46,10 @@ def bundle_list(workbench: Workbench) -> None:
         st.subheader("In the workspace", anchor=False)
     for item in others:
         bundle_card(item.path, workbench)
+    refused = {mark: why for mark, why in workbench.finder.refused.items() if mark.name == "bundle.json"}
+    if refused:
+        st.caption("These folders are not offered, for they do not check out:")
+        widgets.notice([f"{mark.parent.name}: {why}" for mark, why in refused.items()])
     history(workbench)
 
 

@@ -86,14 +86,14 @@ def test_the_input_is_a_table_with_what_was_chosen_first(workbench):
 def test_weights_of_runs_and_of_the_bundle_in_force_are_offered_by_name(workbench):
     run = workbench.workspace.runs / "first"
     run.mkdir()
-    (run / "run.json").write_text("{}")
+    (run / "run.json").write_text('{"detector": "mobilenetv1_filter"}')
     assert str(run / "best_model.safetensors") not in options.options("weights", workbench)
     (run / "best_model.safetensors").touch()
     offered = options.options("weights", workbench)
     assert offered[:2] == ["pretrained", "none"]
     titles = [options.title(value, workbench) for value in offered]
-    assert "run first: best weights" in titles
-    assert f"bundle {workbench.active().bundle.name}: stage1" in titles
+    assert "run first (mobilenetv1_filter)" in titles
+    assert any(re.fullmatch(r"bundle demo_bundle \d+, stage1 \(\w+\)", text) for text in titles)
     assert len(set(titles)) == len(titles)
 
 
@@ -103,3 +103,13 @@ def test_a_training_can_start_from_the_weights_of_the_shipped_bundle(workbench):
     shipped = next(value for value in options.options("weights", workbench) if value.endswith("weights.safetensors"))
     spec = TrainSpec(dataset="faces", weights=shipped)
     assert bounded(spec, workbench) == spec
+
+
+def test_a_bundle_that_does_not_check_out_is_named_on_models_and_not_offered(workbench, open_page):
+    folder = workbench.workspace.bundles / "torn"
+    folder.mkdir()
+    (folder / "bundle.json").write_text("{}")
+    test = open_page("models")
+    assert "torn" in texts(test)
+    assert "do not check out" in texts(test)
+    assert not [button for button in test.button if str(folder) in str(button.key)]

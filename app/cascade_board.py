@@ -55,9 +55,9 @@ def cascade_board(
     table: JointTable,
     titles: Sequence[str],
     units: Sequence[Mapping[str, Any]],
-    groups: Mapping[str, float],
+    groups: Mapping[str, Any],
     cuts: Sequence[tuple[int, int]],
-    home: Sequence[tuple[int, int]],
+    home: Sequence[tuple[int, int]] | None,
     identity: str,
     *,
     fronts: Mapping[str, Any] | None = None,
@@ -65,12 +65,13 @@ def cascade_board(
     found: Sequence[tuple[int, int]] | None = None,
     jump: str = "",
     view: BoardView | None = None,
+    about: str = "",
     key: str = "board",
 ) -> BoardAnswer:
     """Draw the board; what it takes is that of `cascade_data`."""
     data = cascade_data(
         table, titles, units, groups, cuts, home, identity,
-        fronts=fronts, front_note=front_note, found=found, jump=jump, view=view,
+        fronts=fronts, front_note=front_note, found=found, jump=jump, view=view, about=about,
     )  # fmt: skip
     result = component("cascade_board")(data=data, key=key, on_saved_change=lambda: None, on_at_change=lambda: None)
     at, saved = getattr(result, "at", None), getattr(result, "saved", None)
@@ -91,9 +92,9 @@ def cascade_data(
     table: JointTable,
     titles: Sequence[str],
     units: Sequence[Mapping[str, Any]],
-    groups: Mapping[str, float],
+    groups: Mapping[str, Any],
     cuts: Sequence[tuple[int, int]],
-    home: Sequence[tuple[int, int]],
+    home: Sequence[tuple[int, int]] | None,
     identity: str,
     *,
     fronts: Mapping[str, Any] | None = None,
@@ -101,14 +102,17 @@ def cascade_data(
     found: Sequence[tuple[int, int]] | None = None,
     jump: str = "",
     view: BoardView | None = None,
+    about: str = "",
 ) -> dict[str, Any]:
     """JSON that the board draws from.
 
     titles: a member. units: each {"name": "GFLOP", "words": what it leaves out, "costs": one a member}. groups: of
-    `group_counts`. cuts: edge indices that the sliders start from; home: those of the policy in force. identity: when
+    `core.cascade.worth.cascade_worth`. cuts: edge indices that the sliders start from; home: those of the policy in force, None
+    without one. identity: when
     it changes the board starts anew; jump: when it changes the sliders go to `cuts`. fronts: by unit and by risk
-    (leakage, auroc_loss), points (cost, risk). front_note: what they were taken from. found: the cuts of the
-    last search. view: what the charts show at first."""
+    (leakage, auroc_loss), points (cost, risk, exits). front_note: what they were taken from. found: the cuts of the
+    last search. view: what the charts show at first. about: what was
+    judged, in words, for saved pictures."""
     names = [str(unit["name"]) for unit in units]
     view = view or BoardView(unit=names[0])
     return {
@@ -117,9 +121,10 @@ def cascade_data(
         "units": [dict(unit) for unit in units],
         "groups": dict(groups),
         "cuts": [list(c) for c in cuts],
-        "home": [list(c) for c in home],
+        "home": None if home is None else [list(c) for c in home],
         "identity": identity,
         "jump": jump,
+        "about": about,
         "fronts": dict(fronts or {}),
         "front_note": front_note,
         "found": None if found is None else [list(c) for c in found],

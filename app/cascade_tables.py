@@ -9,29 +9,31 @@ from typing import Any
 
 import numpy as np
 
-from app.boards import group_counts
 from app.policies import exits_by_member
 from app.score_sources import ScoreSource, predictions_of, stages_of, stamp_of
 from core.cascade.grid import Grid, cascade_grid
 from core.cascade.joint import JointTable
 from core.cascade.pareto import Limits, front
 from core.cascade.types import CascadePolicy
+from core.cascade.worth import cascade_worth
 
 KEPT = 8
 _grids: OrderedDict[tuple[Any, ...], Grid] = OrderedDict()
 
 
-def joint_of(source: ScoreSource, split: str, policy: CascadePolicy | None) -> tuple[JointTable, dict[str, float]]:
-    """(table of one split, effective groups by `group_counts`). The exits of `policy` are exact in it."""
+def joint_of(source: ScoreSource, split: str, policy: CascadePolicy | None) -> tuple[JointTable, dict[str, Any]]:
+    """(table of one split, what its intervals count, `core.cascade.worth`). The exits of `policy` are exact in it."""
     return _joint(source, split, policy.to_json() if policy else "", stamp_of(source))
 
 
 @lru_cache(maxsize=KEPT)
-def _joint(source: ScoreSource, split: str, policy: str, stamp: float) -> tuple[JointTable, dict[str, float]]:
-    table = predictions_of(source)
-    rows, members = table[table["split"] == split], stages_of(table)
+def _joint(source: ScoreSource, split: str, policy: str, stamp: float) -> tuple[JointTable, dict[str, Any]]:
+    frame = predictions_of(source)
+    rows, members = frame[frame["split"] == split], stages_of(frame)
     exits = exits_by_member(CascadePolicy.model_validate_json(policy), members[0]) if policy else None
-    return JointTable.of_frame(rows, members, exits=exits), group_counts(rows["label"], rows["group"])
+    table = JointTable.of_frame(rows, members, exits=exits)
+    columns = [rows[f"p_{name}"].to_numpy(np.float64) for name in members]
+    return table, cascade_worth(table.edges, columns, rows["label"].to_numpy(), rows["group"].astype(str).to_numpy())
 
 
 def _key(source: ScoreSource, split: str, policy: CascadePolicy | None) -> tuple[Any, ...]:
@@ -73,11 +75,11 @@ def _share(count: float, whole: float) -> float:
     return float(np.ceil(count - 1e-6) / whole)
 
 
-def fronts(grid: Grid, units: Sequence[Mapping[str, Any]], limits: Limits) -> dict[str, dict[str, list[list[float]]]]:
-    """For the board: by unit of cost and by risk, the front's points [cost, risk], cheapest first."""
+def fronts(grid: Grid, units: Sequence[Mapping[str, Any]], limits: Limits) -> dict[str, dict[str, list[list[Any]]]]:
+    """For the board: by unit of cost and by risk, the front's points [cost, risk, exits], cheapest first."""
     return {
         unit["name"]: {
-            risk: [[p.cost, p.risk] for p in front(grid, unit["costs"], risk, limits)]
+            risk: [[p.cost, p.risk, [list(c) for c in p.cuts]] for p in front(grid, unit["costs"], risk, limits)]
             for risk in ("leakage", "auroc_loss")
         }
         for unit in units

@@ -94,8 +94,15 @@ function figures(counts, costs) {
   };
 }
 
+const RELIABILITY = 15;  // bins, as everywhere else
+// The least number that is one; else `other`.
+const least = (values, other) => {
+  const known = values.filter((v) => v !== null && v !== undefined);
+  return known.length ? Math.min(...known) : other;
+};
+
 function build(host, data) {
-  const table = open(data.table), n = table.stages, groups = data.groups;
+  const table = open(data.table), { groups } = data;  // groups: of core/cascade/worth.py
   const ends = table.edges.map((e) => e.length - 1);
   let cuts = data.cuts.map((c) => [...c]), { focus, unit, risk } = data.view, latest = data;
   host.innerHTML = `<div class="controls"></div><div class="view"><div class="figures"></div><div class="plots">
@@ -147,27 +154,49 @@ function build(host, data) {
   const [save, reset] = buttons.children;
   const foot = document.createElement("p");
   foot.className = "foot";
-  foot.textContent = `Intervals: 95 %, as if the items of one group agreed wholly: ${whole(groups.fake)} effective groups of ` +
-    `fakes, ${whole(groups.real)} of reals.`;
+  foot.textContent = `Intervals: 95 %, over the independent items that a share at these exits is worth where whole groups ` +
+    `vary together: at least ${whole(groups.least.fake)} of fakes, ${whole(groups.least.real)} of reals.` +
+    (groups.note ? ` ${groups.note[0].toUpperCase()}${groups.note.slice(1)}.` : "");
   controls.append(foot);
   save.onclick = () => host.send.save(cuts.map((c) => [...c]));
-  reset.onclick = () => { cuts = latest.home.map((c) => [...c]); draw(); release(); };
+  reset.onclick = () => { cuts = (latest.home ?? ends.map((end) => [0, end])).map((c) => [...c]); draw(); release(); };
 
   const roc = plot(svgs[1], shareAxis("false alarms: reals above / all reals"), shareAxis("fakes found / all fakes"),
     "ROC curve of the cascade");
   const reliable = plot(svgs[3], shareAxis("stated p_fake"), shareAxis("share of fakes"),
     "Share of fakes against stated probability");
-  const lost = (f) => `${Math.abs(f.auroc_loss ?? 0).toFixed(4)} ${f.auroc_loss < 0 ? "more" : "less"} than asking everyone`;
-  const areaText = (a) => between(areaInterval(a, groups.real, groups.fake));
-  let curve = null, trade = null, edge = "", closed = null;
+  const lost = (f) => (Math.abs(f.auroc_loss ?? 0) < 5e-5 ? "as much as asking everyone"
+    : `${Math.abs(f.auroc_loss).toFixed(4)} ${f.auroc_loss < 0 ? "more" : "less"} than asking everyone`);
+  // Independent items that a share is worth at these exits: the least of the stages up to `last` whose exits of `sides`
+  // (0 real, 1 fake) part the class.
+  const worth = (kind, sides = [0, 1], last = table.stages - 1) => least(groups.stages.slice(0, last + 1).flatMap((of, m) =>
+    sides.filter((side) => cuts[m][side] !== (side ? ends[m] : 0)).map((side) => of[kind][cuts[m][side]])),
+    groups.least[kind]);
+  // Half of an AUROC's interval on the logit scale: that of the last stage over groups (DeLong), scaled to this value as
+  // Hanley & McNeil's error (1982) is.
+  const halfOf = (a, f) => {
+    const [here, there] = [a, closed].map((v) => (v > 0 && v < 1 ? areaHalf(v, f.reals, f.fakes) / (v * (1 - v)) : null));
+    return groups.auroc_half === null || !here || !there ? null : (groups.auroc_half * here) / there;
+  };
+  const around = (v, half) => half === null ? null : [-half, half].map((by) => 1 / (1 + ((1 - v) / v) * Math.exp(-by)));
+  let curve = null, trade = null, edge = "", closed = null, cost95 = null;
   const rows = { thresholds: [], roc: [], front: [], reliability: [] };
   const heads = {
-    thresholds: ["p_fake", "share_that_leaves", "leaves_low", "leaves_high", "share_in_error", "error_low",
-      "error_high", "chosen"],
-    roc: ["series", "false_alarm_rate", "hit_rate", "hit_low", "hit_high"],
-    front: ["series", "cost", "risk", "low", "high"], reliability: ["stated", "observed", "low", "high", "items"],
+    thresholds: ["stage", "leaves_as", "p_fake", "share_that_leaves", "leaves_low", "leaves_high", "items_leaving",
+      "share_in_error", "error_low", "error_high", "errors", "class_items", "n", "chosen"],
+    roc: ["series", "false_alarm_rate", "false_alarm_low", "false_alarm_high", "hit_rate", "hit_low", "hit_high", "reals",
+      "fakes"],
+    front: ["series", "cost", "cost_low", "cost_high", "cost_unit", "risk", "low", "high", "risk_is", "n"],
+    reliability: ["p_fake_from", "p_fake_to", "stated", "observed", "low", "high", "items"],
   };
-  Object.keys(heads).forEach((name, i) => saves(sections[i], `cascade_${name}`, () => [heads[name], ...rows[name]]));
+  const named = data.titles.flatMap((title) => [`${title}: real up to`, `${title}: fake above`]);
+  const exits = (at) => at.flatMap(([real, fake], m) => [real > 0 ? table.edges[m][real] : null,
+    fake < ends[m] ? table.edges[m][fake] : null]);
+  const settings = () => `Exits: ${data.titles.map((title, m) => `${title} real up to ${typed(m)[0]}, fake from ${typed(m)[1]}`
+    ).join("; ")}. ${data.about}`;
+  const typed = (m) => [...controls.querySelectorAll(".stage")[m].querySelectorAll(".typed")].map((field) => field.value);
+  Object.keys(heads).forEach((name, i) => saves(sections[i], `cascade_${name}`, () => [[...heads[name], ...named],
+    ...rows[name].map((row) => (name === "front" ? row : [...row, ...exits(cuts)]))], settings));
 
   function chooser() {
     const place = sections[2].querySelector(".choices");
@@ -194,12 +223,14 @@ function build(host, data) {
     closed = measure(ends.map((end) => [0, end])).f.auroc;
     chooser();
     const front = latest.fronts?.[latest.units[unit].name]?.[risk] ?? [];
-    const marked = [["policy in force", latest.home, REAL], ...(latest.found ? [["found", latest.found, FOUND]] : [])]
-      .map(([words, at, colour]) => { const f = measure(at).f; return [words, f.cost, f[risk], colour]; });
+    const marked = [...(latest.home ? [["policy in force", latest.home, REAL]] : []),
+      ...(latest.found ? [["found", latest.found, FOUND]] : [])]
+      .map(([words, at, colour]) => { const f = measure(at).f; return [words, f.cost, f[risk], colour, at]; });
     trade = { front, marked, need: Math.max(0, ...front.map((p) => p[1]), ...marked.map((m) => m[2] ?? 0)) };
-    sections[2].querySelector(".keys").innerHTML = key(QUIET, "cheapest at each risk (Pareto front)") +
-      key(REAL, "policy in force", true) +
-      key(FAKE, "these sliders, with 95 % interval", true) + (latest.found ? key(FOUND, "found", true) : "");
+    sections[2].querySelector(".keys").innerHTML = (front.length ? key(QUIET, "cheapest at each risk (Pareto front)") : "") +
+      (latest.home ? key(REAL, "policy in force", true) : "") +
+      key(FAKE, "these sliders, with 95 % intervals", true) + (latest.found ? key(FOUND, "found", true) : "");
+    reset.hidden = !latest.home;
     edge = "";
     draw();
   }
@@ -233,20 +264,25 @@ function build(host, data) {
         : key(REAL, "filtration: released here / all items") + key(FAKE, "leakage here: fakes released / all fakes");
       edge = name;
     }
-    const size = ends[stage], wrong = side ? 0 : 1, total = wrong ? f.fakes : f.reals, count = wrong ? groups.fake :
-      groups.real;
+    const size = ends[stage], wrong = side ? 0 : 1, total = wrong ? f.fakes : f.reals,
+      kind = wrong ? "fake" : "real";
     const left = [], errors = [];
     let items = 0, bad = 0;
     for (let i = 0; i <= size; i++) {
       const at = side ? size - i : i;
-      left.push([table.edges[stage][at], items / f.n]);
-      errors.push([table.edges[stage][at], total ? bad / total : 0]);
+      left.push([table.edges[stage][at], items / f.n, items]);
+      errors.push([table.edges[stage][at], total ? bad / total : 0, bad]);
       if (i === size) break;
       const bin = side ? at - 1 : at;
       items += fine[2 * bin] + fine[2 * bin + 1]; bad += fine[2 * bin + wrong];
     }
-    const spread = (points, n_) => points.map(([a, v]) => [a, ...(wilson(v, n_) ?? [v, v])]);
-    const leaves = spread(left, groups.all), errs_ = spread(errors, count);
+    // what earlier stages let go counts too
+    const spread = (points, name) => {
+      const own = groups.stages[stage][name], earlier = worth(name, [0, 1], stage - 1);
+      return points.map(([a, v], k) => [a, ...(wilson(v, Math.min(own[side ? size - k : k] ?? groups.least[name],
+        stage ? earlier : Infinity)) ?? [v, v])]);
+    };
+    const leaves = spread(left, "all"), errs_ = spread(errors, kind);
     const at = cuts[stage][side], i = side ? size - at : at, where = curve.x(table.edges[stage][at]);
     const [goes, errs] = side ? [FAKE, REAL] : [REAL, FAKE];
     curve.marks.innerHTML = shade(curve.band(leaves), goes) + shade(curve.band(errs_), errs) +
@@ -254,42 +290,48 @@ function build(host, data) {
       `<line x1="${where}" x2="${where}" y1="${curve.top}" y2="${curve.bottom}" stroke="${INK}" stroke-dasharray="4 4"/>` +
       spot(where, curve.y(left[i][1]), goes, "share that leaves") + spot(where, curve.y(errors[i][1]), errs,
         "share in error");
-    rows.thresholds = left.map(([p, v], k) => [p, v, ...leaves[k].slice(1), errors[k][1], ...errs_[k].slice(1),
-      k === i ? 1 : 0]);
+    rows.thresholds = left.map(([p, v, items_], k) => [data.titles[stage], side ? "fake" : "real", p, v,
+      ...leaves[k].slice(1), items_, errors[k][1], ...errs_[k].slice(1), errors[k][2], total, f.n, k === i ? 1 : 0]);
     const share_ = errors[i][1], what = side ? "reals" : "fakes";
-    readings[0].textContent = `At this exit ${percent(left[i][1])} of all ${whole(f.n)} items leave here, and with them ${percent(share_)} of the ${whole(total)} ${what} ` +
-      `(${between(wilson(share_, count))}, from ${whole(count)} effective groups): ` +
+    readings[0].textContent = `At this exit ${percent(left[i][1])} of all ${whole(f.n)} items leave here, and with them ` +
+      `${percent(share_)} of the ${whole(total)} ${what} (${between(total ? errs_[i].slice(1) : null)}): ` +
       (share_ > 0 ? `move ${side ? "right" : "left"} until the error curve is where you can live with it.` :
         `move ${side ? "left" : "right"} until the error curve begins to rise.`);
   }
 
   function ranking(hist, f) {
-    const banded = rocPoints(hist).map(([a, b]) => [a, ...(wilson(b, groups.fake) ?? [b, b]), b]),
-      two = f.auroc !== null;
-    const interval = areaInterval(f.auroc, groups.real, groups.fake);
+    const hits = worth("fake"), alarms = worth("real"), two = f.auroc !== null;
+    const banded = rocPoints(hist).map(([a, b]) => [a, ...(wilson(b, hits) ?? [b, b]), b]);
+    const interval = around(f.auroc, halfOf(f.auroc, f));
     const points = [["not called real", INK, [1 - (f.spared ?? 0), 1 - (f.leakage ?? 0)]],
       ["called fake", FAKE, [f.false_alarms ?? 0, f.found ?? 0]]];
-    rows.roc = [...banded.map(([a, low, high, b]) => ["every score", a, b, low, high]),
-      ...points.map(([words, , [a, b]]) => [words, a, b, ...(wilson(b, groups.fake) ?? [b, b])])];
+    const both = (a, b) => [a, ...(wilson(a, alarms) ?? [null, null]), b, ...(wilson(b, hits) ?? [null, null]), f.reals,
+      f.fakes];
+    rows.roc = [...banded.map(([a, , , b]) => ["every score", ...both(a, b)]),
+      ...points.map(([words, , [a, b]]) => [words, ...both(a, b)])];
     roc.marks.innerHTML = diagonal(roc) + (two ? shade(roc.band(banded), REAL) +
       stroke(roc.line(banded.map(([a, , , b]) => [a, b])), REAL) : "") +
-      points.map(([words, colour, at]) => cross(roc, at, wilson(at[0], groups.real), wilson(at[1], groups.fake),
-        colour, words)).join("");
+      points.map(([words, colour, at]) => cross(roc, at, wilson(at[0], alarms), wilson(at[1], hits), colour,
+        words)).join("");
     readings[1].textContent = f.auroc === null ? "One class only: no curve." :
-      `AUROC ${f.auroc.toFixed(4)}${interval ? ` (95 %: ${interval[0].toFixed(3)} to ${interval[1].toFixed(3)})` : ""}, ${lost(f)}; ` +
-      `what lies between the two points is left uncertain. n = ${whole(f.n)}.`;
+      `AUROC ${f.auroc.toFixed(4)} (${numbers(interval, 3)}), ${lost(f)}; ` +
+      `what lies between the two points is left uncertain. ${counted(f.n)}`;
   }
 
   function trading(f) {
     frameTrade(f[risk] ?? 0);
-    const here = f[risk], halves = [f.auroc, closed].map((a) => areaHalf(a, groups.real, groups.fake));
-    const ci = risk === "leakage" ? wilson(here, groups.fake)  // of AUROCs as if they had nothing in common: too wide
+    const here = f[risk], halves = [f.auroc, closed].map((a) => {
+      const half = halfOf(a, f);
+      return half === null ? null : half * a * (1 - a);
+    });
+    const ci = risk === "leakage" ? wilson(here, worth("fake"))  // of AUROCs as if they had nothing in common: too wide
       : here === null || halves.includes(null) ? null : [here - Math.hypot(...halves), here + Math.hypot(...halves)];
-    trade.marks.innerHTML = trade.still + (here === null ? "" : cross(trade, [f.cost, here], null, ci, FAKE,
+    trade.marks.innerHTML = trade.still + (here === null ? "" : cross(trade, [f.cost, here], cost95, ci, FAKE,
       "these sliders"));
-    rows.front = [...trade.front.map(([c, r]) => ["front", c, r, null, null]),
-      ...trade.marked.map(([words, c, r]) => [words, c, r, null, null]), ["these sliders", f.cost, here,
-        ...(ci ?? [null, null])]];
+    const about = [risk === "leakage" ? "leakage" : "AUROC loss", f.n], unit_ = latest.units[unit].name, none = [null, null];
+    rows.front = [...trade.front.map(([c, r, at]) => ["front", c, ...none, unit_, r, ...none, ...about, ...exits(at)]),
+      ...trade.marked.map(([words, c, r, , at]) => [words, c, ...none, unit_, r, ...none, ...about, ...exits(at)]),
+      ["these sliders", f.cost, ...(cost95 ?? none), unit_, here, ...(ci ?? none), ...about, ...exits(cuts)]];
     const word = risk === "leakage" ? "leakage" : "AUROC loss", name = latest.units[unit].name;
     if (!trade.front.length || here === null) { readings[2].textContent = latest.front_note; return; }
     const best = trade.front.filter((p) => p[1] <= here + 1e-12).reduce((a, p) => (a === null || p[0] < a[0] ? p : a),
@@ -297,29 +339,30 @@ function build(host, data) {
     readings[2].textContent = (best === null ? `No point of the grid has so little ${word}. `
       : f.cost > best[0] * 1.005 ? `The same ${word} can be had for ${short(best[0])} instead of ${short(f.cost)} ${name}. `
         : `Nothing on the grid is cheaper at this ${word} (${short(f.cost)} ${name}). `) +
-      `${risk === "leakage" ? "" : "Its interval takes both AUROCs as independent. "}n = ${whole(f.n)}. ${latest.front_note}`;
+      `Only these sliders' point has intervals${risk === "leakage" ? "" : ", that of its loss as if both AUROCs were " +
+        "independent"}; the front's points are as observed. ${counted(f.n)} ${latest.front_note}`;
   }
 
   function reliability(hist) {
-    const bins = Array.from({ length: 10 }, () => [0, 0, 0]), mids = table.mids;
+    const bins = Array.from({ length: RELIABILITY }, () => [0, 0, 0]), mids = table.mids;
     for (let i = 0; i < mids.length; i++) {
-      const of = bins[Math.min(9, Math.floor(mids[i] * 10))], r = hist[2 * i], k = hist[2 * i + 1];
+      const of = bins[Math.min(RELIABILITY - 1, Math.floor(mids[i] * RELIABILITY))], r = hist[2 * i], k = hist[2 * i + 1];
       of[0] += r; of[1] += k; of[2] += (r + k) * mids[i];
     }
     rows.reliability = [];
-    const total = bins.reduce((a, b) => a + b[0] + b[1], 0), scale = groups.all / total;
+    const total = bins.reduce((a, b) => a + b[0] + b[1], 0), scale = groups.gap / total;
     let marks = diagonal(reliable), gap = 0;
-    for (const [r, k, sum] of bins) {
+    bins.forEach(([r, k, sum], i) => {
       const n_ = r + k;
-      if (!n_) continue;
+      if (!n_) return;
       const stated = sum / n_, seen = k / n_, w = wilson(seen, n_ * scale);
       gap += (n_ / total) * Math.abs(stated - seen);
-      rows.reliability.push([stated, seen, ...w, Math.round(n_)]);
+      rows.reliability.push([i / RELIABILITY, (i + 1) / RELIABILITY, stated, seen, ...w, Math.round(n_)]);
       marks += `<line x1="${reliable.x(stated)}" x2="${reliable.x(stated)}" y1="${reliable.y(w[0])}" y2="${reliable.y(w[1])}" stroke="${REAL}" stroke-width="2"/>` +
         spot(reliable.x(stated), reliable.y(seen), REAL, `${whole(n_)} items`);
-    }
+    });
     reliable.marks.innerHTML = marks;
-    readings[3].textContent = `Points on the diagonal say what they mean; mean gap (ECE, 10 even bins) ${gap.toFixed(3)}. Under the diagonal: fakes are rarer than stated. n = ${whole(total)}.`;
+    readings[3].textContent = `Points on the diagonal say what they mean; mean gap (ECE, ${RELIABILITY} even bins) ${gap.toFixed(3)}. Under the diagonal: fakes are rarer than stated. ${counted(total)}`;
   }
 
   function draw() {
@@ -337,24 +380,34 @@ function build(host, data) {
       const [a, b] = box.querySelectorAll(".flow i");
       a.style.width = came ? (100 * asReal) / came + "%" : 0; b.style.width = came ? (100 * asFake) / came + "%" : 0;
     });
-    const now = latest.units[unit], fakeCi = (v) => between(wilson(v, groups.fake));
-    const allCi = (v, items) => between(wilson(v, (items * groups.all) / f.n));
+    const now = latest.units[unit], fakeCi = (v, ...of) => between(wilson(v, worth("fake", ...of)));
+    const allCi = (v, items, ...of) => between(wilson(v, (items / f.n) * worth("all", ...of)));
+    // The shares that reach the stages rise and fall together: their ends are added up.
+    const reach = counts.slice(0, -1).map((stage, m) => (m ? wilson((stage[2][0] + stage[2][1]) / f.n, worth("all", [0, 1],
+      m - 1)) : [1, 1]));
+    cost95 = reach.includes(null) ? null : [0, 1].map((end) => now.costs.reduce((sum, c, m) => sum + c * reach[m][end], 0));
+    const speed = f.speed_up === null ? "" : Math.abs(f.speed_up - 1) < 0.005 ? "as long as all experts always"
+      : f.speed_up > 1 ? `${f.speed_up.toFixed(2)} × as fast as all experts always`
+        : `slower: ${(1 / f.speed_up).toFixed(2)} × the time of all experts always`;
     fillCards(host.querySelector(".figures"), [
-      ["filtration", percent(f.filtration), `${whole(f.filtered)} of ${whole(f.n)} released by stage 1. ${allCi(f.filtration, f.n)}`],
-      ["stage-1 leakage", percent(f.leakage1), `${whole(f.leaked1)} of ${whole(f.fakes)} fakes. ${fakeCi(f.leakage1)}`],
-      ["leakage, cascade", percent(f.leakage), `${whole(f.realFake)} of ${whole(f.fakes)} fakes called real. ${fakeCi(f.leakage)}`],
+      ["filtration", percent(f.filtration),
+        `${whole(f.filtered)} of ${whole(f.n)} released by stage 1. ${allCi(f.filtration, f.n, [0], 0)}`],
+      ["stage-1 leakage", percent(f.leakage1),
+        `${whole(f.leaked1)} of ${whole(f.fakes)} fakes. ${fakeCi(f.leakage1, [0], 0)}`],
+      ["leakage, cascade", percent(f.leakage),
+        `${whole(f.realFake)} of ${whole(f.fakes)} fakes called real. ${fakeCi(f.leakage)}`],
       ["false alarms", percent(f.false_alarms),
-        `${whole(f.fakeReal)} of ${whole(f.reals)} reals called fake. ${between(wilson(f.false_alarms, groups.real))}`],
+        `${whole(f.fakeReal)} of ${whole(f.reals)} reals called fake. ${between(wilson(f.false_alarms, worth("real")))}`],
       ["AUROC", f.auroc === null ? "unknown" : f.auroc.toFixed(4), f.auroc === null ? "one class only" :
-        `${lost(f)}. ${areaText(f.auroc)}`],
-      ["coverage", percent(f.coverage), `passed on by stage 1. ${allCi(f.coverage, f.n)}`],
+        `${lost(f)}. ${numbers(around(f.auroc, halfOf(f.auroc, f)), 3)}`],
+      ["coverage", percent(f.coverage), `passed on by stage 1. ${allCi(f.coverage, f.n, [0, 1], 0)}`],
       ["precision of real", percent(f.precision_real),
         `${whole(f.realReal)} of ${whole(f.realReal + f.realFake)} called real. ${allCi(f.precision_real, f.realReal + f.realFake)}`],
       ["precision of fake", percent(f.precision_fake),
         `${whole(f.fakeFake)} of ${whole(f.fakeReal + f.fakeFake)} called fake. ${allCi(f.precision_fake, f.fakeReal + f.fakeFake)}`],
       ["uncertain", percent(f.uncertain), `${whole(f.open)} of ${whole(f.n)} stay open. ${allCi(f.uncertain, f.n)}`],
-      [`expected cost`, `${f.cost.toPrecision(3)} ${now.name}`, f.speed_up === null ? now.words :
-        `${f.speed_up.toFixed(2)} × as fast as all experts always; ${now.words}`],
+      [`expected cost`, `${f.cost.toPrecision(3)} ${now.name}`,
+        `${of95(cost95, (v) => v.toPrecision(3))}. ${speed && speed + "; "}${now.words}`],
     ]);
     thresholds(table.fine[focus[0]], f);
     ranking(hist, f);

@@ -9,7 +9,6 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import search_tries
-from app.boards import effective_groups
 from app.cascade_board import cuts_of_text, cuts_text
 from app.cascade_search import Answer, asked_loss, policy_to_save
 from app.cascade_tables import fronts, grid_if_ready, joint_of, limits_at, make_grid
@@ -143,13 +142,7 @@ def test_a_link_carries_the_thresholds(workbench):
     assert cuts_of_text(joint, cuts_text(joint, joint.closed())) == joint.closed()
     for broken in ("", "0.1~0.9", "a~b_c~d_e~f_g~h", "1~2~3_~_~_~"):
         assert cuts_of_text(joint, broken) is None
-    assert 0 < groups["fake"] <= 15
-
-
-def test_groups_of_one_size_count_as_they_are():
-    assert effective_groups(np.repeat(np.arange(7), 5)) == pytest.approx(7)
-    assert effective_groups(["a"] * 99 + ["b"]) == pytest.approx(100**2 / (99**2 + 1))
-    assert effective_groups([]) == 0
+    assert 0 < groups["least"]["fake"] <= 15
 
 
 def test_the_search_answers_on_the_page_and_saves_its_promises(home, workbench, monkeypatch):

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from app.boards import group_counts
 from app.calibration_board import Look, ScaleEvidence, calibration_data
 from app.cascade_board import BoardView, cascade_data
 from app.detector_scores import DRAWS
@@ -19,7 +18,10 @@ from core.calibrate.scale_bands import ScaleBands
 from core.calibrate.scale_table import ScaleTable
 from core.cascade.base_rate import at_base_rate
 from core.cascade.joint import JointTable
+from core.cascade.joint import figures as cascade_figures
+from core.cascade.worth import cascade_worth
 from core.evaluate.debiased import debiased_ece
+from core.evaluate.delong import delong
 from core.evaluate.figures import figures
 from core.evaluate.metrics import brier, confusion, eer, nll, threshold_metrics
 from core.evaluate.reliability import ece, mce, reliability
@@ -50,11 +52,12 @@ def thresholds(p, y, groups=None, prevalence=None, curve="roc"):
     return threshold_data(ThresholdEvidence.build(p, y, groups, 0.5, found), 0.5, prevalence, curve)
 
 
-def cascade(columns, y, view=None):
+def cascade(columns, y, view=None, policy=True):
     table = JointTable.build(columns, y, MEMBERS)
     home = [(len(e) // 5, 4 * len(e) // 5) for e in table.edges]
-    fronts = {"GFLOP": {"leakage": [[3, 0.3], [12, 0.1]], "auroc_loss": []}}
-    return cascade_data(table, MEMBERS, UNITS, group_counts(y, np.arange(len(y)) // 3), home, home, "x", fronts=fronts,
+    fronts = {"GFLOP": {"leakage": [[3, 0.3, home], [12, 0.1, table.closed()]], "auroc_loss": []}}
+    groups = cascade_worth(table.edges, columns, y, np.arange(len(y)) // 3)
+    return cascade_data(table, MEMBERS, UNITS, groups, home, home if policy else None, "x", fronts=fronts,
                         front_note="Front over 2 points.", view=view)  # fmt: skip
 
 
@@ -337,4 +340,53 @@ def test_the_calibration_boards_intervals_are_those_of_the_report_at_any_tempera
     bins = rows_of(page, 3)
     p = expit(z / 10**0.28)
     assert [float(r["at_temperature"]) for r in bins] == pytest.approx([ece(p, y, b) for b in range(2, 51)], abs=1e-9)
+    page.close()
+
+
+def test_cascade_intervals_count_what_the_groups_are_worth(browser):
+    columns, y = drawn(N)
+    table = JointTable.build(columns, y, MEMBERS)
+    page = draw(browser, "cascade_board", cascade(columns, y))
+    groups = cascade_worth(table.edges, columns, y, np.arange(N) // 3)
+    cuts = [(len(table.edges[0]) // 4, len(table.edges[0]) - 1), *table.closed()[1:]]
+    for stage, (real, fake) in enumerate(cuts):
+        page.evaluate(MOVE, [0, 2 * stage + 1, fake])
+        shown = page.evaluate(MOVE, [0, 2 * stage, real])
+    f = cascade_figures(table.tally(cuts), COSTS)
+    low, high = wilson(f["leakage1"], groups["stages"][0]["fake"][cuts[0][0]])
+    assert f"{percent(float(low))} to {percent(float(high))}" in shown["stage-1 leakage"].replace("\xa0", " ")
+    assert groups["stages"][0]["fake"][cuts[0][0]] > groups["least"]["fake"], "groups here do not agree wholly"
+    assert "n = " in page.evaluate(SAID, [0])[1].replace("\xa0", " ")
+    open_ = page.evaluate(MOVE, [0, 0, 0])
+    assert "as much as asking everyone" in open_["AUROC"]
+    assert "slower: " in open_["expected cost"]
+    found = delong(columns[-1], y, groups=np.arange(N) // 3)
+    assert f"{found.low:.3f} to {found.high:.3f}" in open_["AUROC"]
+    row = next(r for r in rows_of(page, 2) if r["series"] == "front")
+    assert row["cost_unit"] == "GFLOP"
+    assert float(row["filter: real up to"]) == table.edges[0][len(table.edges[0]) // 5]
+    first = rows_of(page, 0)[0]
+    assert {"stage", "leaves_as", "leaves_low", "error_high", "items_leaving", "n", "stack: fake above"} <= set(first)
+    page.close()
+
+
+def test_without_a_policy_nothing_of_one_is_drawn(browser):
+    columns, y = drawn(N)
+    page = draw(browser, "cascade_board", cascade(columns, y, policy=False))
+    whole = page.evaluate("() => document.querySelector('.view').innerText")
+    assert "policy in force" not in whole
+    assert "found" not in page.evaluate("() => document.querySelectorAll('.keys')[2].textContent")
+    assert not page.get_by_role("button", name="Back to the policy in force").is_visible()
+    assert {r["series"] for r in rows_of(page, 2)} == {"front", "these sliders"}
+    page.close()
+
+
+def test_ticks_step_by_one_two_or_five(browser):
+    columns, y = drawn(N)
+    page = draw(browser, "threshold_board", thresholds(columns[0], y))
+    for text in page.evaluate("""() => [...document.querySelectorAll('svg')].map((svg) =>
+      [...svg.querySelectorAll('text[text-anchor=end]')].map((t) => parseFloat(t.textContent)))"""):
+        steps = np.diff(text)
+        assert steps.std() < 1e-9
+        assert f"{steps[0]:e}"[0] in "125"
     page.close()

@@ -15,6 +15,7 @@ from core.calibrate.scale_table import ScaleTable
 from core.cascade.grid import cascade_grid
 from core.cascade.joint import JointTable
 from core.cascade.pareto import Limits, front
+from core.cascade.worth import cascade_worth
 from tests.support.boards import COSTS, MEMBERS, drawn, overconfident
 
 
@@ -25,12 +26,12 @@ def tables(n: int):
     joint = JointTable.build(columns, y, MEMBERS)
     built = time.process_time() - start
     points = front(cascade_grid(joint), COSTS, "leakage", Limits(false_alarms=0.1, auroc_loss=0.02))
-    groups = {"fake": float(y.sum()), "real": float(n - y.sum()), "all": float(n)}
+    groups = cascade_worth(joint.edges, columns, y, None)
     known = {name: {"value": 0.0, "low": None, "high": None, "note": ""} for name in FIXED.values()}  # stands still
     single = ThresholdEvidence.build(columns[-1], y, None, 0.5, known)
     items = overconfident(n)
     scale = ScaleEvidence(ScaleTable.build(*items), ScaleBands.build(*items, None))
-    return joint, single, scale, groups, [[p.cost, p.risk] for p in points], built
+    return joint, single, scale, groups, [[p.cost, p.risk, p.cuts] for p in points], built
 
 
 def page() -> None:

@@ -1,0 +1,46 @@
+"""What the Analyze page offers by name is read, whatever the name; HEIC is refused with the way round it."""
+
+from __future__ import annotations
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.media.decode import decode
+from core.media.types import MediaRejected
+from pages.analyze import KINDS
+
+PICTURES = {"JPEG": "jfif", "PNG": "png", "WebP": "webp", "AVIF": "avif", "BMP": "bmp", "TIFF": "tif", "GIF": "gif"}
+CLIPS = {"MP4": "mp4", "MOV": "mov", "M4V": "ipod", "3GP": "3gp", "MKV": "matroska", "WebM": "webm", "AVI": "avi"}
+CODECS = {"webm": "libvpx", "avi": "mpeg4"}
+
+
+@pytest.mark.parametrize(("name", "suffix"), PICTURES.items())
+def test_every_picture_on_offer_is_read(name, suffix, tmp_path):
+    assert f"{name}," in KINDS or f"{name}." in KINDS
+    Image.new("RGB", (40, 30), (90, 120, 60)).save(tmp_path / f"x.{suffix}", "JPEG" if suffix == "jfif" else None)
+    media = decode(tmp_path / f"x.{suffix}")
+    assert (media.kind, media.width, media.height) == ("image", 40, 30)
+
+
+@pytest.mark.parametrize(("name", "muxer"), CLIPS.items())
+def test_every_clip_on_offer_is_read(name, muxer, tmp_path):
+    assert f"{name}," in KINDS or f"{name}." in KINDS
+    path = tmp_path / "x.bin"
+    with av.open(str(path), "w", format=muxer) as container:
+        stream = container.add_stream(CODECS.get(muxer, "libx264"), rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for level in range(0, 200, 20):
+            picture = np.full((48, 64, 3), level, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+    media = decode(path, max_frames=3)
+    assert (media.kind, media.width, len(media.frames)) == ("video", 64, 3)
+
+
+def test_heic_is_refused_with_the_way_round_it(tmp_path):
+    (tmp_path / "x.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64))
+    with pytest.raises(MediaRejected, match="Save it as JPEG"):
+        decode(tmp_path / "x.heic")
+    assert "HEIC" in KINDS

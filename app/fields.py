@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import types
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 
 from core.spec import Spec
+from jobs.words import titles
 
 Shape = Literal["text", "whole", "number", "switch", "choice", "texts", "numbers", "json"]
 MISSING: Any = object()
@@ -18,7 +20,8 @@ MISSING: Any = object()
 
 @dataclass(frozen=True)
 class FormField:
-    """One input. `low`/`high` are inclusive bounds (an exclusive one is left to validation, which says it)."""
+    """One input. `low`/`high` are inclusive bounds (an exclusive one is left to validation, which says it). titles: of
+    choices that people read under another name."""
 
     name: str
     label: str
@@ -30,6 +33,11 @@ class FormField:
     high: float | None = None
     choices: tuple[str, ...] = ()
     reference: str = ""
+    titles: Mapping[str, str] = field(default_factory=dict)
+
+    def shown(self, value: str) -> str:
+        """How a list shows one of the choices."""
+        return self.titles.get(value, value)
 
     @property
     def required(self) -> bool:
@@ -56,7 +64,7 @@ def _field(name: str, info: FieldInfo) -> FormField:
     bounds = _bounds(info, whole=annotation is int)
     return FormField(
         name=name,
-        label=label_of(name),
+        label=info.title or label_of(name),
         shape="choice" if choices else _shape(annotation),
         help=info.description or "",
         default=default,
@@ -65,6 +73,7 @@ def _field(name: str, info: FieldInfo) -> FormField:
         high=bounds[1],
         choices=choices,
         reference=str(extra.get("choose", "")),
+        titles={**titles(str(extra.get("choose", ""))), **_titles(extra)},
     )
 
 
@@ -95,6 +104,11 @@ def _choices(annotation: Any, info: FieldInfo) -> tuple[str, ...]:
         if words:
             return tuple(words.group(1).split("|"))
     return ()
+
+
+def _titles(extra: Mapping[str, Any]) -> dict[str, str]:
+    found = extra.get("titles", {})
+    return {str(value): str(words) for value, words in found.items()} if isinstance(found, dict) else {}
 
 
 def _bounds(info: FieldInfo, whole: bool) -> tuple[float | None, float | None]:

@@ -84,7 +84,9 @@ def draw(field: FormField, workbench: Workbench, key: str, start: Any, placehold
         return _number(field, key, start, placeholder)
     if field.shape == "choice":
         index = field.choices.index(str(start)) if start is not None else None
-        answer = st.selectbox(field.label, field.choices, index=index, key=key, help=field.help)
+        answer = st.selectbox(
+            field.label, field.choices, index=index, key=key, help=field.help, format_func=field.shown
+        )
         return MISSING if answer is None and field.required else answer
     if field.shape == "texts":
         return st.multiselect(
@@ -116,7 +118,8 @@ def _reference(field: FormField, workbench: Workbench, key: str, start: Any) -> 
     index = known.index(start) if start in known else (0 if known else None)
     answer = st.selectbox(
         field.label, known, index=index, key=key, help=field.help, accept_new_options=True,
-        format_func=lambda name: title(name, workbench), placeholder="nothing to choose yet; a path can be typed",
+        format_func=lambda name: field.titles.get(name) or title(name, workbench),
+        placeholder="nothing to choose yet; a path can be typed",
     )  # fmt: skip
     return MISSING if answer is None and field.required else (answer or AUTOMATIC)
 

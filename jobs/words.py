@@ -55,3 +55,12 @@ WORDS: dict[str, Callable[[], list[str]]] = {
 def words(what: str) -> list[str]:
     """The words of `choose(what)`; empty when it is no closed list."""
     return WORDS[what]() if what in WORDS else []
+
+
+def titles(what: str) -> dict[str, str]:
+    """Word -> title of those of `choose(what)` that people read under another name."""
+    if what != "exit_policy":
+        return {}
+    from core.cascade.policy import exit_policies
+
+    return {name: exit_policies.get(name).title for name in exit_policies.names()}

@@ -13,25 +13,49 @@ class SearchSpec(Spec):
 
     source: str = Field(description="Stack run, bundle or imported scores.", json_schema_extra=choose("scored_run"))
     max_leakage: float = Field(
-        0.05, gt=0, lt=1, description="Most groups of fakes with an item called real anywhere, of all groups of fakes."
+        0.05,
+        gt=0,
+        lt=1,
+        title="Most leakage, in groups",
+        description="Most groups of fakes with an item called real anywhere, of all groups of fakes.",
     )
     max_false_alarms: float = Field(
-        0.10, gt=0, lt=1, description="Most groups of reals with an item called fake anywhere, of all groups of reals."
+        0.10,
+        gt=0,
+        lt=1,
+        title="Most false alarms, in groups",
+        description="Most groups of reals with an item called fake anywhere, of all groups of reals.",
     )
     confidence: float = Field(0.90, gt=0.5, lt=1, description="Of both promises together (1 - delta).")
     max_auroc_loss: float = Field(
-        0.01, ge=0, le=1, description="Most AUROC lost against asking every member on every item, as observed."
+        0.01,
+        ge=0,
+        le=1,
+        title="Most AUROC lost",
+        description="Most AUROC lost against asking every member on every item, as observed.",
     )
     max_uncertain: float = Field(
-        0.2, ge=0, le=1, description="Most items left without a verdict, as observed: refusing to judge is cheap."
+        0.2,
+        ge=0,
+        le=1,
+        title="Most uncertain, in items",
+        description="Most items left without a verdict, as observed: refusing to judge is cheap.",
     )
     method: str = Field(
         "split",
         pattern="^(split|sequences)$",
         description="split: half of the groups choose a path of policies, the other half prove it (Pareto testing). "
         "sequences: paths laid down before any data are seen, all groups prove; they share the risk.",
+        title="How it is proved",
+        json_schema_extra={"titles": {"split": "half choose, half prove", "sequences": "paths laid down in advance"}},
     )
-    unit: str = Field("gflop", pattern="^(gflop|seconds)$", description="What cost is measured in.")
+    unit: str = Field(
+        "gflop",
+        pattern="^(gflop|seconds)$",
+        description="What cost is measured in.",
+        title="Cost in",
+        json_schema_extra={"titles": {"gflop": "GFLOP", "seconds": "seconds, as measured"}},
+    )
     seed: int = Field(0, ge=0, description="Which half chooses.")
     name: str = Field("cheapest", max_length=80, description="Name of the policy.")
     author: str = Field("", max_length=80, description="Who asks.")

@@ -67,14 +67,29 @@ class PolicySpec(Spec):
         None,
         gt=0.5,
         lt=1,
+        title="Confidence fixed in advance",
         description="clopper_pearson: one confidence fixed in advance (0.98: leave as real at p_fake <= 0.02, as fake "
         "at >= 0.98) to be certified alone; empty: the customary four share the error.",
     )
-    stage1_both_sides: bool = Field(False, description="Stage 1 may also say fake, not only real.")
-    max_leakage: float = Field(0.05, gt=0, lt=1, description="Stage 1: most fakes released as real, of all fakes.")
-    max_expert_error: float = Field(0.05, gt=0, lt=1, description="Experts: most errors of one side, of that class.")
+    stage1_both_sides: bool = Field(
+        False, title="Stage 1 may say fake too", description="Stage 1 may also say fake, not only real."
+    )
+    max_leakage: float = Field(
+        0.05,
+        gt=0,
+        lt=1,
+        title="Stage 1: most leakage",
+        description="Stage 1: most fakes released as real, of all fakes.",
+    )
+    max_expert_error: float = Field(
+        0.05, gt=0, lt=1, title="Experts: most errors", description="Experts: most errors of one side, of that class."
+    )
     max_final_error: float = Field(
-        0.10, gt=0, lt=1, description="Stage 3: most errors of one side, of that class; between: uncertain."
+        0.10,
+        gt=0,
+        lt=1,
+        title="Stage 3: most errors",
+        description="Stage 3: most errors of one side, of that class; between: uncertain.",
     )
     confidence: float = Field(0.90, gt=0.5, lt=1, description="Confidence of each bound (1 - delta).")
     author: str = Field("", max_length=80, description="Who chose it.")

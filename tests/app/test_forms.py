@@ -63,7 +63,7 @@ def test_every_field_of_every_job_kind_appears(kind, workbench):
     spec = kinds.get(kind).spec
     test = page(f"{spec.__module__}:{spec.__name__}")
     assert not test.exception
-    assert widgets(test) == {fields.label_of(name) for name in spec.model_fields}
+    assert widgets(test) == {field.label for field in fields.describe(spec)}
 
 
 @pytest.mark.parametrize("kind", kinds.names())
@@ -114,3 +114,17 @@ def test_pattern_words_and_literals_become_lists():
     assert shapes["maybe"].optional
     assert shapes["maybe"].low == 0
     assert (shapes["share"].low, shapes["share"].high) == (None, None)
+
+
+def test_labels_and_choices_are_read_by_people():
+    """No word of the program where a field or the list behind it says what people call it."""
+    search = {field.name: field for field in fields.describe(kinds.get("search").spec)}
+    assert search["max_auroc_loss"].label == "Most AUROC lost"
+    assert search["unit"].shown("gflop") == "GFLOP"
+    assert [search["method"].shown(name) for name in search["method"].choices] == [
+        "half choose, half prove", "paths laid down in advance"
+    ]  # fmt: skip
+    policy = {field.name: field for field in fields.describe(kinds.get("policy").spec)}
+    assert policy["method"].shown("learn_then_test") == "Learn then test"
+    assert {"_" in policy["method"].shown(name) for name in WORDS["exit_policy"]()} == {False}
+    assert policy["name"].shown("anything") == "anything"

@@ -60,8 +60,9 @@ def find_cuts(crops: Sequence[np.ndarray]) -> list[int]:
 
 def _colours(crop: np.ndarray) -> np.ndarray:
     """Smoothed histogram (16, 16) of Cb and Cr around neutral, sum 1: brightness has no part in it."""
-    chroma = np.asarray(Image.fromarray(crop).convert("YCbCr"), np.float64)[..., 1:].reshape(-1, 2)
-    counts, _, _ = np.histogram2d(*np.clip(chroma, 80, 175.9).T, bins=_BINS, range=((80, 176), (80, 176)))
+    chroma = np.clip(np.asarray(Image.fromarray(crop).convert("YCbCr"), np.float64)[..., 1:], 80, 175.9)
+    blue, red = chroma[..., 0].ravel(), chroma[..., 1].ravel()
+    counts, _, _ = np.histogram2d(blue, red, bins=_BINS, range=((80, 176), (80, 176)))
     smooth = gaussian_filter(counts, 1.0)
     return smooth / smooth.sum()
 

@@ -85,6 +85,16 @@ def _group_codes(view: View) -> np.ndarray:
     return pd.factorize(view.frame["group"].astype(str), sort=True)[0]
 
 
+@lru_cache(maxsize=4)
+def rounded(view: View) -> int:
+    """Items whose p_fake is 0 or 1 in a double though their log-odds are known and differ."""
+    z = ranks_of(view.frame)
+    if z is None:
+        return 0
+    ends = (view.p_fake == 0) | (view.p_fake == 1)
+    return int(ends.sum()) if np.unique(z[ends]).size > 1 else 0
+
+
 @lru_cache(maxsize=64)
 def measured(view: View, threshold: float) -> dict[str, dict[str, Any]]:
     """All figures with 95 % intervals over groups, called fake from `threshold`."""

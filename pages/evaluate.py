@@ -102,6 +102,11 @@ def headline(view: View, threshold: float) -> None:
         ])  # fmt: skip
     if note := prevalence_note(y):
         widgets.notice([note], "info")
+    if (tied := judging.rounded(view)) > 1:
+        widgets.notice([
+            f"p_fake is 0 or 1 to the last digit for {tied:,} items, and no threshold on it parts them: ranking "
+            "figures follow the log-odds behind it, the curves of the board p_fake. A calibrator brings them apart."
+        ], "info")  # fmt: skip
     found = judging.measured(view, threshold)
     places = [*st.columns(3), *st.columns(3)]  # six abreast are cut off on a small screen
     for column, (name, title) in zip(places, HEADLINE.items(), strict=True):

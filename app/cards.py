@@ -145,6 +145,15 @@ def facts(pairs: Mapping[str, object] | Iterable[tuple[str, object]]) -> str:
     return f'<dl class="aw aw-facts">{inside}</dl>'
 
 
+def tiles(rows: Iterable[tuple[str, str, str]]) -> str:
+    """Figures in frames, as many abreast as there is room for: name, value, and its interval or why there is none."""
+    inside = "".join(
+        f"<div><em>{escape(name)}</em><b>{escape(value)}</b><small>{escape(below)}</small></div>"
+        for name, value, below in rows
+    )
+    return f'<div class="aw aw-tiles">{inside}</div>'
+
+
 def notes(sentences: Sequence[str]) -> str:
     """A plain list of sentences."""
     return f'<ul class="aw aw-notes">{"".join(f"<li>{prose(s)}</li>" for s in sentences)}</ul>'

@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.special import expit
 
 from app.fitted_on import fitted_rows
-from app.score_sources import ScoreSource, member_facts, predictions_of, score_sources, stages_of
+from app.score_sources import ScoreSource, member_facts, predictions_of, saved_stages, score_sources
 from core.artifacts.files import read_json
 from core.calibrate import calibrators, load_calibrator
 from core.evaluate.foreign import KIND
@@ -35,21 +35,15 @@ class DetectorScores:
 
     def splits(self) -> list[str]:
         """Splits there are items to judge in, `test` first; none where its calibrator was fitted on all of them."""
-        found = set(self.frame()["split"]) if self.source else {read_json(self.run / "evaluation_report.json")["split"]}  # type: ignore[operator]
+        if self.source is None:
+            return [read_json(self.run / "evaluation_report.json")["split"]]  # type: ignore[operator]
+        found = self.frame()["split"].unique()
         return sorted(found, key=lambda name: (name != "test", name))
 
     def frame(self, split: str = "") -> pd.DataFrame:
         """Columns sample_id, group, dataset, label, split, p_fake (NaN: failed) and, where known, CALIBRATED, the
         log-odds of p_fake, by which items rank; all splits when `split` is empty."""
-        if self.source is not None:
-            table = with_failed(self.source).rename(columns={f"p_{self.member}": "p_fake"})
-            if (seen := fitted_rows(self.source, self.member)).any():
-                table = table[~np.pad(seen, (0, len(table) - seen.size))].reset_index(drop=True)
-            table = ranked(table, self.source.folder, self.member)
-        else:
-            path = self.run / "predictions.csv"  # type: ignore[operator]
-            table = _csv(path, path.stat().st_mtime)
-        return table if not split else table[table["split"] == split].reset_index(drop=True)
+        return _frame(self, split, stamp_of(self))
 
 
 def with_failed(source: ScoreSource) -> pd.DataFrame:
@@ -76,6 +70,21 @@ def ranked(table: pd.DataFrame, folder: Path, member: str) -> pd.DataFrame:
 
 
 @lru_cache(maxsize=8)
+def _frame(scores: DetectorScores, split: str, stamp: float) -> pd.DataFrame:
+    """`scores.frame(split)`, kept: a page asks for it several times a rerun. Not to be changed in place."""
+    if split:
+        table = _frame(scores, "", stamp)
+        return table[table["split"] == split].reset_index(drop=True)
+    if scores.source is None:
+        path = scores.run / "predictions.csv"  # type: ignore[operator]
+        return _csv(path, path.stat().st_mtime)
+    table = with_failed(scores.source).rename(columns={f"p_{scores.member}": "p_fake"})
+    if (seen := fitted_rows(scores.source, scores.member)).any():
+        table = table[~np.pad(seen, (0, len(table) - seen.size))].reset_index(drop=True)
+    return ranked(table, scores.source.folder, scores.member)
+
+
+@lru_cache(maxsize=8)
 def _csv(path: Path, changed: float) -> pd.DataFrame:
     return pd.read_csv(path, dtype={"sample_id": str, "group": str, "dataset": str})
 
@@ -84,7 +93,7 @@ def detector_scores(workbench: Workbench) -> list[DetectorScores]:
     """Everything that can be judged without running a network: bundle members first, then evaluated runs."""
     found = []
     for source in score_sources(workbench):
-        names = stages_of(predictions_of(source))
+        names = saved_stages(source)
         try:
             titles = member_facts(source, names).titles
         except ValueError:

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import chart_files, experts_charts, widgets
+from app import chart_files, experts_charts, tables, widgets
 from app.score_charts import interval_text
 from app.words import p_text
 
@@ -21,13 +21,12 @@ def render(name: str, report: Report) -> None:
         widgets.notice(["The data set has no test split: there is nothing to compare on."], "info")
     else:
         st.subheader("Ways to combine the experts, on test", anchor=False)
-        chart_files.show(experts_charts.intervals(rows, "AUROC on test"), "ways to combine")
-        st.caption(
+        chart_files.show(
+            experts_charts.intervals(rows, "AUROC on test"), "ways to combine",
             "Each line is a 95 % interval over groups. Ways whose lines overlap may still differ: the paired "
-            "differences below are drawn on the same groups."
-        )
-        table = comparison_table(report["comparison"])
-        st.dataframe(table, hide_index=True, height=38 + 35 * len(table))
+            f"differences below are drawn on the same groups.{size(report)}",
+        )  # fmt: skip
+        tables.show(comparison_table(report["comparison"]), "ways to combine, table")
         st.caption(
             "Less plain mean: AUROC of the way less that of plain averaging on the same draws of groups; an interval "
             "that holds 0 is no proof of a difference. p: DeLong's test, by group."
@@ -35,12 +34,17 @@ def render(name: str, report: Report) -> None:
     if unseen := report.get("left_out"):
         st.subheader("On sources left out of stage 3", anchor=False)
         unmet = experts_charts.intervals(comparison_rows(unseen), "AUROC on test, left-out sources only")
-        chart_files.show(unmet, "ways to combine, left-out sources")
-        st.caption(f"Items of {widgets.plain_markdown(', '.join(report['exclude_datasets']))}, which it never met.")
+        chart_files.show(
+            unmet, "ways to combine, left-out sources",
+            f"Items of {', '.join(report['exclude_datasets'])}, which it never met. Lines are 95 %.",
+        )  # fmt: skip
     st.subheader("What stage 3 leans on", anchor=False)
     shares = pd.DataFrame([{"what": what, "value": value} for what, value in report["importance"].items()])
-    chart_files.show(experts_charts.importance_chart(shares, "share of gain"), "what stage 3 leans on")
-    st.caption("LightGBM's gain counts how much a feature was used in fitting, not how much it helps on new items.")
+    chart_files.show(
+        experts_charts.importance_chart(shares, "share of gain"), "what stage 3 leans on",
+        "LightGBM's gain counts how much a feature was used in fitting, not how much it helps on new items. One fit, "
+        "so no interval.",
+    )  # fmt: skip
     if permutation := report.get("permutation"):
         lost = pd.DataFrame(
             [
@@ -48,14 +52,21 @@ def render(name: str, report: Report) -> None:
                 for what, row in permutation.items()
             ]
         )
-        chart_files.show(experts_charts.intervals(lost, "AUROC lost on test", at=0.0), "shuffled features")
-        st.caption(
-            "What it would lose: all of one expert's features shuffled over the test items; lines span the repeats."
-        )
+        chart_files.show(
+            experts_charts.intervals(lost, "AUROC lost on test", at=0.0), "shuffled features",
+            "What it would lose: all of one expert's features shuffled over the test items; lines span the "
+            f"repeats.{size(report)}",
+        )  # fmt: skip
     leak(report)
     with st.expander(f"How {widgets.plain_markdown(name)} was fitted"):
         for note in report["notes"]:
             st.caption(widgets.plain_markdown(note))
+
+
+def size(report: Report) -> str:
+    """On how many test items a report's charts rest, as a last sentence; empty where it does not say."""
+    row = next(iter(report["comparison"]), {})
+    return f" n = {row['items']:,} items of {row['groups']:,} groups." if "items" in row else ""
 
 
 def leak(report: Report) -> None:
@@ -73,8 +84,9 @@ def leak(report: Report) -> None:
     )
     if not rows.empty:
         chart = experts_charts.intervals(rows, "AUROC out-of-fold less on test", at=0.0)
-        chart_files.show(chart, "optimism of stacking")
-    st.caption(widgets.plain_markdown(found["reading"]))
+        chart_files.show(chart, "optimism of stacking", f"{found['reading']} Lines are 95 %.")
+    else:
+        st.caption(widgets.plain_markdown(found["reading"]))
 
 
 def comparison_rows(rows: list[dict[str, Any]]) -> pd.DataFrame:

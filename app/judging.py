@@ -12,13 +12,20 @@ import pandas as pd
 from app.detector_scores import DRAWS, DetectorScores, stamp_of
 from core.artifacts.files import read_json
 from core.cascade.threshold_table import ThresholdTable
+from core.cascade.transport import Cell, auroc_matrix
 from core.evaluate.coverage import coverage_report
 from core.evaluate.figures import figures
 from core.evaluate.levels import CALIBRATED, at_level, available_levels, ranks_of
+from core.evaluate.reliability import Binning, Convention, Reliability
+from core.evaluate.reliability_groups import grouped_reliability
 from core.evaluate.risk_band import RiskBand, risk_band
 from core.evaluate.slices import MOST_VALUES, slices
+from core.evaluate.thresholds import threshold_rows
 
 SLICE_DRAWS = 200
+FIRST_STAGE = (0.90, 0.95, 0.98, 0.99)
+ITEMS_A_SECOND = 150_000
+"""Judged with all intervals, on one slow core; measured at a million items of 10,000 groups."""
 NO_SLICES = ("sample_id", "group", "label", "p_fake", "items", "path", "called", "split", "reason")
 
 
@@ -63,6 +70,7 @@ def reference(scores: DetectorScores) -> str:
     return "/".join([folder.parent.name, folder.name, *([scores.member] if scores.source else [])])
 
 
+@lru_cache(maxsize=4)
 def _table(view: View) -> pd.DataFrame:
     table = view.scores.frame(view.split)
     words = [name for name in ("video", "method", "compression") if name in table]
@@ -85,7 +93,6 @@ def _group_codes(view: View) -> np.ndarray:
     return pd.factorize(view.frame["group"].astype(str), sort=True)[0]
 
 
-@lru_cache(maxsize=4)
 def rounded(view: View) -> int:
     """Items whose p_fake is 0 or 1 in a double though their log-odds are known and differ."""
     z = ranks_of(view.frame)
@@ -113,6 +120,30 @@ def threshold_table(view: View, exact: float) -> ThresholdTable:
 def band(view: View) -> RiskBand:
     """Risk against coverage with its interval."""
     return risk_band(view.p_fake, view.labels, view.groups, log_odds=ranks_of(view.frame))
+
+
+@lru_cache(maxsize=16)
+def sources(view: View) -> list[Cell]:
+    """AUROC of every data set's fakes against every data set's reals, with intervals; empty with one class."""
+    ranks = ranks_of(view.frame)
+    return auroc_matrix(view.frame.assign(ranked_by=view.p_fake if ranks is None else ranks), "ranked_by")
+
+
+@lru_cache(maxsize=16)
+def reliability_of(view: View, which: Convention, binning: Binning) -> Reliability:
+    """Stated against observed shares, with the intervals of the board."""
+    return grouped_reliability(view.p_fake, view.labels, view.groups, 15, which, binning, draws=DRAWS)
+
+
+@lru_cache(maxsize=16)
+def first_stage(view: View) -> list[dict[str, Any]]:
+    """Filtration and leakage at the customary confidences."""
+    return threshold_rows(view.p_fake, view.labels, view.groups, FIRST_STAGE, draws=DRAWS)
+
+
+def seconds(view: View) -> int:
+    """About how long its figures take the first time; then they are kept."""
+    return round(len(view.frame) / ITEMS_A_SECOND)
 
 
 def columns_of(view: View) -> list[str]:

@@ -9,8 +9,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from app.theme import ACCENT, INK, QUIET
-from core.evaluate.cross import CrossAuroc
+from app.theme import ACCENT, QUIET
 from core.evaluate.reliability import Convention, Reliability
 from core.evaluate.risk_band import RiskBand
 
@@ -53,6 +52,25 @@ def reliability_charts(
         .properties(height=150)
     )
     return top, below
+
+
+def reliability_words(r: Reliability, which: Convention = "binary") -> str:
+    """Which way the points lie, in one sentence: a bin counts when its interval does not hold what is stated."""
+    held = (r.count > 0) & np.isfinite(r.low) & np.isfinite(r.high)
+    over, under = int((held & (r.low > r.stated)).sum()), int((held & (r.high < r.stated)).sum())
+    of = f"of {int((r.count > 0).sum())} bins"
+    more, fewer = (
+        ("more is fake than stated", "fewer are fake than stated")
+        if which == "binary"
+        else ("it is right more often than it states", "it is right less often than it states")
+    )
+    if not held.any():
+        return "On the dashed line what is stated is what happens; no bin has groups enough for an interval."
+    if not over and not under:
+        return f"No bin's interval leaves the dashed line, where what is stated happens ({of})."
+    said = [f"{n} {of} lie {where} the dashed line: there {what}"
+            for n, where, what in ((over, "above", more), (under, "under", fewer)) if n]  # fmt: skip
+    return "; ".join(said) + "."
 
 
 def risk_chart(band: RiskBand) -> alt.LayerChart | alt.FacetChart:
@@ -138,26 +156,6 @@ def _cut_marks(rows: pd.DataFrame, ends: tuple[float, float] | None) -> list[alt
             mark = cut.mark_point(shape=shape, size=90, filled=True, color=ACCENT, opacity=1)
             marks.append(mark.encode(x="cut:Q", y=alt.Y("source:N", sort=None)))
     return marks
-
-
-def cross_chart(found: CrossAuroc) -> alt.LayerChart | alt.FacetChart:
-    """AUROC of every fake source (rows) against every real source (columns)."""
-    rows = [
-        {"fakes": fake, "reals": real, "auroc": found.auroc[i, j], "items": int(found.n_fake[i] + found.n_real[j])}
-        for i, fake in enumerate(found.fakes)
-        for j, real in enumerate(found.reals)
-    ]
-    base = alt.Chart(pd.DataFrame(rows)).encode(
-        x=alt.X("reals:N", title="reals of", axis=alt.Axis(labelAngle=-25, labelLimit=140, labelOverlap=False)),
-        y=alt.Y("fakes:N", title="fakes of", axis=alt.Axis(labelLimit=170)),
-        tooltip=["fakes:N", "reals:N", alt.Tooltip("auroc:Q", title="AUROC", format=".3f"), "items:Q"],
-    )
-    colour = alt.Color("auroc:Q", legend=None, scale=alt.Scale(domain=[0.5, 1], range=["#f7e9df", ACCENT], clamp=True))
-    words = base.mark_text(fontSize=13).encode(
-        text=alt.Text("auroc:Q", format=".2f"),
-        color=alt.condition("datum.auroc > 0.8", alt.value("white"), alt.value(INK)),
-    )
-    return alt.layer(base.mark_rect().encode(color=colour), words).properties(height=alt.Step(46))
 
 
 def interval_text(found: Mapping[str, Any], digits: int = 3) -> str:

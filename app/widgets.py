@@ -64,6 +64,14 @@ def figure(value: Any) -> str:
     return str(value)
 
 
+def figure_tile(title: str, found: Mapping[str, Any], digits: int = 3) -> tuple[str, str, str]:
+    """A row of `cards.tiles`. found: value, low, high, perhaps a note on its interval."""
+    value = "–" if found["value"] is None else f"{found['value']:.{digits}f}"
+    if found["low"] is None:
+        return title, value, found.get("note") or ""
+    return title, value, f"95 %: {found['low']:.{digits}f} to {found['high']:.{digits}f}"
+
+
 def notice(sentences: list[str], kind: str = "warning") -> None:
     """Sentences as text in one coloured box."""
     box = {"warning": st.warning, "error": st.error, "info": st.info}[kind]

@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import chart_files, fitted_on, judging, links, score_charts, session, widgets
+from app import cards, chart_files, elsewhere_charts, fitted_on, judging, links, score_charts, session, tables, widgets
 from app.detector_scores import DRAWS, detector_scores
 from app.job_forms import job_form
 from app.judging import View
 from app.navigation import PageInfo
 from app.threshold_board import CURVES, evidence_of, threshold_board
 from core.evaluate.catalogue import BINNINGS, CONVENTIONS, FIGURES, names
-from core.evaluate.cross import cross_auroc
 from core.evaluate.evaluate import prevalence_note
-from core.evaluate.levels import pooling, ranks_of
-from core.evaluate.metrics import probabilities
-from core.evaluate.reliability_groups import grouped_reliability
-from core.evaluate.thresholds import threshold_rows
+from core.evaluate.levels import pooling
 from jobs.client import Workbench
 
 PAGE = PageInfo(section="Research", title="Evaluate", url="evaluate", icon=":material/monitoring:", order=40)
 HEADLINE = {"auroc": "AUROC", "average_precision": "Average precision", "f1": "F1", "accuracy": "Accuracy",
             "ece_binary_width": "ECE", "brier": "Brier"}  # fmt: skip
-TABS = {"figures": "All figures", "curves": "Reliability and risk", "slices": "Slices", "sources": "Fakes and reals",
-        "stage": "As a first stage", "run": "Evaluate a run"}  # fmt: skip
+TABS = {"figures": "All figures", "curves": "Reliability", "slices": "Slices", "sources": "By source",
+        "stage": "First stage", "run": "Evaluate"}  # fmt: skip
 UNITS = {"frame": "items", "track": "tracks", "video": "videos"}
 NEVER = float(np.nextafter(1.0, 2.0))
 
@@ -38,16 +35,20 @@ def render() -> None:
         "Evaluate", "How a detector does on items it has not seen. Intervals resample people and videos."
     )
     if not detector_scores(workbench):
-        widgets.empty("Nothing is evaluated yet", "Evaluate a run below, import scores, or put a bundle in force.")
-        launch(workbench)
+        ready = bool(workbench.artifacts("run"))
+        first = "Evaluate a run below" if ready else "Train a run under Train and evaluate it here"
+        widgets.empty("Nothing is evaluated yet", f"{first}, import scores under Compare, or put a bundle in force.")
+        if ready:
+            launch(workbench)
         return
     view = chosen(workbench)
     if view is None:
         return
     top = st.container()
-    threshold = board(view)
-    with top:
-        headline(view, threshold)
+    with working(view, "The board and its figures"):
+        threshold = board(view)
+        with top:
+            headline(view, threshold)
     show: dict[str, Any] = {
         "figures": lambda: all_figures(view, threshold),
         "curves": lambda: curves(view),
@@ -58,9 +59,18 @@ def render() -> None:
     }
     for name, tab in links.tabs("evaluate", TABS).items():
         if tab.open:
-            with tab:
+            with tab, working(view, TABS[name]):
                 show[name]()
     links.share()
+
+
+def working(view: View, what: str) -> Any:
+    """While it is under way, a line that says what is being counted, over how much, and about how long; it stays away
+    where that is a moment, as when the answer is kept from before."""
+    seconds = judging.seconds(view)
+    if seconds < 1:
+        return nullcontext()
+    return st.spinner(f"{what}: figures of {len(view.frame):,} items, about {seconds} s the first time", show_time=True)
 
 
 def chosen(workbench: Workbench) -> View | None:
@@ -87,10 +97,10 @@ def chosen(workbench: Workbench) -> View | None:
 
 def headline(view: View, threshold: float) -> None:
     """What was judged, what failed, and six figures with their intervals."""
-    frame, y = view.frame, view.labels
+    y = view.labels
     how = "" if view.level == "frame" else f", each from its frames by {view.pooling.replace('_', ' ')}"
     st.caption(
-        f"{len(frame):,} {UNITS[view.level]}{how}, of {frame['group'].nunique():,} groups; {int(y.sum()):,} fake, "
+        f"{y.size:,} {UNITS[view.level]}{how}, of {view.groups.max() + 1:,} groups; {int(y.sum()):,} fake, "
         f"{int((1 - y).sum()):,} real. Intervals: 95 %, {DRAWS} draws of whole groups."
     )
     missing = judging.coverage(view)
@@ -108,11 +118,7 @@ def headline(view: View, threshold: float) -> None:
             "figures follow the log-odds behind it, the curves of the board p_fake. A calibrator brings them apart."
         ], "info")  # fmt: skip
     found = judging.measured(view, threshold)
-    places = [*st.columns(3), *st.columns(3)]  # six abreast are cut off on a small screen
-    for column, (name, title) in zip(places, HEADLINE.items(), strict=True):
-        value = found[name]
-        column.metric(title, "–" if value["value"] is None else f"{value['value']:.3f}", border=True)
-        column.caption(value["note"] if value["low"] is None else f"{value['low']:.3f} to {value['high']:.3f}")
+    st.html(cards.tiles([widgets.figure_tile(title, found[name]) for name, title in HEADLINE.items()]))
     if notes := interval_notes(found):
         st.caption(f"Of the intervals: {'; '.join(notes)}.")
 
@@ -149,24 +155,23 @@ def all_figures(view: View, threshold: float) -> None:
     """The whole catalogue with intervals, and the bound that failed items leave."""
     found, missing = judging.measured(view, threshold), judging.coverage(view)
     worst = missing["worst"] if view.level == "frame" else {}
-    noted = any(of["note"] for of in found.values())
-    rows = [
-        {"figure": f.title, "value": found[name]["value"], "from": found[name]["low"], "to": found[name]["high"]}
-        | ({"of the interval": found[name]["note"]} if noted else {})
-        | ({"worst case": worst.get(name)} if worst else {})
+    numbers = pd.DataFrame([
+        {"figure": f.title, "value": found[name]["value"], "from": found[name]["low"], "to": found[name]["high"],
+         "of the interval": found[name]["note"], "worst case": worst.get(name), "better": f.better,
+         "what it says": f.says}
+        for name, f in FIGURES.items()
+    ])  # fmt: skip
+    shown = pd.DataFrame([
+        {"figure": f.title, "value, 95 %": score_charts.interval_text(found[name], 4)}
+        | ({"worst case": "–" if worst.get(name) is None else f"{worst[name]:.4f}"} if worst else {})
         | {"better": f.better or "–", "what it says": f.says}
         for name, f in FIGURES.items()
-    ]
-    number = st.column_config.NumberColumn(format="%.4f")
-    st.dataframe(
-        pd.DataFrame(rows), hide_index=True, height=35 * (len(rows) + 1) + 3,
-        column_config=dict.fromkeys(("value", "from", "to", "worst case"), number)
-        | {"figure": st.column_config.TextColumn(width=300), "better": st.column_config.TextColumn(width=70)},
-    )  # fmt: skip
+    ])  # fmt: skip
+    tables.show(shown, "all figures", wide=["what it says"], file=numbers)
     st.caption(
-        f"Figures of a decision call fake from p_fake {threshold:.4g}. From, to: 95 % interval over groups, empty "
-        "where there is none; a figure without a value is undefined. A calibration error in 15 bins is positive by "
-        "noise alone: read the debiased one too."
+        f"Figures of a decision call fake from p_fake {threshold:.4g}. Beside or under each its 95 % interval over "
+        "groups; why one is missing, or narrow where groups are few, stands above the board. A calibration error in 15 "
+        "bins is positive by noise alone: read the debiased one too."
     )
     st.caption(f"Coverage {missing['coverage']:.1%} of {missing['expected']:,} items. {missing['rule']}")
     if missing["items"]:
@@ -183,25 +188,28 @@ def curves(view: View) -> None:
         binning = links.choose(
             st, "Bins", "bins", {k: v.removesuffix(" bins") for k, v in BINNINGS.items()}, "evaluate"
         )
-        r = grouped_reliability(view.p_fake, view.labels, view.groups, 15, which, binning)  # type: ignore[arg-type]
+        r = judging.reliability_of(view, which, binning)  # type: ignore[arg-type]
         top, below = score_charts.reliability_charts(r, which)  # type: ignore[arg-type]
-        chart_files.show(top, "reliability")
-        chart_files.show(below, "items a bin")
-        st.caption(
-            f"On the dashed line what is stated is what happens ({CONVENTIONS[which]}; 15 {BINNINGS[binning]}; n = "
-            f"{len(view.frame):,}). Bars: 95 % intervals that count groups."
-        )
+        chart_files.show(
+            top, "reliability",
+            f"{score_charts.reliability_words(r, which)} Here {CONVENTIONS[which]}; 15 {BINNINGS[binning]}; "
+            f"n = {len(view.frame):,}; bars: 95 % intervals over groups.",
+        )  # fmt: skip
+        chart_files.show(
+            below, "items a bin", f"Where the items are: a bin of few says little. Counts of n = {len(view.frame):,} "
+            "items that are here, so without an interval.",
+        )  # fmt: skip
     with right:
         st.subheader("Risk against coverage", anchor=False)
         band = judging.band(view)
         known = np.isfinite(band.low[-1])
         between = f" ({band.low[-1]:.1%} to {band.high[-1]:.1%})" if known else ", with no interval from so few groups"
-        chart_files.show(score_charts.risk_chart(band), "risk against coverage")
-        st.caption(
+        chart_files.show(
+            score_charts.risk_chart(band), "risk against coverage",
             "How often it errs when it may decline the items it is least sure of: a curve that falls to the left knows "
             f"when it does not know. Answering everything errs in {band.risk[-1]:.1%}{between}. n = "
-            f"{len(view.frame):,}; the band is a 95 % interval over groups, drawn where enough of them are answered."
-        )
+            f"{len(view.frame):,}; the band is a 95 % interval over groups, drawn where enough of them are answered.",
+        )  # fmt: skip
 
 
 def by_slice(view: View) -> None:
@@ -215,50 +223,50 @@ def by_slice(view: View) -> None:
     figure = links.choose(right, "Figure", "figure", {name: FIGURES[name].title for name in names()}, "evaluate")
     table = judging.slice_rows(judging.sliced(view, column), figure)
     drawn, lost = table.dropna(subset=["value"]), table[table["value"].isna()]
-    if len(drawn):
-        chart_files.show(score_charts.interval_chart(drawn, FIGURES[figure].title), f"{figure} by {column}")
     notes = [f"A value far from the others is where the detector will surprise you. {FIGURES[figure].says}",
              f"Lines: 95 % intervals, {judging.SLICE_DRAWS} draws of groups; n = {table['n'].sum():,}."]  # fmt: skip
     if (table["against"] != "").any():
         notes.append("A slice of one class is ranked against all items of the other class.")
     if len(lost):
         notes.append(f"Undefined for {', '.join(lost['source'].astype(str))}: one class only.")
-    st.caption(widgets.plain_markdown(" ".join(notes)))
+    if len(drawn):
+        chart = score_charts.interval_chart(drawn, FIGURES[figure].title)
+        chart_files.show(chart, f"{figure} by {column}", " ".join(notes))
+    else:
+        widgets.notice(notes[-1:], "info")
     with st.expander("The numbers"):
         st.dataframe(table, hide_index=True)
 
 
 def fakes_and_reals(view: View) -> None:
     """AUROC of every source of fakes against every source of reals, over the page's whole width."""
-    _, y = probabilities(view.p_fake, view.labels)
-    ranks = ranks_of(view.frame)
-    of = view.frame["dataset"].astype(str).to_numpy()
-    found = cross_auroc(view.p_fake if ranks is None else ranks, y, of)
-    if found is None:
+    cells = judging.sources(view)
+    if not cells:
         widgets.notice(["Only one class is present: there are no pairs to tell apart."], "info")
         return
-    chart_files.show(score_charts.cross_chart(found), "fakes against reals")
-    st.caption(
-        f"AUROC of each source of fakes (rows) against each of reals (columns); plain mean {found.macro:.3f} over "
-        f"{found.auroc.size} pairs, n = {len(view.frame):,}. A pale cell is a pair that it cannot tell apart, "
-        "whatever the pooled figure says; point at a cell for its items. Intervals by source stand under Slices."
-    )
+    mean = sum(cell.auroc for cell in cells) / len(cells)
+    chart_files.show(
+        elsewhere_charts.matrix(cells), "fakes against reals",
+        "AUROC of each source of fakes (rows) against each of reals (columns), its 95 % interval over groups below it; "
+        f"plain mean {mean:.3f} over {len(cells)} pairs, n = {len(view.frame):,}. A pale cell is a pair that it cannot "
+        "tell apart, whatever the pooled figure says; a cell without an interval has too few groups.",
+    )  # fmt: skip
 
 
 def as_first_stage(view: View) -> None:
     """Filtration and leakage at the customary confidences."""
-    rows = threshold_rows(view.p_fake, view.labels, view.groups, (0.90, 0.95, 0.98, 0.99), draws=DRAWS)
-    shown = ("filtration", "leakage", "precision", "coverage", "filtration_of_reals", "group_leakage")
+    rows = judging.first_stage(view)
     table = [
-        {"confidence of real": f"{row['threshold']:.2f}"}
-        | {name.replace("_", " "): score_charts.interval_text(row[name]) for name in shown}
-        for row in rows
+        {"rate": name.replace("_", " ")}
+        | {f"at {row['threshold']:.2f}": score_charts.interval_text(row[name]) for row in rows}
+        for name in ("filtration", "leakage", "precision", "coverage", "filtration_of_reals", "group_leakage")
     ]
-    st.dataframe(pd.DataFrame(table), hide_index=True)
+    tables.show(pd.DataFrame(table), "as a first stage")
     st.caption(
-        "filtration: released as real / all. leakage: fakes released / all fakes; group leakage: groups with a "
-        "released fake / groups of fakes, with the exact interval. Intervals are 95 %, over draws of groups, exact for "
-        "a share of 0 or 1, and there is none with under five groups. Observed on these items; Cascade bounds them."
+        "Columns: the confidence of real from which an item is released. Filtration: released as real / all. Leakage: "
+        "fakes released / all fakes; group leakage: groups with a released fake / groups of fakes, with the exact "
+        "interval. Intervals are 95 %, over draws of groups, exact for a share of 0 or 1, and there is none with under "
+        f"five groups. n = {len(view.frame):,}, observed on these items; Cascade bounds them."
     )
 
 

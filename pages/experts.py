@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from app import (
+    cards,
     chart_files,
     evidence_report,
     experts_charts,
@@ -13,6 +14,7 @@ from app import (
     experts_samples,
     experts_stack,
     session,
+    tables,
     widgets,
 )
 from app.experts_reports import ExpertsReport
@@ -23,6 +25,7 @@ from core.evaluate.complementarity import MEANING, TITLES
 from jobs.client import Workbench
 
 PAGE = PageInfo(section="Research", title="Experts", url="experts", icon=":material/groups:", order=45)
+FAITHFUL = {"mse": "a low error", "psnr": "a high value", "ssim": "a value near 1"}
 MEASURES = {"mse": "mean squared error (0 to 1)", "psnr": "PSNR (dB)", "ssim": "SSIM (-1 to 1)"}
 
 
@@ -38,6 +41,11 @@ def render() -> None:
         evidence_report.render(workbench)
     with start:
         launch(workbench)
+
+
+def n_of(report: ExpertsReport) -> str:
+    """On how much a report's charts rest."""
+    return f"n = {report.document['n']:,} items of {report.document['groups']:,} groups."
 
 
 def show_experts(workbench: Workbench) -> None:
@@ -65,16 +73,18 @@ def show_experts(workbench: Workbench) -> None:
 def alone(report: ExpertsReport) -> None:
     """Each expert by itself, in all and by source."""
     st.subheader("Each alone", anchor=False)
-    st.dataframe(experts_reports.alone_table(report), hide_index=True)
+    tables.show(experts_reports.alone_table(report), "each expert alone")
     with st.expander("By source"):
-        chart_files.show(experts_charts.source_matrix(experts_reports.source_rows(report)), "experts by source")
-        st.caption(
-            "AUROC of each source's items against all items of the other class (a source mostly holds one label). A "
-            "pale row is a source that nobody knows; a pale cell in a dark row is where another expert helps."
-        )
         table = experts_reports.source_table(report)
+        chart_files.show(
+            experts_charts.source_matrix(experts_reports.source_rows(report)), "experts by source",
+            "AUROC of each source's items against all items of the other class (a source mostly holds one label). A "
+            "pale row is a source that nobody knows; a pale cell in a dark row is where another expert helps. "
+            + ("Intervals stand in the table below. " if len(table) else "No intervals are kept in this report. ")
+            + n_of(report),
+        )  # fmt: skip
         if not table.empty:
-            st.dataframe(table, hide_index=True)
+            tables.show(table, "experts by source, table")
             st.caption(
                 "On the same rows, 95 % in brackets. F1 and ECE depend on each row's share of fakes: compare experts."
             )
@@ -88,24 +98,17 @@ def together(report: ExpertsReport) -> None:
     figure = st.segmented_control(
         "Figure", list(TITLES), default="error_overlap", format_func=lambda f: TITLES[f], required=True
     )
-    chart_files.show(experts_charts.pair_matrix(experts_reports.pair_rows(report, figure), figure), f"pairs {figure}")
-    st.caption(MEANING[figure])
+    chart = experts_charts.pair_matrix(experts_reports.pair_rows(report, figure), figure)
+    chart_files.show(chart, f"pairs {figure}", f"{MEANING[figure]} {n_of(report)}")
     found = report.document["together"]
     left, right = st.columns(2, gap="large")
     with left:
-        tile("All together, at best", found["oracle"])
+        st.html(cards.tiles([widgets.figure_tile("All together, at best", found["oracle"])]))
         st.caption("Share of items that at least one expert calls rightly: no way to combine them can do better.")
     with right:
-        tile("Gain over the best one", found["gain"])
+        st.html(cards.tiles([widgets.figure_tile("Gain over the best one", found["gain"])]))
         best = widgets.plain_markdown(report.title_of(found["best"]))
         st.caption(f"Best alone at p_fake 0.5: {best}, accuracy {interval_text(found['accuracy'])}.")
-
-
-def tile(title: str, found: dict[str, float | None]) -> None:
-    """A figure with its interval below it."""
-    st.metric(title, "–" if found["value"] is None else f"{found['value']:.3f}", border=True)
-    if found["low"] is not None:
-        st.caption(f"{found['low']:.3f} to {found['high']:.3f}")
 
 
 def embeddings(report: ExpertsReport) -> None:
@@ -117,10 +120,16 @@ def embeddings(report: ExpertsReport) -> None:
     if probes.empty:
         widgets.notice(["Too few groups of either class for a linear probe."], "info")
     else:
-        chart_files.show(experts_charts.intervals(probes, "AUROC of a linear probe"), "linear probes")
-        st.caption("A logistic regression on the embedding alone, folds by group: what a simple reader still gets out.")
-    chart_files.show(experts_charts.silhouettes(rows), "silhouettes")
-    st.caption("Above 0, items of one label (of one source) lie together. A long second bar: it knows sources.")
+        chart_files.show(
+            experts_charts.intervals(probes, "AUROC of a linear probe"), "linear probes",
+            "A logistic regression on the embedding alone, folds by group: what a simple reader still gets out. Lines "
+            f"are 95 %. {n_of(report)}",
+        )  # fmt: skip
+    chart_files.show(
+        experts_charts.silhouettes(rows), "silhouettes",
+        "Above 0, items of one label (of one source) lie together. A long second bar: it knows sources. A description "
+        f"of these items, so without an interval. {n_of(report)}",
+    )  # fmt: skip
 
 
 def reconstructions(report: ExpertsReport) -> None:
@@ -137,8 +146,11 @@ def reconstructions(report: ExpertsReport) -> None:
                 for truth in ("real", "fake")
             ]
         )
-        chart_files.show(experts_charts.rebuilt_chart(rows.dropna(subset=["value"]), title), f"rebuilt {measure}")
-    st.caption("Mean over real and over fake faces; low error and high PSNR and SSIM mean a faithful copy.")
+        chart_files.show(
+            experts_charts.rebuilt_chart(rows.dropna(subset=["value"]), title), f"rebuilt {measure}",
+            f"Mean over real and over fake faces with its 95 % line: {FAITHFUL[measure]} is a faithful copy. "
+            f"{n_of(report)}",
+        )  # fmt: skip
     separate = pd.DataFrame(
         [
             {"source": f"{report.title_of(name)}: {words}", **quality["separates"][key]}
@@ -149,7 +161,11 @@ def reconstructions(report: ExpertsReport) -> None:
     )
     if not separate.empty:
         chart = experts_charts.intervals(separate, "AUROC of the error as a detector", at=0.5)
-        chart_files.show(chart, "errors as detectors")
+        chart_files.show(
+            chart, "errors as detectors",
+            "Right of the dashed line the error is larger on fakes: it tells them apart by itself. Lines are 95 %. "
+            f"{n_of(report)}",
+        )  # fmt: skip
     for name, quality in found.items():
         st.caption(f"{widgets.plain_markdown(report.title_of(name))}: {quality['reading']}")
 

@@ -104,7 +104,7 @@ def auroc_matrix(table: pd.DataFrame, score: str, by: str = "dataset") -> list[C
     """Every source of fakes against every source of reals. table: columns `score`, label, group, `by`."""
     require(table, [score, "label", "group", by])
     s, y = table[score].to_numpy(np.float64), table["label"].to_numpy()
-    of, groups = table[by].astype(str).to_numpy(), table["group"].astype(str).to_numpy()
+    of, groups = table[by].astype(str).to_numpy(), pd.factorize(table["group"].astype(str))[0]
     cells = []
     for fakes in np.unique(of[y == 1]):
         for reals in np.unique(of[y == 0]):

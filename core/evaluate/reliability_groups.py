@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from core.evaluate.bootstrap import group_codes
+from core.evaluate.draws import drawn_counts
 from core.evaluate.metrics import probabilities
 from core.evaluate.reliability import Binning, Convention, Reliability, bin_of, convention, reliability
-from core.evaluate.shares import wilson
+from core.evaluate.units import LEAST_GROUPS, limits
 
 
 def grouped_reliability(
@@ -20,17 +21,20 @@ def grouped_reliability(
     n_bins: int = 15,
     which: Convention = "binary",
     binning: Binning = "width",
+    *,
+    draws: int = 500,
+    seed: int = 0,
 ) -> Reliability:
-    """`reliability` with Wilson intervals over the groups that a bin is worth: (sum m)^2 / sum m^2 over the numbers m
-    of its items by group (Kish 1965), as if the items of one group agreed wholly. groups None: items count."""
+    """`reliability` with 95 % intervals from draws of whole groups, by the rules of `core.evaluate.units.limits`: exact
+    where a bin's share is 0 or 1, none in a bin of fewer than LEAST_GROUPS groups. The same draws as of `figures` and
+    `rate_bands` with that seed. groups None: every item its own."""
     r = reliability(p_fake, labels, n_bins, which, binning)
-    x, _ = convention(*probabilities(p_fake, labels), which)
+    x, hit = convention(*probabilities(p_fake, labels), which)
     codes, _ = group_codes(groups, x.size)
-    size = r.edges.size - 1
-    pairs, m = np.unique(codes * size + bin_of(x, r.edges), return_counts=True)
-    worth = np.full(size, np.nan)
-    held = r.count > 0
-    squares = np.bincount(pairs % size, m.astype(np.float64) ** 2, size)
-    worth[held] = r.count[held].astype(np.float64) ** 2 / squares[held]
-    low, high = wilson(r.observed, worth)
+    size, at = r.edges.size - 1, bin_of(x, r.edges)
+    misses, hits = drawn_counts(at, size, hit.astype(np.int64), codes, draws, np.random.default_rng(seed))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        shares = hits / (hits + misses)
+    held = np.bincount(np.unique(codes * size + at) % size, minlength=size)
+    low, high = limits(r.observed, shares, held >= LEAST_GROUPS, held)
     return replace(r, low=low, high=high)

@@ -63,8 +63,7 @@ def test_everything_is_shown(open_page, full):
     assert "Ways to combine the experts, on test" in said
     assert "Out-of-fold AUROC less test AUROC" in said
     assert "data:image/jpeg;base64," in said
-    table = test.dataframe[0].value
-    assert list(table["expert"]) == ["Stage1", "Texture", "Genconvit", "Mean of all"]
+    assert all(f"<tr><td>{name}</td>" in said for name in ("Stage1", "Texture", "Genconvit", "Mean of all"))
 
 
 def test_the_lists_can_be_turned_and_paged(open_page, full):

@@ -201,7 +201,7 @@ class Workbench:
         """Newest first; `alive` when seen within a lease and, on this machine, its process is there."""
         now = self.clock()
         return [
-            WorkerView.of(row, now, 0.0 if processes.is_dead(row.host, row.pid, row.started) else LEASE_SECONDS)
+            WorkerView.of(row, now, LEASE_SECONDS, processes.is_dead(row.host, row.pid, row.started))
             for row in self.store.workers()
         ]
 

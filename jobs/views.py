@@ -108,11 +108,13 @@ class WorkerView:
     started_at: datetime
     seen_at: datetime
     alive: bool
+    dead: bool
 
     @classmethod
-    def of(cls, row: models.Worker, now: float, patience: float) -> WorkerView:
-        """From its row. now: seconds since the epoch; alive when it was seen less than `patience` seconds before."""
-        alive = row.state == "up" and now - row.seen_at < patience
+    def of(cls, row: models.Worker, now: float, patience: float, dead: bool) -> WorkerView:
+        """From its row. now: seconds since the epoch; dead: its process is known to be gone. Alive when it takes jobs
+        and was seen less than `patience` seconds before."""
+        alive = row.state == "up" and now - row.seen_at < patience and not dead
         return cls(
             row.id,
             row.host,
@@ -123,6 +125,7 @@ class WorkerView:
             _moment(row.started_at),
             _moment(row.seen_at),
             alive,
+            dead or row.state in ("gone", "stopped"),
         )
 
 

@@ -145,10 +145,10 @@ def progress_words(job: JobView, workers: list[WorkerView]) -> str:
     alive = {worker.id for worker in workers if worker.alive}
     if job.state == "queued":
         return job.message or "Waiting." if alive else "No worker is running: start one with `aware worker`"
-    known = {worker.id: worker for worker in workers}
-    owner = known.get(job.worker or "")
-    if owner is not None and owner.state == "up" and not owner.alive:
-        return "Its worker has stopped without a word; the next one goes on with it."
+    owner = next((worker for worker in workers if worker.id == job.worker), None)
+    if owner is None or owner.dead or (owner.state == "up" and not owner.alive):
+        then = "the next one looks after it within seconds" if alive else "start another with `aware worker`"
+        return f"Its worker has stopped without a word; {then}."
     return job.message or "Starting."
 
 

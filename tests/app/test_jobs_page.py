@@ -11,7 +11,7 @@ from app import options
 from app.widgets import STATE_WORDS
 from core.train.spec import TrainSpec
 from jobs.views import JobView
-from jobs.worker import new_worker
+from jobs.worker import HERE, new_worker
 from pages.jobs import attempt_words, input_rows, progress_words
 from tests.support.page_text import texts
 
@@ -60,17 +60,19 @@ def test_a_claimed_job_forgets_what_was_said_of_its_last_worker(workbench):
     assert attempt_words(view) == "attempt 2"
 
 
+@pytest.mark.parametrize("state", ["up", HERE])
 @pytest.mark.parametrize(("pid", "said"), [(None, "Training."), (2**22 + 1, "stopped without a word")])
-def test_a_running_job_whose_worker_is_dead_says_so_at_once(workbench, pid, said):
+def test_a_running_job_whose_worker_is_dead_says_so_at_once(workbench, pid, said, state):
     now = time.time()
-    worker = new_worker(slots=1, now=now)
+    worker = new_worker(slots=1, now=now, state=state)
     if pid is not None:
         worker.pid = pid
     workbench.store.enter(worker)
     job_id = train_job(workbench)
     workbench.store.claim("work", worker.id, now)
     workbench.store.report(job_id, 1, message="Training.")
-    assert [w.alive for w in workbench.workers()] == [pid is None]
+    assert [w.dead for w in workbench.workers()] == [pid is not None]
+    assert [w.alive for w in workbench.workers()] == [pid is None and state == "up"]
     assert said in progress_words(workbench.job(job_id), workbench.workers())
 
 

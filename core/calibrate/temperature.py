@@ -182,7 +182,7 @@ class Temperature(Calibrator):
 
     def _fit(self, z: np.ndarray, y: np.ndarray) -> tuple[dict[str, Any], list[str]]:
         m, warnings = margins(z, y), []
-        t, method = 1 / SOLVERS[self.optimize_method](m), self.optimize_method
+        t, method = 1 / SOLVERS[self.optimize_method](m), str(self.optimize_method)
         if self.optimize_metric == "ece":
             method = "search"
             t, found = search_ece(z, y, self.n_bins, t)

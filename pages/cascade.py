@@ -147,10 +147,12 @@ def board_caption(rows: pd.DataFrame, joint: JointTable, policy: CascadePolicy |
         "Counts are exact at stage 1 and at the customary exits; in between, later stages are rounded to some "
         "hundredths of a percent. A saved policy is counted on the items themselves."
     )  # fmt: skip
+    error = joint.auroc_error(joint.closed())
+    tied = f" AUROC takes items of one bin as tied, which moves it by at most {error:.4f}." if error >= 5e-5 else ""
     start = f"the policy in force ({widgets.plain_markdown(policy.name)})" if policy else "never: no policy fits"
     return (
         f"{len(rows):,} items of {rows['group'].nunique():,} groups, {int((rows['label'] == 1).sum()):,} fake. The "
-        f"sliders start at {start}. {counts} "
+        f"sliders start at {start}. {counts}{tied} "
         "Exits alone are counted here; Analyze also withholds an answer that its own figures contradict, which makes "
         "more of them uncertain and adds no error."
     )

@@ -14,6 +14,9 @@ import numpy as np
 from core.cascade.types import Exits
 
 CUSTOMARY = (0.01, 0.02, 0.05, 0.1, 0.9, 0.95, 0.98, 0.99)
+"""Leave as real at the first four and below, as fake at the others and above."""
+CUSTOMARY_EDGES = (*CUSTOMARY[:4], *(float(np.nextafter(value, 0.0)) for value in CUSTOMARY[4:]))
+"""The edges at which they are exact: `p >= .9` is `p > ` the double before .9, and a score of exactly .9 does occur."""
 CELLS = 1 << 18
 """Even cells of [0, 1] in the look-up table of `bin_index`: narrower than the narrowest default bin of 512."""
 BLOCK = 1 << 15
@@ -21,13 +24,13 @@ BLOCK = 1 << 15
 
 
 def default_edges(bins: int, exact: Iterable[float] = ()) -> np.ndarray:
-    """(bins + 1,) from 0 to 1: even steps in log-odds between 3e-4 and 1 - 3e-4, the nearest replaced by the customary
-    exits .01 .02 .05 .10 and their mirror images, which are therefore exact; `exact` (values inside (0, 1), say the
+    """(bins + 1,) from 0 to 1: even steps in log-odds between 3e-4 and 1 - 3e-4, the nearest replaced by those of the
+    customary exits (CUSTOMARY_EDGES), which are therefore exact on either side; `exact` (values inside (0, 1), say the
     exits of the policy in force) are added to them, each one more bin. Raises ValueError for fewer than 32 bins."""
     if bins < 32:
         raise ValueError(f"a cascade table needs at least 32 bins, not {bins}")
     inner = np.round(1 / (1 + np.exp(-np.linspace(-8, 8, bins - 1))), 7)
-    for value in CUSTOMARY:
+    for value in CUSTOMARY_EDGES:
         inner[np.argmin(np.abs(inner - value))] = value
     further = [value for value in exact if 0.0 < value < 1.0]
     return np.unique(np.concatenate(([0.0], inner, further, [1.0])))

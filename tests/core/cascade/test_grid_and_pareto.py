@@ -136,3 +136,54 @@ def test_one_walk_for_all_shares_of_the_limits_finds_what_a_walk_each_finds():
         assert (found is None) == (not keys)
         if found is not None:
             assert found == (pytest.approx(min(keys)[0]), grid.cuts(min(keys)[-1]))
+
+
+def by_hand(p, y, exits, costs):
+    """(cost, undecided, fakes called real, reals called fake) of one policy, counted item by item."""
+    spent = undecided = leaked = accused = 0.0
+    for row, label in zip(p, y, strict=True):
+        verdict = None
+        for value, one, cost in zip(row, exits, costs, strict=True):
+            spent += cost
+            verdict = one.decide(float(value))
+            if verdict is not None:
+                break
+        undecided += verdict is None
+        leaked += verdict == "real" and label == 1
+        accused += verdict == "fake" and label == 0
+    return spent / len(y), undecided, leaked, accused
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(0, 10_000),
+    st.integers(1, 14),
+    st.sampled_from(["both", "reals", "fakes"]),
+    st.sampled_from([(0.0, 0.0, 0.0), (0.2, 0.3, 0.5), (0.5, 0.1, 1.0), (1.0, 1.0, 1.0), (0.0, 1.0, 0.3)]),
+)
+def test_the_cheapest_on_small_worlds_is_what_a_count_of_items_finds(seed, n, classes, asked):
+    """Ties (few distinct scores, members of equal cost), one class, limits that nothing meets, at several shares."""
+    rng = np.random.default_rng(seed)
+    y = {"both": rng.integers(0, 2, n), "reals": np.zeros(n, int), "fakes": np.ones(n, int)}[classes]
+    p = rng.choice([0.0, 0.02, 0.3, 0.5, 0.9, 1.0], (n, 2))
+    costs = [1.0, float(rng.choice([0.0, 1.0, 3.0]))]
+    table = JointTable.build(p, y, ["a", "b"])
+    grid, shares = cascade_grid(table, 3), [0.5, 1.0, 1.6]
+    limits = Limits(leakage=asked[0], false_alarms=asked[1], uncertain=asked[2])
+    all_, n_fake, n_real = [], int(y.sum()), int(n - y.sum())
+    for index in itertools.product(*(range(len(pairs)) for pairs in grid.pairs)):
+        exits = [table.exits(m, *cut) for m, cut in enumerate(grid.cuts(index))]
+        all_.append((by_hand(p, y, exits, costs), grid.cuts(index)))
+    for share, found in zip(shares, cheapest_at(grid, costs, limits, shares), strict=True):
+        fine = [
+            (round(cost, 9), left, leaked + accused)
+            for (cost, left, leaked, accused), _ in all_
+            if leaked <= share * asked[0] * n_fake + 1e-9
+            and accused <= share * asked[1] * n_real + 1e-9
+            and left <= asked[2] * n + 1e-9
+        ]
+        assert (found is None) == (not fine)
+        if found is not None:
+            cost, left, leaked, accused = next(figures_ for figures_, cuts in all_ if cuts == found[1])
+            assert (round(cost, 9), left, leaked + accused) == min(fine)
+            assert found[0] == pytest.approx(cost)

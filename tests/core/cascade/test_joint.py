@@ -76,6 +76,41 @@ def test_exits_handed_in_are_exact_edges():
         assert table.exits(m, *table.indices(m, wanted)) == wanted
 
 
+@pytest.mark.parametrize("rows", [32_000, 5])
+def test_customary_exits_are_exact_on_either_side_for_scores_that_lie_on_them(monkeypatch, rows):
+    """`p >= .9` takes in .9 itself, and so do .95, .98 and .99; on the real side `p <= .1` takes in .1."""
+    monkeypatch.setattr("core.cascade.joint.MOST_ROWS", rows)
+    scores = [0.01, 0.02, 0.05, 0.1, 0.2, 0.9, 0.95, 0.98, 0.99]
+    near = [*scores, *np.nextafter(scores, 0), *np.nextafter(scores, 1)]
+    p, y = np.tile(near, 2), np.repeat([0, 1], len(near))
+    table = JointTable.build(p[:, None], y, ["a"])
+    for below, above in ((0.01, 0.99), (0.02, 0.98), (0.05, 0.95), (0.1, 0.9)):
+        exits = Exits(real_below=below, fake_above=above)
+        cut = table.indices(0, exits)
+        assert table.exits(0, *cut) == exits
+        tally = table.tally([cut])[0]
+        for label in (0, 1):
+            own = p[y == label]
+            assert (tally[0, label], tally[1, label]) == ((own <= below).sum(), (own >= above).sum())
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([40, 500, 3000]), st.sampled_from([0, 1, 2]))
+def test_the_auroc_is_that_of_the_items_within_its_stated_error(seed, n, decimals):
+    """Tied scores (few decimals) among them; the error stated is never passed, and small where bins part scores."""
+    frame = make(n, seed).round(decimals + 1) if decimals else make(n, seed)
+    if frame["label"].nunique() < 2:
+        return
+    table = JointTable.of_frame(frame, MEMBERS)
+    for cuts in ([(60, 220), (40, 240), (90, 200), (100, 150)], table.closed()):
+        way = simulate(frame, policy_of(table, cuts), stage1="filter")
+        score = np.where(way["decided_by"] == "", frame["p_stack"], way["p_fake"])
+        error = table.auroc_error(cuts)
+        assert abs(table.auroc(cuts) - roc_auc_score(frame["label"], score)) <= error + 1e-12
+        if not decimals:
+            assert error < (0.02 if n < 100 else 0.005)
+
+
 def replayed(frame, table, cuts):
     way, y = simulate(frame, policy_of(table, cuts), stage1="filter"), frame["label"].to_numpy()
     called = [((way["verdict"] == v) & (y == k)).sum() for v in ("real", "fake", "uncertain") for k in (0, 1)]
@@ -98,7 +133,6 @@ def test_a_table_of_many_items_is_small_exact_at_coarse_edges_and_close_elsewher
     assert table.counts.sum() == 20_000
     handed = [table.indices(m, exits[name]) for m, name in enumerate(MEMBERS)]
     customary = [table.indices(m, Exits(real_below=0.02, fake_above=0.95)) for m in range(4)]
-    customary = [(real, table.edges[m].searchsorted(0.95)) for m, (real, _) in enumerate(customary)]
     for cuts in (handed, customary, table.closed()):
         assert of_tally(table.tally(cuts)) == pytest.approx(replayed(frame, table, cuts)[0], abs=1e-6)
     rng = np.random.default_rng(0)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from core.cascade.binning import CUSTOMARY, bin_index, default_edges
+from core.cascade.binning import CUSTOMARY, bin_index, default_edges, edge_exits, edge_indices
 from core.cascade.cost import speed_up
 from core.cascade.simulate import simulate
 from core.cascade.table import CascadeTable, Costs
@@ -109,7 +109,10 @@ def test_customary_exits_are_edges():
     for bins in (32, 64, 128, 512):
         edges = default_edges(bins)
         assert (np.diff(edges) > 0).all()
-        assert set(CUSTOMARY) <= set(edges.tolist())
+        for below in CUSTOMARY[:4]:
+            assert edge_exits(edges, *edge_indices(edges, Exits(real_below=below))) == Exits(real_below=below)
+        for above in CUSTOMARY[4:]:
+            assert edge_exits(edges, *edge_indices(edges, Exits(fake_above=above))) == Exits(fake_above=above)
     with pytest.raises(ValueError, match="32"):
         default_edges(16)
 

@@ -39,6 +39,17 @@ const DEVIATES = [0.002, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99];
 const deviateAxis = (title) => ({ title, low: probit(0.001), high: probit(0.995), of: probit, ticks: DEVIATES,
   text: (v) => +(100 * v).toPrecision(3) + " %" });
 
+// Which way the bins lie. A bin [from, to, stated, share, low, high, items] counts where its interval leaves the diagonal.
+function lying(bins) {
+  const known = bins.filter(([, , , , low]) => typeof low === "number"), of = `of ${known.length} bins`;
+  const over = known.filter(([, , x, , low]) => low > x).length, under = known.filter(([, , x, , , high]) => high < x).length;
+  if (!known.length) return "No bin has groups enough for an interval.";
+  if (!over && !under) return `No bin's interval leaves the diagonal (${of}).`;
+  return [[over, "above", "more is fake than stated"], [under, "under", "fewer are fake than stated"]]
+    .filter(([count]) => count)
+    .map(([count, where, what]) => `${count} ${of} lie ${where} the diagonal: there ${what}`).join("; ") + ".";
+}
+
 function build(host, data) {
   const counts = decode(data.table.counts, Uint32Array), { edges } = data.table, { fixed } = data,
     size = edges.length - 1, band = bandsOf(data.rates);
@@ -192,7 +203,7 @@ function build(host, data) {
     const mean = asked ? `${gap.toFixed(3)} where ${percent(pi)} are fakes (no interval)`
       : `${fixed.ece.value.toFixed(3)} (${numbers(known(fixed.ece), 3)})`;
     readings[3].textContent = `Points on the diagonal say what they mean; mean gap (ECE, ${bins} even bins) ${mean}. ` +
-      `Under the diagonal: fakes are rarer than stated. ${counted(n)}`;
+      `${lying(stated)} ${counted(n)}`;
   }
 
   function cards(c, f, pi) {

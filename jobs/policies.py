@@ -13,7 +13,7 @@ from jobs.kind import Produced
 def write_policy(policy: CascadePolicy, workspace: Workspace) -> Produced:
     """Store `policies/<policy_id>.json` with the next version of its name.
 
-    The same policy again is no error; another under its id is (ValueError)."""
+    The same policy chosen again later is no error, and the first stays; another under its id is (ValueError)."""
     kept = [_read(path) for path in workspace.policies.glob("[!.]*.json")]
     path = workspace.policies / f"{policy.policy_id}.json"
     if not policy.policy_id or path.parent != workspace.policies or path.name.startswith("."):
@@ -40,7 +40,7 @@ def _read(path: Path) -> CascadePolicy:
 
 
 def _content(policy: CascadePolicy) -> dict[str, object]:
-    return policy.model_dump(mode="json", exclude={"version"})
+    return policy.model_dump(mode="json", exclude={"version", "created_at"})
 
 
 def summary(policy: CascadePolicy) -> dict[str, object]:

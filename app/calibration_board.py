@@ -28,7 +28,7 @@ class Look:
 @dataclass(frozen=True)
 class ScaleEvidence:
     """What the board draws. fixed: "before" and "after" -> figures {value, low, high} by their name in the catalogue,
-    as a report gives them in `n_bins` bins; there the board shows the report's own intervals of an ECE."""
+    as a report gives them in `n_bins` bins; there the board shows the report's own intervals of ECE and MCE."""
 
     table: ScaleTable
     bands: ScaleBands
@@ -37,7 +37,9 @@ class ScaleEvidence:
 
     def to_document(self) -> dict[str, Any]:
         """JSON: some 120 kB whatever the number of items."""
-        fixed = {when: {k: v for k, v in of.items() if k.startswith("ece_")} for when, of in self.fixed.items()}
+        fixed = {
+            when: {k: v for k, v in of.items() if k.startswith(("ece_", "mce_"))} for when, of in self.fixed.items()
+        }
         return {"table": self.table.to_document(), "bands": self.bands.to_document(), "fixed": fixed,
                 "n_bins": self.n_bins}  # fmt: skip
 

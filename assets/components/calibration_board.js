@@ -85,7 +85,7 @@ function build(host, data) {
     ${chart("Reliability", [key(QUIET, "as scored (ring)", true), key(FAKE, "at this temperature", true), key(REAL, "as calibrated", true)])}
     ${chart(`By temperature${choices("loss", LOSSES)}`, [key(FAKE, "at each temperature, with 95 % band"), key(REAL, "as calibrated")])}
     ${chart("Items by stated p_fake", [key(FAKE, "at this temperature, with 95 % band"), key(REAL, "as calibrated")])}
-    ${chart("ECE by number of bins", [key(QUIET, "as scored"), key(FAKE, "at this temperature, with 95 % band"), key(REAL, "as calibrated")])}
+    ${chart("ECE by number of bins", [key(QUIET, "as scored (dashed)"), key(FAKE, "at this temperature, with 95 % band"), key(REAL, "as calibrated")])}
     </div></div>`;
   const [heat, many] = host.querySelectorAll("input[type=range]"), [hot, count] = host.querySelectorAll(".typed");
   const svgs = host.querySelectorAll("svg"), readings = host.querySelectorAll(".plot p");
@@ -102,7 +102,8 @@ function build(host, data) {
   for (const name of ["which", "binning", "loss"]) onChoice(host, name, (value) => set({ [name]: value }));
   let points = [], bars = [];
   host.querySelector(".bare").textContent = (note ? `${note[0].toUpperCase()}${note.slice(1)}. ` : "") +
-    "MCE has no interval: the largest of many gaps is ruled by the bin with the fewest items.";
+    `MCE has an interval in ${data.n_bins} bins alone, as scored and as calibrated: the largest of many gaps follows the ` +
+    "bin with the fewest items.";
   const settings = () => `T = ${hot.value}; ${WHICH[look.which]}, ${look.bins} bins of ${BINS[look.binning]}. ${data.about}`;
   const cut = () => [look.temperature, WHICH[look.which], look.bins, BINS[look.binning]];
   const curve = () => (look.loss === "ece" ? hill.map((of, i) => [heats[i], of.ece, ...of.pair])
@@ -131,10 +132,14 @@ function build(host, data) {
     return [Math.max(0, now + off(0)), now + off(1)];
   }
   // Of an ECE: [interval, "" where it is drawn as in the table below, else "about "].
-  function limitsOfEce(when, of) {
-    const name = `ece_${look.which}_${look.binning}`, fixed = data.fixed[when]?.[name];
+  function reported(error, when) {
+    const fixed = data.fixed[when]?.[`${error}_${look.which}_${look.binning}`];
     const same = fixed && look.bins === data.n_bins && (when === "after" || look.temperature === 1);
-    return same && fixed.low !== null ? [[fixed.low, fixed.high], ""] : [of.pair, "about "];
+    return same && fixed.low !== null ? [fixed.low, fixed.high] : null;
+  }
+  function limitsOfEce(when, of) {
+    const pair = reported("ece", when);
+    return pair ? [pair, ""] : [of.pair, "about "];
   }
   const level = () => (look.loss === "ece" ? gaps(binned(after.x, after, look), n, worth.after).ece : kept[look.loss]);
 
@@ -159,7 +164,8 @@ function build(host, data) {
     const [pair, about] = limitsOfEce("before", ece1), atBest = losses(at(best), before).nll;
     fillCards(host.querySelector(".figures"), [
       [`ECE, ${WHICH[look.which]}`, ece1.ece.toFixed(4), `${about}${numbers(pair, 4)}; ${four(ece0.ece, ece2.ece)}`],
-      [`MCE, ${WHICH[look.which]}`, ece1.mce.toFixed(4), four(ece0.mce, ece2.mce)],
+      [`MCE, ${WHICH[look.which]}`, ece1.mce.toFixed(4),
+        `${reported("mce", "before") ? `${numbers(reported("mce", "before"), 4)}; ` : ""}${four(ece0.mce, ece2.mce)}`],
       ["NLL", here.nll.toFixed(4), `${numbers(here.limits.nll, 4)}; ${four(raw.nll, kept.nll)}`],
       ["Brier", here.brier.toFixed(4), `${numbers(here.limits.brier, 4)}; ${four(raw.brier, kept.brier)}`],
       ["least NLL at", flat ? "any T" : "T = " + best.toPrecision(3),
@@ -222,8 +228,8 @@ function build(host, data) {
     const frame = plot(svgs[3], numberAxis("number of bins", 0, 50), numberAxis(`ECE, ${WHICH[which]}`, 0, top),
       "ECE by number of bins");
     const one = (k) => stairs.map((r) => [r[0], r[k]]), at_ = stairs[bins - 2];
-    frame.marks.innerHTML = shade(frame.band(stairs.map((r) => [r[0], r[3], r[4]])), FAKE) + stroke(frame.line(one(1)), QUIET) +
-      stroke(frame.line(one(5)), REAL) + stroke(frame.line(one(2)), FAKE) +
+    frame.marks.innerHTML = shade(frame.band(stairs.map((r) => [r[0], r[3], r[4]])), FAKE) +
+      stroke(frame.line(one(5)), REAL) + stroke(frame.line(one(2)), FAKE) + stroke(frame.line(one(1)), QUIET, DASHED) +
       spot(frame.x(bins), frame.y(at_[2]), FAKE, "this number of bins");
     readings[3].textContent = `A line that climbs with the bins counts noise as error: only a difference that holds over all of ` +
       `them is one. Bins of ${BINS[binning]}; band: about 95 %. ${counted(n)}`;

@@ -155,7 +155,8 @@ function build(host, data) {
   const foot = document.createElement("p");
   foot.className = "foot";
   foot.textContent = `Intervals: 95 %, over the independent items that a share at these exits is worth where whole groups ` +
-    `vary together: at least ${whole(groups.least.fake)} of fakes, ${whole(groups.least.real)} of reals.` +
+    `vary together; where an exit parts nothing its class's groups count, ${whole(groups.least.fake)} of fakes and ` +
+    `${whole(groups.least.real)} of reals.` +
     (groups.note ? ` ${groups.note[0].toUpperCase()}${groups.note.slice(1)}.` : "");
   controls.append(foot);
   save.onclick = () => host.send.save(cuts.map((c) => [...c]));
@@ -168,10 +169,13 @@ function build(host, data) {
   const lost = (f) => (Math.abs(f.auroc_loss ?? 0) < 5e-5 ? "as much as asking everyone"
     : `${Math.abs(f.auroc_loss).toFixed(4)} ${f.auroc_loss < 0 ? "more" : "less"} than asking everyone`);
   // Independent items that a share is worth at these exits: the least of the stages up to `last` whose exits of `sides`
-  // (0 real, 1 fake) part the class.
-  const worth = (kind, sides = [0, 1], last = table.stages - 1) => least(groups.stages.slice(0, last + 1).flatMap((of, m) =>
-    sides.filter((side) => cuts[m][side] !== (side ? ends[m] : 0)).map((side) => of[kind][cuts[m][side]])),
-    groups.least[kind]);
+  // (0 real, 1 fake) part the class; without an open exit nothing is left to chance.
+  const worth = (kind, sides = [0, 1], last = table.stages - 1) => {
+    const open_ = groups.stages.slice(0, last + 1).flatMap((of, m) =>
+      sides.filter((side) => cuts[m][side] !== (side ? ends[m] : 0)).map((side) => of[kind][cuts[m][side]]));
+    return open_.length ? least(open_, groups.least[kind]) : Infinity;
+  };
+  const told = (v, items) => (items === Infinity ? "no exit is open: by construction" : between(wilson(v, items)));
   // Half of an AUROC's interval on the logit scale: that of the last stage over groups (DeLong), scaled to this value as
   // Hanley & McNeil's error (1982) is.
   const halfOf = (a, f) => {
@@ -247,7 +251,8 @@ function build(host, data) {
     const steps = front.flatMap(([c, r], i) => (i ? [[c, front[i - 1][1]], [c, r]] : [[c, r]]));
     const ring = ([words, c, r, colour]) => `<circle cx="${trade.x(c)}" cy="${trade.y(r)}" r="8" fill="none" stroke="${colour}"
       stroke-width="2.5"><title>${words}</title></circle>`;
-    trade.still = (steps.length ? stroke(trade.line(steps), QUIET) : "") +
+    const dot = ([c, r]) => `<circle cx="${trade.x(c)}" cy="${trade.y(r)}" r="2.5" fill="${QUIET}"/>`;
+    trade.still = (steps.length ? stroke(trade.line(steps), QUIET) : "") + front.map(dot).join("") +
       marked.filter((m) => m[2] !== null).map(ring).join("");
     Object.assign(trade, { high, low });
   }
@@ -324,7 +329,7 @@ function build(host, data) {
       const half = halfOf(a, f);
       return half === null ? null : half * a * (1 - a);
     });
-    const ci = risk === "leakage" ? wilson(here, worth("fake"))  // of AUROCs as if they had nothing in common: too wide
+    const ci = risk === "leakage" ? wilson(here, worth("fake", [0]))  // of AUROCs as if they had nothing in common: too wide
       : here === null || halves.includes(null) ? null : [here - Math.hypot(...halves), here + Math.hypot(...halves)];
     trade.marks.innerHTML = trade.still + (here === null ? "" : cross(trade, [f.cost, here], cost95, ci, FAKE,
       "these sliders"));
@@ -380,8 +385,9 @@ function build(host, data) {
       const [a, b] = box.querySelectorAll(".flow i");
       a.style.width = came ? (100 * asReal) / came + "%" : 0; b.style.width = came ? (100 * asFake) / came + "%" : 0;
     });
-    const now = latest.units[unit], fakeCi = (v, ...of) => between(wilson(v, worth("fake", ...of)));
-    const allCi = (v, items, ...of) => between(wilson(v, (items / f.n) * worth("all", ...of)));
+    const now = latest.units[unit], fakeCi = (v, ...of) => told(v, worth("fake", ...of));
+    const allCi = (v, items, ...of) => items ? told(v, (items / f.n) * worth("all", ...of)) :
+      "no interval";
     // The shares that reach the stages rise and fall together: their ends are added up.
     const reach = counts.slice(0, -1).map((stage, m) => (m ? wilson((stage[2][0] + stage[2][1]) / f.n, worth("all", [0, 1],
       m - 1)) : [1, 1]));
@@ -395,9 +401,9 @@ function build(host, data) {
       ["stage-1 leakage", percent(f.leakage1),
         `${whole(f.leaked1)} of ${whole(f.fakes)} fakes. ${fakeCi(f.leakage1, [0], 0)}`],
       ["leakage, cascade", percent(f.leakage),
-        `${whole(f.realFake)} of ${whole(f.fakes)} fakes called real. ${fakeCi(f.leakage)}`],
+        `${whole(f.realFake)} of ${whole(f.fakes)} fakes called real. ${fakeCi(f.leakage, [0])}`],
       ["false alarms", percent(f.false_alarms),
-        `${whole(f.fakeReal)} of ${whole(f.reals)} reals called fake. ${between(wilson(f.false_alarms, worth("real")))}`],
+        `${whole(f.fakeReal)} of ${whole(f.reals)} reals called fake. ${told(f.false_alarms, worth("real", [1]))}`],
       ["AUROC", f.auroc === null ? "unknown" : f.auroc.toFixed(4), f.auroc === null ? "one class only" :
         `${lost(f)}. ${numbers(around(f.auroc, halfOf(f.auroc, f)), 3)}`],
       ["coverage", percent(f.coverage), `passed on by stage 1. ${allCi(f.coverage, f.n, [0, 1], 0)}`],
@@ -407,7 +413,7 @@ function build(host, data) {
         `${whole(f.fakeFake)} of ${whole(f.fakeReal + f.fakeFake)} called fake. ${allCi(f.precision_fake, f.fakeReal + f.fakeFake)}`],
       ["uncertain", percent(f.uncertain), `${whole(f.open)} of ${whole(f.n)} stay open. ${allCi(f.uncertain, f.n)}`],
       [`expected cost`, `${f.cost.toPrecision(3)} ${now.name}`,
-        `${of95(cost95, (v) => v.toPrecision(3))}. ${speed && speed + "; "}${now.words}`],
+        `${cost95 && cost95[0] === cost95[1] ? "no exit is open: by construction" : of95(cost95, (v) => v.toPrecision(3))}. ${speed && speed + "; "}${now.words}`],
     ]);
     thresholds(table.fine[focus[0]], f);
     ranking(hist, f);

@@ -18,6 +18,10 @@ from core.evaluate.metrics import probabilities
 BINS = 1024
 
 
+NEAR = 1e-9
+"""Closer to an exact edge than this, another edge is a step of the slider that nobody can tell from it."""
+
+
 @dataclass(frozen=True)
 class ThresholdTable:
     """edges: (B + 1,) from 0 to 1. counts: (B, 2) reals and fakes with edges[i] < p <= edges[i + 1].
@@ -36,7 +40,7 @@ class ThresholdTable:
         p_fake >= threshold). Raises ValueError on bad input."""
         p, y = probabilities(p_fake, labels)
         exact = [value for t in thresholds for value in exact_edges(Exits(fake_above=t))]
-        edges = default_edges(bins, exact)
+        edges = _apart(default_edges(bins, exact), exact)
         flat = 2 * bin_index(edges, p).astype(np.int64) + y
         return cls(edges, np.bincount(flat, minlength=2 * edges.size - 2).reshape(-1, 2))
 
@@ -64,3 +68,11 @@ class ThresholdTable:
             "edges": self.edges.tolist(),
             "counts": base64.b64encode(self.counts.astype("<u4").tobytes()).decode(),
         }
+
+
+def _apart(edges: np.ndarray, exact: list[float]) -> np.ndarray:
+    """`edges` without those that lie next to an exact one ("from 0.5 on" ends just below the even step at 0.5)."""
+    kept = np.isin(edges, [0.0, 1.0, *exact])
+    near = np.diff(edges) < NEAR
+    beside = np.concatenate(([False], near & kept[:-1])) | np.concatenate((near & kept[1:], [False]))
+    return edges[kept | ~beside]

@@ -30,9 +30,10 @@ def cascade_worth(
     every item its own.
 
     JSON. stages: a stage {"fake", "real", "all"}: worth of the share of that class (of all items) with p_fake above
-    each edge, None where that share is 0 or 1. least: {"fake", "real", "all"}: effective groups, for shares that no
-    exit has touched. gap: worth of stated less observed. auroc_half: half of the 95 % interval of the last stage's
-    AUROC on the logit scale, by DeLong over groups, None without one. note: "" or how far to trust all of it."""
+    each edge, None where that share is 0 or 1. least: {"fake", "real", "all"}: groups, each one trial, for shares of 0
+    or 1 (as `core.evaluate.units.exact`). gap: worth of stated less observed. auroc_half: half of the 95 % interval of
+    the last stage's AUROC on the logit scale, by DeLong over groups, None without one. note: "" or how far to trust
+    all of it."""
     y = np.asarray(labels)
     codes, _ = group_codes(groups, y.size)
     keep, more = _sample(codes)
@@ -44,11 +45,15 @@ def cascade_worth(
         half = float(logit(last.high) - logit(last.low)) / 2 / np.sqrt(more)
     return {
         "stages": [_known(found, e, p, some, more) for found, e, p in zip(stages, edges, parts, strict=True)],
-        "least": {name: float(found[0] * more) for name, found in stages[0].items()},
+        "least": {name: int(np.unique(codes[of]).size) for name, of in _classes(y)},
         "gap": min(gap_worth(p, some, of) for p in parts) * more,
         "auroc_half": half,
         "note": weakest(y, codes).note,
     }
+
+
+def _classes(labels: np.ndarray) -> tuple[tuple[str, np.ndarray], ...]:
+    return ("fake", labels == 1), ("real", labels == 0), ("all", np.ones(labels.size, bool))
 
 
 def _sample(codes: np.ndarray) -> tuple[np.ndarray, float]:
@@ -66,7 +71,7 @@ def _known(
 ) -> dict[str, list[float | None]]:
     """Worths, None at the edges that part nothing of that class."""
     result: dict[str, list[float | None]] = {}
-    for name, of in (("fake", labels == 1), ("real", labels == 0), ("all", slice(None))):
+    for name, of in _classes(labels):
         part = np.sort(p_fake[of])
         under = np.searchsorted(part, edges, side="right")
         under[0] = 0  # edges[0] = 0 takes in p_fake = 0

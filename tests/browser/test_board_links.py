@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
 
@@ -19,7 +20,7 @@ from core.evaluate.spec import EvaluateSpec
 from core.predictions import Predictions
 from core.progress import Silent
 from jobs.kind import Produced
-from tests.support.boards import FIND, MOVE, READ, STANDS, percent, saved, wait_for_boards
+from tests.support.boards import FIND, MOVE, READ, SAID, STANDS, percent, saved, wait_for_boards
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
 
@@ -112,6 +113,13 @@ def test_the_evaluate_page_agrees_with_core_and_its_link_opens_it(browser, site,
     wanted = threshold_metrics(confusion(rows["p_fake"], rows["label"]))
     assert shown["recall"].startswith(percent(wanted["recall"]))
     assert float(shown["MCC"].split(" | ")[0]) == pytest.approx(wanted["mcc"], abs=6e-5)
+    headline = page.locator("[data-testid=stMainBlockContainer]").inner_text().replace("\n", " ")
+    said = " ".join(page.evaluate(SAID, [0]))
+    for title, words in (("F1", shown["F1"]), ("accuracy", shown["accuracy"]), ("AUROC", said.split("AUROC ")[1]),
+                         ("ECE", said.split("(ECE, ")[1])):  # fmt: skip
+        low, high = (float(v) for v in re.findall(r"95\s%: ([\d.]+)(?:\s%)? to ([\d.]+)", words)[0])
+        part = 100 if title == "accuracy" else 1
+        assert f"{low / part:.3f} to {high / part:.3f}" in headline, f"one interval of {title} above and on the board"
     page.get_by_role("button", name="DET", exact=True).click()
     typed(page, "what if: share of fakes among all items", "2")
     typed(page, "threshold: called fake from p_fake", "0.25")
@@ -125,3 +133,39 @@ def test_the_link_of_the_cascade_page_opens_sliders_and_charts(browser, site):
     page.get_by_label("fake from, typed").nth(2).fill("0.8")
     page.get_by_label("fake from, typed").nth(2).press("Enter")
     opens_the_same(browser, page, lambda f: f.get("shows", [""])[0].startswith("2f-auroc_loss-") and "exits" in f)
+
+
+@pytest.mark.parametrize(("path", "label", "name"), [
+    ("evaluate?scores=runs/judged", "threshold: called fake from p_fake", "from"),
+    ("calibrate?run=judged", "temperature", "t"), ("cascade", ": real up to", "exits"),
+])  # fmt: skip
+def test_keys_and_typed_numbers_reach_the_address(browser, site, judged, path, label, name):
+    page = opened(browser, f"{site}/{path}")
+
+    def stands() -> list[str] | None:
+        return parse_qs(urlsplit(page.url).query).get(name)
+
+    def moves(act: Callable[[], None]) -> None:
+        before = stands()
+        act()
+        for _ in range(40):
+            if stands() not in (None, before):
+                return
+            page.wait_for_timeout(500)
+        raise AssertionError(f"{name} stays {before}")
+
+    whole = label[0] != ":"
+    slider = page.get_by_label(label, exact=True) if whole else page.locator(f"[aria-label$='{label}']").first
+    slider.focus()
+    for key in ("ArrowRight", "PageUp", "ArrowLeft"):
+        moves(lambda key=key: page.keyboard.press(key))
+    field = page.get_by_label(f"{label}, typed", exact=True) if whole else page.get_by_label(f"{label}, typed").first
+
+    def write() -> None:
+        field.click()
+        page.keyboard.type("0.3")
+        page.keyboard.press("Enter")
+
+    moves(write)
+    assert "0.3" in stands()[0] or "0.29" in stands()[0] or "0.30" in stands()[0]
+    page.context.close()

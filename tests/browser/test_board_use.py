@@ -356,6 +356,7 @@ def test_cascade_intervals_count_what_the_groups_are_worth(browser):
     low, high = wilson(f["leakage1"], groups["stages"][0]["fake"][cuts[0][0]])
     assert f"{percent(float(low))} to {percent(float(high))}" in shown["stage-1 leakage"].replace("\xa0", " ")
     assert groups["stages"][0]["fake"][cuts[0][0]] > groups["least"]["fake"], "groups here do not agree wholly"
+    assert "no exit is open" in shown["false alarms"]
     assert "n = " in page.evaluate(SAID, [0])[1].replace("\xa0", " ")
     open_ = page.evaluate(MOVE, [0, 0, 0])
     assert "as much as asking everyone" in open_["AUROC"]

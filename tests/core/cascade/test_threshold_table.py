@@ -45,3 +45,11 @@ def test_extreme_values_fall_in_the_end_bins():
     assert table.counts[-1].tolist() == [1, 1]
     with pytest.raises(ValueError, match="1"):
         ThresholdTable.build([1.5], [0])
+
+
+def test_no_step_of_the_slider_is_too_small_to_see():
+    table = ThresholdTable.build([0.2, 0.5, 0.7], [0, 1, 1], thresholds=(0.5, 0.9))
+    assert np.diff(table.edges).min() > 1e-9
+    for threshold in (0.5, 0.9):
+        assert table.threshold(table.index(threshold)) == threshold
+    assert table.confusion(table.index(0.5)) == (2, 0, 0, 1)

@@ -8,7 +8,7 @@ from functools import lru_cache
 import pandas as pd
 import streamlit as st
 
-from app import chart_files, widgets
+from app import chart_files, tables, widgets
 from app import elsewhere_charts as charts
 from app.left_out_runs import left_out_part
 from app.score_sources import ScoreSource, predictions_of, stages_of, stamp_of
@@ -104,7 +104,7 @@ def transport_part(places: Sequence[Place], words: str, rows: pd.DataFrame) -> N
         + charts.without_interval({str(r.dataset): str(r.note) for r in part.itertuples() if pd.isna(r.low)})
     )
     with st.expander("All rates as a table"):
-        st.dataframe(charts.place_table(found), hide_index=True)
+        tables.show(charts.place_table(found), "all rates elsewhere")
 
 
 def base_rate_part(places: Sequence[Place]) -> None:

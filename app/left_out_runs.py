@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import chart_files, widgets
+from app import chart_files, tables, widgets
 from app import elsewhere_charts as charts
 from app.detector_scores import DetectorScores
 from app.score_sources import PREDICTIONS
@@ -39,7 +39,7 @@ def left_out_part(workbench: Workbench) -> None:
         + " ".join(f"{widgets.plain_markdown(f'{r.source} by {r.run}')}: {loss_words(r)}." for r in found)
     )
     with st.expander("As a table"):
-        st.dataframe(charts.left_out_table(found), hide_index=True)
+        tables.show(charts.left_out_table(found), "left out of training, all")
 
 
 def loss_words(row: LeftOut) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import cards, session, widgets
+from app import cards, session, tables, widgets
 from app.policies import active_policy, read_policy, stage_titles
 from app.policy_changes import exit_changes, exits_note, headline, previous_policy, rate_changes, refusal, title
 from app.policy_promises import promise_words, shown_rows
@@ -37,7 +37,7 @@ def policy_panel(workbench: Workbench) -> None:
             )  # fmt: skip
             with st.expander("Targets, bounds, groups"):
                 titles = {} if unfit else stage_titles(active.bundle)
-                st.dataframe(shown_rows(policy, titles), hide_index=True)
+                tables.show(shown_rows(policy, titles), f"policy {policy.policy_id}", wide=["note"])
                 st.caption(widgets.plain_markdown(promise_words(policy)))
             if not used:
                 use = right.button("Use", key=f"use-{policy.policy_id}", disabled=bool(unfit), width="stretch")
@@ -75,10 +75,10 @@ def show_changes(workbench: Workbench, policy: CascadePolicy) -> None:
     st.markdown(f"**{widgets.plain_markdown(headline(now, policy))}**")
     table, said = rate_changes(now, policy, workbench.active().bundle)
     if len(table):
-        st.dataframe(table, hide_index=True)
+        tables.show(table, "rates now and then", wide=["rate"])
     st.caption(said)
     exits = exit_changes(now, policy, stage_titles(workbench.active().bundle))
     changed = exits[exits["change"] == "changes"].drop(columns="change")
     if len(changed):
-        st.dataframe(changed, hide_index=True)
+        tables.show(changed, "exits now and then", wide=["exit"])
     st.caption(exits_note(exits))

@@ -8,7 +8,7 @@ from functools import lru_cache
 import pandas as pd
 import streamlit as st
 
-from app import cards, widgets
+from app import cards, tables, widgets
 from app.policies import active_policy, bound_words, percent, policy_rows, stage_titles
 from app.policy_changes import title
 from app.score_sources import PREDICTIONS, ScoreSource, predictions_of, stages_of, stamp_of
@@ -175,9 +175,9 @@ def promises_panel(workbench: Workbench) -> None:
              "Author": policy.author, "Why": policy.reason, "Chosen on": policy.data_fingerprint[:16]}  # fmt: skip
     st.html(cards.facts({k: v for k, v in facts.items() if v}))
     st.markdown("**Each exit, on the items that chose it (val_calib)**")
-    st.dataframe(shown_rows(policy, stage_titles(bundle)), hide_index=True)
+    tables.show(shown_rows(policy, stage_titles(bundle)), "promises", wide=["note"])
     st.caption(widgets.plain_markdown(f"{promise_words(policy)} {CLOSED}"))
     if (bundle / PREDICTIONS).is_file():
         st.markdown("**The whole cascade, counted in groups and in items**")
-        st.dataframe(whole_rows(policy, ScoreSource("bundle in force", bundle)), hide_index=True)
+        tables.show(whole_rows(policy, ScoreSource("bundle in force", bundle)), "whole cascade", wide=["rate"])
         st.caption(f"{GROUPS_AND_ITEMS} {SPLITS}")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 import streamlit as st
 
-from app import forms, links, navigation, session, widgets
+from app import forms, links, navigation, session, tables, widgets
 from app.cascade_board import BoardView, cascade_board, cuts_of_text, cuts_text, resting
 from app.cascade_elsewhere import elsewhere_panel
 from app.cascade_search import NO_CALIBRATION, asked_loss, is_found, last_search, policy_to_save, search_panel
@@ -177,7 +177,7 @@ def save_dialog(
     said = (name.strip() or "by hand", author, reason)
     policy = policy_to_save(answer, table, members, exits, said, scores_fingerprint(source.folder))
     st.caption("Saved for good, as one version with its author, reason, items, targets, bounds and counts of groups:")
-    st.dataframe(shown_rows(policy, stage_titles(source.folder)), hide_index=True)
+    tables.show(shown_rows(policy, stage_titles(source.folder)), "policy to save", wide=["note"])
     if in_force:
         show_changes(workbench, policy)
     else:

@@ -157,7 +157,9 @@ class FixedClopperPearson:
     name = "clopper_pearson"
     title = "Fixed in advance (Clopper-Pearson)"
     guarantees = True
-    promise = "with the stated confidence, of thresholds fixed in advance, the error rate is at most the target"
+    promise = (
+        "with the stated confidence, of thresholds fixed in advance, the share of groups in error is at most the target"
+    )
 
     def __init__(self, thresholds: np.ndarray = NAMED) -> None:
         """thresholds: (K,) distances from the side's end, ascending, in (0, 1)."""
@@ -190,7 +192,9 @@ class LearnThenTest:
     name = "learn_then_test"
     title = "Learn then test"
     guarantees = True
-    promise = "with the stated confidence, the error rate of the exit that it chooses is at most the target"
+    promise = (
+        "with the stated confidence, the share of groups in error at the exit that it chooses is at most the target"
+    )
 
     def choose(self, scores: GroupScores, target: float, confidence: float) -> Choice:
         """See class."""

@@ -105,11 +105,12 @@ class CascadeTable:
     ) -> dict[str, Any]:
         """Figures at four edge indices. A share over nothing is None.
 
-        filtration: leave stage 1 / all. coverage: passed on by stage 1 / all. leakage1: fakes that leave stage 1 as
-        real / all fakes; leakage: at either stage. false_alarms: reals that leave as fake / all reals. precision_real:
-        reals / all that leave as real; precision_fake likewise. open: undecided after stage 2 / all. cost: expected, an
-        item; speed_up: cost of stages 2 and 3 on every item / cost, which is 1 / (r + 1 - f). auroc: of the
-        cascade, each item ranked by the p_fake of the stage that decides it, stage 2's where it stays open."""
+        filtration: released as real by stage 1 / all. decided_early: leave stage 1, as real or as fake / all. coverage:
+        passed on by stage 1 / all. leakage1: fakes that leave stage 1 as real / all fakes; leakage: at either stage.
+        false_alarms: reals that leave as fake / all reals. precision_real: reals / all that leave as real;
+        precision_fake likewise. open: undecided after stage 2 / all. cost: expected, an item; speed_up: cost of stages
+        2 and 3 on every item / cost, which is 1 / (r + 1 - f). auroc: of the cascade, each item ranked by the p_fake of
+        the stage that decides it, stage 2's where it stays open."""
         size = self.bins
         (real_r1, fake_r1) = (int(v) for v in self._block(0, real1, 0, size))
         (real_f1, fake_f1) = (int(v) for v in self._block(fake1, size, 0, size))
@@ -122,7 +123,8 @@ class CascadeTable:
         found: dict[str, Any] = {
             "n": n,
             "n_fake": fakes,
-            "filtration": left1 / n,
+            "filtration": (real_r1 + fake_r1) / n,
+            "decided_early": left1 / n,
             "coverage": (n - left1) / n,
             "leakage1": _share(fake_r1, fakes),
             "leakage": _share(fake_r1 + fake_r2, fakes),

@@ -11,7 +11,7 @@ function wilson(p, n) {
   if (p === null || !(n > 0)) return null;
   const z2 = 3.841458820694124, centre = (p + z2 / (2 * n)) / (1 + z2 / n);
   const half = Math.sqrt(z2 * (p * (1 - p) / n + z2 / (4 * n * n))) / (1 + z2 / n);
-  return [Math.max(0, centre - half), Math.min(1, centre + half)];
+  return [p === 0 ? 0 : Math.max(0, centre - half), p === 1 ? 1 : Math.min(1, centre + half)];
 }
 const of95 = (pair, text) => (pair === null ? "no interval" : `95\u00a0%: ${text(pair[0])} to ${text(pair[1])}`);
 const between = (pair) => of95(pair, (v) => percent(v).replace(" ", "\u00a0"));
@@ -42,10 +42,6 @@ function areaHalf(a, reals, fakes) {
   if (a === null || reals < 2 || fakes < 2) return null;
   const q1 = a / (2 - a), q2 = (2 * a * a) / (1 + a);
   return 1.96 * Math.sqrt((a * (1 - a) + (fakes - 1) * (q1 - a * a) + (reals - 1) * (q2 - a * a)) / (reals * fakes));
-}
-function areaInterval(a, reals, fakes) {
-  const half = areaHalf(a, reals, fakes);
-  return half === null ? null : [Math.max(0, a - half), Math.min(1, a + half)];
 }
 
 // ROC points "false alarms, hits" from the strictest threshold down.
@@ -157,6 +153,14 @@ function onChoice(host, name, act) {
 function rested(send) {
   let timer = 0;
   return () => { clearTimeout(timer); timer = setTimeout(send, 350); };
+}
+
+// No line ends between a number and its sign.
+function tie(nodes) {
+  for (const node of nodes) {
+    const tied = node.textContent.replace(/(\d) %/g, "$1\u00a0%");
+    if (tied !== node.textContent) node.textContent = tied;
+  }
 }
 
 // A board whose sliders' state is `at`: build(host, data) anew when data.identity changes, host.send(state) at rest.

@@ -276,6 +276,7 @@ function build(host, data) {
     byTemperature(here);
     byBins(now);
     heaps(now);
+    tie(readings);
     host.dataset.ms = (performance.now() - started).toFixed(2);
   }
   draw();

@@ -419,6 +419,7 @@ function build(host, data) {
     ranking(hist, f);
     trading(f);
     reliability(hist);
+    tie(readings);
     host.dataset.ms = (performance.now() - started).toFixed(2);
   }
 

@@ -39,10 +39,12 @@ const DEVIATES = [0.002, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99];
 const deviateAxis = (title) => ({ title, low: probit(0.001), high: probit(0.995), of: probit, ticks: DEVIATES,
   text: (v) => +(100 * v).toPrecision(3) + " %" });
 
-// Which way the bins lie. A bin [from, to, stated, share, low, high, items] counts where its interval leaves the diagonal.
+// Which way the bins lie. A bin [from, to, stated, share, low, high, items] counts where its interval leaves the
+// diagonal.
 function lying(bins) {
   const known = bins.filter(([, , , , low]) => typeof low === "number"), of = `of ${known.length} bins`;
-  const over = known.filter(([, , x, , low]) => low > x).length, under = known.filter(([, , x, , , high]) => high < x).length;
+  const over = known.filter(([, , x, , low]) => low > x).length;
+  const under = known.filter(([, , x, , , high]) => high < x).length;
   if (!known.length) return "No bin has groups enough for an interval.";
   if (!over && !under) return `No bin's interval leaves the diagonal (${of}).`;
   return [[over, "above", "more is fake than stated"], [under, "under", "fewer are fake than stated"]]
@@ -264,6 +266,7 @@ function build(host, data) {
     readings[2].textContent = !two ? "One class only: no curve."
       : `At ${percent(pi)} fakes an alarm is right in ${percent(f.right)} of cases; the dashed line is what calling ` +
         `everything fake would give. ${counted(n)}`;
+    tie(readings);
     host.dataset.ms = (performance.now() - started).toFixed(2);
   }
   draw();

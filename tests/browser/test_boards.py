@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
+from app.threshold_board import FIXED, ThresholdEvidence
 from core.calibrate.temperature import Temperature
 from core.cascade.base_rate import at_base_rate
 from core.cascade.joint import JointTable, figures
-from core.cascade.threshold_table import ThresholdTable
 from core.evaluate.metrics import brier, nll
 from core.evaluate.reliability import ece
 from tests.support.boards import MEMBERS, MOVE, boards_page, drawn, overconfident, percent, wait_for_boards
@@ -53,7 +53,8 @@ def test_a_coarse_joint_table_says_the_same_in_the_page_and_on_the_server(page, 
 
 def test_one_detectors_thresholds_and_base_rates(page, items):
     columns, y = items
-    table = ThresholdTable.build(columns[-1], y)
+    still = dict.fromkeys(FIXED.values(), {"value": 0.0, "low": None, "high": None, "note": ""})
+    table = ThresholdEvidence.build(columns[-1], y, None, 0.5, still, draws=9).table
     for index in (100, 512, 700, 900):
         shown = page.evaluate(MOVE, [1, 0, index])
         tp, fp, fn, tn = table.confusion(index)

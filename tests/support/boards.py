@@ -45,7 +45,9 @@ LET_GO = f"""([which, slider]) => {{ {FIND}
 STANDS = f"""([which]) => {{ {FIND}
   return [...boards[which].querySelectorAll('input[type=range]')].map((i) => Number(i.value));
 }}"""
-SAID = f"([which]) => {{ {FIND} return [...boards[which].querySelectorAll('.plot p')].map((p) => p.textContent); }}"
+SAID = f"""([which]) => {{ {FIND}
+  return [...boards[which].querySelectorAll('.plot p')].map((p) => p.textContent.replaceAll('\\u00a0', ' '));
+}}"""
 
 
 def drawn(n: int, members: int = 4) -> tuple[list[np.ndarray], np.ndarray]:

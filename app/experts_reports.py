@@ -156,6 +156,21 @@ def embedding_rows(report: ExpertsReport) -> pd.DataFrame:
 
 
 def stack_reports(workbench: Workbench) -> dict[str, dict[str, Any]]:
-    """stack_report.json by name of the stack run, newest first."""
+    """stack_report.json by name of the stack run, newest first, members by their titles."""
     found = {item.name: item.path / "stack_report.json" for item in workbench.artifacts("run")}
-    return {name: read_json(path) for name, path in found.items() if path.is_file()}
+    return {name: titled(read_json(path)) for name, path in found.items() if path.is_file()}
+
+
+def titled(report: dict[str, Any]) -> dict[str, Any]:
+    """A stack's report whose ways and features call members by their titles, as reports of long ago did not."""
+    titles = {member["name"]: member["title"] for member in report.get("members", [])}
+
+    def called(words: str) -> str:
+        name, colon, rest = words.partition(":")
+        return f"{titles.get(name, name)}{colon}{rest}"
+
+    ways = {key: [row | {"name": called(row["name"])} for row in report[key]]
+            for key in ("comparison", "left_out") if report.get(key)}  # fmt: skip
+    features = {key: {called(what): value for what, value in report[key].items()}
+                for key in ("importance", "permutation") if report.get(key)}  # fmt: skip
+    return report | ways | features

@@ -27,10 +27,11 @@ def render(name: str, report: Report) -> None:
             f"differences below are drawn on the same groups.{size(report)}",
         )  # fmt: skip
         tables.show(comparison_table(report["comparison"]), "ways to combine, table")
-        st.caption(
-            "Less plain mean: AUROC of the way less that of plain averaging on the same draws of groups; an interval "
-            "that holds 0 is no proof of a difference. p: DeLong's test, by group."
-        )
+        if any("less_mean" in row for row in report["comparison"]):
+            st.caption(
+                "Less plain mean: AUROC of the way less that of plain averaging on the same draws of groups; an "
+                "interval that holds 0 is no proof of a difference. p: DeLong's test, by group."
+            )
     if unseen := report.get("left_out"):
         st.subheader("On sources left out of stage 3", anchor=False)
         unmet = experts_charts.intervals(comparison_rows(unseen), "AUROC on test, left-out sources only")
@@ -109,7 +110,8 @@ def comparison_rows(rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 def comparison_table(rows: list[dict[str, Any]]) -> pd.DataFrame:
     """Figures of every way as text."""
-    return pd.DataFrame([_line(row) for row in rows])
+    table = pd.DataFrame([_line(row) for row in rows])
+    return table.loc[:, (table != "").any()]  # reports from before the paired differences have none
 
 
 def _line(row: dict[str, Any]) -> dict[str, str]:

@@ -52,7 +52,8 @@ def describe(spec: type[Spec]) -> list[FormField]:
 def label_of(name: str) -> str:
     """`batch_size` -> `Batch size`."""
     known = {"lr": "Learning rate", "n_bootstrap": "Bootstrap draws", "n_bins": "Bins",
-             "optimize_metric": "Minimised", "optimize_method": "Solver", "val_split": "Share held out"}  # fmt: skip
+             "stage1": "Stage 1", "optimize_metric": "Minimised",
+             "optimize_method": "Solver", "val_split": "Share held out"}  # fmt: skip
     return known.get(name, name.replace("_", " ").capitalize())
 
 

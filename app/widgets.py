@@ -72,6 +72,12 @@ def figure_tile(title: str, found: Mapping[str, Any], digits: int = 3) -> tuple[
     return title, value, f"95 %: {found['low']:.{digits}f} to {found['high']:.{digits}f}"
 
 
+def halves() -> list[Any]:
+    """Two columns for two charts, which stand under each other where the window is narrow. Once a page."""
+    with st.container(key="halves"):
+        return st.columns(2)
+
+
 def notice(sentences: list[str], kind: str = "warning") -> None:
     """Sentences as text in one coloured box."""
     box = {"warning": st.warning, "error": st.error, "info": st.info}[kind]

@@ -78,9 +78,14 @@ def ask(available: dict[str, DetectorScores]) -> Question | None:
     if len(names) < 2:
         return None
     chosen = tuple(available[name] for name in names)
-    said = {f"{c.label}: {note}" for c in chosen if c.source for note in fitted_on.notes(c.source, c.member)}
+    said: dict[str, list[str]] = {}
+    for one in chosen:
+        for note in fitted_on.notes(one.source, one.member) if one.source else ():
+            said.setdefault(note, []).append(one.label)
     if said:
-        widgets.notice(sorted(said), "info")
+        everyone = "Each of them" if len(names) > 2 else "Both"
+        widgets.notice([f"{everyone if len(who) == len(names) else ', '.join(who)}: {note[0].lower()}{note[1:]}"
+                        for note, who in said.items()], "info")  # fmt: skip
     splits = [s for s in chosen[0].splits() if all(s in other.splits() for other in chosen[1:])]
     if not splits:
         widgets.notice(["These detectors have no split in common; evaluate them on the same split."], "error")
@@ -157,7 +162,7 @@ def figures_tab(question: Question, found: Comparison) -> None:
     options = {n: FIGURES[n].title for n in FIGURES if any(v[n]["value"] is not None for v in values)}
     figure = links.choose(st, "Figure", "figure", options, "compare")
     rows = pd.DataFrame([{"detector": t, **v[figure]} for t, v in zip(found.names, values, strict=True)])
-    left, right = st.columns(2)
+    left, right = widgets.halves()
     with left:
         st.subheader(FIGURES[figure].title, anchor=False)
         show(
@@ -224,7 +229,7 @@ def says(pair: AurocDifference) -> str:
 
 def curves_tab(question: Question, found: Comparison) -> None:
     """ROC and reliability, laid over each other."""
-    left, right = st.columns(2)
+    left, right = widgets.halves()
     with left:
         st.subheader("ROC", anchor=False)
         if found.both_classes:
@@ -272,4 +277,4 @@ def training_tab(workbench: Workbench, question: Question) -> None:
             "agrees is left out."
         )
     if without:
-        widgets.notice([f"No run is kept here for {item}." for item in without], "info")
+        widgets.notice([f"No run is kept here for {', '.join(name[0] for name in without)}."], "info")

@@ -181,7 +181,7 @@ def all_figures(view: View, threshold: float) -> None:
 
 def curves(view: View) -> None:
     """Reliability by either convention, and risk against coverage."""
-    left, right = st.columns(2)
+    left, right = widgets.halves()
     with left:
         st.subheader("Reliability", anchor=False)
         which = links.choose(st, "Convention", "convention", {k: k.replace("_", " ") for k in CONVENTIONS}, "evaluate")

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from app import experts_samples, navigation
-from app.experts_reports import ExpertsReport, alone_table, embedding_rows, pair_rows, source_table
+from app.experts_reports import ExpertsReport, alone_table, embedding_rows, pair_rows, source_table, titled
+from app.experts_stack import comparison_table
 from core.artifacts.files import write_json
 from core.evaluate.experts import read_report
 from jobs.kind import Produced
@@ -170,3 +171,15 @@ def test_the_page_loads_without_torch():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip().splitlines()[-1] == "[]"
+
+
+def test_an_old_stack_report_is_shown_by_titles_and_without_empty_columns():
+    old = {"members": [{"name": "stage1", "title": "Small filter"}],
+           "comparison": [{"name": "stage1", "auroc": 0.9, "interval": [0.8, 0.95], "f1": 0.8, "ece": 0.1}],
+           "importance": {"stage1: log-odds": 0.7, "other": 0.3}}  # fmt: skip
+    found = titled(old)
+    assert list(found["importance"]) == ["Small filter: log-odds", "other"]
+    table = comparison_table(found["comparison"])
+    assert table.to_dict("records") == [
+        {"way": "Small filter", "AUROC": "0.900 (0.800 to 0.950)", "F1": "0.800", "ECE": "0.100"}
+    ]

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from core.artifacts.files import atomic_path
+from core.item_rows import ItemRows
 from core.item_sketch import sketch
 
 REQUIRED = ("sample_id", "group", "dataset", "label", "log_odds")
@@ -41,7 +42,7 @@ def item_fingerprint(ids: pd.Series, labels: pd.Series) -> str:
 
 
 @dataclass(frozen=True)
-class Predictions:
+class Predictions(ItemRows):
     """Scores of one detector. `frame` has the REQUIRED columns (label 1 = fake; log_odds finite, float64; group is
     the unit that counts in every interval and guarantee) and may carry `split`, `method`, `path`, `video`, `track` and
     more. `failed` lists the items that were asked for and have no score: columns FAILED and perhaps `split`, reason in
@@ -68,19 +69,9 @@ class Predictions:
         return len(self.frame)
 
     @property
-    def labels(self) -> np.ndarray:
-        """(N,) int64, 1 = fake."""
-        return self.frame["label"].to_numpy(np.int64)
-
-    @property
     def log_odds(self) -> np.ndarray:
         """(N,) float64, uncalibrated log-odds of fake."""
         return self.frame["log_odds"].to_numpy(np.float64)
-
-    @property
-    def groups(self) -> np.ndarray:
-        """(N,) str, the unit that must not cross a split."""
-        return self.frame["group"].astype(str).to_numpy()
 
     def select(self, split: str) -> Predictions:
         """Rows of one split, and its failed items: all of them where the list does not name their splits, for any may

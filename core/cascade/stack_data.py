@@ -20,6 +20,7 @@ from core.cascade.feature_sets import part_block
 from core.cascade.spec import StackSpec
 from core.data.manifest import Manifest, open_dataset
 from core.embeddings import EmbeddingTable, read_embeddings
+from core.item_rows import ItemRows
 from core.progress import Reporter, Within
 
 FITTABLE = ("val_select", "val_calib")
@@ -42,7 +43,7 @@ class StackMember:
 
 
 @dataclass
-class StackData:
+class StackData(ItemRows):
     """frame: one row an item (sample_id, group, dataset, label, split, method, log_odds_<member>, p_<member>).
 
     log_odds: calibrated, (N,) a member; embeddings: (N, D) an expert; both in the frame's order. aside_log_odds and
@@ -55,14 +56,6 @@ class StackData:
     notes: list[str]
     aside_log_odds: dict[str, np.ndarray] = field(default_factory=dict)
     aside_blocks: dict[str, np.ndarray] = field(default_factory=dict)
-
-    @property
-    def labels(self) -> np.ndarray:
-        return self.frame["label"].to_numpy(np.int64)
-
-    @property
-    def groups(self) -> np.ndarray:
-        return self.frame["group"].astype(str).to_numpy()
 
     def rows_of(self, splits: Sequence[str]) -> np.ndarray:
         """Positions of the rows of some splits."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from app.policies import bound_words, policy_rows, read_policy
+from app.policies import bound_words, percent, policy_rows, read_policy
 from app.score_charts import interval_text
 from app.score_sources import PREDICTIONS, ScoreSource, member_facts, predictions_of, stages_of, stamp_of
 from core.cascade.audit import ChoseIt, audit
@@ -44,7 +44,7 @@ def exit_changes(
         at = [str(row.get("at", "–")) for row in (old, new)]
         bounds = [bound_words(row.get("bound"), row.get("confidence")) for row in (old, new)]
         rows.append({"exit": name, "now": at[0], "then": at[1], "bound now": bounds[0], "bound then": bounds[1],
-                     "target": _share(new.get("target")), "groups": _count(new.get("groups")),
+                     "asked then": _share(new.get("target")), "groups then": _count(new.get("groups")),
                      "change": "same" if at[0] == at[1] and bounds[0] == bounds[1] else "changes"})  # fmt: skip
     return pd.DataFrame(rows)
 
@@ -72,7 +72,7 @@ def rate_changes(now: CascadePolicy | None, then: CascadePolicy, bundle: Path) -
 
 
 def _share(value: float | None) -> str:
-    return "–" if value is None or pd.isna(value) else f"{value:.4g}"
+    return "–" if value is None or pd.isna(value) else percent(value)
 
 
 def _count(value: float | None) -> str:

@@ -74,7 +74,7 @@ class PublishedED(PublishedGenConViT):
 
     def __init__(self, *, pretrained: bool = False, crop_scale: float = 1.3) -> None:
         super().__init__(crop_scale)
-        self.encoder = FeatureStack(ed_encoder(PUBLISHED_ED))
+        self.encoder = FeatureStack(ed_encoder(PUBLISHED_ED, nn.ReLU()))
         self.decoder = FeatureStack(up_decoder(PUBLISHED_ED[::-1], nn.ReLU(), nn.ReLU()))
         self.backbone = timm.create_model(BACKBONE, pretrained=pretrained, num_classes=CLASSES)
         self.set_parts(CLASSES, PUBLISHED_ED[-1])

@@ -34,6 +34,7 @@ class KindCommand(TyperCommand):
     """The command of a job kind. Lists of words are read only when help is asked for: some modules load slowly."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
+        """The options, each with what it may be where that is a list."""
         choices = choices_of(self.name or "")
         for parameter in self.params:
             known: tuple[str, ...] = choices.get(str(parameter.name), ())

@@ -8,6 +8,7 @@ from html import escape
 
 from app.card_tables import check_figures, passed
 from app.theme import VERDICT_COLOURS
+from app.words import when
 from core.cascade.types import Analysis, BundleReference, Decision, Evidence, Exits, FaceReport, TraceStep
 
 STAGES = (("stage1", "Stage 1: filter"), ("stage2", "Stage 2: experts"), ("stage3", "Stage 3: meta-model"))
@@ -189,7 +190,7 @@ def media_facts(analysis: Analysis) -> list[tuple[str, str]]:
 def policy_facts(by: BundleReference) -> list[tuple[str, str]]:
     """The policy that a report cites: which, whose, why, and what its thresholds were chosen on."""
     version = f" v{by.policy_version}" if by.policy_version else ""
-    made = ", ".join(filter(None, [by.policy_author, by.policy_created_at[:10]]))
+    made = ", ".join(filter(None, [by.policy_author, when(by.policy_created_at)]))
     mark = by.policy_data_fingerprint[:16]
     chosen_on = f"items with fingerprint {mark}" if mark else ""
     rows = [("Policy", f"{by.policy_name}{version} ({by.policy_id[:12]})"), ("Policy by", made),

@@ -10,6 +10,7 @@ import typer
 
 from app import console
 from app.console import told
+from app.words import when
 from jobs.settings import Settings
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def list_policies() -> None:
         policy = read_policy(path)
         mark = "*" if path == active.policy else " "
         why = f"; cannot be put in force: {words}" if (words := refusal(policy, active.bundle)) else ""
-        line = f"{mark} {title(policy)} ({policy.policy_id}), {policy.created_at[:10]}, {policy.author or '-'}{why}"
+        line = f"{mark} {title(policy)} ({policy.policy_id}), {when(policy.created_at)}, {policy.author or '-'}{why}"
         console.out.print(line, markup=False, soft_wrap=True)
     if not saved:
         console.out.print("no policy is saved yet; `aware policy` or `aware search` makes one", markup=False)

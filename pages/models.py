@@ -64,7 +64,9 @@ def bundle_card(folder: Path, workbench: Workbench, in_force: bool = False) -> N
         last = "meta-model" if manifest.stacked else "none; the last expert decides"
         st.html(
             f'<div class="aw"><b>{cards.escape(f"{manifest.name} {manifest.version}")}</b></div>'
-            + cards.facts({"Members": members, "Stage 3": last, "Made": manifest.created_at, "Folder": folder})
+            + cards.facts(
+                {"Members": members, "Stage 3": last, "Made": widgets.when(manifest.created_at), "Folder": folder}
+            )
         )
         with st.container(horizontal=True):
             if not in_force:

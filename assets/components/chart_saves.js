@@ -1,6 +1,6 @@
 // Three pills under a chart that Altair drew: the chart as it stands on the screen as SVG and PNG, with its title and
 // its sentence inside, and its numbers as CSV. data: {key, stem, title, says, csv}; without a key only the CSV.
-const HEAD = 30, LINE = 16;
+const HEAD = 30, SIDE = 10, LINE = 16;
 function lines(text, width) {
   const found = [""];
   for (const word of text.split(" ").filter(Boolean)) {
@@ -14,10 +14,11 @@ function lines(text, width) {
 function framed({ key, title, says }) {
   const marks = document.querySelector(`.st-key-${CSS.escape(key)} svg.marks`);
   if (!marks) return null;
-  const wide = Math.max(+marks.getAttribute("width"), 360), high = +marks.getAttribute("height");
+  const wide = Math.max(+marks.getAttribute("width"), 360) + 2 * SIDE, high = +marks.getAttribute("height");
   const said = says ? lines(says, wide - 24) : [], full = HEAD + high + said.length * LINE + 16;
   const copy = marks.cloneNode(true);
   copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
+  copy.setAttribute("x", SIDE);
   copy.setAttribute("y", HEAD);
   const words = said.map((line, i) => `<text x="12" y="${HEAD + high + 14 + i * LINE}" class="says">${escaped(line)}</text>`);
   return {

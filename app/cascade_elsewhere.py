@@ -138,7 +138,7 @@ def matrix_part(source: ScoreSource, rows: pd.DataFrame) -> None:
     st.markdown("**Fakes of one source against reals of another**")
     chart_files.show(charts.matrix(cells), "fakes against reals elsewhere")
     st.caption(
-        f"AUROC of the last stage, 95 % interval over groups below it (none under five groups of a class), n = "
-        f"{len(rows):,}. Each row has the same fakes: if it changes much from column to column, the score follows the source, not the "
-        "forgery."
+        "AUROC of the last stage, 95 % interval over groups below it (none under five groups of a class), n = "
+        f"{len(rows):,}. Each row has the same fakes: if it changes much from column to column, the score follows the "
+        "source, not the forgery."
     )

@@ -285,12 +285,12 @@ def _rows(
     while np.prod([of[-1] + 1 for of in onto], dtype=np.float64) * 2 > MOST_CELLS and not narrowest():
         widen()
     key = np.zeros(len(y), np.int32)
-    for of, at in zip(fine, onto, strict=True):
-        key *= np.int32(at[-1] + 1)
-        key += at.astype(np.int32)[of]
+    for of, coarse in zip(fine, onto, strict=True):
+        key *= np.int32(coarse[-1] + 1)
+        key += coarse.astype(np.int32)[of]
     key += key
     key += y
-    shape = [int(at[-1]) + 1 for at in onto]
+    shape = [int(of[-1]) + 1 for of in onto]
     cells = np.bincount(key, minlength=2 * int(np.prod(shape))).reshape(-1, 2)
     occupied = np.flatnonzero(cells[:, 0] + cells[:, 1])
     counts, at = cells[occupied], list(np.unravel_index(occupied, shape))

@@ -75,7 +75,8 @@ def left_out(
         if not (y == 0).any():
             continue
         with_, without = rows["p_fake_seen"].to_numpy(np.float64), rows["p_fake"].to_numpy(np.float64)
-        (a, *a_span), (b, *b_span) = auroc_interval(with_, y, groups), auroc_interval(without, y, groups)
+        a, a_low, a_high, why = auroc_interval(with_, y, groups)
+        b, b_low, b_high, _ = auroc_interval(without, y, groups)
         gap = delong_difference(with_, without, y, groups)
         half = None if gap is None else gap.half
         found.append(
@@ -83,8 +84,8 @@ def left_out(
                 value, run, reference, a, b, a - b,
                 None if half is None else a - b - half, None if half is None else a - b + half,
                 int(y.sum()), int((y == 0).sum()), int(np.unique(groups[y == 1]).size),
-                kind, (a_span[0], a_span[1]), (b_span[0], b_span[1]),
-                a_span[2] if gap is None else gap.note,
+                kind, (a_low, a_high), (b_low, b_high),
+                why if gap is None else gap.note,
             )
         )  # fmt: skip
     return found

@@ -109,10 +109,10 @@ def auroc_matrix(table: pd.DataFrame, score: str, by: str = "dataset") -> list[C
     for fakes in np.unique(of[y == 1]):
         for reals in np.unique(of[y == 0]):
             rows = ((of == fakes) & (y == 1)) | ((of == reals) & (y == 0))
-            *found, note = auroc_interval(s[rows], y[rows], groups[rows])
+            area, low, high, note = auroc_interval(s[rows], y[rows], groups[rows])
             n_fake = int(y[rows].sum())
             n_real, own = int(rows.sum()) - n_fake, np.unique(groups[rows]).size
-            cells.append(Cell(str(fakes), str(reals), *found, n_fake, n_real, own, note))
+            cells.append(Cell(str(fakes), str(reals), area, low, high, n_fake, n_real, own, note))
     return cells
 
 

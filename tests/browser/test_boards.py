@@ -53,7 +53,7 @@ def test_a_coarse_joint_table_says_the_same_in_the_page_and_on_the_server(page, 
 
 def test_one_detectors_thresholds_and_base_rates(page, items):
     columns, y = items
-    still = dict.fromkeys(FIXED.values(), {"value": 0.0, "low": None, "high": None, "note": ""})
+    still = {key: {"value": 0.0, "low": None, "high": None, "note": ""} for key in FIXED.values()}
     table = ThresholdEvidence.build(columns[-1], y, None, 0.5, still, draws=9).table
     for index in (100, 512, 700, 900):
         shown = page.evaluate(MOVE, [1, 0, index])

@@ -100,6 +100,7 @@ def test_save_as_policy_puts_the_sliders_in_force(browser, site, workbench):
     page.get_by_role("button", name="Save as policy").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Name").fill("from the browser")
+    dialog.get_by_label("Author").fill("Ada")
     dialog.get_by_label("Why").fill("a test")
     dialog.get_by_label("Why").press("Tab")
     page.wait_for_timeout(1000)
@@ -122,16 +123,16 @@ def test_a_link_carries_the_sliders_and_a_search_moves_them(browser, site, workb
     page.wait_for_timeout(1500)
     assert page.evaluate(STANDS)[0] == [
         table.indices(0, Exits(real_below=0.05))[0],
-        int(table.edges[0].searchsorted(0.9)),
+        int(abs(table.edges[0] - 0.9).argmin()),
     ]
     page.evaluate(MOVE, [1, 0, 25])
     page.evaluate(LET_GO, [1, 0])
     page.wait_for_function("() => location.search.includes('exits=')")
     page.wait_for_timeout(1500)
     assert cuts_of_text(table, parse_qs(urlsplit(page.url).query)["exits"][0])[1][0] == 25
-    page.get_by_role("spinbutton", name="Max leakage").first.fill("0.9")
-    page.get_by_role("spinbutton", name="Max false alarms").first.fill("0.9")
-    page.get_by_role("spinbutton", name="Max auroc loss").first.fill("1")
+    page.get_by_role("spinbutton", name="Most leakage, in groups").first.fill("0.9")
+    page.get_by_role("spinbutton", name="Most false alarms, in groups").first.fill("0.9")
+    page.get_by_role("spinbutton", name="Most AUROC lost").first.fill("1")
     page.get_by_role("button", name="Find the cheapest").click()
     page.get_by_text("The sliders stand there now").wait_for(timeout=90_000)
     page.wait_for_timeout(1500)

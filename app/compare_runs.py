@@ -66,7 +66,7 @@ def known(scores: DetectorScores, folder: Path | None) -> dict[str, str]:
     """All that is known of a detector, flat: what its bundle says of it, then what its run was asked, if it is kept."""
     manifest = None if scores.source is None else bundle_manifest(scores.source.folder)
     member = next((m for m in manifest.members if m.name == scores.member), None) if manifest else None
-    if member is None:
+    if manifest is None or member is None:
         return asked(folder)
     about: dict[str, Any] = {"detector": member.detector, "stands as": ROLES[member.role], "options": member.options,
                              "GFLOP an item": member.gflops, "seconds an item, one thread": member.seconds,

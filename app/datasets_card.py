@@ -80,8 +80,9 @@ def counts(kept: pd.DataFrame, words: tuple[str, str]) -> None:
             for column, (title, read, rows) in zip(st.columns(2, gap="large"), drawn[start : start + 2], strict=False):
                 with column:
                     st.subheader(widgets.plain_markdown(title), anchor=False)
-                    chart_files.show(charts.counts(rows, str(rows.columns[0]), "label", words=words), title)
-                    st.caption(read + more(rows))
+                    counted = f" Counts of the n = {rows['items'].sum():,} items that are here: no interval."
+                    chart = charts.counts(rows, str(rows.columns[0]), "label", words=words)
+                    chart_files.show(chart, title, read + more(rows) + counted)
 
 
 def more(rows: pd.DataFrame) -> str:
@@ -114,11 +115,11 @@ def qualities(table: DatasetTable) -> None:
         return
     st.subheader("Quality", anchor=False)
     name = st.segmented_control("Measure", names, default=names[0], format_func=lambda n: QUALITIES[n], required=True)
-    chart_files.show(charts.spread(table.kept, name, QUALITIES[name], table.words), f"quality {name}")
-    st.caption(
-        "Two curves that lie apart are a shortcut: a detector can tell the labels by this number alone. Sort or cut "
-        "by it under Pictures."
-    )
+    chart_files.show(
+        charts.spread(table.kept, name, QUALITIES[name], table.words), f"quality {name}",
+        "Two curves that lie apart are a shortcut: a detector can tell the labels by this number alone. Sort or cut by "
+        f"it under Pictures. n = {table.kept[name].notna().sum():,}, all that are here: no interval.",
+    )  # fmt: skip
 
 
 def made(item: ArtifactView, table: DatasetTable) -> None:

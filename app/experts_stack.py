@@ -66,7 +66,7 @@ def render(name: str, report: Report) -> None:
 
 def size(report: Report) -> str:
     """On how many test items a report's charts rest, as a last sentence; empty where it does not say."""
-    row = next(iter(report["comparison"]), {})
+    row: dict[str, Any] = next(iter(report["comparison"]), {})
     return f" n = {row['items']:,} items of {row['groups']:,} groups." if "items" in row else ""
 
 

@@ -79,9 +79,9 @@ def ask(available: dict[str, DetectorScores]) -> Question | None:
         return None
     chosen = tuple(available[name] for name in names)
     said: dict[str, list[str]] = {}
-    for one in chosen:
-        for note in fitted_on.notes(one.source, one.member) if one.source else ():
-            said.setdefault(note, []).append(one.label)
+    for scores in chosen:
+        for note in fitted_on.notes(scores.source, scores.member) if scores.source else ():
+            said.setdefault(note, []).append(scores.label)
     if said:
         everyone = "Each of them" if len(names) > 2 else "Both"
         widgets.notice([f"{everyone if len(who) == len(names) else ', '.join(who)}: {note[0].lower()}{note[1:]}"

@@ -190,9 +190,10 @@ def curves(view: View) -> None:
         )
         r = judging.reliability_of(view, which, binning)  # type: ignore[arg-type]
         top, below = score_charts.reliability_charts(r, which)  # type: ignore[arg-type]
+        lies = score_charts.reliability_words(r, which)  # type: ignore[arg-type]
         chart_files.show(
             top, "reliability",
-            f"{score_charts.reliability_words(r, which)} Here {CONVENTIONS[which]}; 15 {BINNINGS[binning]}; "
+            f"{lies} Here {CONVENTIONS[which]}; 15 {BINNINGS[binning]}; "
             f"n = {len(view.frame):,}; bars: 95 % intervals over groups.",
         )  # fmt: skip
         chart_files.show(

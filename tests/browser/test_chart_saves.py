@@ -1,0 +1,30 @@
+"""What the pills under a chart hand out in a real browser: the drawing with its sentence, and its numbers."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+
+from PIL import Image
+from shoot import free_port, streamlit
+
+
+def test_pills_hand_out_the_chart_its_sentence_and_its_numbers(browser, workbench, tmp_path):
+    with streamlit(workbench.workspace.root, free_port()) as address:
+        page = browser.new_page(viewport={"width": 800, "height": 900}, accept_downloads=True)
+        page.goto(f"{address}/compare")
+        page.wait_for_selector(".st-key-drawn-compare-auroc svg.marks", timeout=120000)
+        files = {}
+        for kind in ("SVG", "PNG", "CSV"):
+            with page.expect_download(timeout=30000) as handed:
+                page.locator(".st-key-saves-compare-auroc").get_by_role("button", name=kind).click()
+            files[kind] = tmp_path / handed.value.suggested_filename
+            handed.value.save_as(files[kind])
+        page.close()
+    assert [file.name for file in files.values()] == ["compare-auroc.svg", "compare-auroc.png", "compare-auroc.csv"]
+    drawing = ElementTree.parse(files["SVG"]).getroot()
+    said = " ".join("".join(text.itertext()) for text in drawing.iter("{http://www.w3.org/2000/svg}text"))
+    assert "Chance that a fake scores above a real." in said
+    assert "AUROC" in said
+    with Image.open(files["PNG"]) as picture:
+        assert picture.size == (3 * int(drawing.get("width")), 3 * int(drawing.get("height")))
+    assert files["CSV"].read_text().startswith("detector,value,low,high")

@@ -66,10 +66,8 @@ class ScaleBands:
 
     def to_document(self) -> dict[str, Any]:
         """JSON, None for NaN."""
-        bare = {
-            name: np.where(np.isnan(of), None, of).tolist()
-            for name, of in (("scaled", self.scaled), ("calibrated", self.calibrated), ("best", self.best))
-        }
+        named = (("scaled", self.scaled), ("calibrated", self.calibrated), ("best", self.best))
+        bare = {name: np.where(np.isnan(of), np.array(None, object), of).tolist() for name, of in named}
         return {**bare, "worth": self.worth, "note": self.note}
 
 

@@ -11,7 +11,6 @@ import pandas as pd
 
 from app.detector_scores import DRAWS, DetectorScores, stamp_of
 from core.artifacts.files import read_json
-from core.cascade.threshold_table import ThresholdTable
 from core.cascade.transport import Cell, auroc_matrix
 from core.evaluate.coverage import coverage_report
 from core.evaluate.figures import figures
@@ -108,12 +107,6 @@ def measured(view: View, threshold: float) -> dict[str, dict[str, Any]]:
     return figures(
         view.p_fake, view.labels, view.groups, draws=DRAWS, threshold=threshold, log_odds=ranks_of(view.frame)
     )
-
-
-@lru_cache(maxsize=16)
-def threshold_table(view: View, exact: float) -> ThresholdTable:
-    """The table behind the sliders, exact at `exact` and at 0.5."""
-    return ThresholdTable.build(view.p_fake, view.labels, thresholds=(0.5, exact))
 
 
 @lru_cache(maxsize=16)

@@ -9,6 +9,7 @@ import streamlit as st
 
 from app import cards, chart_files, charts, navigation, session, widgets
 from app.fields import describe, label_of
+from app.import_scores import import_result
 from app.navigation import PageInfo
 from jobs.client import Workbench
 from jobs.kind import kinds
@@ -219,6 +220,9 @@ def result(job: JobView) -> None:
     st.subheader("Result", anchor=False)
     st.text(job.result.get("message", ""))
     values = job.result.get("values") or {}
+    if job.kind == "import_scores" and "splits" in values:
+        import_result(values)
+        return
     plain = {name: value for name, value in values.items() if not isinstance(value, dict | list)}
     made = {item["kind"]: f"{item['name']}, in {item['path']}" for item in job.result.get("produced", [])}
     st.html(cards.facts({name.replace("_", " "): widgets.figure(value) for name, value in plain.items()} | made))

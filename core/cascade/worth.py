@@ -21,6 +21,8 @@ from core.evaluate.units import weakest
 
 SAMPLE = 200_000
 """Items, of whole groups, from which worths are taken where there are more: they grow with the number of groups."""
+LEAST = 1000
+"""Groups of each class that such a sample holds at least; where there are fewer, all items count."""
 
 
 def cascade_worth(
@@ -36,17 +38,20 @@ def cascade_worth(
     all of it."""
     y = np.asarray(labels)
     codes, _ = group_codes(groups, y.size)
-    keep, more = _sample(codes)
+    keep = _sample(y, codes)
     some, of, parts = y[keep], codes[keep], [column[keep] for column in columns]
+    groups_of = {name: int(np.unique(codes[here]).size) for name, here in _classes(y)}
+    more = {name: groups_of[name] / max(np.unique(of[here]).size, 1) for name, here in _classes(some)}
+    items = {name: int(np.count_nonzero(here)) for name, here in _classes(y)}
     stages = [worth(e, p, some, of) for e, p in zip(edges, parts, strict=True)]
     last = delong(parts[-1], some, groups=of) if 0 < some.sum() < some.size else None
     half = None
     if last is not None and last.low is not None and last.high is not None and 0 < last.auroc < 1:
-        half = float(logit(last.high) - logit(last.low)) / 2 / np.sqrt(more)
+        half = float(logit(last.high) - logit(last.low)) / 2 / np.sqrt(more["all"])
     return {
-        "stages": [_known(found, e, p, some, more) for found, e, p in zip(stages, edges, parts, strict=True)],
-        "least": {name: int(np.unique(codes[of]).size) for name, of in _classes(y)},
-        "gap": min(gap_worth(p, some, of) for p in parts) * more,
+        "stages": [_known(found, e, p, some, more, items) for found, e, p in zip(stages, edges, parts, strict=True)],
+        "least": groups_of,
+        "gap": min(gap_worth(p, y, codes) for p in columns),
         "auroc_half": half,
         "note": weakest(y, codes).note,
     }
@@ -56,25 +61,40 @@ def _classes(labels: np.ndarray) -> tuple[tuple[str, np.ndarray], ...]:
     return ("fake", labels == 1), ("real", labels == 0), ("all", np.ones(labels.size, bool))
 
 
-def _sample(codes: np.ndarray) -> tuple[np.ndarray, float]:
-    """(rows of whole groups, some SAMPLE of them; items for each of these)."""
+def _sample(labels: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Rows of whole groups, of about SAMPLE items: the same share of the groups with fakes, with reals and with both,
+    LEAST of each class or more."""
     if codes.size <= SAMPLE:
-        return np.arange(codes.size), 1.0
+        return np.arange(codes.size)
     groups = int(codes.max()) + 1
-    chosen = np.random.default_rng(0).random(groups) < SAMPLE / codes.size
-    keep = np.flatnonzero(chosen[codes])
-    return keep, codes.size / max(keep.size, 1)
+    has = np.stack([np.bincount(codes[labels == label], minlength=groups) > 0 for label in (0, 1)])
+    fewest = min(int(of.sum()) for of in has if of.any())
+    share = max(SAMPLE / codes.size, LEAST / fewest)
+    if share >= 1:
+        return np.arange(codes.size)
+    chosen, rng, kind = np.zeros(groups, bool), np.random.default_rng(0), has[0] + 2 * has[1]
+    for one in np.unique(kind):
+        here = np.flatnonzero(kind == one)
+        chosen[rng.choice(here, int(np.ceil(share * here.size)), replace=False)] = True
+    return np.flatnonzero(chosen[codes])
 
 
 def _known(
-    found: dict[str, np.ndarray], edges: np.ndarray, p_fake: np.ndarray, labels: np.ndarray, more: float
+    found: dict[str, np.ndarray],
+    edges: np.ndarray,
+    p_fake: np.ndarray,
+    labels: np.ndarray,
+    more: dict[str, float],
+    items: dict[str, int],
 ) -> dict[str, list[float | None]]:
-    """Worths, None at the edges that part nothing of that class."""
+    """Worths, None at the edges that part nothing of that class. more: groups for each sampled one, by class; items: of
+    all of a class, which no worth exceeds."""
     result: dict[str, list[float | None]] = {}
     for name, of in _classes(labels):
         part = np.sort(p_fake[of])
         under = np.searchsorted(part, edges, side="right")
         under[0] = 0  # edges[0] = 0 takes in p_fake = 0
         parted = (under > 0) & (under < part.size)
-        result[name] = [float(f"{w * more:.5g}") if at else None for w, at in zip(found[name], parted, strict=True)]
+        whole = np.minimum(found[name] * more[name], items[name])
+        result[name] = [float(f"{w:.5g}") if at else None for w, at in zip(whole, parted, strict=True)]
     return result

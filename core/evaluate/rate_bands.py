@@ -174,16 +174,27 @@ def _worth_of_shares(cell: np.ndarray, codes: np.ndarray, size: int) -> np.ndarr
     effective = n**2 / squares
     if groups < 2:
         return np.full(size + 1, effective)
-    order = np.lexsort((-cell, codes))
-    ranked, of = cell[order], codes[order]
-    start = np.concatenate(([0], np.cumsum(sizes[sizes > 0])[:-1])).astype(np.int64)
-    rank = np.arange(n) - np.repeat(start, sizes[sizes > 0].astype(np.int64))  # 0 for the highest of its group
-    gain = {"h2": 2.0 * rank + 1, "mh": sizes[of], "h": np.ones(n)}
-    above = {
-        key: np.append(np.bincount(ranked, weight, size)[::-1].cumsum()[::-1], 0.0) for key, weight in gain.items()
-    }
+    above = _dense_sums(cell, codes, size) if sizes.size * size <= n else _ranked_sums(cell, codes, sizes, size)
     v = above["h"] / n
     with np.errstate(invalid="ignore", divide="ignore"):
         variance = groups / (groups - 1) * (above["h2"] - 2 * v * above["mh"] + v**2 * squares) / n**2
         found = v * (1 - v) / variance
     return np.clip(np.where(np.isfinite(found), found, effective), effective, n)
+
+
+def _dense_sums(cell: np.ndarray, codes: np.ndarray, size: int) -> dict[str, np.ndarray]:
+    """Sums over groups of h^2, m h and h at each edge, of few large groups: their histograms, without a sort."""
+    groups = int(codes.max()) + 1
+    counts = np.bincount(codes * size + cell, minlength=groups * size).reshape(groups, size).astype(np.float64)
+    h = np.concatenate((counts[:, ::-1].cumsum(1)[:, ::-1], np.zeros((groups, 1))), 1)
+    return {"h2": np.square(h).sum(0), "mh": h[:, 0] @ h, "h": h.sum(0)}
+
+
+def _ranked_sums(cell: np.ndarray, codes: np.ndarray, sizes: np.ndarray, size: int) -> dict[str, np.ndarray]:
+    """The same of many groups, by what each item adds as its group's rank-th from above."""
+    order = np.lexsort((-cell, codes))
+    ranked, of = cell[order], codes[order]
+    start = np.concatenate(([0], np.cumsum(sizes[sizes > 0])[:-1])).astype(np.int64)
+    rank = np.arange(cell.size) - np.repeat(start, sizes[sizes > 0].astype(np.int64))  # 0 for the highest of its group
+    gain = {"h2": 2.0 * rank + 1, "mh": sizes[of], "h": np.ones(cell.size)}
+    return {key: np.append(np.bincount(ranked, weight, size)[::-1].cumsum()[::-1], 0.0) for key, weight in gain.items()}

@@ -8,6 +8,7 @@ from scipy.special import logit
 
 from core.cascade import worth as module
 from core.cascade.worth import cascade_worth
+from core.evaluate import rate_bands
 from core.evaluate.delong import delong
 
 EDGES = np.linspace(0, 1, 21)
@@ -55,3 +56,35 @@ def test_one_class_has_no_auroc_and_an_empty_class_no_worth():
     assert found["auroc_half"] is None
     assert set(found["stages"][0]["fake"]) == {None}
     assert found["least"]["fake"] == 0
+
+
+@pytest.mark.parametrize("groups", [2, 12])
+def test_few_large_groups_are_never_sampled_away(monkeypatch, groups):
+    rng = np.random.default_rng(groups)
+    y, of = rng.integers(0, 2, 60_000), rng.integers(0, groups, 60_000)
+    p = rng.uniform(0, 1, y.size) * 0.8 + 0.1 * y
+    monkeypatch.setattr(module, "SAMPLE", 10_000)
+    found = cascade_worth([EDGES], [p], y, of)
+    monkeypatch.setattr(module, "SAMPLE", y.size)
+    assert found == cascade_worth([EDGES], [p], y, of)
+    assert max(w for w in found["stages"][0]["fake"] if w) <= y.sum()
+
+
+def test_a_rare_class_keeps_all_its_groups(monkeypatch):
+    rng = np.random.default_rng(3)
+    of = np.arange(60_000) // 3
+    y = (of < 12).astype(np.int64)
+    p = rng.uniform(0, 1, y.size)
+    monkeypatch.setattr(module, "SAMPLE", 10_000)
+    found = cascade_worth([EDGES], [p], y, of)["stages"][0]
+    assert max(w for w in found["fake"] if w) <= 36
+    assert max(w for w in found["real"] if w) <= 60_000
+
+
+def test_few_groups_and_many_are_summed_to_the_same():
+    rng = np.random.default_rng(4)
+    cell, codes = rng.integers(0, 20, 5000), rng.integers(0, 7, 5000)
+    dense = rate_bands._dense_sums(cell, codes, 20)
+    ranked = rate_bands._ranked_sums(cell, codes, np.bincount(codes).astype(np.float64), 20)
+    for name, sums in dense.items():
+        assert sums == pytest.approx(ranked[name]), name

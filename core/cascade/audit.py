@@ -24,6 +24,7 @@ NOT_KEPT = (
     "the policy was saved before the items that chose it were kept: only that these are not exactly those could be "
     "checked"
 )
+NOTHING_KEPT = "the policy does not say which items chose it: whether these are among them could not be checked"
 
 
 class ChoseIt(ValueError):
@@ -80,7 +81,7 @@ def check_not_chosen_on(policy: CascadePolicy, table: pd.DataFrame) -> str:
     if policy.data_fingerprint and policy.data_fingerprint == table_fingerprint(table):
         raise ChoseIt(f"policy {policy.name!r} was chosen on these {len(table):,} items; audit it on another split")
     if not policy.item_sketch:
-        return NOT_KEPT if policy.data_fingerprint else ""
+        return NOT_KEPT if policy.data_fingerprint else NOTHING_KEPT
     found = overlap(policy.item_sketch, table["sample_id"], table["label"])
     if found.seen:
         raise ChoseIt(f"policy {policy.name!r} was chosen on {found.words()}; audit it on another split")

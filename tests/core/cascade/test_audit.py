@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.cascade.audit import ChoseIt, audit
+from core.cascade.audit import NOTHING_KEPT, ChoseIt, audit
 from core.cascade.policy import choose_policy
 from core.cascade.spec import PolicySpec
 from core.cascade.types import CascadePolicy, Exits
@@ -68,7 +68,7 @@ def test_refuses_a_part_of_the_items_that_chose_it_and_says_how_many():
     assert "saved before" in audit(old, part, split="val_calib", stage1="stage1")["unchecked"]
     with pytest.raises(ChoseIt):
         audit(old, rows, split="val_calib")
-    assert audit(policy(), table())["unchecked"] == ""  # by hand: nothing chose it
+    assert audit(policy(), table())["unchecked"] == NOTHING_KEPT
 
 
 def test_exact_interval_covers_the_truth():

@@ -56,7 +56,7 @@ def held_out_auroc(held: HeldOut, table: Predictions, draws: int, seed: int) -> 
             pairs.append(fakes * (int(here.sum()) - fakes))
             values.append(value)
             if draws:
-                rng = np.random.default_rng(seed)
+                rng = np.random.default_rng([seed, int(number)])  # folds hold different groups: their draws are apart
                 drawn.append(ranking_draws(scores[here], y[here], groups[here], draws, rng)["auroc"])
     if not values:
         return {"value": None, "low": None, "high": None, "note": ""}

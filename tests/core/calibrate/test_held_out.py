@@ -80,3 +80,18 @@ def test_the_comparison_says_that_choosing_is_not_paid_for():
     assert found["choice"] == "each interval is the method's own: none is adjusted for choosing the best of 3"
     same = [found["methods"][name]["metrics"]["auroc"] for name in ("none", "temperature")]
     assert same[0] == same[1]
+
+
+def test_each_fold_is_drawn_on_its_own(monkeypatch):
+    """Draws of all folds by the same numbers would go up and down together, and the interval would be too wide."""
+    seen = []
+
+    def noted(scores, labels, groups, draws, rng):
+        seen.append(rng.random())
+        return {"auroc": np.linspace(0.4, 0.6, draws)}
+
+    monkeypatch.setattr("core.calibrate.held_out.ranking_draws", noted)
+    table = uneven()
+    held = out_of_fold(calibrators.get("isotonic"), table, dealt(table.groups, table.labels, 3, 0))
+    held_out_auroc(held, table, 20, 7)
+    assert len(set(seen)) == 3

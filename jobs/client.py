@@ -224,10 +224,11 @@ class Workbench:
                 os.fsync(out.fileno())
             if not size:
                 raise ValueError("the file is empty")
-            make_room(size, int(self.settings.uploads_gb * 2**30), self.store, self.workspace)
             folder = self.workspace.uploads / digest.hexdigest()
-            folder.mkdir(mode=0o700, exist_ok=True)
             target = folder / safe_name(file_name)
+            more = 0 if target.exists() else size
+            make_room(more, int(self.settings.uploads_gb * 2**30), self.store, self.workspace)
+            folder.mkdir(mode=0o700, exist_ok=True)
             os.replace(temporary, target)
             sync_folder(folder)
             return target

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from sqlalchemy import Engine, create_engine, event, inspect, text
@@ -16,6 +16,7 @@ from core.artifacts.workspace import mine_alone
 # The newest file in migrations/versions; a test holds the two together.
 HEAD = "0002"
 MIGRATION_LOCK = 4_727_001
+BUSY_MILLISECONDS = 30_000
 
 
 def connect(url: str, home: Path | None = None) -> tuple[Engine, Engine]:
@@ -47,7 +48,7 @@ def _sqlite(url: str, begin: str) -> Engine:
         connection.isolation_level = None  # the driver must not begin transactions of its own
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
-        connection.execute("PRAGMA busy_timeout=30000")
+        connection.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA secure_delete=ON")  # what is deleted is overwritten in the file
 
@@ -56,6 +57,20 @@ def _sqlite(url: str, begin: str) -> Engine:
         connection.exec_driver_sql(begin)
 
     return engine
+
+
+def emptied_log(engine: Engine) -> bool:
+    """Move SQLite's log into the database and empty it, so that deleted rows are in neither; waits a second at most.
+
+    Returns False when another process was reading: the log then keeps old pages until a later call."""
+    with closing(engine.raw_connection()) as connection:  # in no transaction: a checkpoint waits for it
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA busy_timeout=1000")
+        try:
+            busy, _, _ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        finally:
+            cursor.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
+    return not busy
 
 
 def revision(engine: Engine) -> str | None:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
-from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from core.artifacts.workspace import Workspace
-from jobs.models import Job
+from jobs.needed import Unreadable, kept_uploads, named_by
 from jobs.store import Store
 from jobs.views import ENDED
 
 CACHE_SECONDS = 900.0
-"""Age at which a file of the demo's cache is nobody's any more: its upload was copied at once."""
+"""Age at which a file that no job names is nobody's any more: what sends a file submits its job at once."""
 
 
 class NoRoom(ValueError):
@@ -30,36 +32,53 @@ def delete_analysis(job_id: str, store: Store, workspace: Workspace) -> list[Pat
         raise ValueError(f"{job_id} is a {job.kind} job: only analyses are deleted")
     if job.state not in ENDED:
         raise ValueError(f"{job_id} is {job.state}: cancel it first")
-    others = _named_uploads((row for row in store.specs() if row.id != job_id), workspace)
-    mine = [workspace.uploads / name for name in _named_uploads([job], workspace) - others]
+    store.delete_job(job_id)  # first: from here on nobody can start it again
+    mine = [workspace.uploads / name for name in named_by([job], workspace) - named_by(store.specs(), workspace)]
     for folder in (workspace.analyses / job_id, workspace.jobs / job_id, *mine):
-        if folder.is_dir():
-            shutil.rmtree(folder)
-        folder.unlink(missing_ok=True)
-    store.delete_job(job_id)
+        remove(folder, folder.parent)
     return mine
+
+
+def remove(place: Path, room: Path) -> None:
+    """Remove a file or folder that lies directly in `room`; one that is gone already is gone.
+
+    Raises ValueError for a place elsewhere, `..` among them."""
+    if Path(os.path.normpath(place)).parent != Path(os.path.normpath(room)) or place.name in ("", ".."):
+        raise ValueError(f"{place} does not lie in {room}: it is not removed")
+    with suppress(FileNotFoundError):
+        shutil.rmtree(place) if place.is_dir() and not place.is_symlink() else place.unlink()
 
 
 def make_room(needed: int, bound: int, store: Store, workspace: Workspace, now: float | None = None) -> list[Path]:
     """Remove uploads until `needed` more bytes fit into `bound`, the least needed and then the oldest first.
 
-    First what no job names (and leftovers of the demo's cache), then uploads of analyses that have ended. Those of
-    waiting and running jobs and of data sets stay. Returns what was removed. Raises NoRoom when it is not enough."""
-    places = [*workspace.uploads.glob("[!.]*"), *_stale(workspace.demo_cache, time.time() if now is None else now)]
-    sizes = {place: _size(place) for place in places}
-    total, removed = sum(sizes.values()) + needed, []
+    First what nothing names (and leftovers of the demo's cache) and what is older than CACHE_SECONDS, a younger one's
+    job being on its way; then uploads of analyses that have ended. Those of waiting and running jobs and of data sets
+    stay. Returns what was removed. Raises NoRoom when it is not enough."""
+    now = time.time() if now is None else now
+    found = [*workspace.uploads.glob("[!.]*"), *_stale(workspace.demo_cache, now)]
+    places = [place for place in map(_measured, found) if place is not None]
+    total, removed = sum(place.size for place in places) + needed, []
     if total <= bound:
         return []
     rows = store.specs()
-    named = _named_uploads(rows, workspace)
-    kept = _named_uploads((row for row in rows if row.kind != "analyze" or row.state not in ENDED), workspace)
-    free = [place for place in places if place.parent != workspace.uploads or place.name not in kept]
-    for place in sorted(free, key=lambda p: (p.parent == workspace.uploads and p.name in named, p.stat().st_mtime)):
+    named = named_by(rows, workspace)
+    try:
+        kept = kept_uploads(rows, store, workspace)
+    except Unreadable as error:
+        raise NoRoom(f"the uploads are full, and {error}") from error
+    free = []
+    for place in places:
+        uploaded, name = place.path.parent == workspace.uploads, place.path.name
+        young = now - place.at <= CACHE_SECONDS
+        if not uploaded or (name not in kept and (name in named or not young)):
+            free.append((uploaded and name in named, place.at, place))
+    for _, _, place in sorted(free, key=lambda item: item[:2]):
         if total <= bound:
             break
-        shutil.rmtree(place) if place.is_dir() else place.unlink()
-        total -= sizes[place]
-        removed.append(place)
+        remove(place.path, place.path.parent)
+        total -= place.size
+        removed.append(place.path)
     if total > bound:
         raise NoRoom(
             f"uploads may take {bound / 2**30:.1f} GiB in all, and what is there is still needed: delete analyses or "
@@ -68,28 +87,23 @@ def make_room(needed: int, bound: int, store: Store, workspace: Workspace, now: 
     return removed
 
 
-def _named_uploads(rows: Iterable[Job], workspace: Workspace) -> set[str]:
-    """First parts below `uploads` of every path that these jobs' specs name."""
-    mark = f"/{workspace.uploads.name}/"
-    found = set()
-    for row in rows:
-        for text in _texts(row.spec):
-            if mark in text:
-                found.add(text.rsplit(mark, 1)[1].split("/", 1)[0])
-    return found
+class Place(NamedTuple):
+    """Something that takes room: its bytes, and when it was last written to (seconds since the epoch)."""
+
+    path: Path
+    size: int
+    at: float
 
 
-def _texts(document: object) -> list[str]:
-    if isinstance(document, str):
-        return [document]
-    items = document.values() if isinstance(document, dict) else document if isinstance(document, list) else ()
-    return [text for item in items for text in _texts(item)]
+def _measured(path: Path) -> Place | None:
+    """The place as it is; None when another process has removed it meanwhile."""
+    try:
+        files = path.rglob("*") if path.is_dir() else [path]
+        return Place(path, sum(file.lstat().st_size for file in files if not file.is_dir()), path.stat().st_mtime)
+    except FileNotFoundError:
+        return None
 
 
 def _stale(cache: Path, now: float) -> list[Path]:
-    return [p for p in cache.glob("*") if now - p.stat().st_mtime > CACHE_SECONDS] if cache.is_dir() else []
-
-
-def _size(place: Path) -> int:
-    files = place.rglob("*") if place.is_dir() else [place]
-    return sum(file.lstat().st_size for file in files if not file.is_dir())
+    found = [place for place in map(_measured, cache.glob("*") if cache.is_dir() else ()) if place is not None]
+    return [place.path for place in found if now - place.at > CACHE_SECONDS]

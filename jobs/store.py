@@ -4,16 +4,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
-from contextlib import closing
 from typing import Any
 
 from sqlalchemy import Engine, case, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, load_only
 
+from jobs.database import emptied_log
 from jobs.kind import Produced
 from jobs.models import ActiveChange, Artifact, Base, Job, JobMetric, Worker
+
+log = logging.getLogger(__name__)
 
 LEASE_SECONDS = 30.0
 BEAT_SECONDS = 5.0
@@ -111,13 +114,15 @@ class Store:
             return list(session.scalars(statement))
 
     def delete_job(self, job_id: str) -> None:
-        """Remove an ended job, its curve and its artefacts' rows, and what the database's files still hold of it."""
+        """Remove an ended job, its curve and its artefacts' rows, in one transaction, and what the database's files
+        still hold of it. Raises ValueError, and removes nothing, when the job is gone or has not ended."""
+        statement = delete(Job).where(Job.id == job_id, Job.state.not_in(("queued", "running"))).returning(Job.id)
         with self._write() as session, session.begin():
             session.execute(delete(Artifact).where(Artifact.job_id == job_id))
-            session.execute(delete(Job).where(Job.id == job_id, Job.state.not_in(("queued", "running"))))
-        if self.writer.dialect.name == "sqlite":
-            with closing(self.writer.raw_connection()) as connection:  # in no transaction: a checkpoint waits for it
-                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            if session.execute(statement).scalar() is None:
+                raise ValueError(f"{job_id} is not deleted: it is gone already, or was started again")
+        if self.writer.dialect.name == "sqlite" and not emptied_log(self.writer):
+            log.warning("%s is deleted; the database's log is in use and keeps old pages for now", job_id)
 
     def cancel(self, job_id: str, now: float) -> str:
         """Ask a job to stop: queued ends at once, running is stopped by its worker. Returns the state after."""

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import io
+import json
 import os
+import shutil
 import stat
+from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from core.cascade.spec import AnalyzeSpec
 from core.data.spec import PrepareSpec
-from jobs import housekeeping
+from jobs import database, housekeeping
 from jobs.housekeeping import NoRoom, make_room
 from jobs.kind import Produced
 from tests.support.queueing import open_workbench
@@ -111,6 +115,129 @@ def test_what_a_data_set_was_made_of_stays(workbench):
     with pytest.raises(NoRoom):
         upload(workbench, "a")
     assert (unpacked / "x.png").is_file()
+
+
+def test_a_path_with_dots_in_it_never_reaches_beyond_the_uploads(workbench, tmp_path, monkeypatch):
+    photo = workbench.workspace.root / "photo.jpg"
+    photo.write_bytes(b"mine")
+    monkeypatch.chdir(workbench.workspace.uploads)
+    assert workbench.delete_analysis(judge(workbench, "../photo.jpg")) == []
+    assert photo.is_file()
+    assert workbench.workspace.database.is_file()
+
+
+def test_a_folder_of_ones_own_that_is_called_uploads_is_no_room_of_ours(workbench, tmp_path):
+    ours = upload(workbench, "a")
+    own = tmp_path / "elsewhere" / "uploads" / "x" / "mine.png"
+    own.parent.mkdir(parents=True)
+    own.touch()
+    (workbench.workspace.uploads / "x").mkdir()
+    assert workbench.delete_analysis(judge(workbench, own)) == []
+    assert (workbench.workspace.uploads / "x").is_dir()
+    moved = tmp_path / "elsewhere" / "uploads" / ours.parent.name / ours.name
+    moved.parent.mkdir()
+    moved.touch()
+    assert workbench.delete_analysis(judge(workbench, moved)) == [ours.parent], "as a moved workspace names it"
+
+
+@pytest.mark.parametrize("name", ["..", ".", "", "a/b", "../jobs"])
+def test_only_what_lies_directly_in_a_room_is_removed(tmp_path, name):
+    (tmp_path / "room" / "a" / "b").mkdir(parents=True)
+    with pytest.raises(ValueError, match="not removed"):
+        housekeeping.remove(tmp_path / "room" / name, tmp_path / "room")
+    assert (tmp_path / "room" / "a" / "b").is_dir()
+
+
+def test_a_place_that_has_vanished_is_no_failure(tmp_path):
+    housekeeping.remove(tmp_path / "gone", tmp_path)
+    assert tmp_path.is_dir()
+
+
+def a_data_set(workbench, root, paths, name="set"):
+    folder = workbench.workspace.datasets / name
+    folder.mkdir()
+    pd.DataFrame({"path": paths}).to_parquet(folder / "manifest.parquet", index=False)
+    (folder / "dataset.json").write_text(json.dumps({"schema": 1, "root": str(root)}))
+    return folder
+
+
+def unpacked(workbench, digest: str) -> Path:
+    """Pictures of a zip that lay elsewhere, unpacked an hour ago: no job names this folder."""
+    place = workbench.workspace.uploads / digest / "unpacked" / "clips"
+    place.mkdir(parents=True)
+    (place / "x.png").write_bytes(b"x" * 3000)
+    os.utime(workbench.workspace.uploads / digest, (1e9, 1e9))
+    return place
+
+
+@pytest.mark.parametrize("how", ["root", "paths", "dotted"])
+def test_what_a_data_set_that_no_job_made_points_into_stays(workbench, how):
+    place = unpacked(workbench, "a" * 64)
+    inside = "../../uploads/" + "a" * 64 + "/unpacked/clips/x.png"
+    root, path = {"root": (place, "x.png"), "paths": (".", str(place / "x.png")), "dotted": (".", inside)}[how]
+    folder = a_data_set(workbench, root, [path])
+    with pytest.raises(NoRoom):
+        upload(workbench, "a")
+    assert (place / "x.png").is_file()
+    shutil.rmtree(folder)
+    upload(workbench, "a")
+    assert not place.exists(), "nothing needs it any more"
+
+
+def test_a_data_set_that_cannot_be_read_keeps_everything(workbench):
+    place = unpacked(workbench, "a" * 64)
+    (a_data_set(workbench, place, ["x.png"]) / "dataset.json").write_text("{")
+    with pytest.raises(NoRoom, match="repair or remove"):
+        upload(workbench, "a")
+    assert (place / "x.png").is_file()
+
+
+def test_what_a_running_job_unpacks_stays(workbench, tmp_path):
+    place = unpacked(workbench, "a" * 64)
+    (tmp_path / "clips.zip").touch()
+    job_id = workbench.submit("prepare", PrepareSpec(path=str(tmp_path / "clips.zip")))
+    with pytest.raises(NoRoom):
+        upload(workbench, "a")
+    assert (place / "x.png").is_file()
+    workbench.cancel(job_id)
+    upload(workbench, "a")
+    assert not place.exists(), "a failed one unpacks its zip again"
+
+
+def test_an_upload_on_its_way_to_its_job_outlives_an_old_analysis(workbench):
+    judged, fresh = upload(workbench, "a"), upload(workbench, "b")
+    judge(workbench, judged)
+    upload(workbench, "c")
+    upload(workbench, "d")
+    assert (judged.is_file(), fresh.is_file()) == (False, True)
+    with pytest.raises(NoRoom):
+        upload(workbench, "e")
+    assert upload(workbench, "b") == fresh, "what is here already takes no more room"
+
+
+def test_a_row_that_was_started_again_meanwhile_keeps_its_files(workbench, monkeypatch):
+    path = upload(workbench, "a")
+    job_id = workbench.submit("analyze", AnalyzeSpec(files=[str(path)]))
+    workbench.cancel(job_id)
+    before = workbench.store.get(job_id)
+    workbench.retry(job_id)
+    monkeypatch.setattr(workbench.store, "get", lambda _: before)  # read a moment before the retry
+    with pytest.raises(ValueError, match="started again"):
+        workbench.delete_analysis(job_id)
+    monkeypatch.undo()
+    assert path.is_file()
+    assert workbench.job(job_id).state == "queued"
+
+
+def test_deleting_beside_a_reader_says_what_is_left_and_does_not_wait(workbench, caplog):
+    job_id = judge(workbench, upload(workbench, "a"))
+    with workbench.store.reader.connect() as reader:
+        reader.exec_driver_sql("SELECT * FROM job").fetchall()
+        workbench.delete_analysis(job_id)
+    assert "log is in use" in caplog.text
+    assert database.emptied_log(workbench.store.writer)
+    log = workbench.workspace.database.with_name("workbench.db-wal")
+    assert log.stat().st_size == 0
 
 
 def test_leftovers_of_the_demo_count_and_go_first(workbench):

@@ -21,7 +21,7 @@ UNSEEN = "The shipped bundle has never seen drawings: it may well be wrong."
 
 def main() -> None:
     """Write every sample, its thumbnail, and samples.json."""
-    rows = [photograph(), drawn("none", "Drawn"), drawn("face_swap", "Swapped")]
+    rows = [photograph(), drawn("none", "Drawn"), drawn("face_swap", "Swap")]
     rows += [clip(), nobody()]
     write_text(FOLDER / "samples.json", json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
 

@@ -47,8 +47,8 @@ class Worth:
             return f"no interval: {self.groups} group{'' if self.groups == 1 else 's'}{of}, {LEAST_GROUPS} are needed"
         if self.effective >= FEW_GROUPS - 1e-9:
             return ""
-        sizes = "" if self.effective > self.groups - 1 else f", of sizes that count as {self.effective:.0f}"
-        return f"few groups: {self.groups:,}{of}{sizes}; narrower than stated"
+        sizes = "" if self.effective > self.groups - 1 else f", so unequal that they count as {self.effective:.0f}"
+        return f"few groups: {self.groups:,}{of}{sizes}; the interval is narrower than it should be"
 
 
 @dataclass(frozen=True)

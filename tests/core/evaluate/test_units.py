@@ -53,7 +53,7 @@ def test_few_groups_are_said_and_many_are_not():
         assert found["low"] < found["value"] < found["high"]
         assert found["note"].startswith("few groups: ") == said
     uneven = worth_of(np.repeat(np.arange(40), [400, *[1] * 39]))
-    assert uneven.note == "few groups: 40, of sizes that count as 1; narrower than stated"
+    assert uneven.note == "few groups: 40, so unequal that they count as 1; the interval is narrower than it should be"
 
 
 @pytest.mark.parametrize(("value", "k"), [(0.0, 0), (1.0, 12)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -100,16 +100,17 @@ def policy_to_save(
     exits: Mapping[str, Exits],
     said: tuple[str, str, str],
     scores: str = "",
+    seen: Sequence[str] = ("val_calib",),
 ) -> CascadePolicy:
     """The search's policy when the sliders stand where it left them, else one set by hand. said: name, author, why;
-    scores: fingerprint of the table."""
+    scores: fingerprint of the table; seen: splits whose board was looked at, which chose what is set by hand."""
     name, author, reason = said
     if is_found(answer, exits):
         found, spec = answer.found, answer.spec.model_copy(  # type: ignore[union-attr]
             update={"name": name, "author": author, "reason": reason}
         )  # fmt: skip
         return policy_of(found, found.best, calibration_rows(table), members, spec, scores)  # type: ignore[arg-type]
-    return manual_policy(table, [m for m in members if m != STACK], exits, name, author, reason, scores)
+    return manual_policy(table, [m for m in members if m != STACK], exits, name, author, reason, scores, seen)
 
 
 def is_found(answer: Answer | None, exits: Mapping[str, Exits]) -> bool:

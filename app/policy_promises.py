@@ -14,9 +14,10 @@ from app.policy_changes import title
 from app.score_sources import PREDICTIONS, ScoreSource, predictions_of, stages_of, stamp_of
 from core.cascade.audit import ChoseIt, check_not_chosen_on
 from core.cascade.counted import Count, counts, policy_counts
-from core.cascade.policy import exit_policies
+from core.cascade.policy import exit_policies, table_fingerprint
 from core.cascade.replay import Items
 from core.cascade.types import CascadePolicy, Exits
+from core.item_sketch import sketch
 from jobs.client import Workbench
 
 CONFIDENCE = 0.9
@@ -42,10 +43,11 @@ GROUPS_AND_ITEMS = (
     "fakes is called real, and counts once however many items it has. A share of items can therefore be larger or "
     "smaller: two groups of many items may be 1 % of the groups and 4 % of the items."
 )
-SPLITS = (
-    "The exits were chosen on val_calib, so its counts flatter them; test chose nothing, so its bounds hold for the "
-    "exits as they stand. The board shows one of the two at a time: choose Items above it."
-)
+CHOSE = "The exits were chosen on {chose}, so its counts flatter them and give no bound."
+FRESH = "{fresh} chose nothing, so its bounds hold for the exits as they stand."
+UNKNOWN = "Whether {unknown} chose the exits the policy does not say, so no bound is given there."
+NO_FRESH = "No items are left here to judge them: look at another data set under Elsewhere."
+NO_BOUND = {True: "none: chosen here", None: "none: not known who chose it"}
 
 
 def method_words(name: str) -> tuple[str, str]:
@@ -103,23 +105,24 @@ def missed_words(count: Count, confidence: float) -> str:
 
 def whole_rows(policy: CascadePolicy, source: ScoreSource) -> pd.DataFrame:
     """A row a split and rate of the whole policy: groups in error, their bound, items in error. Items that chose the
-    policy give no bound: there the count is too good."""
+    policy, or may have, give no bound: there the count is too good."""
     return _whole(policy.to_json(), source, stamp_of(source))
 
 
 @lru_cache(maxsize=16)
 def _whole(policy_text: str, source: ScoreSource, stamp: float) -> pd.DataFrame:
     policy, table = CascadePolicy.model_validate_json(policy_text), predictions_of(source)
-    confidence, rows = asked_confidence(policy), []
+    confidence, rows, chose = asked_confidence(policy), [], chosen_splits(policy, table)
     for split in sorted(set(table["split"]), key=lambda name: (name != "test", name)):
         part = table[table["split"] == split]
-        chose = _chose(policy, part)
         for name, count in policy_counts(policy, part, stages_of(table)[0]).items():
-            bound = "none: chosen here" if chose else bound_words(count.bound(confidence), confidence)
+            bound = (
+                bound_words(count.bound(confidence), confidence) if chose[split] is False else NO_BOUND[chose[split]]
+            )
             share = "" if count.item_share is None else f" ({count.item_share:.1%})"
             rows.append(
                 {
-                    "items": f"{split} (chose the exits)" if chose else split,
+                    "items": f"{split} (chose the exits)" if chose[split] else split,
                     "rate": WORDS[name],
                     "groups in error": f"{count.groups_missed} of {count.groups}",
                     "bound on groups": bound,
@@ -129,12 +132,30 @@ def _whole(policy_text: str, source: ScoreSource, stamp: float) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _chose(policy: CascadePolicy, rows: pd.DataFrame) -> bool:
+def chosen_splits(policy: CascadePolicy, table: pd.DataFrame) -> dict[str, bool | None]:
+    """By split, whether any of its items chose the policy; None: that cannot be told."""
+    parts = {str(split): part for split, part in table.groupby("split")}
+    if not policy.item_sketch:  # kept by its fingerprint alone: the split that has it is all that chose it
+        for part in parts.values():
+            if table_fingerprint(part) == policy.data_fingerprint:
+                policy = policy.model_copy(update={"item_sketch": sketch(part["sample_id"], part["label"])})
+    return {split: _chose(policy, part) for split, part in parts.items()}
+
+
+def _chose(policy: CascadePolicy, rows: pd.DataFrame) -> bool | None:
     try:
-        check_not_chosen_on(policy, rows)
+        return None if check_not_chosen_on(policy, rows) else False
     except ChoseIt:
         return True
-    return False
+
+
+def split_words(chose: Mapping[str, bool | None]) -> str:
+    """Which of the splits chose the exits, and where bounds hold. chose: of `chosen_splits`."""
+    by: dict[bool | None, list[str]] = {state: [s for s in chose if chose[s] is state] for state in (True, False, None)}
+    said = [CHOSE.format(chose=" and ".join(by[True]))] if by[True] else []
+    said += [FRESH.format(fresh=" and ".join(by[False]))] if by[False] else []
+    said += [UNKNOWN.format(unknown=" or ".join(by[None]))] if by[None] else []
+    return " ".join(said if by[False] else [*said, NO_FRESH])
 
 
 def board_words(source: ScoreSource, split: str, exits: Mapping[str, Exits], policy: CascadePolicy | None) -> str:
@@ -174,10 +195,13 @@ def promises_panel(workbench: Workbench) -> None:
     facts = {"Policy": f"{title(policy)} ({policy.policy_id})", "Made": widgets.when(policy.created_at),
              "Author": policy.author, "Why": policy.reason, "Chosen on": policy.data_fingerprint[:16]}  # fmt: skip
     st.html(cards.facts({k: v for k, v in facts.items() if v}))
-    st.markdown("**Each exit, on the items that chose it (val_calib)**")
+    source = ScoreSource("bundle in force", bundle) if (bundle / PREDICTIONS).is_file() else None
+    chose = chosen_splits(policy, predictions_of(source)) if source else {}
+    of = " and ".join(split for split in chose if chose[split])
+    st.markdown(f"**Each exit, on the items that chose it{f' ({of})' if of else ''}**")
     tables.show(shown_rows(policy, stage_titles(bundle)), "promises", wide=["note"])
     st.caption(widgets.plain_markdown(f"{promise_words(policy)} {CLOSED}"))
-    if (bundle / PREDICTIONS).is_file():
+    if source:
         st.markdown("**The whole cascade, counted in groups and in items**")
-        tables.show(whole_rows(policy, ScoreSource("bundle in force", bundle)), "whole cascade", wide=["rate"])
-        st.caption(f"{GROUPS_AND_ITEMS} {SPLITS}")
+        tables.show(whole_rows(policy, source), "whole cascade", wide=["rate"])
+        st.caption(f"{GROUPS_AND_ITEMS} {split_words(chose)}")

@@ -110,6 +110,7 @@ def board(
     cuts = moved or home
     if moved:
         st.query_params["exits"] = cuts_text(joint, moved)
+    seen = boards_seen(source, split)
     st.caption(board_caption(table[table["split"] == split], joint, policy))
     grid, units = grid_if_ready(source, split, policy), facts.units()
     limits = limits_at(joint, cuts, asked_loss(answer))
@@ -124,7 +125,15 @@ def board(
     if said.view is not None:
         st.query_params["shows"] = said.view.text()
     if said.saved is not None:
-        save_dialog(workbench, source, table, facts.names, exits_of(joint, facts.names, said.saved))
+        save_dialog(workbench, source, table, facts.names, exits_of(joint, facts.names, said.saved), seen)
+
+
+def boards_seen(source: ScoreSource, split: str) -> list[str]:
+    """Splits whose board this session has shown of these scores, `split` too: they choose what is set by hand."""
+    seen = st.session_state.setdefault("cascade_seen", {}).setdefault(str(source.folder), [])
+    if split not in seen:
+        seen.append(split)
+    return sorted(seen, reverse=True)
 
 
 def front_note(grid: Grid | None, limits: Limits, lines: Mapping[str, Mapping[str, list[list[float]]]] | None) -> str:
@@ -160,7 +169,12 @@ def board_caption(rows: pd.DataFrame, joint: JointTable, policy: CascadePolicy |
 
 @st.dialog("Save as policy", width="large")
 def save_dialog(
-    workbench: Workbench, source: ScoreSource, table: pd.DataFrame, members: list[str], exits: dict[str, Exits]
+    workbench: Workbench,
+    source: ScoreSource,
+    table: pd.DataFrame,
+    members: list[str],
+    exits: dict[str, Exits],
+    seen: list[str],
 ) -> None:
     """Name, author, reason; then an immutable version. Putting it in force is a second step that shows what changes."""
     if "val_calib" not in set(table["split"]):
@@ -170,12 +184,13 @@ def save_dialog(
     answer = last_search(source)
     promised = is_found(answer, exits)
     st.caption("These exits were found by the search and carry its promises." if promised else
-               "Set by hand: the policy says what these exits did, and promises nothing.")  # fmt: skip
+               f"Set by hand after looking at {' and '.join(seen)}: the policy says what these exits did there, "
+               "promises nothing, and cannot be judged on these items.")  # fmt: skip
     name = st.text_input("Name", "cheapest" if promised else "by hand", max_chars=80)
     author = session.author_input()
     reason = st.text_input("Why", max_chars=400)
     said = (name.strip() or "by hand", author, reason)
-    policy = policy_to_save(answer, table, members, exits, said, scores_fingerprint(source.folder))
+    policy = policy_to_save(answer, table, members, exits, said, scores_fingerprint(source.folder), seen)
     st.caption("Saved for good, as one version with its author, reason, items, targets, bounds and counts of groups:")
     tables.show(shown_rows(policy, stage_titles(source.folder)), "policy to save", wide=["note"])
     if in_force:

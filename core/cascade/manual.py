@@ -23,17 +23,20 @@ def manual_policy(
     author: str = "",
     reason: str = "",
     scores: str = "",
+    seen: Sequence[str] = ("val_calib",),
 ) -> CascadePolicy:
-    """A policy of exits chosen by hand, with its observed errors on the table's val_calib rows, counted in groups.
+    """A policy of exits chosen by hand, with its observed errors on the rows of the splits `seen`, counted in groups.
 
     members: stage 1, then experts as asked. exits: by member name, and by "stack" for the last stage's band. scores:
-    fingerprint of the table (`core.cascade.origin`). No guarantee is given: a threshold picked after looking at these
-    items may do worse on others, and the note says what the exact bound would be for one fixed in advance. Raises
-    ValueError on missing columns or names."""
+    fingerprint of the table (`core.cascade.origin`). seen: splits that were looked at while choosing: all of their
+    items are kept as those that chose it, so that none of them is taken for a fresh one. No guarantee is given: a
+    threshold picked after looking at these items may do worse on others, and the note says what the exact bound would
+    be for one fixed in advance. Raises ValueError on missing columns or names."""
     missing = [m for m in members if m not in exits]
     if missing:
         raise ValueError(f"no exits are given for {', '.join(missing)}")
-    rows = calibration_rows(table)
+    rows = calibration_rows(table, seen)
+    note = f"chosen by hand on {' and '.join(seen)}: no guarantee"
     stages = [*members, *([STACK] if STACK in exits else [])]
     require(rows, [f"p_{m}" for m in stages])
     promises = []
@@ -41,14 +44,13 @@ def manual_policy(
         stage = "stage1" if position == 0 else "stage3" if member == STACK else member
         for side, at in (("real", exits[member].real_below), ("fake", exits[member].fake_above)):
             if at is not None:
-                promises.append(_observed(rows, member, stage, side, at))  # type: ignore[arg-type]
+                promises.append(_observed(rows, member, stage, side, at, note))  # type: ignore[arg-type]
     return new_policy(rows, members, exits, promises, Said(name, author, reason), scores)
 
 
-def _observed(rows: pd.DataFrame, member: str, stage: str, side: Side, at: float) -> Guarantee:
+def _observed(rows: pd.DataFrame, member: str, stage: str, side: Side, at: float, note: str) -> Guarantee:
     scores = group_extremes(rows[f"p_{member}"], rows["label"], rows["group"].astype(str), side)
     errors = int(scores.errors(at if side == "real" else 1.0 - at))
-    note = "chosen by hand: no guarantee"
     if scores.groups:
         bound = float(upper_bound(errors, scores.groups, CONFIDENCE))
         note += (

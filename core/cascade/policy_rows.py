@@ -11,10 +11,10 @@ STACK = "stack"
 OUT_OF_FOLD = "scores are out-of-fold; the stage 3 that ships is fitted on all folds, so read its audit on test"
 
 
-def calibration_rows(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows of val_calib; the whole table when it has no split column. Raises ValueError when there are none, or an
-    item stands there twice."""
-    rows = table[table["split"] == "val_calib"] if "split" in table else table
+def calibration_rows(table: pd.DataFrame, seen: Sequence[str] = ()) -> pd.DataFrame:
+    """Rows of the splits in `seen`, of val_calib where none is named; the whole table when it has no split column.
+    Raises ValueError when there are none, or an item stands there twice."""
+    rows = table[table["split"].isin(seen or ("val_calib",))] if "split" in table else table
     if rows.empty:
         raise ValueError(
             "the predictions hold no item of split val_calib, on which exits are chosen; import foreign scores again "
@@ -23,8 +23,8 @@ def calibration_rows(table: pd.DataFrame) -> pd.DataFrame:
     if "sample_id" in rows and (twice := rows["sample_id"].duplicated()).any():
         example = rows.loc[twice, "sample_id"].iloc[0]
         raise ValueError(
-            f"the predictions hold {int(twice.sum())} item(s) of val_calib twice (such as {example!r}): counted twice "
-            "they would promise too much; score the data set again"
+            f"the predictions hold {int(twice.sum())} item(s) of {', '.join(seen) or 'val_calib'} twice (such as "
+            f"{example!r}): counted twice they would promise too much; score the data set again"
         )
     return rows
 

@@ -40,8 +40,8 @@ def cascade_worth(
     codes, _ = group_codes(groups, y.size)
     keep = _sample(y, codes)
     some, of, parts = y[keep], codes[keep], [column[keep] for column in columns]
-    groups_of = {name: int(np.unique(codes[here]).size) for name, here in _classes(y)}
-    more = {name: groups_of[name] / max(np.unique(of[here]).size, 1) for name, here in _classes(some)}
+    groups_of = {name: _groups(codes[here]) for name, here in _classes(y)}
+    more = {name: groups_of[name] / max(_groups(of[here]), 1) for name, here in _classes(some)}
     items = {name: int(np.count_nonzero(here)) for name, here in _classes(y)}
     stages = [worth(e, p, some, of) for e, p in zip(edges, parts, strict=True)]
     last = delong(parts[-1], some, groups=of) if 0 < some.sum() < some.size else None
@@ -59,6 +59,10 @@ def cascade_worth(
 
 def _classes(labels: np.ndarray) -> tuple[tuple[str, np.ndarray], ...]:
     return ("fake", labels == 1), ("real", labels == 0), ("all", np.ones(labels.size, bool))
+
+
+def _groups(codes: np.ndarray) -> int:
+    return int(np.count_nonzero(np.bincount(codes)))
 
 
 def _sample(labels: np.ndarray, codes: np.ndarray) -> np.ndarray:
@@ -95,6 +99,8 @@ def _known(
         under = np.searchsorted(part, edges, side="right")
         under[0] = 0  # edges[0] = 0 takes in p_fake = 0
         parted = (under > 0) & (under < part.size)
-        whole = np.minimum(found[name] * more[name], items[name])
-        result[name] = [float(f"{w:.5g}") if at else None for w, at in zip(whole, parted, strict=True)]
+        result[name] = [
+            min(float(f"{w * more[name]:.5g}"), items[name]) if at else None
+            for w, at in zip(found[name], parted, strict=True)
+        ]
     return result

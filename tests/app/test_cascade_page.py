@@ -15,6 +15,7 @@ from app.cascade_tables import fronts, grid_if_ready, joint_of, limits_at, make_
 from app.policies import active_policy, cuts_of, exits_of, policy_rows
 from app.score_sources import ScoreSource, member_facts, predictions_of, score_sources, stages_of
 from core.artifacts.files import write_json
+from core.cascade.audit import ChoseIt, check_not_chosen_on
 from core.cascade.grid import cascade_grid
 from core.cascade.joint import JointTable, figures
 from core.cascade.manual import manual_policy
@@ -202,6 +203,14 @@ def test_a_found_policy_is_saved_with_its_promise_and_a_moved_one_without(workbe
     moved = {**answer.found.exits, facts.names[0]: Exits(real_below=0.011)}
     by_hand = policy_to_save(answer, table, facts.names, moved, said)
     assert {g.method for g in by_hand.guarantees} == {"manual"}
+    test = table[table["split"] == "test"]
+    assert check_not_chosen_on(by_hand, test) == ""
+    for seen in (["test"], ["val_calib", "test"]):
+        with pytest.raises(ChoseIt):  # sliders that were set while looking at them
+            check_not_chosen_on(policy_to_save(answer, table, facts.names, moved, said, seen=seen), test)
+    on_test = policy_to_save(answer, table, facts.names, moved, said, seen=["test"])
+    assert "on test" in on_test.guarantees[0].note
+    assert on_test.guarantees[0].groups == test[test["label"] == 1]["group"].nunique()
     assert asked_loss(answer) == 1
     assert asked_loss(None) == 0.01
 
@@ -265,5 +274,6 @@ def test_a_link_opens_the_same_scores_items_and_exits(home, monkeypatch):
     assert not at.exception
     assert at.selectbox(key="cascade_source").value.folder.name == "tiny"
     assert at.session_state["cascade_items"] == "test"
+    assert list(at.session_state["cascade_seen"].values()) == [["test"]]
     assert at.query_params["exits"] in ("0.05~0.9_~_~_~", ["0.05~0.9_~_~_~"])
     assert any("60 items" in caption.value for caption in at.caption)

@@ -11,9 +11,11 @@ from app.policy_promises import (
     WORDS,
     asked_confidence,
     board_words,
+    chosen_splits,
     method_words,
     promise_words,
     shown_rows,
+    split_words,
     whole_rows,
 )
 from app.score_sources import member_facts, predictions_of, score_sources, stages_of
@@ -24,6 +26,7 @@ from core.cascade.policy import choose_policy, exit_policies
 from core.cascade.simulate import simulate
 from core.cascade.spec import PolicySpec
 from core.cascade.types import Exits
+from core.item_sketch import sketch
 from jobs.client import Workbench
 from jobs.settings import Settings
 from tests.support.tiny_bundle import build_tiny_bundle
@@ -200,6 +203,8 @@ def test_promises_are_shown_in_the_boards_words_with_their_kind(workbench):
 def test_promises_and_board_count_the_same_groups(workbench):
     source, policy = score_sources(workbench)[0], active_policy(workbench)
     table = predictions_of(source)
+    chose = table[table["split"] == "val_calib"]
+    policy = policy.model_copy(update={"item_sketch": sketch(chose["sample_id"], chose["label"])})
     rows = whole_rows(policy, source).set_index(["items", "rate"])
     test = table[table["split"] == "test"]
     counted = audit(policy, test, split="", stage1=stages_of(table)[0], draws=0)
@@ -215,6 +220,32 @@ def test_promises_and_board_count_the_same_groups(workbench):
         assert f"{row['groups in error']} groups ({row['bound on groups']})" in said
     at = opened("promises")
     assert any("counts once however many items" in c.value for c in at.caption)
+
+
+def test_bounds_are_given_only_where_nothing_was_chosen(workbench):
+    source = score_sources(workbench)[0]
+    table = predictions_of(source)
+    members = [name for name in stages_of(table) if name != "stack"]
+    exits = {m: Exits(real_below=0.01) for m in members}
+    splits = set(table["split"])
+
+    def bounds(policy):
+        rows = whole_rows(policy, source)
+        return {split: set(rows[rows["items"].str.startswith(split)]["bound on groups"]) for split in splits}
+
+    for seen in (["val_calib"], ["test"], ["val_calib", "test"]):
+        policy = manual_policy(table, members, exits, "x", seen=seen)
+        for one in (policy, policy.model_copy(update={"item_sketch": ""})):
+            if len(seen) == 1 or one.item_sketch:
+                assert chosen_splits(one, table) == {split: split in seen for split in splits}
+                assert {s for s, of in bounds(one).items() if of == {"none: chosen here"}} == set(seen)
+    nothing = policy.model_copy(update={"item_sketch": "", "data_fingerprint": ""})
+    assert set(chosen_splits(nothing, table).values()) == {None}
+    assert all("none: not known" in bound for of in bounds(nothing).values() for bound in of)
+    assert split_words({"val_calib": True, "test": False}).endswith("test chose nothing, so its bounds hold for the "
+                                                                    "exits as they stand.")  # fmt: skip
+    assert "bounds hold" not in split_words({"val_calib": True, "test": True})
+    assert "bounds hold" not in split_words({"val_calib": None, "test": None})
 
 
 def test_the_open_tab_stands_in_the_link(workbench):

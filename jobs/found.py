@@ -11,7 +11,7 @@ from core.artifacts.files import read_json
 from core.artifacts.workspace import Workspace
 from jobs.kind import Produced
 from jobs.policies import produced_policy
-from jobs.runs import produced_run
+from jobs.runs import RUN_NAME, produced_run
 from jobs.store import Store
 
 log = logging.getLogger(__name__)
@@ -59,16 +59,37 @@ class Finder:
         if not news:
             return
         known = {self.workspace.placed(text) for text in self.store.artifact_paths(kind)}
+        coming = self._coming()
         for mark, at in sorted(news.items()):
+            stranger = not known & {mark, mark.parent}
+            if stranger and coming & {mark.stem, mark.parent.name}:
+                continue  # its job publishes it; looked at again until it does
             self._seen[mark] = at
             self.refused.pop(mark, None)
-            if known & {mark, mark.parent}:
+            if not stranger:
                 continue
             try:
-                self.store.register(kept(produced(mark), self.workspace), at)
+                self._adopt(kept(produced(mark), self.workspace), at)
             except Exception as error:  # whatever a stranger's folder holds, the list of the others is shown
                 self.refused[mark] = f"{type(error).__name__}: {error}"
                 log.warning("%s is not listed: %s", mark, self.refused[mark])
+
+    def _coming(self) -> set[str]:
+        """Names of what running jobs are making: given in their specs, or chosen by the job."""
+        names = set()
+        for job in self.store.running():
+            names |= {Path(str(job.spec[field])).name for field in ("name", "out") if job.spec.get(field)}
+            memo = self.workspace.jobs / job.id / RUN_NAME
+            names |= {memo.read_text()} if memo.is_file() else set()
+        return names
+
+    def _adopt(self, item: Produced, at: float) -> None:
+        """Register what no job made. A row of its name stays, unless what it names is gone."""
+        if self.store.adopt(item, at):
+            return
+        row = self.store.artifact(item.kind, item.name)
+        if not self.workspace.placed(row.path).exists():
+            self.store.adopt(item, at, instead_of=row.path)
 
 
 def _whole(mark: Path) -> bool:

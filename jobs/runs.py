@@ -12,12 +12,15 @@ from jobs.kind import JobContext, Produced
 # Documents of a run whose plain figures make its line in a list, with the prefix that tells them apart.
 DOCUMENTS = {"metrics.json": "", "calibration_metrics.json": "calibration_", "evaluation_report.json": "evaluation_"}
 
+RUN_NAME = "run_name.txt"
+"""File of a job's folder that keeps the name which the job chose for its run."""
+
 
 def run_name(given: str, stem: str, context: JobContext) -> str:
     """The name of the run that a job makes: the given one, or stem and time, the same in every attempt."""
     if given:
         return given
-    memo = context.folder / "run_name.txt"
+    memo = context.folder / RUN_NAME
     if not memo.exists():
         write_text(memo, f"{stem}-{datetime.now(UTC):%Y%m%d-%H%M%S}")
     return memo.read_text()

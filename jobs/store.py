@@ -338,6 +338,20 @@ class Store:
         with self._write() as session, session.begin():
             self._register(session, item, None, now)
 
+    def adopt(self, item: Produced, now: float, instead_of: str | None = None) -> bool:
+        """Register an artefact that was found; False, and nothing changes, when its name is taken.
+
+        instead_of: a path; a row of that name gives way while it has this path."""
+        values = {"path": item.path, "summary": item.summary, "job_id": None, "created_at": now}
+        insert = self._insert(Artifact).values(kind=item.kind, name=item.name, **values)
+        named = ["kind", "name"]
+        if instead_of is None:
+            insert = insert.on_conflict_do_nothing(index_elements=named)
+        else:
+            insert = insert.on_conflict_do_update(index_elements=named, set_=values, where=Artifact.path == instead_of)
+        with self._write() as session, session.begin():
+            return session.execute(insert.returning(Artifact.seq)).scalar() is not None
+
     def artifacts(self, kind: str, limit: int) -> list[Artifact]:
         """Newest first."""
         statement = select(Artifact).where(Artifact.kind == kind).order_by(Artifact.created_at.desc()).limit(limit)

@@ -13,11 +13,13 @@ from core.artifacts.files import write_json
 from core.artifacts.run import kept_weights, member_weights
 from core.artifacts.workspace import Workspace
 from core.cascade.types import CascadePolicy, Exits
+from jobs import found
 from jobs.client import SHIPPED_BUNDLE, Workbench
 from jobs.foreground import run_here
 from jobs.kind import Produced
 from jobs.policies import write_policy
 from jobs.settings import Settings
+from jobs.views import Active
 from tests.support.fake_kinds import FakeSpec
 from tests.support.queueing import open_workbench
 
@@ -93,7 +95,7 @@ def old_rows(tmp_path):
 
     import jobs.database
 
-    def make(paths: dict[str, str], bundle: str = "", result: dict | None = None) -> Path:
+    def make(paths: dict[str, str], bundle: str = "", result: dict | None = None, policy: str = "") -> Path:
         home = tmp_path / "new"
         Workspace(home).create()
         engine = create_engine(f"sqlite:///{home / 'workbench.db'}")
@@ -105,9 +107,10 @@ def old_rows(tmp_path):
             for name, path in paths.items():
                 row = "insert into artifact (kind, name, path, summary, created_at) values ('run', :n, :p, '{}', 1)"
                 connection.execute(text(row), {"n": name, "p": path})
-            if bundle:
-                row = "insert into active_change (what, value, author, reason, at) values ('bundle', :v, '', '', 1)"
-                connection.execute(text(row), {"v": bundle})
+            for what, value in (("bundle", bundle), ("policy", policy)):
+                row = "insert into active_change (what, value, author, reason, at) values (:w, :v, '', '', 1)"
+                if value:
+                    connection.execute(text(row), {"w": what, "v": value})
             if result is not None:
                 connection.execute(
                     text("insert into job (id, kind, pool, priority, spec, state, fraction, message, result, attempt,"
@@ -141,6 +144,16 @@ def test_rows_of_before_are_led_to_what_lies_here(old_rows, tmp_path):
     assert "runs/r" in kept
     assert workbench.active().bundle == home / "bundles/b"
     assert workbench.job("j").result["produced"][0]["path"] == str(home / "analyses/j")
+    workbench.close()
+
+
+def test_only_a_bundle_in_force_is_the_shipped_one_for_its_name(old_rows, tmp_path):
+    shipped = str(tmp_path / "checkout" / "assets" / "demo_bundle")
+    made = {"message": "", "produced": [{"kind": "run", "name": "x", "path": shipped}]}
+    workbench = open_at(old_rows({"x": shipped}, shipped, made, policy=shipped))
+    assert workbench.active() == Active(bundle=SHIPPED_BUNDLE, policy=Path(shipped))
+    assert workbench.store.artifact_paths("run") == [shipped]
+    assert workbench.job("j").result["produced"][0]["path"] == shipped
     workbench.close()
 
 
@@ -202,6 +215,35 @@ def test_a_row_whose_path_is_gone_gives_way_to_the_folder_of_its_name(tmp_path):
     workbench.store.register(Produced("run", "r", "/nowhere/runs/r", {"old": True}), 1.0)
     folder = run_folder(workbench.workspace.root, "r")
     assert workbench.artifact("run", "r").path == folder
+    workbench.close()
+
+
+def test_a_row_that_its_job_published_meanwhile_stays_its_jobs(tmp_path, monkeypatch):
+    workbench = open_workbench(tmp_path / "home")
+    job_id, _ = run_here(workbench, "fake", FakeSpec())
+    folder = run_folder(workbench.workspace.root, "r")
+    produced = found.kept(Produced("run", "r", str(folder), {"mine": True}), workbench.workspace)
+    with workbench.store._write() as session, session.begin():
+        workbench.store._register(session, produced, job_id, 7.0)
+    monkeypatch.setattr(workbench.store, "artifact_paths", lambda kind: [])  # read a moment before the job ended
+    row = workbench.artifact("run", "r")
+    assert (row.job_id, row.summary) == (job_id, {"mine": True})
+    workbench.close()
+
+
+@pytest.mark.parametrize("how", ["name", "memo"])
+def test_what_a_running_job_is_making_is_not_listed_before_it_ends(tmp_path, monkeypatch, how):
+    workbench = open_workbench(tmp_path / "home")
+    spec = {"name": "r"} if how == "name" else {}
+    workbench.store.add(job_id="j", kind="train", pool="work", spec=spec, now=1.0, worker="w")
+    if how == "memo":
+        (workbench.job_folder("j")).mkdir()
+        (workbench.job_folder("j") / "run_name.txt").write_text("r")
+    run_folder(workbench.workspace.root, "r")
+    run_folder(workbench.workspace.root, "copied")
+    assert [item.name for item in workbench.artifacts("run")] == ["copied"]
+    workbench.store.finish("j", 1, "failed", 2.0)
+    assert {item.name for item in workbench.artifacts("run")} == {"copied", "r"}
     workbench.close()
 
 

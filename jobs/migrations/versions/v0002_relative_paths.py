@@ -20,7 +20,9 @@ MARKS = ("dataset.json", "run.json", "bundle.json", "analysis.json", "experts.js
 
 artifact = sa.table("artifact", sa.column("seq", sa.Integer), sa.column("path", sa.Text))
 job = sa.table("job", sa.column("seq", sa.Integer), sa.column("result", sa.JSON(none_as_null=True)))
-active_change = sa.table("active_change", sa.column("seq", sa.Integer), sa.column("value", sa.Text))
+active_change = sa.table(
+    "active_change", sa.column("seq", sa.Integer), sa.column("what", sa.Text), sa.column("value", sa.Text)
+)
 
 
 def upgrade() -> None:
@@ -28,11 +30,13 @@ def upgrade() -> None:
     if home is None:
         return
     connection = op.get_bind()
-    for table, column in ((artifact, artifact.c.path), (active_change, active_change.c.value)):
-        for seq, text in connection.execute(sa.select(table.c.seq, column)).all():
-            changed = relative(text, home)
-            if changed != text:
-                connection.execute(table.update().where(table.c.seq == seq).values({column.name: changed}))
+    for seq, text in connection.execute(sa.select(artifact.c.seq, artifact.c.path)).all():
+        connection.execute(artifact.update().where(artifact.c.seq == seq).values(path=relative(text, home)))
+    rows = connection.execute(sa.select(active_change.c.seq, active_change.c.what, active_change.c.value)).all()
+    for seq, what, text in rows:
+        shipped = what == "bundle" and Path(text).parts[-2:] == SHIPPED and not Path(text).is_relative_to(home)
+        value = "" if shipped else relative(text, home)  # nothing is the bundle of whatever installation reads it
+        connection.execute(active_change.update().where(active_change.c.seq == seq).values(value=value))
     for seq, result in connection.execute(sa.select(job.c.seq, job.c.result).where(job.c.result.is_not(None))).all():
         made = [{**item, "path": relative(item["path"], home)} for item in result.get("produced", [])]
         if made != result.get("produced", []):
@@ -40,14 +44,12 @@ def upgrade() -> None:
 
 
 def relative(text: str, home: Path) -> str:
-    """The text to keep for an absolute path: "" for the shipped bundle; unchanged when it is of another place."""
+    """The text to keep for an absolute path; unchanged when it is of another place."""
     path = Path(text)
     if not text or not path.is_absolute():
         return text
     if path.is_relative_to(home):
         return path.relative_to(home).as_posix()
-    if path.parts[-2:] == SHIPPED:
-        return ""
     rooms = [index for index, part in enumerate(path.parts) if part in ROOMS]
     here = home.joinpath(*path.parts[rooms[-1] :]) if rooms else None
     if here is None or not here.exists() or (path.exists() and _mark(path) != _mark(here)):

@@ -9,12 +9,16 @@ from jobs.views import JobView
 
 
 def delete_button(job: JobView, workbench: Workbench) -> None:
-    """Offer to delete an ended analysis with its upload; afterwards the page is empty again."""
+    """Offer to delete an ended analysis with its upload; afterwards the next file of its batch is shown, or none."""
     with st.popover("Delete this analysis", icon=":material/delete:"):
         st.write("Verdict, pictures and log go for good; the uploaded file too, unless another job uses it.")
         if st.button("Yes, delete it and its upload", type="primary", key=f"delete-{job.id}"):
             workbench.delete_analysis(job.id)
-            st.query_params.pop("job", None)
-            st.session_state.pop("batch", None)
+            rest = [item for item in st.session_state.get("batch", []) if item != job.id]
+            st.session_state["batch"] = rest
+            if rest:
+                st.query_params["job"] = rest[0]
+            else:
+                st.query_params.pop("job", None)
             st.toast("The analysis is deleted.")
             st.rerun()

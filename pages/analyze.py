@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import streamlit as st
 
 from app import analyses, analysis_card, cards, session, widgets
@@ -120,9 +122,9 @@ def card(workbench: Workbench) -> None:
     for problem in st.session_state.pop("upload_problems", []):
         widgets.notice([problem], "error")
     job_id = st.query_params.get("job", "")
-    batch = st.session_state.get("batch", [])
+    names = batch_names(workbench)
+    batch = list(names)
     if len(batch) > 1 and job_id in batch:
-        names = {item: analyses.file_name(workbench.job(item)) for item in batch}
         job_id = st.selectbox("File", batch, batch.index(job_id), format_func=lambda item: names[item])
     if not job_id:
         widgets.empty(
@@ -142,11 +144,25 @@ def card(workbench: Workbench) -> None:
         live(job_id)
 
 
+def batch_names(workbench: Workbench) -> dict[str, str]:
+    """File name of every job of the files sent together; what was deleted elsewhere meanwhile drops out."""
+    names = {}
+    for item in st.session_state.get("batch", []):
+        with suppress(LookupError):
+            names[item] = analyses.file_name(workbench.job(item))
+    if "batch" in st.session_state:
+        st.session_state["batch"] = list(names)
+    return names
+
+
 @st.fragment(run_every=0.7)
 def live(job_id: str) -> None:
     """The card of a running analysis, drawn anew as its stages finish."""
     workbench = session.workbench()
-    job = workbench.job(job_id)
+    try:
+        job = workbench.job(job_id)
+    except LookupError:  # cancelled and deleted elsewhere: the page says so
+        st.rerun()
     if job.ended:
         st.rerun()
     analysis_card.show(job, workbench)

@@ -103,7 +103,10 @@ def one(job_id: str, workbench: Workbench) -> None:
 def live(job_id: str) -> None:
     """A running job, drawn anew until it ends."""
     workbench = session.workbench()
-    job = workbench.job(job_id)
+    try:
+        job = workbench.job(job_id)
+    except LookupError:  # cancelled and deleted elsewhere: the page says so
+        st.rerun()
     if job.ended:
         st.rerun()
     whole(job, workbench)

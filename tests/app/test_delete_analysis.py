@@ -37,6 +37,29 @@ def test_the_button_deletes_once_it_is_confirmed(workbench):
     assert not path.exists()
 
 
+def test_of_files_sent_together_only_the_deleted_one_goes(workbench):
+    jobs = []
+    for name in ("one.png", "two.png", "three.png"):
+        path = workbench.store_upload(io.BytesIO(name.encode()), name)
+        jobs.append(workbench.submit("analyze", AnalyzeSpec(files=[str(path)])))
+        workbench.cancel(jobs[-1])
+    test = AppTest.from_string("from pages.analyze import render\nrender()\n", default_timeout=30)
+    test.session_state["batch"] = jobs
+    test.query_params["job"] = jobs[0]
+    test.run()
+    workbench.delete_analysis(jobs[1])  # in another window
+    test.run()
+    assert not test.exception
+    assert next(s for s in test.selectbox if s.label == "File").options == ["one.png", "three.png"]
+    next(b for b in test.button if b.key == f"delete-{jobs[0]}").click().run()
+    assert not test.exception
+    assert test.session_state["batch"] == [jobs[2]]
+    assert jobs[2] in test.query_params["job"]
+    next(b for b in test.button if b.key == f"delete-{jobs[2]}").click().run()
+    assert not test.exception
+    assert "job" not in test.query_params
+
+
 def test_the_command_asks_first(workbench):
     job_id, path = ended(workbench)
     assert runner.invoke(cli.app, ["jobs", "delete", job_id], input="n\n").exit_code == 1

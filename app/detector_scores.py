@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from app.fitted_on import fitted_rows
+from app.fitted_on import calibrator_file, fitted_rows
 from app.score_sources import ScoreSource, member_facts, predictions_of, saved_stages, score_sources
 from core.artifacts.files import read_json
 from core.calibrate import calibrators, load_calibrator
@@ -34,10 +34,11 @@ class DetectorScores:
     member: str = ""
 
     def splits(self) -> list[str]:
-        """Splits there are items to judge in, `test` first; none where its calibrator was fitted on all of them."""
+        """Splits with scored items to judge, `test` first; none where its calibrator was fitted on all of them."""
         if self.source is None:
             return [read_json(self.run / "evaluation_report.json")["split"]]  # type: ignore[operator]
-        found = self.frame()["split"].unique()
+        table = self.frame()
+        found = table.loc[table["p_fake"].notna(), "split"].unique()
         return sorted(found, key=lambda name: (name != "test", name))
 
     def frame(self, split: str = "") -> pd.DataFrame:
@@ -59,9 +60,7 @@ def ranked(table: pd.DataFrame, folder: Path, member: str) -> pd.DataFrame:
     raw = next((name for name in (f"log_odds_{member}", "log_odds") if name in table), None)
     if raw is None:
         return table
-    places = (folder / "calibrators" / f"{member}.json", folder / member / "calibrator.json",
-              folder / "calibration_temp.json", folder / "calibrator.json")  # fmt: skip
-    file = next((path for path in places if path.is_file()), None)
+    file = calibrator_file(folder, member)
     calibrator = load_calibrator(file) if file else calibrators.get("none")().fit([0.0], [0])
     z = calibrator.calibrated_log_odds(table[raw].to_numpy(np.float64))
     if z is None or not np.allclose(expit(z), table["p_fake"].to_numpy(np.float64), rtol=0, atol=1e-9, equal_nan=True):

@@ -81,7 +81,7 @@ def chosen(workbench: Workbench) -> View | None:
     if scores.source is not None and (said := fitted_on.notes(scores.source, scores.member)):
         widgets.notice(said, "info")
     if not scores.splits():
-        widgets.empty("Nothing left to judge it on", "Score it on items that its calibrator was not fitted on (test).")
+        widgets.empty("Nothing left to judge it on", "It failed on these, or was calibrated on them: score others.")
         return None
     split = links.choose(two, "Split", "split", {name: name for name in scores.splits()}, "evaluate")
     levels = {name: UNITS[name] for name in judging.levels_of(scores, split)}

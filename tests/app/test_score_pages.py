@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import score_charts
-from app.detector_scores import calibrated_runs, detector_scores
+from app.detector_scores import DetectorScores, calibrated_runs, detector_scores
 from app.judging import View, measured
 from core.artifacts.workspace import Workspace
 from core.calibrate.fit import calibrate_run
@@ -49,6 +49,12 @@ def clips():
     frame["label"] = frame.groupby("group")["label"].transform("max")
     failed = frame.head(3).assign(sample_id=["a", "b", "c"], reason="could not be read")
     return Predictions(frame, failed[["sample_id", "group", "dataset", "label", "reason"]])
+
+
+def test_a_split_in_which_every_item_failed_is_not_offered(monkeypatch):
+    frame = pd.DataFrame({"split": ["val_select", "test", "test"], "p_fake": [0.5, np.nan, np.nan]})
+    monkeypatch.setattr(DetectorScores, "frame", lambda self, split="": frame)
+    assert DetectorScores("x", source=object()).splits() == ["val_select"]  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")

@@ -28,17 +28,17 @@ REFUSED = b"This server does not answer to that name. Its operator can add it to
 
 def trusted_names(settings: Settings) -> frozenset[str]:
     """Host names, lower case and without a port, that the servers answer to."""
-    named = [name.strip() for name in settings.public_hosts.split(",")]
-    return frozenset(name.lower() for name in ["localhost", socket.gethostname(), settings.host, *named] if name)
+    named = ["localhost", socket.gethostname(), settings.host, *settings.public_hosts.split(",")]
+    return frozenset(name for name in map(host_name, named) if name)
 
 
 def host_name(header: str) -> str:
-    """The name in a Host header, lower case, without a port: `[::1]:7860` -> `::1`."""
+    """The name in a Host header, lower case, without a port and the root's dot: `[::1]:7860` -> `::1`."""
     host = header.strip().lower()
     if host.startswith("["):
         return host[1:].partition("]")[0]
     name, _, port = host.partition(":")
-    return name if port.isdigit() else host
+    return (name if port.isdigit() else host).rstrip(".")
 
 
 def trusted(header: str, names: frozenset[str]) -> bool:

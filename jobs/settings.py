@@ -30,12 +30,12 @@ class Settings(Spec):
     memory_gb: float = Field(0, ge=0, description="Most memory of one job, GiB; 0: four fifths of the machine's.")
     upload_mb: int = Field(200, ge=1, le=200, description="Largest upload, MiB; the decoder takes 200 at most.")
     uploads_gb: float = Field(
-        20, gt=0, description="Most that uploads take in all, GiB; the oldest that nothing needs make room."
+        20, gt=0, description="GiB of uploads from which the oldest that nothing needs make room for another."
     )
     public_hosts: str = Field(
         "",
-        description="Names, separated by commas, under which visitors reach the demo; addresses and localhost always "
-        "do. A request for any other name is refused.",
+        description="Names, separated by commas, under which visitors reach the workbench and the demo, also in the "
+        "local network; addresses, localhost and this machine's own name always do. Any other name is refused.",
     )
     data_roots: str = Field(
         "",

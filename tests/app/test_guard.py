@@ -16,7 +16,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from app.guard import HEADERS, Guard, host_name, trusted, trusted_names
 from jobs.settings import Settings
 
-NAMES = trusted_names(Settings(public_hosts="aware.example.org, Other.example"))
+NAMES = trusted_names(Settings(public_hosts="aware.example.org:8443, Other.example., [2001:db8::1]:1"))
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,13 @@ NAMES = trusted_names(Settings(public_hosts="aware.example.org, Other.example"))
         ("localhost:8501", True),
         ("LOCALHOST", True),
         ("aware.example.org", True),
+        ("aware.example.org:8443", True),
+        ("aware.example.org.", True),
         ("other.example:443", True),
+        ("OTHER.example.:443", True),
+        ("localhost.:8501", True),
+        ("evil.example.", False),
+        (".", False),
         ("evil.example", False),
         ("evil.example:7860", False),
         ("aware.example.org.evil.example", False),

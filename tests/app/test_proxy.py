@@ -84,7 +84,7 @@ def test_every_way_in_asks_for_a_login_and_has_limits(conf):
         for inner in (inner for name, _, inner in server if name == "location"):
             assert {words[0] for words in named(inner, "limit_req")} <= {f"zone={zone}" for zone in zones}
             assert named(inner, "limit_req")
-            assert ["Host", "$host"] in named(inner, "proxy_set_header")
+            assert ["Host", "$http_host"] in named(inner, "proxy_set_header")
             assert not named(inner, "auth_basic"), "no location lets anybody past the login"
             assert not named(inner, "add_header"), "one here would drop those of the server"
         root = next(inner for name, words, inner in server if (name, words) == ("location", ["/"]))

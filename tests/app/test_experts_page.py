@@ -43,6 +43,7 @@ def full(workbench):
     stack = workbench.workspace.runs / "stacked"
     stack.mkdir()
     write_json(stack / "stack_report.json", STACK)
+    write_json(stack / "run.json", {"format": 1, "kind": "stack"})
     workbench.register(Produced("run", "stacked", str(stack), {"kind": "stack"}))
     return ExpertsReport(folder, read_report(folder))
 

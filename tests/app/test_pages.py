@@ -105,7 +105,10 @@ def test_the_job_list_filters(open_page, seeded):
 
 
 def test_training_starts_with_what_the_form_says(open_page, workbench, monkeypatch):
-    workbench.register(Produced("dataset", "faces", str(workbench.workspace.datasets / "faces"), {}))
+    faces = workbench.workspace.datasets / "faces"
+    faces.mkdir()
+    (faces / "manifest.csv").touch()
+    workbench.register(Produced("dataset", "faces", str(faces), {}))
     opened = []
     monkeypatch.setattr(navigation, "go_to", lambda name, **query: opened.append((name, query)))
     test = open_page("train")

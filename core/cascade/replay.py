@@ -13,7 +13,6 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from core.cascade.binning import bin_index
-from core.cascade.types import Exits
 
 Cuts = tuple[tuple[int, int], ...]
 """A policy as fine-edge indices a member (`core.cascade.binning`): leaves as real in a bin below the first, as fake
@@ -83,17 +82,6 @@ class Outcomes:
     score: np.ndarray
 
 
-def replay_exits(items: Items, exits: Sequence[Exits], costs: Sequence[float]) -> Outcomes:
-    """One policy (L = 1), an exit pair a member."""
-    leaves = []
-    for m, one in enumerate(exits):
-        p, never = items.p[:, m], np.zeros(items.y.size, bool)
-        down = p <= one.real_below if one.real_below is not None else never
-        up = p >= one.fake_above if one.fake_above is not None else never
-        leaves.append((down[None], up[None]))
-    return _outcomes(items, leaves, costs)
-
-
 def replay_cuts(items: Items, bins: np.ndarray, path: Sequence[Cuts], costs: Sequence[float]) -> Outcomes:
     """Several policies; bins: (N, M) of `binned`. len(path) x N should stay under CELLS."""
     cuts = np.array(path)
@@ -101,7 +89,7 @@ def replay_cuts(items: Items, bins: np.ndarray, path: Sequence[Cuts], costs: Seq
     for m in range(bins.shape[1]):
         real, fake, own = cuts[:, m, :1], cuts[:, m, 1:], bins[:, m]
         leaves.append((own < real, own >= fake))
-    return _outcomes(items, leaves, costs)
+    return outcomes(items, leaves, costs)
 
 
 def binned(items: Items, edges: np.ndarray) -> np.ndarray:
@@ -109,7 +97,7 @@ def binned(items: Items, edges: np.ndarray) -> np.ndarray:
     return np.stack([bin_index(edges, np.ascontiguousarray(column)) for column in items.p.T], axis=1)
 
 
-def _outcomes(items: Items, leaves: Sequence[tuple[np.ndarray, np.ndarray]], costs: Sequence[float]) -> Outcomes:
+def outcomes(items: Items, leaves: Sequence[tuple[np.ndarray, np.ndarray]], costs: Sequence[float]) -> Outcomes:
     """leaves: a member, (L, N) whether its real exit and its fake exit would take the item."""
     shape = leaves[0][0].shape
     here, real, fake = np.ones(shape, bool), np.zeros(shape, bool), np.zeros(shape, bool)

@@ -9,8 +9,9 @@ from scipy.stats import binomtest
 
 from core.cascade.audit import audit
 from core.cascade.counted import Count, counts, policy_counts
-from core.cascade.replay import Items, replay_exits
+from core.cascade.replay import Items
 from core.cascade.types import CascadePolicy, Exits, ExpertExits
+from tests.support.replaying import replay_exits
 
 GRID = [0.0, 0.1, 0.5, 0.9, 1.0]
 

@@ -13,13 +13,14 @@ from core.cascade.joint import JointTable
 from core.cascade.pareto import Limits, cheapest
 from core.cascade.policy_rows import OUT_OF_FOLD
 from core.cascade.promise import Promise, groups_for, most_errors
-from core.cascade.replay import Items, aurocs, binned, replay_cuts, replay_exits
+from core.cascade.replay import Items, aurocs, binned, replay_cuts
 from core.cascade.search import laid_down, pareto_path, search
 from core.cascade.search_policy import NoPolicy, member_costs, members_of, policy_of, search_policy
 from core.cascade.search_spec import SearchSpec
 from core.cascade.simulate import simulate
 from core.cascade.types import CascadePolicy, Exits, ExpertExits
 from core.evaluate.intervals import clopper_pearson
+from tests.support.replaying import replay_exits
 
 MEMBERS = ["filter", "expert", "stack"]
 COSTS = [1.0, 4.0, 0.0]

@@ -137,14 +137,30 @@ class JointTable:
 
     def arrivals(self, cuts: Cuts) -> tuple[list[np.ndarray], np.ndarray]:
         """(M arrays (F_m, 2) of what arrives at each stage by its fine bins, (2,) what is open at the end)."""
-        weight, found = self.counts.astype(np.float64), []
-        for m, (real, fake) in enumerate(cuts):
-            at = self.bins[:, m]
-            size = int(self.onto[m][-1]) + 1
-            arrived = np.stack([np.bincount(at, weight[:, label], size) for label in (0, 1)], axis=1)
-            found.append(arrived[self.onto[m]] * self.shares[m])
-            weight = weight * self.open_share(m, real, fake)[at]
-        return found, weight.sum(axis=0)
+        passed = [self.open_share(m, real, fake) for m, (real, fake) in enumerate(cuts)]
+        arrived = [self.first]
+        if len(passed) > 1:
+            arrived.append(np.stack([passed[0][:, label] @ self.pair[label] for label in (0, 1)], axis=1))
+        if len(passed) > 2:
+            weight = self.counts * passed[0][self.bins[:, 0]]
+            for m in range(2, len(passed)):
+                weight *= passed[m - 1][self.bins[:, m - 1]]
+                arrived.append(_by_label(self.bins[:, m], weight, len(passed[m])))
+        found = [of[onto] * share for of, onto, share in zip(arrived, self.onto, self.shares, strict=True)]
+        return found, (arrived[-1] * passed[-1]).sum(axis=0)
+
+    @cached_property
+    def first(self) -> np.ndarray:
+        """(C_0, 2) items in each coarse bin of the first stage, where all arrive."""
+        return _by_label(self.bins[:, 0], self.counts, int(self.onto[0][-1]) + 1)
+
+    @cached_property
+    def pair(self) -> np.ndarray:
+        """(2, C_0, C_1) items by label in the coarse bins of the first two stages: who arrives at the second is one
+        product, without a walk over the rows."""
+        sizes = [int(onto[-1]) + 1 for onto in self.onto[:2]]
+        cells = self.bins[:, 0].astype(np.int64) * sizes[1] + self.bins[:, 1]
+        return np.ascontiguousarray(_by_label(cells, self.counts, sizes[0] * sizes[1]).T).reshape(2, *sizes)
 
     def tally(self, cuts: Cuts) -> np.ndarray:
         """(M + 1, 3, 2) counts: [stage][left as real, left as fake, arrived][label]; the last row holds, as `arrived`,
@@ -240,6 +256,11 @@ def figures(tally: np.ndarray, costs: Sequence[float]) -> dict[str, float | None
         "cost": cost,
         "speed_up": _share(sum(costs[1:]), cost),
     }
+
+
+def _by_label(at: np.ndarray, counts: np.ndarray, size: int) -> np.ndarray:
+    """(size, 2) sums of the (K, 2) counts by `at`, (K,)."""
+    return np.stack([np.bincount(at, counts[:, label], size) for label in (0, 1)], axis=1)
 
 
 def _share(part: float, whole: float) -> float | None:

@@ -128,8 +128,8 @@ class Workbench:
         return [{"step": row.step, **row.row} for row in self.store.metrics(job_id)]
 
     def delete_analysis(self, job_id: str) -> list[Path]:
-        """Delete an ended analysis with everything it left, and its uploads unless another job names them; those that
-        are gone are returned. Raises LookupError, ValueError."""
+        """Delete an ended analysis with everything it left, and its uploads unless a job or a data set needs
+        them; those that are gone are returned. Raises LookupError, ValueError."""
         return delete_analysis(job_id, self.store, self.workspace)
 
     # ---- artefacts ---------------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from contextlib import suppress
@@ -23,28 +22,32 @@ class NoRoom(ValueError):
 
 
 def delete_analysis(job_id: str, store: Store, workspace: Workspace) -> list[Path]:
-    """Delete an ended analysis: its row, log, documents and pictures, and the uploads that no other job names.
+    """Delete an ended analysis: its row, log, documents and pictures, and the uploads that nothing else needs.
 
     Returns the uploads that are gone. A file outside of `uploads` is its owner's and stays. Raises LookupError for an
-    unknown id, ValueError for a job of another kind or one that has not ended."""
+    unknown id, ValueError for a job of another kind or one that has not ended, and Unreadable, a ValueError, when a
+    data set does not say whether it needs the upload; then everything stays."""
     job = store.get(job_id)
     if job.kind != "analyze":
         raise ValueError(f"{job_id} is a {job.kind} job: only analyses are deleted")
     if job.state not in ENDED:
         raise ValueError(f"{job_id} is {job.state}: cancel it first")
-    store.delete_job(job_id)  # first: from here on nobody can start it again
-    mine = [workspace.uploads / name for name in named_by([job], workspace) - named_by(store.specs(), workspace)]
-    for folder in (workspace.analyses / job_id, workspace.jobs / job_id, *mine):
-        remove(folder, folder.parent)
-    return mine
+    named = named_by([job], workspace)
+    spare = named - kept_uploads(store.specs(), store, workspace) if named else set()
+    store.delete_job(job_id)  # before its files: from here on nobody can start it again
+    mine = sorted(name for name in spare - named_by(store.specs(), workspace) if (workspace.uploads / name).exists())
+    for room, name in ((workspace.analyses, job_id), (workspace.jobs, job_id), *((workspace.uploads, n) for n in mine)):
+        remove(room, name)
+    return [workspace.uploads / name for name in mine]
 
 
-def remove(place: Path, room: Path) -> None:
-    """Remove a file or folder that lies directly in `room`; one that is gone already is gone.
+def remove(room: Path, name: str) -> None:
+    """Remove the file or folder of that name in `room`; one that is gone already is gone.
 
-    Raises ValueError for a place elsewhere, `..` among them."""
-    if Path(os.path.normpath(place)).parent != Path(os.path.normpath(room)) or place.name in ("", ".."):
-        raise ValueError(f"{place} does not lie in {room}: it is not removed")
+    Raises ValueError for a name that leads elsewhere, `..` among them."""
+    place = room / name
+    if name in ("", ".", "..") or place.name != name or place.parent != room:
+        raise ValueError(f"{name!r} names nothing that lies in {room}: it is not removed")
     with suppress(FileNotFoundError):
         shutil.rmtree(place) if place.is_dir() and not place.is_symlink() else place.unlink()
 
@@ -52,9 +55,9 @@ def remove(place: Path, room: Path) -> None:
 def make_room(needed: int, bound: int, store: Store, workspace: Workspace, now: float | None = None) -> list[Path]:
     """Remove uploads until `needed` more bytes fit into `bound`, the least needed and then the oldest first.
 
-    First what nothing names (and leftovers of the demo's cache) and what is older than CACHE_SECONDS, a younger one's
-    job being on its way; then uploads of analyses that have ended. Those of waiting and running jobs and of data sets
-    stay. Returns what was removed. Raises NoRoom when it is not enough."""
+    First what no job names (and leftovers of the demo's cache), then uploads of analyses that have ended. Those of
+    waiting and running jobs and of data sets stay, and what no job names yet in the first CACHE_SECONDS. Returns what
+    was removed. Raises NoRoom when it is not enough."""
     now = time.time() if now is None else now
     found = [*workspace.uploads.glob("[!.]*"), *_stale(workspace.demo_cache, now)]
     places = [place for place in map(_measured, found) if place is not None]
@@ -76,7 +79,7 @@ def make_room(needed: int, bound: int, store: Store, workspace: Workspace, now: 
     for _, _, place in sorted(free, key=lambda item: item[:2]):
         if total <= bound:
             break
-        remove(place.path, place.path.parent)
+        remove(place.path.parent, place.path.name)
         total -= place.size
         removed.append(place.path)
     if total > bound:

@@ -37,6 +37,20 @@ def test_the_button_deletes_once_it_is_confirmed(workbench):
     assert not path.exists()
 
 
+def test_what_keeps_it_from_being_deleted_is_said(workbench):
+    job_id, path = ended(workbench)
+    broken = workbench.workspace.datasets / "broken"
+    broken.mkdir()
+    (broken / "dataset.json").write_text("{")
+    test = AppTest.from_string("from pages.analyze import render\nrender()\n", default_timeout=30)
+    test.query_params["job"] = job_id
+    test.run()
+    next(b for b in test.button if b.key == f"delete-{job_id}").click().run()
+    assert not test.exception
+    assert "repair or remove" in test.error[0].value
+    assert path.is_file()
+
+
 def test_of_files_sent_together_only_the_deleted_one_goes(workbench):
     jobs = []
     for name in ("one.png", "two.png", "three.png"):

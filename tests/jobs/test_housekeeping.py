@@ -144,12 +144,12 @@ def test_a_folder_of_ones_own_that_is_called_uploads_is_no_room_of_ours(workbenc
 def test_only_what_lies_directly_in_a_room_is_removed(tmp_path, name):
     (tmp_path / "room" / "a" / "b").mkdir(parents=True)
     with pytest.raises(ValueError, match="not removed"):
-        housekeeping.remove(tmp_path / "room" / name, tmp_path / "room")
+        housekeeping.remove(tmp_path / "room", name)
     assert (tmp_path / "room" / "a" / "b").is_dir()
 
 
 def test_a_place_that_has_vanished_is_no_failure(tmp_path):
-    housekeeping.remove(tmp_path / "gone", tmp_path)
+    housekeeping.remove(tmp_path, "gone")
     assert tmp_path.is_dir()
 
 
@@ -190,6 +190,20 @@ def test_a_data_set_that_cannot_be_read_keeps_everything(workbench):
     with pytest.raises(NoRoom, match="repair or remove"):
         upload(workbench, "a")
     assert (place / "x.png").is_file()
+
+
+def test_deleting_an_analysis_of_a_data_sets_picture_leaves_the_data_set_whole(workbench):
+    place = unpacked(workbench, "a" * 64)
+    folder = a_data_set(workbench, place, ["x.png"])
+    assert workbench.delete_analysis(judge(workbench, place / "x.png")) == []
+    assert (place / "x.png").is_file()
+    (folder / "dataset.json").write_text("{")
+    job_id = judge(workbench, place / "x.png")
+    with pytest.raises(ValueError, match="repair or remove"):
+        workbench.delete_analysis(job_id)
+    assert workbench.job(job_id).state == "done", "nothing is deleted"
+    shutil.rmtree(folder)
+    assert workbench.delete_analysis(job_id) == [workbench.workspace.uploads / ("a" * 64)]
 
 
 def test_what_a_running_job_unpacks_stays(workbench, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +11,11 @@ import streamlit as st
 from app.score_sources import ScoreSource
 from core.cascade.origin import find_source
 from jobs.client import Workbench
+from jobs.store import Store
 
 HERE = "cascade_tries"
 KINDS = ("search", "policy")
+_kept: dict[str, tuple[tuple[int, float], Counter[str]]] = {}
 
 
 @dataclass(frozen=True)
@@ -40,9 +43,17 @@ class Tries:
 
 def count(workbench: Workbench, source: ScoreSource) -> Tries:
     """Tries on the scores of `source` known to this workspace and session, whatever became of them."""
-    jobs = [job for kind in KINDS for job in workbench.jobs(kind=kind, limit=1000)]
-    same = [job for job in jobs if _folder(str(job.spec.get("source", "")), workbench) == source.folder.resolve()]
-    return Tries(len(same), st.session_state.get(HERE, {}).get(source.ref, 0))
+    asked = _asked(workbench.store, workbench.store.tally(KINDS))
+    same = sum(n for ref, n in asked.items() if _folder(ref, workbench) == source.folder.resolve())
+    return Tries(same, st.session_state.get(HERE, {}).get(source.ref, 0))
+
+
+def _asked(store: Store, stamp: tuple[int, float]) -> Counter[str]:
+    """Jobs of KINDS by the source that they name, read anew only where some came or went (`stamp`)."""
+    url = str(store.writer.url)
+    if url not in _kept or _kept[url][0] != stamp:
+        _kept[url] = stamp, Counter(str((job.spec or {}).get("source", "")) for job in store.specs(KINDS))
+    return _kept[url][1]
 
 
 def add(source: ScoreSource) -> None:

@@ -107,11 +107,20 @@ class Store:
         with self._read() as session:
             return list(session.scalars(statement))
 
-    def specs(self) -> list[Job]:
-        """Every job, with no more of it than its id, kind, state and spec."""
+    def specs(self, kinds: Iterable[str] = ()) -> list[Job]:
+        """Every job (of these kinds), with no more of it than its id, kind, state and spec."""
         statement = select(Job).options(load_only(Job.id, Job.kind, Job.state, Job.spec, raiseload=True))
+        if kinds := list(kinds):
+            statement = statement.where(Job.kind.in_(kinds))
         with self._read() as session:
             return list(session.scalars(statement))
+
+    def tally(self, kinds: Iterable[str]) -> tuple[int, float]:
+        """(how many jobs there are of these kinds, when the newest was made, 0 without any)."""
+        statement = select(func.count(), func.max(Job.created_at)).where(Job.kind.in_(list(kinds)))
+        with self._read() as session:
+            number, newest = session.execute(statement).one()
+        return number, newest or 0
 
     def delete_job(self, job_id: str) -> None:
         """Remove an ended job, its curve and its artefacts' rows, in one transaction, and what the database's files

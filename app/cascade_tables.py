@@ -58,9 +58,9 @@ def limits_at(table: JointTable, cuts: Sequence[tuple[int, int]], auroc_loss: fl
     undecided, accuse no more reals and, where it is not the risk drawn, leak no more than these exits do.
 
     auroc_loss: the most that may be lost, or what these exits lose where that is more."""
-    tally = table.tally(cuts)
+    tally, area = table.tally_and_auroc(cuts)
     reals, fakes = (max(float(n), 1.0) for n in tally[0, 2])
-    whole, area = table.auroc(table.closed()), table.auroc(cuts)
+    whole = table.auroc(table.closed())
     lost = 0.0 if whole is None or area is None else whole - area
     return Limits(
         leakage=_share(tally[:, 0, 1].sum(), fakes),

@@ -165,7 +165,9 @@ class JointTable:
     def tally(self, cuts: Cuts) -> np.ndarray:
         """(M + 1, 3, 2) counts: [stage][left as real, left as fake, arrived][label]; the last row holds, as `arrived`,
         what no stage decided. Whole numbers where the table is exact."""
-        stages, left = self.arrivals(cuts)
+        return self._tally(cuts, *self.arrivals(cuts))
+
+    def _tally(self, cuts: Cuts, stages: Sequence[np.ndarray], left: np.ndarray) -> np.ndarray:
         out = np.zeros((len(self.members) + 1, 3, 2))
         for m, ((real, fake), counts) in enumerate(zip(cuts, stages, strict=True)):
             out[m] = counts[:real].sum(axis=0), counts[fake:].sum(axis=0), counts.sum(axis=0)
@@ -182,7 +184,15 @@ class JointTable:
     def score_histogram(self, cuts: Cuts) -> np.ndarray:
         """(S, 2) counts of reals and fakes over `score_cells`: each item at the p_fake of the stage that decides it,
         of the last stage where it stays open."""
-        (cells, size), (stages, _) = self.score_cells, self.arrivals(cuts)
+        return self._histogram(cuts, self.arrivals(cuts)[0])
+
+    def tally_and_auroc(self, cuts: Cuts) -> tuple[np.ndarray, float | None]:
+        """(`tally`, `auroc`) in one go."""
+        stages, left = self.arrivals(cuts)
+        return self._tally(cuts, stages, left), histogram_auroc(self._histogram(cuts, stages))
+
+    def _histogram(self, cuts: Cuts, stages: Sequence[np.ndarray]) -> np.ndarray:
+        cells, size = self.score_cells
         found = np.zeros((size, 2))
         for m, (real, fake) in enumerate(cuts):
             decided = np.ones(self.edges[m].size - 1, bool)

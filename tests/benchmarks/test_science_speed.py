@@ -15,7 +15,7 @@ from scipy.stats import binned_statistic_dd
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from core.calibrate.temperature import fit_newton, margins
-from core.cascade.table import CascadeTable
+from core.cascade.joint import JointTable, figures
 from core.cascade.types import Exits
 from core.evaluate.calibration_table import CalibrationTable
 from core.evaluate.intervals import ranking_draws
@@ -67,7 +67,7 @@ def test_sweep(record, n, goal):
 def test_cascade_query(record):
     z, y = scores(1_000_000)
     p1, p2 = expit(z), expit(z + scores(1_000_000)[0])
-    table = CascadeTable.build(p1, p2, y)
+    table = JointTable.build([p1, p2], y, ["filter", "expert"])
     one, two = Exits(real_below=0.02), Exits(real_below=0.05, fake_above=0.95)
 
     def counts() -> tuple[float, ...]:
@@ -80,12 +80,21 @@ def test_cascade_query(record):
         counts()
         return roc_auc_score(y, np.where(p1 <= 0.02, p1, p2))
 
-    found = table.ask(one, two)
+    cuts = [table.indices(0, one), table.indices(1, two)]
+
+    def asked() -> dict[str, float | None]:
+        return figures(table.tally(cuts), [2.5, 18.4])
+
+    def with_area() -> tuple[dict[str, float | None], float | None]:
+        tally, area = table.tally_and_auroc(cuts)
+        return figures(tally, [2.5, 18.4]), area
+
+    found = asked()
     assert [found["filtration"], found["leakage"], found["false_alarms"]] == pytest.approx(counts())
-    assert found["auroc"] == pytest.approx(with_auroc(), abs=1e-4)
-    compare(record, "cascade query with AUROC, 1e6", "sklearn", lambda: table.ask(one, two), with_auroc, 2000)
-    bare = table.indices(one) + table.indices(two)
-    compare(record, "cascade query, counts, 1e6", "numpy masks", lambda: table.figures(*bare, auroc=False), counts, 25)
+    assert with_area()[0] == found
+    assert with_area()[1] == pytest.approx(with_auroc(), abs=1e-4)
+    compare(record, "cascade query with AUROC, 1e6", "sklearn", with_area, with_auroc, 2000)
+    compare(record, "cascade query, counts, 1e6", "numpy masks", asked, counts, 25)
 
 
 def as_netcal(p: np.ndarray, y: np.ndarray, n_bins: int = 15) -> float:

@@ -84,7 +84,7 @@ def test_a_dry_run_counts_and_estimates(tmp_path, home, capfd):
 def test_bad_use_ends_with_2(tmp_path):
     layouts.folder(tmp_path)
     assert "choose one" in aware("prepare", tmp_path, "--dry-run", "--validate-only", code=2).output
-    assert "unknown data source 'ffp'" in aware("prepare", tmp_path, "--source", "ffp", code=2).output
+    assert "there is no 'ffp'. Did you mean 'ffpp'?" in aware("prepare", tmp_path, "--source", "ffp", code=2).output
     assert "the demo set is drawn" in aware("prepare", "demo", "--source", "ffpp", code=2).output
     assert "is drawn, not read" in aware("prepare", "demo", "--dry-run", code=2).output
 

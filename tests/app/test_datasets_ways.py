@@ -129,7 +129,10 @@ def test_a_failed_job_says_why_and_goes_again(open_page, workbench) -> None:
 def test_the_job_just_done_opens_its_data_set(open_page, workbench, folder) -> None:
     face_set(workbench, "newer")
     workbench.store.add(job_id="prepare-1", kind="prepare", pool="work", spec={"path": "x"}, now=1.0, worker="w-1")
-    result = {"message": "Data set clips is ready.", "produced": [{"kind": "dataset", "name": "clips"}]}
+    result = {
+        "message": "Data set clips is ready.",
+        "produced": [{"kind": "dataset", "name": "clips", "path": "datasets/clips"}],
+    }
     workbench.store.finish("prepare-1", 1, "done", 2.0, result=json.loads(json.dumps(result)))
     test = open_page("datasets", job="prepare-1", dataset="newer")
     assert by_label(test.selectbox, "Data set").value == "clips"

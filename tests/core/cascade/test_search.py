@@ -7,6 +7,7 @@ from scipy.stats import binom
 from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import roc_auc_score
 
+from app.cascade_search import GIVEN
 from core.cascade.binning import default_edges, edge_exits
 from core.cascade.grid import cascade_grid
 from core.cascade.joint import JointTable
@@ -106,13 +107,13 @@ def test_promises_hold_over_two_thousand_draws(monkeypatch, world):
     promises_are_kept(found, 2000)
 
 
-@pytest.mark.parametrize("world", WORLDS)
-def test_promises_hold_though_calibrators_saw_the_proving_half(monkeypatch, world):
-    """Isotonic maps of every member, fitted on all groups that then choose and prove: the axes are not fixed."""
+def broken_though_calibrated(monkeypatch, world: str, draws: int) -> tuple[int, int]:
+    """(draws in which it finds a policy, of these, those that exceed a limit) with isotonic maps of every member,
+    fitted on all groups that then choose and prove: the axes are not fixed."""
     monkeypatch.setattr("core.cascade.grid.MOST", 5_000)
     items, rho = WORLDS[world]
-    rng = np.random.default_rng(11)
-    truth, wish, draws = draw(40_000 // items, rng, items, rho, HARD), spec(confidence=1 - DELTA, max_auroc_loss=1), 60
+    rng = np.random.default_rng(12)
+    truth, wish = draw(40_000 // items, rng, items, rho, HARD), spec(confidence=1 - DELTA, max_auroc_loss=1)
     broken = found = 0
     for k in range(draws):
         frame, world_ = draw(160, rng, items, rho, HARD), truth.copy()
@@ -123,8 +124,22 @@ def test_promises_hold_though_calibrators_saw_the_proving_half(monkeypatch, worl
         if best is not None:
             there = Items.of_frame(world_, MEMBERS)
             found, broken = found + 1, broken + breaks(there, binned(there, default_edges(256)), best.cuts, wish)
-    assert found > draws / 3
-    assert broken / draws <= DELTA + 3 * np.sqrt(DELTA * (1 - DELTA) / draws), (broken, found)
+    return found, broken
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_promises_hold_though_calibrators_saw_the_proving_half(monkeypatch, world):
+    found, broken = broken_though_calibrated(monkeypatch, world, 60)
+    assert found > 20
+    assert broken / 60 <= DELTA + 3 * np.sqrt(DELTA * (1 - DELTA) / 60), (broken, found)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_page_states_what_calibrators_on_the_proving_half_did(monkeypatch):
+    broken = sum(broken_though_calibrated(monkeypatch, world, 300)[1] for world in WORLDS)
+    print(broken)
+    assert f"of 600 simulated searches with isotonic calibrators fitted so, at 90 % confidence, {broken}, " in GIVEN
 
 
 def test_a_policy_that_refuses_to_judge_is_refused_with_what_is_feasible():

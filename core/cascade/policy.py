@@ -120,9 +120,9 @@ def choose_policy(spec: PolicySpec, table: pd.DataFrame, members: Sequence[str],
     if f"p_{STACK}" in rows:
         final, more = choose_exits(rows, f"p_{STACK}", "stage3", both, method, spec.max_final_error, spec.confidence)
         promises += [g.model_copy(update={"note": f"{g.note}; {OUT_OF_FOLD}"}) for g in more]
-    exits = {members[0]: stage1, **{expert.name: expert.exits for expert in experts}, STACK: final}
+    chosen = {members[0]: stage1, **{expert.name: expert.exits for expert in experts}, STACK: final}
     said = Said(spec.name, spec.author, spec.reason)
-    return new_policy(rows, members, exits, promises, said, scores)
+    return new_policy(rows, members, chosen, promises, said, scores)
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ def light_modules() -> list[str]:
     """Every module that must load without a network library: numpy science, specs, jobs, app, pages."""
     rooms = [ROOT / "core/calibrate", ROOT / "core/evaluate", ROOT / "jobs", ROOT / "app", ROOT / "pages"]
     files = [p for room in rooms for p in sorted(room.rglob("*.py")) if "migrations" not in p.parts]
-    files += [ROOT / "core/cascade" / f"{name}.py" for name in ("types", "spec", "policy", "table", "cost")]
+    files += [ROOT / "core/cascade" / f"{name}.py" for name in ("types", "spec", "policy", "joint", "search", "cost")]
     files += [ROOT / "core/predictions.py", ROOT / "core/artifacts/bundle.py"]
     files += sorted((ROOT / "core").rglob("spec.py"))
     return sorted({module_name(p) for p in files if p.name != "main.py"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -72,7 +72,7 @@ def figure_tile(title: str, found: Mapping[str, Any], digits: int = 3) -> tuple[
     return title, value, f"95 %: {found['low']:.{digits}f} to {found['high']:.{digits}f}"
 
 
-def halves() -> list[Any]:
+def halves() -> Sequence[Any]:
     """Two columns for two charts, which stand under each other where the window is narrow. Once a page."""
     with st.container(key="halves"):
         return st.columns(2)

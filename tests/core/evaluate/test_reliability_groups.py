@@ -1,4 +1,4 @@
-"""Bars over groups: scipy's bootstrap of a share, the board's own bands, wider where groups are large, exact at ends."""
+"""Bars over groups: scipy's bootstrap, the board's own bands, wider where groups are large, exact at the ends."""
 
 import numpy as np
 import pytest

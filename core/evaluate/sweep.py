@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import cached_property
+from threading import Thread
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -34,7 +36,9 @@ def _whole(labels: np.ndarray) -> np.ndarray:
     return whole
 
 
-BLOCK = 1 << 15
+PARTED = 1 << 21
+"""From so many items on two threads sort sooner than one."""
+BLOCK = 1 << 16
 """Items handled at a time before and after the sort: their temporaries stay in the cache."""
 
 MAGNITUDE = np.int64(0x7FFFFFFFFFFFFFFF)
@@ -130,19 +134,44 @@ class Sweep:
         return alarms[::-1], hits[::-1], np.concatenate((self.score, [np.inf]))[::-1]
 
 
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _sort(keys: np.ndarray) -> None:
+    """In place. Unsigned numbers sort a little faster; negative ones come last among them and are put first.
+
+    Many are parted at their median and sorted by two threads, where there are two cores: numpy lets go of the lock."""
+    unsigned = keys.view(np.uint64)
+    if keys.size < PARTED or _cores() < 2:
+        unsigned.sort()
+    else:
+        middle = keys.size // 2
+        unsigned.partition(middle)
+        other = Thread(target=unsigned[:middle].sort)
+        other.start()
+        unsigned[middle:].sort()
+        other.join()
+    if int(keys[-1]) < 0:
+        keys[:] = np.roll(keys, keys.size - int(np.searchsorted(unsigned, np.uint64(1) << np.uint64(63))))
+
+
 def _counted(keys: np.ndarray) -> tuple[np.ndarray, bool]:
     """(fakes, tied) of sorted keys, which lose their low bit in place, so that the scores' bits stay: cumulative fakes
     (N,) int32 (int64 from 2**31 items on), and whether two items share a score."""
     fakes = np.empty(keys.size, np.int32 if keys.size < 2**31 else np.int64)
+    same = np.empty(min(BLOCK, keys.size), bool)
     so_far, before, tied = 0, 0, False
     for start in range(0, keys.size, BLOCK):
         block, count = keys[start : start + BLOCK], fakes[start : start + BLOCK]
-        np.bitwise_and(block, 1, out=count, casting="unsafe")
+        np.copyto(count, block, casting="unsafe")  # the low bit stays; faster than to mask while narrowing
+        np.bitwise_and(count, 1, out=count)
         count[0] += so_far
         np.cumsum(count, out=count)
         np.right_shift(block, 1, out=block)
         if not tied:
-            tied = bool((block[1:] == block[:-1]).any()) or (start > 0 and before == int(block[0]))
+            equal = np.equal(block[1:], block[:-1], out=same[: block.size - 1])
+            tied = bool(equal.any()) or (start > 0 and before == int(block[0]))
         so_far, before = int(count[-1]), int(block[-1])
     return fakes, tied
 
@@ -150,7 +179,7 @@ def _counted(keys: np.ndarray) -> tuple[np.ndarray, bool]:
 def sweep(scores: ArrayLike, labels: ArrayLike) -> Sweep:
     """One sort for all thresholds. scores: (N,) finite, higher = more fake. labels: (N,), 1 = fake."""
     keys, factor = _sortable(scores, labels)
-    keys.sort()
+    _sort(keys)
     fakes, tied = _counted(keys)
     items = None
     if tied:

@@ -22,8 +22,12 @@ WORLDS = {
 
 @pytest.mark.parametrize("world", WORLDS)
 @pytest.mark.parametrize("block", [1, 2, 7, 60, 61, 1 << 15])
-def test_counts_do_not_depend_on_the_blocks(monkeypatch, world, block):
+@pytest.mark.parametrize("threads", [1, 2])
+def test_counts_do_not_depend_on_blocks_and_threads(monkeypatch, world, block, threads):
     monkeypatch.setattr(module, "BLOCK", block)
+    if threads == 2:
+        monkeypatch.setattr(module, "PARTED", 2)
+        monkeypatch.setattr(module, "_cores", lambda: 2)
     for seed in range(3):
         rng = np.random.default_rng(seed)
         scores, labels = WORLDS[world](rng), rng.integers(0, 2, 61)

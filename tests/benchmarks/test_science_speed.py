@@ -1,8 +1,9 @@
 """Speed of the science against its named peers: `pytest -m benchmark tests/benchmarks` ends with one table.
 
 Process-CPU medians of alternating runs in one process (the sweep, which may use two cores, also by the clock): trust
-the ratios, not the times, for machines differ. A test fails only when a ratio falls to a third of its goal, for another job on the machine can take half of the cache; the
-table says whether the goal itself was reached. Every comparison first checks that both sides give the same answer."""
+the ratios, not the times, for machines differ. A test fails only when a ratio falls to a third of its goal, for another
+job on the machine can take half of the cache; the table says whether the goal itself was reached. Every comparison
+first checks that both sides give the same answer."""
 
 import time
 from collections.abc import Callable

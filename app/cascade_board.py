@@ -51,28 +51,8 @@ class BoardAnswer:
     view: BoardView | None = None
 
 
-def cascade_board(
-    table: JointTable,
-    titles: Sequence[str],
-    units: Sequence[Mapping[str, Any]],
-    groups: Mapping[str, Any],
-    cuts: Sequence[tuple[int, int]],
-    home: Sequence[tuple[int, int]] | None,
-    identity: str,
-    *,
-    fronts: Mapping[str, Any] | None = None,
-    front_note: str = "",
-    found: Sequence[tuple[int, int]] | None = None,
-    jump: str = "",
-    view: BoardView | None = None,
-    about: str = "",
-    key: str = "board",
-) -> BoardAnswer:
-    """Draw the board; what it takes is that of `cascade_data`."""
-    data = cascade_data(
-        table, titles, units, groups, cuts, home, identity,
-        fronts=fronts, front_note=front_note, found=found, jump=jump, view=view, about=about,
-    )  # fmt: skip
+def cascade_board(data: Mapping[str, Any], key: str = "board") -> BoardAnswer:
+    """Draw the board of `cascade_data`. key: another one forgets where the sliders rested."""
     result = component("cascade_board")(data=data, key=key, on_saved_change=lambda: None, on_at_change=lambda: None)
     at, saved = getattr(result, "at", None), getattr(result, "saved", None)
     if not at:

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from app import forms, links, navigation, session, tables, widgets
-from app.cascade_board import BoardView, cascade_board, cuts_of_text, cuts_text, resting
+from app.cascade_board import BoardView, cascade_board, cascade_data, cuts_of_text, cuts_text, resting
 from app.cascade_elsewhere import elsewhere_panel
 from app.cascade_search import NO_CALIBRATION, asked_loss, is_found, last_search, policy_to_save, search_panel
 from app.cascade_tables import fronts, grid_if_ready, joint_of, limits_at, make_grid
@@ -116,11 +116,12 @@ def board(
     limits = limits_at(joint, cuts, asked_loss(answer))
     lines = fronts(grid, units, limits) if grid else None
     view = BoardView.of_text(st.query_params.get("shows", ""), len(facts.names), [str(u["name"]) for u in units])
-    said = cascade_board(
+    data = cascade_data(
         joint, facts.titles, units, groups, cuts, home if policy else None, identity=identity, fronts=lines,
         front_note=front_note(grid, limits, lines), found=found, jump=str(answer.turn if answer and found else 0),
-        view=view, about=f"{source.label}, {split}.", key=key,
+        view=view, about=f"{source.label}, {split}.",
     )  # fmt: skip
+    said = cascade_board(data, key)
     st.caption(board_words(source, split, exits_of(joint, facts.names, cuts), policy))
     if said.view is not None:
         st.query_params["shows"] = said.view.text()

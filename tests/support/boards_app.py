@@ -8,7 +8,7 @@ import time
 import streamlit as st
 
 from app.calibration_board import Look, ScaleEvidence, calibration_board
-from app.cascade_board import cascade_board
+from app.cascade_board import cascade_board, cascade_data
 from app.threshold_board import FIXED, ThresholdEvidence, threshold_board
 from core.calibrate.scale_bands import ScaleBands
 from core.calibrate.scale_table import ScaleTable
@@ -42,7 +42,7 @@ def page() -> None:
     units = [{"name": "GFLOP", "words": "an item", "costs": COSTS}]
     home = [(60, 200)] * 4
     fronts = {"GFLOP": {"leakage": points, "auroc_loss": []}}
-    cascade_board(joint, list(MEMBERS), units, groups, home, home, "drawn", fronts=fronts)
+    cascade_board(cascade_data(joint, list(MEMBERS), units, groups, home, home, "drawn", fronts=fronts))
     threshold_board(single)
     calibration_board(scale, Look(), "drawn", "calibration")
     st.caption("drawn")

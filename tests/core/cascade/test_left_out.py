@@ -19,17 +19,8 @@ from jobs.client import Workbench
 from jobs.foreground import run_here
 from jobs.kind import kinds
 from jobs.settings import Settings
+from tests.support.drawn_sources import drawn
 from tests.support.tiny_runs import tiny_workspace
-
-
-def drawn(n: int = 600, seed: int = 0) -> pd.DataFrame:
-    rng = np.random.default_rng(seed)
-    group = rng.integers(0, n // 6, n)
-    y = group % 2
-    name = np.where(y == 1, np.array(["gan", "swap"])[group % 4 // 2], np.array(["web", "film"])[group % 4 // 2])
-    p = 1 / (1 + np.exp(-rng.normal(2.0 * y - 1, 1.5)))
-    return pd.DataFrame({"sample_id": np.arange(n).astype(str), "group": group.astype(str), "label": y,
-                         "dataset": name, "p_only": p})  # fmt: skip
 
 
 def test_leaving_a_source_out_is_the_paired_difference():

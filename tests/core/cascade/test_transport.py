@@ -18,19 +18,10 @@ from core.cascade.transport import (
     transport,
 )
 from core.cascade.types import CascadePolicy, Exits
+from tests.support.drawn_sources import drawn
 
 EXITS = Exits(real_below=0.2, fake_above=0.7)
 ONE = CascadePolicy(policy_id="", name="one detector", created_at="", stage1=EXITS, experts=[], final=Exits())
-
-
-def drawn(n: int = 600, seed: int = 0) -> pd.DataFrame:
-    rng = np.random.default_rng(seed)
-    group = rng.integers(0, n // 6, n)
-    y = group % 2
-    name = np.where(y == 1, np.array(["gan", "swap"])[group % 4 // 2], np.array(["web", "film"])[group % 4 // 2])
-    p = 1 / (1 + np.exp(-rng.normal(2.0 * y - 1, 1.5)))
-    return pd.DataFrame({"sample_id": np.arange(n).astype(str), "group": group.astype(str), "label": y,
-                         "dataset": name, "p_only": p})  # fmt: skip
 
 
 def test_rates_are_direct_counts_by_data_set_and_over_all():

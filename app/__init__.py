@@ -1,0 +1,1 @@
+"""What people use: Streamlit entry, Gradio demo, command line."""

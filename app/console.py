@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from core.media.types import MediaRejected
-from jobs.checks import meant
+from jobs.specs.checks import meant
 
 DONE, FAILED, BAD_USE = 0, 1, 2
 err = Console(stderr=True, highlight=False)

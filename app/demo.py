@@ -22,14 +22,16 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 import gradio as gr
 from starlette.middleware import Middleware
 
-from app import analyses, bundles, card_tables, cards, theme
-from app.guard import Guard, trusted_names
-from app.policies import active_policy
-from core.cascade.spec import AnalyzeSpec
-from core.cascade.types import Analysis, Evidence
+from app.analysis import bundles, card_tables, cards
+from app.analysis import requests as analyses
+from app.policies.exits import active_policy
+from app.server.host_check import Guard, trusted_names
+from app.ui import theme
+from core.documents.analysis import Analysis, Evidence
+from core.policies.spec import AnalyzeSpec
 from jobs.client import Workbench
+from jobs.queue.views import JobView
 from jobs.settings import Settings
-from jobs.views import JobView
 
 POLL_SECONDS = 0.35
 PATIENCE_SECONDS = 600.0

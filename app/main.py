@@ -6,7 +6,8 @@ import html
 
 import streamlit as st
 
-from app import bundles, navigation, session, theme
+from app.analysis import bundles
+from app.ui import navigation, session, theme
 
 
 @st.fragment(run_every=20)

@@ -1,0 +1,1 @@
+"""Background work: the queue, the worker, the kinds of job, the workspace."""

@@ -13,20 +13,20 @@ from typing import IO, Any
 
 from core.artifacts.files import sync_folder
 from core.artifacts.workspace import Workspace
-from core.cascade.types import CascadePolicy
+from core.documents.analysis import CascadePolicy
 from core.spec import Spec
-from jobs import process as processes
-from jobs.checks import check
-from jobs.database import connect
-from jobs.found import Finder, kept
-from jobs.housekeeping import delete_analysis, make_room
 from jobs.kind import Produced, kinds
 from jobs.kinds import load_plugins
-from jobs.policies import write_policy
-from jobs.references import settled
+from jobs.queue.database import connect
+from jobs.queue.store import LEASE_SECONDS, MAX_ATTEMPTS, Store
+from jobs.queue.views import Active, ActiveChangeView, ArtifactView, JobView, WorkerView
 from jobs.settings import Settings
-from jobs.store import LEASE_SECONDS, MAX_ATTEMPTS, Store
-from jobs.views import Active, ActiveChangeView, ArtifactView, JobView, WorkerView
+from jobs.specs.checks import check
+from jobs.specs.references import settled
+from jobs.worker import process as processes
+from jobs.workspace.discovery import Finder, kept
+from jobs.workspace.housekeeping import delete_analysis, make_room
+from jobs.workspace.policies import write_policy
 
 SHIPPED_BUNDLE = Path(__file__).resolve().parents[1] / "assets" / "demo_bundle"
 ANALYZE_PRIORITY = 10
@@ -182,8 +182,8 @@ class Workbench:
             file = Path(policy).expanduser().resolve()
             if not file.is_file():
                 raise FileNotFoundError(f"policy file {file} is not there")
-            from core.artifacts.bundle import read_policy  # these read tables, which a command's start can do without
-            from core.cascade.origin import check_origin
+            from core.bundles.bundle import read_policy  # these read tables, which a command's start can do without
+            from core.policies.origin import check_origin
 
             check_origin(read_policy(file), folder if bundle is not None else self.active().bundle)
             changes["policy"] = self.workspace.kept(file)

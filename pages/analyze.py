@@ -6,12 +6,15 @@ from contextlib import suppress
 
 import streamlit as st
 
-from app import analyses, analysis_card, cards, session, widgets
-from app.delete_analysis import delete_button
-from app.navigation import PageInfo
-from app.samples import samples
-from core.cascade.spec import AnalyzeSpec
+from app.analysis import cards
+from app.analysis import page_card as analysis_card
+from app.analysis import requests as analyses
+from app.analysis.delete_analysis import delete_button
+from app.analysis.samples import samples
+from app.ui import session, widgets
+from app.ui.navigation import PageInfo
 from core.explain.captions import METHOD_TITLES
+from core.policies.spec import AnalyzeSpec
 from jobs.client import Workbench
 
 PAGE = PageInfo(section="Analysis", title="Analyze", url="analyze", icon=":material/frame_inspect:", order=10)

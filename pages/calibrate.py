@@ -9,13 +9,18 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import calibrated, cards, chart_files, links, score_charts, session, tables, widgets
-from app.calibrated import Calibrated
-from app.calibration_board import LOSSES, Look, calibration_board
-from app.detector_scores import calibrated_runs
-from app.job_forms import job_form
-from app.navigation import PageInfo
-from core.evaluate.catalogue import BINNINGS, CONVENTIONS, FIGURES
+from app.analysis import cards
+from app.charts import scores as score_charts
+from app.forms.job_forms import job_form
+from app.scores.detector import calibrated_runs
+from app.ui import chart as chart_files
+from app.ui import page_state as links
+from app.ui import session, tables, widgets
+from app.ui.navigation import PageInfo
+from app.views.calibrate import run as calibrated
+from app.views.calibrate.board import LOSSES, Look, calibration_board
+from app.views.calibrate.run import Calibrated
+from core.metrics.catalogue import BINNINGS, CONVENTIONS, FIGURES
 from jobs.client import Workbench
 
 PAGE = PageInfo(section="Research", title="Calibrate", url="calibrate", icon=":material/balance:", order=30)

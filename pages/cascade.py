@@ -8,22 +8,24 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 import streamlit as st
 
-from app import forms, links, navigation, session, tables, widgets
-from app.cascade_board import BoardView, cascade_board, cascade_data, cuts_of_text, cuts_text, resting
-from app.cascade_elsewhere import elsewhere_panel
-from app.cascade_search import NO_CALIBRATION, asked_loss, is_found, last_search, policy_to_save, search_panel
-from app.cascade_tables import fronts, grid_if_ready, joint_of, limits_at, make_grid
-from app.navigation import PageInfo
-from app.policies import active_policy, cuts_of, exits_of, stage_titles
-from app.policy_panel import policy_panel, show_changes
-from app.policy_promises import board_words, promises_panel, shown_rows
-from app.score_sources import MemberFacts, ScoreSource, member_facts, predictions_of, score_sources, stages_of
-from core.cascade.grid import Grid
-from core.cascade.joint import JointTable
-from core.cascade.origin import scores_fingerprint
-from core.cascade.pareto import Limits
-from core.cascade.spec import PolicySpec
-from core.cascade.types import CascadePolicy, Exits
+from app.forms import form as forms
+from app.policies.exits import active_policy, cuts_of, exits_of, stage_titles
+from app.policies.guarantees import board_words, promises_panel, shown_rows
+from app.policies.panel import policy_panel, show_changes
+from app.scores.sources import MemberFacts, ScoreSource, member_facts, predictions_of, score_sources, stages_of
+from app.ui import navigation, session, tables, widgets
+from app.ui import page_state as links
+from app.ui.navigation import PageInfo
+from app.views.cascade.board import BoardView, cascade_board, cascade_data, cuts_of_text, cuts_text, resting
+from app.views.cascade.search import NO_CALIBRATION, asked_loss, is_found, last_search, policy_to_save, search_panel
+from app.views.cascade.tables import fronts, grid_if_ready, joint_of, limits_at, make_grid
+from app.views.cascade.transfer import elsewhere_panel
+from core.documents.analysis import CascadePolicy, Exits
+from core.policies.boards.grid import Grid
+from core.policies.boards.joint_table import JointTable
+from core.policies.origin import scores_fingerprint
+from core.policies.search.pareto import Limits
+from core.policies.spec import PolicySpec
 from jobs.client import Workbench
 
 PAGE = PageInfo(section="Research", title="Cascade", url="cascade", icon=":material/filter_alt:", order=50)

@@ -5,9 +5,20 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from app import cards, compare_charts, compare_runs, fitted_on, links, session, tables, widgets
-from app.chart_files import show
-from app.compare_data import (
+from app.analysis import cards
+from app.charts.scores import interval_text
+from app.forms.import_scores import import_form
+from app.scores import calibration_items as fitted_on
+from app.scores.detector import DetectorScores, detector_scores, stamp_of
+from app.scores.view import reference
+from app.ui import page_state as links
+from app.ui import session, tables, widgets
+from app.ui.chart import show
+from app.ui.formatting import p_text
+from app.ui.navigation import PageInfo
+from app.views.compare import charts as compare_charts
+from app.views.compare import runs as compare_runs
+from app.views.compare.data import (
     DRAWS,
     LETTERS,
     MOST,
@@ -23,15 +34,9 @@ from app.compare_data import (
     roc_bands,
     titles,
 )
-from app.detector_scores import DetectorScores, detector_scores, stamp_of
-from app.import_scores import import_form
-from app.judging import reference
-from app.navigation import PageInfo
-from app.score_charts import interval_text
-from app.words import p_text
-from core.evaluate.catalogue import FIGURES
-from core.evaluate.delong import AurocDifference
-from core.evaluate.levels import pooling
+from core.metrics.catalogue import FIGURES
+from core.metrics.delong import AurocDifference
+from core.metrics.levels import pooling
 from jobs.client import Workbench
 
 PAGE = PageInfo(section="Research", title="Compare", url="compare", icon=":material/compare_arrows:", order=42)

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import (
-    datasets_card,
-    datasets_exclusions,
-    datasets_files,
-    datasets_leaks,
-    datasets_live,
-    datasets_pictures,
-    datasets_protocols,
-    datasets_table,
-    datasets_ways,
-    session,
-    widgets,
-)
-from app.navigation import PageInfo
+from app.ui import session, widgets
+from app.ui.navigation import PageInfo
+from app.views.datasets import add as datasets_ways
+from app.views.datasets import card as datasets_card
+from app.views.datasets import exclusions as datasets_exclusions
+from app.views.datasets import files as datasets_files
+from app.views.datasets import leaks as datasets_leaks
+from app.views.datasets import pictures as datasets_pictures
+from app.views.datasets import protocols as datasets_protocols
+from app.views.datasets import running as datasets_live
+from app.views.datasets import table as datasets_table
 from jobs.client import Workbench
-from jobs.views import ArtifactView
+from jobs.queue.views import ArtifactView
 
 PAGE = PageInfo(section="Research", title="Datasets", url="datasets", icon=":material/dataset:", order=10)
 VIEWS = {

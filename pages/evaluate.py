@@ -9,15 +9,22 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import cards, chart_files, elsewhere_charts, fitted_on, judging, links, score_charts, session, tables, widgets
-from app.detector_scores import DRAWS, detector_scores
-from app.job_forms import job_form
-from app.judging import View
-from app.navigation import PageInfo
-from app.threshold_board import CURVES, evidence_of, threshold_board
-from core.evaluate.catalogue import BINNINGS, CONVENTIONS, FIGURES, names
-from core.evaluate.evaluate import prevalence_note
-from core.evaluate.levels import pooling
+from app.analysis import cards
+from app.charts import scores as score_charts
+from app.charts import transfer as elsewhere_charts
+from app.forms.job_forms import job_form
+from app.scores import calibration_items as fitted_on
+from app.scores import view as judging
+from app.scores.detector import DRAWS, detector_scores
+from app.scores.view import View
+from app.ui import chart as chart_files
+from app.ui import page_state as links
+from app.ui import session, tables, widgets
+from app.ui.navigation import PageInfo
+from app.views.evaluate.threshold_board import CURVES, evidence_of, threshold_board
+from core.evaluate.report import prevalence_note
+from core.metrics.catalogue import BINNINGS, CONVENTIONS, FIGURES, names
+from core.metrics.levels import pooling
 from jobs.client import Workbench
 
 PAGE = PageInfo(section="Research", title="Evaluate", url="evaluate", icon=":material/monitoring:", order=40)

@@ -5,23 +5,19 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from app import (
-    cards,
-    chart_files,
-    evidence_report,
-    experts_charts,
-    experts_reports,
-    experts_samples,
-    experts_stack,
-    session,
-    tables,
-    widgets,
-)
-from app.experts_reports import ExpertsReport
-from app.job_forms import job_form, stack_form
-from app.navigation import PageInfo
-from app.score_charts import interval_text
-from core.evaluate.complementarity import MEANING, TITLES
+from app.analysis import cards
+from app.charts.scores import interval_text
+from app.forms.job_forms import job_form, stack_form
+from app.ui import chart as chart_files
+from app.ui import session, tables, widgets
+from app.ui.navigation import PageInfo
+from app.views.experts import charts as experts_charts
+from app.views.experts import evidence_report
+from app.views.experts import reports as experts_reports
+from app.views.experts import samples as experts_samples
+from app.views.experts import stack as experts_stack
+from app.views.experts.reports import ExpertsReport
+from core.evaluate.experts.complementarity import MEANING, TITLES
 from jobs.client import Workbench
 
 PAGE = PageInfo(section="Research", title="Experts", url="experts", icon=":material/groups:", order=45)

@@ -7,13 +7,16 @@ from datetime import UTC, datetime
 import pandas as pd
 import streamlit as st
 
-from app import cards, chart_files, charts, navigation, session, widgets
-from app.fields import describe, label_of
-from app.import_scores import import_result
-from app.navigation import PageInfo
+from app.analysis import cards
+from app.charts import basic as charts
+from app.forms.fields import describe, label_of
+from app.forms.import_scores import import_result
+from app.ui import chart as chart_files
+from app.ui import navigation, session, widgets
+from app.ui.navigation import PageInfo
 from jobs.client import Workbench
 from jobs.kind import kinds
-from jobs.views import STATES, JobView, WorkerView
+from jobs.queue.views import STATES, JobView, WorkerView
 
 PAGE = PageInfo(section="System", title="Jobs", url="jobs", icon=":material/checklist:", order=10)
 

@@ -8,11 +8,12 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import bundles, cards, session, widgets
-from app.job_forms import job_form, stack_form
-from app.navigation import PageInfo
+from app.analysis import bundles, cards
+from app.forms.job_forms import job_form, stack_form
+from app.ui import session, widgets
+from app.ui.navigation import PageInfo
 from jobs.client import SHIPPED_BUNDLE, Workbench
-from jobs.views import ArtifactView
+from jobs.queue.views import ArtifactView
 
 PAGE = PageInfo(section="Research", title="Models", url="models", icon=":material/deployed_code:", order=60)
 

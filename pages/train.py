@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import cards, navigation, session, widgets
-from app.import_weights import import_form
-from app.job_forms import job_form
-from app.navigation import PageInfo
+from app.analysis import cards
+from app.forms.import_weights import import_form
+from app.forms.job_forms import job_form
+from app.ui import navigation, session, widgets
+from app.ui.navigation import PageInfo
 from core.train.recipes import Recipe, recipes
 
 PAGE = PageInfo(section="Research", title="Train", url="train", icon=":material/model_training:", order=20)

@@ -1,5 +1,5 @@
 // What the boards share: decoding, shares with intervals, axes, sliders, files. Put before a board's own script by
-// app/boards.py.
+// app/ui/components.py.
 const decode = (text, kind) => new kind(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
 const share = (part, whole) => (whole > 0 ? part / whole : null);
 const percent = (value) => (value === null ? "unknown" : (100 * value).toFixed(value < 0.1 ? 2 : 1) + " %");
@@ -18,7 +18,7 @@ const between = (pair) => of95(pair, (v) => percent(v).replace(" ", "\u00a0"));
 const numbers = (pair, digits) => of95(pair, (v) => v.toFixed(digits));
 const counted = (n) => `n\u00a0=\u00a0${whole(n)}.`;
 
-// Intervals by name and edge from RateBands.to_document() of core/evaluate/rate_bands.py; null where there is none.
+// Intervals by name and edge from RateBands.to_document() of core/metrics/rate_bands.py; null where there is none.
 function bandsOf({ names, bands }) {
   const all = decode(bands, Float32Array), size = all.length / (2 * names.length);
   return (name, edge) => {

@@ -1,5 +1,5 @@
 // Before, at any temperature, and as calibrated, over the cells of core/calibrate/scale_table.py; the figures are those
-// of core/evaluate/metrics.py and core/evaluate/reliability.py, the intervals of core/calibrate/scale_bands.py.
+// of core/metrics/metrics.py and core/metrics/reliability.py, the intervals of core/calibrate/scale_bands.py.
 const STEPS = 200;
 const temperatureOf = (step) => 10 ** (step / 100 - 1);  // 0.1 to 10, even in the logarithm
 const stepOf = (t) => Math.max(0, Math.min(STEPS, Math.round(100 * (Math.log10(t) + 1))));

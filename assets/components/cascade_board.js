@@ -1,4 +1,4 @@
-// The cascade's sliders. All arithmetic is that of core/cascade/joint.py: the server is asked only to save or to search.
+// The cascade's sliders. All arithmetic is that of core/policies/boards/joint_table.py: the server is asked only to save or to search.
 function open(table) {
   const stages = table.members.length;
   const opened = {
@@ -102,7 +102,7 @@ const least = (values, other) => {
 };
 
 function build(host, data) {
-  const table = open(data.table), { groups } = data;  // groups: of core/cascade/worth.py
+  const table = open(data.table), { groups } = data;  // groups: of core/policies/boards/effective_sizes.py
   const ends = table.edges.map((e) => e.length - 1);
   let cuts = data.cuts.map((c) => [...c]), { focus, unit, risk } = data.view, latest = data;
   host.innerHTML = `<div class="controls"></div><div class="view"><div class="figures"></div><div class="plots">

@@ -1,4 +1,4 @@
-// One detector, every threshold. Arithmetic of core/cascade/threshold_table.py and core/cascade/base_rate.py.
+// One detector, every threshold. Arithmetic of core/policies/boards/threshold_table.py and core/policies/replay/base_rate.py.
 const RATES = 200;
 const rateOf = (step) => 1 / (1 + Math.exp(-(-7 + (11.6 * step) / RATES)));  // 0.09 % to 99 %, even in log-odds
 const stepOf = (rate) => Math.max(0, Math.min(RATES, Math.round(((Math.log(rate / (1 - rate)) + 7) / 11.6) * RATES)));

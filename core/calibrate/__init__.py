@@ -16,7 +16,17 @@ __all__ = ["Calibrator", "SeenBefore", "calibrators", "check_unseen", "load_cali
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from core.calibrate import base, temperature, platt, beta, dirichlet, isotonic  # noqa: F401, I001
-    from core.calibrate import histogram, venn_abers, moment_dirichlet, identity  # noqa: F401
+    from core.calibrate import base
+    from core.calibrate.methods import (  # noqa: F401  # noqa: F401
+        beta,
+        dirichlet,
+        histogram,
+        identity,
+        isotonic,
+        moment_dirichlet,
+        platt,
+        temperature,
+        venn_abers,
+    )
 
     return getattr(base, name)

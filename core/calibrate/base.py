@@ -12,11 +12,11 @@ from pydantic import Field, ValidationError
 from scipy.special import expit
 
 from core.artifacts.files import read_json, write_json
-from core.evaluate.sweep import checked
-from core.item_sketch import overlap
-from core.predictions import Predictions
+from core.metrics.sweep import checked
 from core.registry import Registry
 from core.spec import Spec
+from core.tables.item_membership import overlap
+from core.tables.predictions import Predictions
 
 
 class Fitted(Spec):
@@ -25,7 +25,9 @@ class Fitted(Spec):
     format: Literal[1] = 1
     method: str
     data_fingerprint: str = Field("", description="Of the predictions that it was fitted on; empty: unknown.")
-    item_sketch: str = Field("", description="Of the items it was fitted on (core.item_sketch); empty: not kept.")
+    item_sketch: str = Field(
+        "", description="Of the items it was fitted on (core.tables.item_membership); empty: not kept."
+    )
     n: int = Field(0, ge=0, description="Items that it was fitted on.")
     n_fake: int = Field(0, ge=0, description="Of these, fakes.")
     warnings: list[str] = []

@@ -11,9 +11,9 @@ from scipy.special import expit
 from core.calibrate import calibrators
 from core.calibrate.folds import dealt, out_of_fold
 from core.calibrate.held_out import held_out_auroc
-from core.evaluate.figures import drawn_figures, figure_spread, plug_in, point_figures
-from core.evaluate.units import Spread, spread, weakest
-from core.predictions import Predictions
+from core.metrics.all_metrics import drawn_figures, figure_spread, plug_in, point_figures
+from core.metrics.effective_groups import Spread, spread, weakest
+from core.tables.predictions import Predictions
 
 COMPARED = ("nll", "brier", "ece_binary_width", "ece_binary_mass", "ece_debiased_binary_mass")
 """Besides AUROC, which is taken as `held_out_auroc` says."""

@@ -14,13 +14,13 @@ from core.calibrate.compare import compare_calibrators
 from core.calibrate.folds import crossed
 from core.calibrate.held_out import HeldOut, held_out_auroc
 from core.calibrate.spec import CalibrateSpec
-from core.evaluate.figures import CALIBRATION, figures
-from core.evaluate.scored import run_predictions
-from core.predictions import Predictions
+from core.metrics.all_metrics import CALIBRATION, figures
 from core.progress import Reporter
+from core.scores.cached import run_predictions
+from core.tables.predictions import Predictions
 
 if TYPE_CHECKING:
-    from core.artifacts.run import Run
+    from core.models.inference.run import Run
 
 DRAWS = 1000
 NO_CALLS = "temperature cannot change accuracy or F1 at 0.5 either"
@@ -121,7 +121,7 @@ def fit_calibration(spec: CalibrateSpec, workspace: Workspace, report: Reporter)
 
     Returns calibration_metrics.json. Raises ValueError on a split with one class or too few groups; LookupError for an
     unknown method; FileNotFoundError for an unknown run or data set."""
-    from core.artifacts.run import find_run
+    from core.models.inference.run import find_run
 
     calibrators.get(spec.method)
     run = find_run(spec.run, workspace)
@@ -133,7 +133,7 @@ def fit_calibration(spec: CalibrateSpec, workspace: Workspace, report: Reporter)
 
 def calibrate_run(spec: CalibrateSpec, run: Run, predictions: Predictions, report: Reporter) -> dict[str, Any]:
     """`fit_calibration` from predictions on."""
-    from core.evaluate.plots import draw_reliability
+    from core.metrics.plots import draw_reliability
 
     fitted_on = predictions
     if spec.val_split:

@@ -8,7 +8,7 @@ import numpy as np
 
 from core.calibrate.base import Calibrator
 from core.calibrate.held_out import HeldOut
-from core.predictions import Predictions
+from core.tables.predictions import Predictions
 
 
 def dealt(groups: np.ndarray, labels: np.ndarray, folds: int, seed: int) -> np.ndarray:

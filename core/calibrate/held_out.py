@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from core.evaluate.draws import ranking_draws
-from core.evaluate.metrics import auroc
-from core.evaluate.units import Spread, spread, weakest
-from core.predictions import Predictions
+from core.metrics.bootstrap_draws import ranking_draws
+from core.metrics.effective_groups import Spread, spread, weakest
+from core.metrics.metrics import auroc
+from core.tables.predictions import Predictions
 
 KEPT = "every fold's map keeps the order of the scores, so AUROC is that of the scores themselves, before and after"
 WITHIN = (

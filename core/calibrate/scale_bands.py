@@ -1,8 +1,8 @@
 """Intervals of a calibrator's sliders from draws of whole groups, over the cells of a scale table.
 
 NLL and Brier score at any temperature are sums over cells, so that one table of drawn counts serves all temperatures;
-the draws are those of `core.evaluate.figures`. An ECE in any number of bins cannot be drawn beforehand: for it, `worth`
-says how many independent items the gap between stated and observed is worth.
+the draws are those of `core.metrics.all_metrics`. An ECE in any number of bins cannot be drawn beforehand: for it,
+`worth` says how many independent items the gap between stated and observed is worth.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from numpy.typing import ArrayLike
 from scipy.special import expit
 
 from core.calibrate.scale_table import Cells
-from core.evaluate.bootstrap import group_codes
-from core.evaluate.draws import drawn_counts
-from core.evaluate.metrics import probabilities
-from core.evaluate.rate_bands import worth
-from core.evaluate.units import LEAST_GROUPS, limits, weakest
+from core.metrics.bootstrap import group_codes
+from core.metrics.bootstrap_draws import drawn_counts
+from core.metrics.effective_groups import LEAST_GROUPS, limits, weakest
+from core.metrics.metrics import probabilities
+from core.metrics.rate_bands import worth
 
 STEPS = 200
 TEMPERATURES = 10 ** (np.arange(STEPS + 1) / 100 - 1)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from core.evaluate.metrics import probabilities
+from core.metrics.metrics import probabilities
 
 CELLS = 2048
 SAMPLE = 200_000

@@ -1,0 +1,1 @@
+"""The cascade as it runs: the reference for every rule of it."""

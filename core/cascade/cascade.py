@@ -13,8 +13,8 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from core.cascade.types import CascadePolicy, Decision, Exits, StageName, TraceStep
-from core.models.inputs import InputSpec
+from core.documents.analysis import CascadePolicy, Decision, Exits, StageName, TraceStep
+from core.documents.inputs import InputSpec
 
 log = logging.getLogger(__name__)
 

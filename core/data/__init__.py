@@ -1,0 +1,1 @@
+"""Data sets: manifests, preparation, faces, loading, sources, drawn portraits."""

@@ -1,0 +1,1 @@
+"""The evaluation report of a run, and the comparison of experts."""

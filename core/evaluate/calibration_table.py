@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from core.evaluate.debiased import debiased_ece_of
-from core.evaluate.metrics import probabilities
-from core.evaluate.reliability import Binning, Convention, convention, ece_of, mce_of
+from core.metrics.debiased import debiased_ece_of
+from core.metrics.metrics import probabilities
+from core.metrics.reliability import Binning, Convention, convention, ece_of, mce_of
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,13 @@ class CalibrationTable:
         return np.diff(cut).astype(np.float64), np.diff(self.stated[cut]), np.diff(self.hits[cut])
 
     def ece(self, n_bins: int = 15, binning: Binning = "width") -> float:
-        """Expected calibration error, as `core.evaluate.reliability.ece`."""
+        """Expected calibration error, as `core.metrics.reliability.ece`."""
         return float(ece_of(*self.sums(n_bins, binning)))
 
     def mce(self, n_bins: int = 15, binning: Binning = "width") -> float:
-        """Maximum calibration error, as `core.evaluate.reliability.mce`."""
+        """Maximum calibration error, as `core.metrics.reliability.mce`."""
         return float(mce_of(*self.sums(n_bins, binning)))
 
     def debiased_ece(self, n_bins: int = 15, binning: Binning = "mass") -> float:
-        """Debiased ECE, as `core.evaluate.debiased.debiased_ece`."""
+        """Debiased ECE, as `core.metrics.debiased.debiased_ece`."""
         return float(debiased_ece_of(*self.sums(n_bins, binning)))

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from core.evaluate.intervals import bootstrap_sums, clopper_pearson, group_codes
-from core.evaluate.metrics import ratio
-from core.evaluate.units import Spread, share_spread
+from core.metrics.effective_groups import Spread, share_spread
+from core.metrics.intervals import bootstrap_sums, clopper_pearson, group_codes
+from core.metrics.metrics import ratio
 
 
 def group_share(
@@ -22,7 +22,7 @@ def group_share(
 ) -> dict[str, Any]:
     """hit & among / among over items: value (None over nothing: unknown, not 0), numerator, denominator, groups (with
     an item in the denominator), low, high and note of its interval over whole groups (exact at 0 and 1:
-    `core.evaluate.units.share_spread`).
+    `core.metrics.effective_groups.share_spread`).
 
     hit, among: (N,) bool. codes: (N,) group codes under n_groups. draws 0: no interval."""
     k, n = int((hit & among).sum()), int(among.sum())

@@ -1,0 +1,1 @@
+"""Heat maps, their checks, reconstructions, spectra, captions."""

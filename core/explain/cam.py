@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.data.transforms import eval_transform
+from core.data.loading.transforms import eval_transform
 from core.explain.layers import METHODS, CamPoint, cam_point
 from core.models.detector import Detector
 

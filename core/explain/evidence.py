@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.cascade.types import Evidence, Verdict
+from core.documents.analysis import Evidence, Verdict
 from core.explain.cam import Side, grad_cam
 from core.explain.captions import NO_EFFECT, NOT_LEARNED, wording
 from core.explain.layers import cam_point

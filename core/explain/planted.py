@@ -12,13 +12,13 @@ import pandas as pd
 from PIL import Image
 
 import core
-from core.data.manifest import Manifest
-from core.evaluate.intervals import bootstrap_sums, group_codes, percentile
+from core.data.manifest.manifest import Manifest
 from core.explain.cam import grad_cam, prepare
 from core.explain.plants import PLANTS, Plant, hit, mass_ratio
 from core.explain.randomised import randomised_copy
 from core.explain.sanity import sanity
 from core.explain.spec import EvidenceSpec
+from core.metrics.intervals import bootstrap_sums, group_codes, percentile
 from core.models.detector import Detector
 from core.progress import Reporter
 

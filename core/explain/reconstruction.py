@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from skimage.metrics import mean_squared_error, peak_signal_noise_ratio, structural_similarity
 
-from core.data.transforms import resize_uint8, to_tensor
+from core.data.loading.transforms import resize_uint8, to_tensor
 from core.explain.pictures import colour
 from core.models.detector import Detector
 from core.models.genconvit.samples import reconstruct

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from scipy.stats import spearmanr
 
-from core.data.transforms import normalise, resize_uint8, to_tensor
+from core.data.loading.transforms import normalise, resize_uint8, to_tensor
 from core.explain.cam import Side, cam_maps, prepare
 from core.explain.randomised import randomised_copy
 from core.models.detector import Detector

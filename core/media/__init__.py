@@ -1,0 +1,1 @@
+"""Decoding of files from outside, in confined processes."""

@@ -1,7 +1,7 @@
 """The decoding child: limits itself, then decodes standard input and writes messages to standard output.
 
 A message is 4 bytes of length (big endian), that many bytes of JSON, and, for a frame, its raw RGB bytes, for a piece
-of sound its samples. Children are forked by `core.media.nursery`; nothing here imports numpy or torch."""
+of sound its samples. Children are forked by `core.media.fork_server`; nothing here imports numpy or torch."""
 
 from __future__ import annotations
 

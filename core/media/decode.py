@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from core.media import nursery
+from core.media import fork_server as nursery
 from core.media.limits import Limits, Refusal
 from core.media.plan import FramePlan
 from core.media.sniff import HEAD_BYTES, Format, sniff

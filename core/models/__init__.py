@@ -1,0 +1,1 @@
+"""Detectors: the contract, the tables of networks, weights, inference."""

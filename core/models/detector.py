@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from core.models.inputs import InputSpec
+from core.documents.inputs import InputSpec
 
 
 @dataclass

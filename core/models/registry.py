@@ -12,7 +12,7 @@ from typing import Any, Literal
 import torch
 
 from core.models.detector import Detector
-from core.models.weights import initialise, recorded_options
+from core.models.weights.weights import initialise, recorded_options
 from core.registry import Registry
 
 PLUGINS = ("core.models.timm_experts", "core.models.genconvit")

@@ -11,11 +11,11 @@ import timm
 import torch
 from torch import Tensor, nn
 
+from core.documents.inputs import InputSpec
 from core.models import keras_mobilenet
 from core.models.detector import Detector, DetectorOutput
-from core.models.inputs import InputSpec
 from core.models.registry import DetectorEntry, register
-from core.models.weights import fetch
+from core.models.weights.weights import fetch
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,7 @@ def _build(row: TimmRow, pretrained: bool, size: int, crop_scale: float, dropout
 
 def _from_file(row: TimmRow, detector: Detector, path: Path) -> dict[str, Tensor] | None:
     """Weights of the bare backbone (Keras .npz, or timm's own .safetensors layout) under our names."""
-    from core.models.weights import read_safetensors
+    from core.models.weights.weights import read_safetensors
 
     if path.suffix == ".npz":
         if not row.keras:

@@ -1,0 +1,1 @@
+"""Training: recipes, objectives, one loop."""

@@ -15,17 +15,17 @@ import torch
 import core
 from core.artifacts.checkpoint import save_weights
 from core.artifacts.files import read_json, write_json, write_text
-from core.artifacts.run import BEST, FINAL, RUN, START, Run, load_trained
 from core.artifacts.workspace import Workspace
-from core.data.dataset import EpochSampler, FaceCache, TrainFaces, cache_side, item_seed, open_cache
-from core.data.manifest import Manifest, open_dataset
-from core.data.transforms import train_transform
+from core.data.loading.dataset import EpochSampler, FaceCache, TrainFaces, cache_side, item_seed, open_cache
+from core.data.loading.transforms import train_transform
+from core.data.manifest.manifest import Manifest, open_dataset
 from core.models.detector import Detector
 from core.models.genconvit.samples import save_run_samples
+from core.models.inference.run import BEST, FINAL, RUN, START, Run, load_trained
+from core.models.inference.scoring import embed_rows, pick_device
 from core.models.registry import build_detector
-from core.models.scoring import embed_rows, pick_device
-from core.predictions import Predictions
 from core.progress import Reporter, Silent
+from core.tables.predictions import Predictions
 from core.train.balance import objective_options_of, sampler_of
 from core.train.curves import draw_curves, write_log
 from core.train.loop import CHECKPOINT, Plan, State, seed_everything, train

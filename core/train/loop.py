@@ -29,8 +29,8 @@ from core.artifacts.checkpoint import (
     with_prefix,
     without_prefix,
 )
-from core.data.dataset import EpochSampler, TrainFaces
-from core.data.transforms import normalise
+from core.data.loading.dataset import EpochSampler, TrainFaces
+from core.data.loading.transforms import normalise
 from core.models.detector import Detector
 from core.progress import Cancelled, Reporter
 from core.train.objectives import Objective

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from core.artifacts.run import find_run
 from core.calibrate.spec import CalibrateSpec
+from core.models.inference.run import find_run
 from jobs.kind import JobContext, JobKind, JobResult, kinds
-from jobs.runs import produced_run
+from jobs.workspace.runs import produced_run
 
 
 def run(spec: CalibrateSpec, context: JobContext) -> JobResult:
     from core.calibrate.fit import fit_calibration
-    from core.evaluate.foreign import is_scores, state_scores
+    from core.scores.imported_run import is_scores, state_scores
 
     report = fit_calibration(spec, context.workspace, context.report)
     folder = find_run(spec.run, context.workspace).folder

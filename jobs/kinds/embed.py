@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from core.artifacts.run import find_run
+from core.models.inference.run import find_run
 from core.models.spec import EmbedSpec
 from jobs.kind import JobContext, JobKind, JobResult, kinds
 
 
 def run(spec: EmbedSpec, context: JobContext) -> JobResult:
-    from core.data.manifest import Manifest, open_dataset
-    from core.embeddings import read_about
-    from core.models.embedding import embed_dataset
+    from core.data.manifest.manifest import Manifest, open_dataset
+    from core.models.inference.embedding import embed_dataset
+    from core.tables.embeddings import read_about
 
     found = find_run(spec.run, context.workspace)
     manifest = open_dataset(found.dataset(spec.dataset), context.workspace)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from core.artifacts.run import find_run
 from core.evaluate.spec import EvaluateSpec
+from core.models.inference.run import find_run
 from jobs.kind import JobContext, JobKind, JobResult, kinds
-from jobs.runs import produced_run
+from jobs.workspace.runs import produced_run
 
 
 def run(spec: EvaluateSpec, context: JobContext) -> JobResult:
-    from core.evaluate.evaluate import evaluate
+    from core.evaluate.report import evaluate
 
     report = evaluate(spec, context.workspace, context.report)
     item = produced_run(find_run(spec.run, context.workspace).folder)

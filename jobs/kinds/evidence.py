@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from core.explain.spec import EvidenceSpec
 from jobs.kind import JobContext, JobKind, JobResult, Produced, kinds
-from jobs.references import find_bundle
-from jobs.runs import produced_run, run_name
+from jobs.specs.references import find_bundle
+from jobs.workspace.runs import produced_run, run_name
 
 if TYPE_CHECKING:
     from core.models.detector import Detector
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 def run(spec: EvidenceSpec, context: JobContext) -> JobResult:
     """A run's report goes into its folder, a bundle's into one of its own: a bundle does not change."""
     from core.artifacts.files import write_json
-    from core.artifacts.run import find_run
-    from core.data.manifest import open_dataset
+    from core.data.manifest.manifest import open_dataset
     from core.explain.planted import REPORT, document, judge_maps, real_faces
+    from core.models.inference.run import find_run
     from core.progress import Within
 
     workspace = context.workspace
@@ -53,10 +53,10 @@ def run(spec: EvidenceSpec, context: JobContext) -> JobResult:
 
 def _members(spec: EvidenceSpec, context: JobContext) -> list[tuple[str, str, Detector, Path | None]]:
     """(name, title, detector, folder of the run if it is one)."""
-    from core.artifacts.bundle import open_bundle
-    from core.artifacts.run import find_run
+    from core.bundles.bundle import open_bundle
+    from core.models.inference.run import find_run
+    from core.models.inference.scoring import pick_device
     from core.models.registry import detectors
-    from core.models.scoring import pick_device
 
     if spec.bundle:
         loaded = open_bundle(find_bundle(spec.bundle, context.workspace)).load(spec.device)

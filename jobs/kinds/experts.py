@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from core.evaluate.experts_spec import ExpertsSpec
+from core.evaluate.experts.spec import ExpertsSpec
 from jobs.kind import JobContext, JobKind, JobResult, Produced, kinds
-from jobs.runs import run_name
+from jobs.workspace.runs import run_name
 
 
 def run(spec: ExpertsSpec, context: JobContext) -> JobResult:
-    from core.evaluate.experts import measure
+    from core.evaluate.experts.report import measure
 
     folder = context.workspace.experts / run_name(spec.name, "experts", context)
     report = measure(spec, context.workspace, folder, context.report)

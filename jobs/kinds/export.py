@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from core.cascade.spec import ExportSpec
+from core.policies.spec import ExportSpec
 from jobs.kind import JobContext, JobKind, JobResult, Produced, kinds
 
 
 def run(spec: ExportSpec, context: JobContext) -> JobResult:
-    from core.artifacts.bundle import export_bundle
+    from core.bundles.bundle import export_bundle
 
     folder = export_bundle(spec, context.workspace, context.report)
     item = produced_bundle(folder)
@@ -16,7 +16,7 @@ def run(spec: ExportSpec, context: JobContext) -> JobResult:
 
 def produced_bundle(folder: object) -> Produced:
     """A checked bundle folder as an artefact. Raises BundleError when a hash does not hold."""
-    from core.artifacts.bundle import open_bundle
+    from core.bundles.bundle import open_bundle
 
     bundle = open_bundle(str(folder))
     manifest = bundle.manifest

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from core.models.spec import ImportSpec
 from jobs.kind import JobContext, JobKind, JobResult, kinds
-from jobs.runs import produced_run, run_name
+from jobs.workspace.runs import produced_run, run_name
 
 
 def run(spec: ImportSpec, context: JobContext) -> JobResult:
-    from core.artifacts.run import Run
-    from core.models.importing import import_detector
+    from core.models.inference.run import Run
+    from core.models.weights.importing import import_detector
 
     folder = context.workspace.runs / run_name(spec.name, spec.layout, context)
     made = Run(folder)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from core.artifacts.files import read_json
-from core.evaluate.foreign_spec import ImportScoresSpec
+from core.scores.spec import ImportScoresSpec
 from core.spec import Spec
 from jobs.kind import JobContext, JobKind, JobResult, kinds
-from jobs.runs import produced_run, run_name
+from jobs.workspace.runs import produced_run, run_name
 
 
 def run(spec: ImportScoresSpec, context: JobContext) -> JobResult:
-    from core.evaluate.foreign import import_scores
+    from core.scores.imported_run import import_scores
 
     folder = context.workspace.runs / run_name(spec.name, "scores", context)
     if context.attempt > 1 and (folder / "run.json").is_file() and same(spec, read_json(folder / "spec.json")):

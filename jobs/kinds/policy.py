@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from core.cascade.spec import PolicySpec
+from core.policies.spec import PolicySpec
 from jobs.kind import JobContext, JobKind, JobResult, kinds
-from jobs.policies import write_policy
+from jobs.workspace.policies import write_policy
 
 
 def run(spec: PolicySpec, context: JobContext) -> JobResult:
-    from core.cascade.policy import fit_policy
+    from core.policies.choose import fit_policy
 
     policy = fit_policy(spec, context.workspace, context.report)
     item = write_policy(policy, context.workspace)

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from core.artifacts.files import read_json
-from core.data.spec import PrepareSpec
+from core.data.prepare.spec import PrepareSpec
 from jobs.kind import JobContext, JobKind, JobResult, Produced, kinds
 
 
 def run(spec: PrepareSpec, context: JobContext) -> JobResult:
-    from core.data.prepare import prepare
+    from core.data.prepare.prepare import prepare
 
     folder = prepare(spec, context.workspace, context.report)
     card = read_json(folder / "dataset.json")

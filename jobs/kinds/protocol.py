@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from core.data.protocol_spec import ProtocolSpec
+from core.data.manifest.protocol_spec import ProtocolSpec
 from jobs.kind import JobContext, JobKind, JobResult, kinds
 
 
 def run(spec: ProtocolSpec, context: JobContext) -> JobResult:
-    from core.data.protocols import pin_protocols
+    from core.data.manifest.protocols import pin_protocols
 
     made, passed_over = pin_protocols(spec, context.workspace)
     name = spec.dataset

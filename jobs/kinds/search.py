@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from core.cascade.search_spec import SearchSpec
+from core.policies.search_spec import SearchSpec
 from jobs.kind import JobContext, JobKind, JobResult, kinds
-from jobs.policies import write_policy
+from jobs.workspace.policies import write_policy
 
 
 def run(spec: SearchSpec, context: JobContext) -> JobResult:
-    from core.cascade.search_policy import search_policy
+    from core.policies.search.policy import search_policy
 
     policy = search_policy(spec, context.workspace, context.report)
     note = policy.guarantees[0].note

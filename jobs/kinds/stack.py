@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from core.cascade.spec import StackSpec
+from core.policies.spec import StackSpec
 from jobs.kind import JobContext, JobKind, JobResult, kinds
-from jobs.runs import produced_run, run_name
+from jobs.workspace.runs import produced_run, run_name
 
 
 def run(spec: StackSpec, context: JobContext) -> JobResult:
-    from core.cascade.stacking import fit_stack
+    from core.stacking.fit_run import fit_stack
 
     folder = context.workspace.runs / run_name(spec.name, "stack", context)
     fit_stack(spec, context.workspace, folder, context.report)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.train.spec import TrainSpec
 from jobs.kind import JobContext, JobKind, JobResult, kinds
-from jobs.runs import produced_run, run_name
+from jobs.workspace.runs import produced_run, run_name
 
 
 def run(spec: TrainSpec, context: JobContext) -> JobResult:

@@ -1,1 +1,1 @@
-"""Schema history, run in-process by `jobs.database.migrate`."""
+"""Schema history, run in-process by `jobs.queue.database.migrate`."""

@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
-from seed_workspace import analysis, face, picture
 
 from app import demo
 from core.artifacts.files import write_json
 from jobs.kind import Produced
+from tests.support.seed_workspace import analysis, face, picture
 
 STATE, VERDICT, STAGES, PLOT, TABS, DOCUMENT = 1, 2, 3, 4, 5, 6
 

@@ -11,7 +11,7 @@ import json
 import numpy as np
 import pytest
 
-from core.cascade.joint import JointTable
+from core.policies.boards.joint_table import JointTable
 from tests.browser.shoot import browser_path, chromium
 from tests.support.boards import FIND, MEMBERS, NAMES, boards_page, drawn, wait_for_boards
 

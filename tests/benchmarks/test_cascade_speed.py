@@ -11,10 +11,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from core.cascade.grid import cascade_grid
-from core.cascade.joint import JointTable, figures
-from core.cascade.pareto import Limits, front
-from core.cascade.threshold_table import ThresholdTable
+from core.policies.boards.grid import cascade_grid
+from core.policies.boards.joint_table import JointTable, figures
+from core.policies.boards.threshold_table import ThresholdTable
+from core.policies.search.pareto import Limits, front
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(900)]
 

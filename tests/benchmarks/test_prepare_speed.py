@@ -20,12 +20,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.data.faces import find_faces
-from core.data.pool import unordered
+from core.data.faces.faces import find_faces
+from core.data.prepare.ingest import SEEN_PX, plan_of, take_in
+from core.data.prepare.spec import PrepareSpec
+from core.data.prepare.worker_pool import unordered
 from core.data.sources.base import SourceItem
-from core.data.spec import PrepareSpec
-from core.data.take_in import SEEN_PX, plan_of, take_in
-from core.media import nursery
+from core.media import fork_server as nursery
 from core.media.decode import stream
 from core.media.limits import LIBRARY
 from tests.support.clips import encode, people

@@ -15,13 +15,13 @@ from scipy.special import expit
 from scipy.stats import binned_statistic_dd
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from core.calibrate.temperature import fit_newton, margins
-from core.cascade.joint import JointTable, figures
-from core.cascade.types import Exits
+from core.calibrate.methods.temperature import fit_newton, margins
+from core.documents.analysis import Exits
 from core.evaluate.calibration_table import CalibrationTable
-from core.evaluate.intervals import ranking_draws
-from core.evaluate.reliability import ece
-from core.evaluate.sweep import sweep
+from core.metrics.intervals import ranking_draws
+from core.metrics.reliability import ece
+from core.metrics.sweep import sweep
+from core.policies.boards.joint_table import JointTable, figures
 
 pytestmark = pytest.mark.benchmark
 

@@ -45,7 +45,9 @@ def process(arguments: list[str], home: Path, log: Path) -> subprocess.Popen:
 
 @pytest.fixture(scope="session")
 def worker(workbench: Workbench) -> Iterator[None]:
-    started = process(["-m", "app.cli", "worker"], workbench.workspace.root, workbench.workspace.root / "worker.log")
+    started = process(
+        ["-m", "app.cli.main", "worker"], workbench.workspace.root, workbench.workspace.root / "worker.log"
+    )
     try:
         end = time.monotonic() + 120
         while not any(item.alive for item in workbench.workers()):

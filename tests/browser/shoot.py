@@ -100,7 +100,7 @@ def shoot(browser, address: str, views: dict[str, str], folder: Path) -> None:
 
 
 def views(seeded: dict[str, str]) -> dict[str, str]:
-    from app.navigation import modules
+    from app.ui.navigation import modules
 
     found = {module.PAGE.url: ("" if i == 0 else module.PAGE.url) for i, module in enumerate(modules())}
     for what in ("fake", "group", "clip", "none"):
@@ -120,15 +120,14 @@ def main() -> None:
     parser.add_argument("--pages", default="", help="comma-separated name prefixes")
     parser.add_argument("--view", action="append", default=[], help="NAME=PATH, a further view below the address")
     args = parser.parse_args()
-    sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "app")]
+    sys.path.insert(0, str(ROOT))
     with tempfile.TemporaryDirectory() as scratch:
         home = args.home or Path(scratch)
         seeded = {}
         if args.seed:
-            from seed_workspace import seed
-
             from jobs.client import Workbench
             from jobs.settings import Settings
+            from tests.support.seed_workspace import seed
 
             workbench = Workbench.open(Settings(home=home))
             seeded = seed(workbench, time.time())

@@ -14,11 +14,11 @@ from shoot import settle
 
 from core.calibrate.fit import calibrate_run
 from core.calibrate.spec import CalibrateSpec
-from core.evaluate.evaluate import evaluate_run, find_calibrator
-from core.evaluate.metrics import confusion, nll, threshold_metrics
+from core.evaluate.report import evaluate_run, find_calibrator
 from core.evaluate.spec import EvaluateSpec
-from core.predictions import Predictions
+from core.metrics.metrics import confusion, nll, threshold_metrics
 from core.progress import Silent
+from core.tables.predictions import Predictions
 from jobs.kind import Produced
 from tests.support.boards import FIND, MOVE, READ, SAID, STANDS, percent, saved, wait_for_boards
 

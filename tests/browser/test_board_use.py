@@ -10,22 +10,22 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from app.calibration_board import Look, ScaleEvidence, calibration_data
-from app.cascade_board import BoardView, cascade_data
-from app.detector_scores import DRAWS
-from app.threshold_board import ThresholdEvidence, threshold_data
+from app.scores.detector import DRAWS
+from app.views.calibrate.board import Look, ScaleEvidence, calibration_data
+from app.views.cascade.board import BoardView, cascade_data
+from app.views.evaluate.threshold_board import ThresholdEvidence, threshold_data
 from core.calibrate.scale_bands import ScaleBands
 from core.calibrate.scale_table import ScaleTable
-from core.cascade.base_rate import at_base_rate
-from core.cascade.joint import JointTable
-from core.cascade.joint import figures as cascade_figures
-from core.cascade.worth import cascade_worth
-from core.evaluate.debiased import debiased_ece
-from core.evaluate.delong import delong
-from core.evaluate.figures import figures
-from core.evaluate.metrics import brier, confusion, eer, nll, threshold_metrics
-from core.evaluate.reliability import ece, mce, reliability
-from core.evaluate.shares import wilson
+from core.metrics.all_metrics import figures
+from core.metrics.binomial import wilson
+from core.metrics.debiased import debiased_ece
+from core.metrics.delong import delong
+from core.metrics.metrics import brier, confusion, eer, nll, threshold_metrics
+from core.metrics.reliability import ece, mce, reliability
+from core.policies.boards.effective_sizes import cascade_worth
+from core.policies.boards.joint_table import JointTable
+from core.policies.boards.joint_table import figures as cascade_figures
+from core.policies.replay.base_rate import at_base_rate
 from tests.support.boards import COSTS, MEMBERS, MOVE, READ, SAID, draw, drawn, overconfident, percent, saved
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]

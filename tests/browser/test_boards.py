@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from app.threshold_board import FIXED, ThresholdEvidence
-from core.calibrate.temperature import Temperature
-from core.cascade.base_rate import at_base_rate
-from core.cascade.joint import JointTable, figures
-from core.evaluate.metrics import brier, nll
-from core.evaluate.reliability import ece
+from app.views.evaluate.threshold_board import FIXED, ThresholdEvidence
+from core.calibrate.methods.temperature import Temperature
+from core.metrics.metrics import brier, nll
+from core.metrics.reliability import ece
+from core.policies.boards.joint_table import JointTable, figures
+from core.policies.replay.base_rate import at_base_rate
 from tests.support.boards import MEMBERS, MOVE, boards_page, drawn, overconfident, percent, wait_for_boards
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]

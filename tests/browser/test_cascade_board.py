@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from shoot import settle
 
-from app.cascade_board import cuts_of_text
-from app.cascade_tables import joint_of
-from app.policies import active_policy, cuts_of
-from app.score_sources import member_facts, predictions_of, score_sources, stages_of
-from core.cascade.joint import JointTable, figures
-from core.cascade.types import Exits
+from app.policies.exits import active_policy, cuts_of
+from app.scores.sources import member_facts, predictions_of, score_sources, stages_of
+from app.views.cascade.board import cuts_of_text
+from app.views.cascade.tables import joint_of
+from core.documents.analysis import Exits
+from core.policies.boards.joint_table import JointTable, figures
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
 

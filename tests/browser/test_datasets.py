@@ -14,7 +14,7 @@ from PIL import Image
 from shoot import settle
 from skimage import data
 
-from core.data.exclusions import excluded
+from core.data.manifest.exclusions import excluded
 from jobs.client import Workbench
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]

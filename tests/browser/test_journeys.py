@@ -9,7 +9,7 @@ import pytest
 from shoot import settle
 from skimage import data
 
-from app.navigation import modules
+from app.ui.navigation import modules
 from jobs.client import Workbench
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from shoot import settle
 
-from app.policies import active_policy
+from app.policies.exits import active_policy
 from tests.support.boards import MOVE, wait_for_boards
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]

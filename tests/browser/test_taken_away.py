@@ -10,10 +10,10 @@ import pytest
 from scipy.special import expit
 from shoot import settle
 
-from core.evaluate.foreign import import_scores
-from core.evaluate.foreign_spec import ImportScoresSpec
 from core.progress import Silent
-from jobs.runs import produced_run
+from core.scores.imported_run import import_scores
+from core.scores.spec import ImportScoresSpec
+from jobs.workspace.runs import produced_run
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from core.artifacts.checkpoint import save_weights
-from core.artifacts.run import load_trained
-from core.models.cost import gflops
+from core.models.inference.cost import gflops
+from core.models.inference.run import load_trained
 from core.models.registry import DetectorEntry, build_detector, detectors
 
 

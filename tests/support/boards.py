@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
-from app.boards import board_files
+from app.ui.components import board_files
 from tests.browser.shoot import ROOT, free_port, wait_for
 
 MEMBERS = ("filter", "texture", "genconvit", "stack")

@@ -7,15 +7,15 @@ import time
 
 import streamlit as st
 
-from app.calibration_board import Look, ScaleEvidence, calibration_board
-from app.cascade_board import cascade_board, cascade_data
-from app.threshold_board import FIXED, ThresholdEvidence, threshold_board
+from app.views.calibrate.board import Look, ScaleEvidence, calibration_board
+from app.views.cascade.board import cascade_board, cascade_data
+from app.views.evaluate.threshold_board import FIXED, ThresholdEvidence, threshold_board
 from core.calibrate.scale_bands import ScaleBands
 from core.calibrate.scale_table import ScaleTable
-from core.cascade.grid import cascade_grid
-from core.cascade.joint import JointTable
-from core.cascade.pareto import Limits, front
-from core.cascade.worth import cascade_worth
+from core.policies.boards.effective_sizes import cascade_worth
+from core.policies.boards.grid import cascade_grid
+from core.policies.boards.joint_table import JointTable
+from core.policies.search.pareto import Limits, front
 from tests.support.boards import COSTS, MEMBERS, drawn, overconfident
 
 

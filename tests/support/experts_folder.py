@@ -9,9 +9,9 @@ import pandas as pd
 from PIL import Image
 
 from core.artifacts.workspace import Workspace
-from core.evaluate.expert_scores import Heard
-from core.evaluate.experts import FACES, REBUILT, assemble, disagreements, write_report
-from core.evaluate.experts_spec import ExpertsSpec
+from core.evaluate.experts.report import FACES, REBUILT, assemble, disagreements, write_report
+from core.evaluate.experts.scores import Heard
+from core.evaluate.experts.spec import ExpertsSpec
 
 NAMES = ("stage1", "texture", "genconvit")
 

@@ -10,8 +10,8 @@ from PIL import Image
 
 from core.artifacts.files import read_json, write_text
 from core.artifacts.workspace import Workspace
-from core.data.manifest import Manifest
-from core.data.splits import Shares
+from core.data.manifest.manifest import Manifest
+from core.data.manifest.splits import Shares
 from jobs.client import Workbench
 from jobs.kind import Produced
 

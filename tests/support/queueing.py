@@ -16,7 +16,7 @@ from pathlib import Path
 
 from jobs.client import Workbench
 from jobs.settings import Settings
-from jobs.worker import Supervisor
+from jobs.worker.worker import Supervisor
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGIN = "tests.support.fake_kinds"
@@ -58,11 +58,11 @@ def worker_process(workbench: Workbench, *arguments: str) -> subprocess.Popen[by
             [
                 sys.executable,
                 "-m",
-                "app.tether",
+                "app.server.die_with_parent",
                 str(os.getpid()),
                 sys.executable,
                 "-m",
-                "app.cli",
+                "app.cli.main",
                 "worker",
                 *arguments,
             ],

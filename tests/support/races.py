@@ -3,8 +3,8 @@
 # Forked after the imports, so that eight racers start at once instead of importing one after the other.
 CLAIMERS = """
 import os, sys, time
-from jobs.database import connect
-from jobs.store import Store
+from jobs.queue.database import connect
+from jobs.queue.store import Store
 readers = []
 for n in range(8):
     reader, writer = os.pipe()

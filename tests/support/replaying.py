@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from core.cascade.replay import Items, Outcomes, outcomes
-from core.cascade.types import Exits
+from core.documents.analysis import Exits
+from core.policies.replay.batch import Items, Outcomes, outcomes
 
 
 def replay_exits(items: Items, exits: Sequence[Exits], costs: Sequence[float]) -> Outcomes:

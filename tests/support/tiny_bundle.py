@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from core.artifacts.bundle_export import seal
-from core.artifacts.bundle_schema import Member
 from core.artifacts.files import atomic_folder, write_text
+from core.bundles.export import seal
 from core.cascade.cascade import calibrated_log_odds
-from core.cascade.meta import feature_names, feature_table, fit_projection, save_meta
-from core.cascade.thresholds import thresholds_document
-from core.cascade.types import CascadePolicy, Exits, ExpertExits
+from core.documents.analysis import CascadePolicy, Exits, ExpertExits
+from core.documents.bundle import Member
+from core.policies.thresholds_document import thresholds_document
+from core.stacking.meta_model import feature_names, feature_table, fit_projection, save_meta
 
 TINY = {"stage1": "efficientnet_tiny", "texture": "efficientnet_tiny_texture", "other": "byobnet_tiny"}
 
@@ -110,7 +110,7 @@ def _spread(detector, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     from picture to picture. Returns (N,) log-odds and (N, D) embeddings."""
     import torch
 
-    from core.data.transforms import normalise
+    from core.data.loading.transforms import normalise
 
     pixels = torch.from_numpy(crops).permute(0, 3, 1, 2)
     pixels = torch.nn.functional.interpolate(pixels.float(), detector.input_spec.size, mode="bilinear")

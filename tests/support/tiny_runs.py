@@ -12,7 +12,7 @@ from PIL import Image
 
 from core.artifacts.files import write_json
 from core.artifacts.workspace import Workspace
-from core.data.manifest import Manifest
+from core.data.manifest.manifest import Manifest
 
 RUNS = {"tiny_stage1": "efficientnet_tiny", "tiny_texture": "efficientnet_tiny_texture", "tiny_other": "byobnet_tiny"}
 
@@ -66,8 +66,8 @@ def _run(workspace: Workspace, name: str, detector_name: str, manifest: Manifest
     from safetensors.torch import save_file
 
     from core.calibrate import calibrators
+    from core.models.inference.scoring import score
     from core.models.registry import build_detector
-    from core.models.scoring import score
 
     folder = workspace.runs / name
     folder.mkdir()

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
+from core.data.manifest.splits import WORDS
+from core.data.manifest.tables import ManifestError
+from core.data.prepare.spec import PrepareSpec
 from core.data.sources.base import CLIPS, PICTURES, Collector, Listing, counted, grouping
 from core.data.sources.folder import LABELS as FOLDERS
 from core.data.sources.folder import label_folders
 from core.data.sources.walk import read_listed_json
-from core.data.spec import PrepareSpec
-from core.data.splits import WORDS
-from core.data.tables import ManifestError
 from core.task import FACES
 
 METADATA = "metadata.json"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.data.archive import CONTENTS
+from core.data.prepare.archive import CONTENTS
 
 MOST_FILES = 5_000_000
 LIST_BYTES = 64 << 20

@@ -14,7 +14,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from core.models.inputs import InputSpec
+from core.documents.inputs import InputSpec
 
 PUBLISHED_ED = (3, 16, 32, 64, 128, 256)
 PUBLISHED_VAE = (3, 16, 32, 64, 128)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from core.documents.inputs import InputSpec
 from core.models.detector import Detector, DetectorOutput
-from core.models.inputs import InputSpec
 
 ERROR_SIZE = 4
 

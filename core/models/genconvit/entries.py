@@ -10,9 +10,9 @@ from typing import Any, Literal
 import timm
 from torch import Tensor
 
+from core.documents.inputs import InputSpec
 from core.models import keras_mobilenet
 from core.models.detector import Detector
-from core.models.genconvit import objective as _objective  # noqa: F401  registers `reconstruction`
 from core.models.genconvit.autoencoder import (
     PUBLISHED_ED,
     PUBLISHED_VAE,
@@ -22,9 +22,9 @@ from core.models.genconvit.autoencoder import (
 )
 from core.models.genconvit.hybrid import HybridGenConViT
 from core.models.genconvit.published import PublishedED, PublishedGenConViT, PublishedVAE, live_state
-from core.models.inputs import InputSpec
 from core.models.registry import DetectorEntry, register
-from core.models.weights import fetch, read_safetensors
+from core.models.weights.weights import fetch, read_safetensors
+from core.train import objectives_genconvit as _objective  # noqa: F401  registers `reconstruction`
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ import torch
 from timm.models.swin_transformer import SwinTransformerStage
 from torch import Tensor, nn
 
+from core.documents.inputs import InputSpec
 from core.models.detector import DetectorOutput
 from core.models.genconvit.autoencoder import PlainAutoencoder, VariationalAutoencoder
 from core.models.genconvit.base import GenConViT, error_summary, pixel_error, squared_error
-from core.models.inputs import InputSpec
 
 
 class SwinOnMap(nn.Module):

@@ -14,6 +14,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
+from core.documents.inputs import InputSpec
 from core.models.detector import DetectorOutput
 from core.models.genconvit.autoencoder import (
     LEAK,
@@ -26,8 +27,7 @@ from core.models.genconvit.autoencoder import (
     vae_encoder,
 )
 from core.models.genconvit.base import GenConViT, error_summary, pixel_error, squared_error
-from core.models.inputs import InputSpec
-from core.models.state_dicts import unwrap
+from core.models.weights.state_dicts import unwrap
 
 BACKBONE = "convnext_tiny"
 CLASSES = 1000

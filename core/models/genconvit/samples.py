@@ -10,8 +10,8 @@ import pandas as pd
 import torch
 from matplotlib.figure import Figure
 
-from core.data.dataset import FaceCache
-from core.data.transforms import normalise, resize_uint8, to_tensor
+from core.data.loading.dataset import FaceCache
+from core.data.loading.transforms import normalise, resize_uint8, to_tensor
 from core.models.detector import Detector
 
 RESIDUAL_GAIN = 3.0

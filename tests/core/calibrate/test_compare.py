@@ -10,8 +10,8 @@ from scipy.special import expit
 from core.calibrate import calibrators
 from core.calibrate.compare import COMPARED, compare_calibrators
 from core.calibrate.folds import dealt, out_of_fold
-from core.calibrate.temperature import Temperature
-from core.predictions import Predictions
+from core.calibrate.methods.temperature import Temperature
+from core.tables.predictions import Predictions
 
 
 def predictions(t: float, groups: int = 150, size: int = 4, seed: int = 0) -> Predictions:

@@ -8,12 +8,12 @@ import pytest
 from PIL import Image
 from scipy.special import expit
 
-from core.artifacts.run import Run
 from core.calibrate import calibrators, load_calibrator
 from core.calibrate.fit import calibrate_run, cross_fitted, held_out
 from core.calibrate.spec import CalibrateSpec
-from core.predictions import Predictions
+from core.models.inference.run import Run
 from core.progress import Silent
+from core.tables.predictions import Predictions
 
 
 def predictions(n: int = 600, per_group: int = 4, t: float = 4.0, split: str = "val_calib") -> Predictions:
@@ -30,7 +30,7 @@ def predictions(n: int = 600, per_group: int = 4, t: float = 4.0, split: str = "
 def test_writes_the_files_of_the_guide(method, tmp_path, monkeypatch):
     draws = method in ("temperature", "none")
     if not draws:  # drawing takes most of the time
-        monkeypatch.setattr("core.evaluate.plots.draw_reliability", lambda *everything: None)
+        monkeypatch.setattr("core.metrics.plots.draw_reliability", lambda *everything: None)
     made = calibrate_run(CalibrateSpec(run="r", method=method, compare=False), Run(tmp_path), predictions(), Silent())
     name = "calibration_temp.json" if method.startswith("temperature") else "calibrator.json"
     expected = {name, "calibration_metrics.json", "calibrated_predictions.csv"}
@@ -56,7 +56,7 @@ def test_writes_the_files_of_the_guide(method, tmp_path, monkeypatch):
 @pytest.fixture
 def no_pictures(monkeypatch):
     """Drawing takes most of the time and is tested above."""
-    monkeypatch.setattr("core.evaluate.plots.draw_reliability", lambda *everything: None)
+    monkeypatch.setattr("core.metrics.plots.draw_reliability", lambda *everything: None)
 
 
 @pytest.mark.usefixtures("no_pictures")

@@ -6,15 +6,15 @@ import pytest
 from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
-from core.artifacts.run import Run
 from core.calibrate import calibrators
 from core.calibrate.compare import compare_calibrators
 from core.calibrate.fit import calibrate_run
 from core.calibrate.folds import dealt, out_of_fold
 from core.calibrate.held_out import KEPT, WITHIN, held_out_auroc
 from core.calibrate.spec import CalibrateSpec
-from core.predictions import Predictions
+from core.models.inference.run import Run
 from core.progress import Silent
+from core.tables.predictions import Predictions
 
 
 def uneven(groups: int = 60, size: int = 4, seed: int = 0) -> Predictions:
@@ -30,7 +30,7 @@ def uneven(groups: int = 60, size: int = 4, seed: int = 0) -> Predictions:
 
 @pytest.mark.parametrize("method", ["temperature", "temperature_ece", "platt", "beta", "none"])
 def test_a_method_that_keeps_the_order_leaves_auroc_as_it_was(method, tmp_path, monkeypatch):
-    monkeypatch.setattr("core.evaluate.plots.draw_reliability", lambda *everything: None)
+    monkeypatch.setattr("core.metrics.plots.draw_reliability", lambda *everything: None)
     table = uneven()
     made = calibrate_run(CalibrateSpec(run="r", method=method, compare=False), Run(tmp_path), table, Silent())
     assert made["after"]["auroc"] == made["before"]["auroc"]

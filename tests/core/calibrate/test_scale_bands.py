@@ -7,7 +7,7 @@ import pytest
 from scipy.special import expit
 
 from core.calibrate.scale_bands import TEMPERATURES, ScaleBands, gap_worth
-from core.evaluate.figures import figures
+from core.metrics.all_metrics import figures
 
 N = 900
 

@@ -6,7 +6,7 @@ from scipy.special import expit
 from sklearn.metrics import brier_score_loss, log_loss
 
 from core.calibrate.scale_table import CELLS, ScaleTable
-from core.evaluate.reliability import ece
+from core.metrics.reliability import ece
 
 
 def drawn(n, digits=None):

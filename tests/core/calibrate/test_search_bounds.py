@@ -6,9 +6,9 @@ from scipy.optimize import minimize
 from scipy.special import expit
 
 from core.calibrate import calibrators
-from core.calibrate.temperature import WITHIN, Temperature, TemperatureEce, margins, search_ece
-from core.evaluate.metrics import auroc, nll
-from core.evaluate.reliability import ece
+from core.calibrate.methods.temperature import WITHIN, Temperature, TemperatureEce, margins, search_ece
+from core.metrics.metrics import auroc, nll
+from core.metrics.reliability import ece
 
 
 def balanced(seed: int, n: int = 2000) -> tuple[np.ndarray, np.ndarray]:

@@ -5,14 +5,14 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
-from core.artifacts.run import Run
 from core.calibrate import SeenBefore, calibrators, check_unseen, load_calibrator
 from core.calibrate.fit import calibrate_run, cross_fitted
 from core.calibrate.spec import CalibrateSpec
-from core.evaluate.evaluate import evaluate_run
+from core.evaluate.report import evaluate_run
 from core.evaluate.spec import EvaluateSpec
-from core.predictions import Predictions
+from core.models.inference.run import Run
 from core.progress import Silent
+from core.tables.predictions import Predictions
 
 
 def predictions(n: int = 1000, split: str = "val_calib") -> Predictions:
@@ -69,7 +69,7 @@ def test_a_calibrator_from_before_says_what_was_not_checked(fitted, tmp_path):
 
 
 def test_evaluate_refuses_the_split_whose_share_was_fitted(tmp_path, monkeypatch):
-    monkeypatch.setattr("core.evaluate.plots.draw_reliability", lambda *everything: None)
+    monkeypatch.setattr("core.metrics.plots.draw_reliability", lambda *everything: None)
     table, run, spec = predictions(400), Run(tmp_path), CalibrateSpec(run="r", val_split=0.2, compare=False)
     calibrate_run(spec, run, table, Silent())
     assert "item_sketch" not in (tmp_path / "calibration_metrics.json").read_text()
@@ -78,7 +78,7 @@ def test_evaluate_refuses_the_split_whose_share_was_fitted(tmp_path, monkeypatch
         evaluate_run(EvaluateSpec(run="r", split="val_calib", n_bootstrap=0), run, table, made, "", Silent())
     assert not (tmp_path / "evaluation_report.json").exists()
     held = cross_fitted(spec, table)[0].rows
-    monkeypatch.setattr("core.evaluate.evaluate.draw_all", lambda *everything: [])
+    monkeypatch.setattr("core.evaluate.report.draw_all", lambda *everything: [])
     rest = some(table, held)
     report = evaluate_run(EvaluateSpec(run="r", n_bootstrap=0), run, rest, made, "", Silent())
     assert report["warnings"] == []

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.cascade.cascade import Cascade, Scores, Unit, calibrated_log_odds
-from core.cascade.types import CascadePolicy, Exits, ExpertExits
-from core.models.inputs import InputSpec
+from core.documents.analysis import CascadePolicy, Exits, ExpertExits
+from core.documents.inputs import InputSpec
 
 
 def sigmoid(x):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from core.evaluate.calibration_table import CalibrationTable
-from core.evaluate.debiased import debiased_ece
-from core.evaluate.reliability import ece, mce
+from core.metrics.debiased import debiased_ece
+from core.metrics.reliability import ece, mce
 
 
 @pytest.mark.parametrize("decimals", [None, 2, 0])

@@ -9,15 +9,15 @@ from PIL import Image
 from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
-from core.artifacts.run import Run
 from core.calibrate import SeenBefore
-from core.calibrate.temperature import Temperature
-from core.evaluate.catalogue import FIGURES
-from core.evaluate.evaluate import evaluate_run, find_calibrator, prevalence_note
+from core.calibrate.methods.temperature import Temperature
+from core.evaluate.report import evaluate_run, find_calibrator, prevalence_note
 from core.evaluate.spec import EvaluateSpec
 from core.evaluate.thresholds import threshold_rows
-from core.predictions import Predictions
+from core.metrics.catalogue import FIGURES
+from core.models.inference.run import Run
 from core.progress import Silent
+from core.tables.predictions import Predictions
 
 
 def predictions(n: int = 400, seed: int = 0) -> Predictions:
@@ -54,7 +54,7 @@ def test_writes_every_file_of_the_guide(tmp_path):
 @pytest.fixture
 def no_pictures(monkeypatch):
     """Drawing takes most of a report's time and is tested by itself."""
-    monkeypatch.setattr("core.evaluate.evaluate.draw_all", lambda *everything: [])
+    monkeypatch.setattr("core.evaluate.report.draw_all", lambda *everything: [])
 
 
 @pytest.mark.usefixtures("no_pictures")

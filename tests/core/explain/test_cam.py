@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch import nn
 
+from core.documents.inputs import InputSpec
 from core.explain.cam import grad_cam
 from core.explain.sanity import sanity
 from core.models.detector import Detector, DetectorOutput
-from core.models.inputs import InputSpec
 from core.models.registry import build_detector, detectors
 
 PATCH = 16

@@ -7,11 +7,11 @@ import pytest
 import timm
 import torch
 
+from core.documents.inputs import InputSpec
 from core.explain.cam import cam_maps, grad_cam, prepare
 from core.explain.captions import METHOD_TITLES
 from core.explain.layers import ARCHITECTURES, METHODS, cam_point, tokens
 from core.explain.spec import MAP_METHODS, PLANT_KINDS
-from core.models.inputs import InputSpec
 from core.models.registry import build_detector, detectors
 from core.models.timm_experts import TimmDetector
 

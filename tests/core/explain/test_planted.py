@@ -10,7 +10,7 @@ from hypothesis import strategies as some
 from PIL import Image
 from scipy.stats import bootstrap
 
-from core.data.manifest import Manifest
+from core.data.manifest.manifest import Manifest
 from core.explain.planted import FIGURES, Face, judge_maps, reading, real_faces, summary
 from core.explain.plants import PLANTS, hit, mass_ratio
 from core.explain.spec import EvidenceSpec

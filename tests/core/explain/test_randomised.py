@@ -6,13 +6,13 @@ import torch
 from scipy.stats import spearmanr
 from torch import nn
 
+from core.documents.inputs import InputSpec
 from core.explain.cam import grad_cam, prepare
 from core.explain.captions import NO_EFFECT, NOT_LEARNED
 from core.explain.evidence import explain
 from core.explain.randomised import randomise, randomised_copy
 from core.explain.sanity import MOST_ALIKE, Sanity, likeness, sanity
 from core.models.detector import Detector, DetectorOutput
-from core.models.inputs import InputSpec
 from core.models.registry import build_detector, detectors
 
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from core.media import nursery
+from core.media import fork_server as nursery
 from core.media.decode import decode, stream
 from core.media.limits import Limits
 from core.media.plan import FramePlan
@@ -52,7 +52,7 @@ except (OSError, MemoryError) as error:
 def test_the_nursery_loads_no_heavy_library() -> None:
     program = """
 import sys
-import core.media.child, core.media.nursery
+import core.media.child, core.media.fork_server
 core.media.child.load_decoders()
 print(sorted({"numpy", "torch", "cv2", "pydantic", "timm"} & set(sys.modules)))
 """
@@ -74,7 +74,7 @@ def hijacked(monkeypatch):
         escaped = repr(program).replace("{", "{{").replace("}", "}}")
         boot = (
             "import sys; sys.path[:] = {path!r}\n"
-            "from core.media import child, nursery\n"
+            "from core.media import child, fork_server as nursery\n"
             f"child.main = lambda request: exec({escaped})\n"
             "nursery.serve()"
         )

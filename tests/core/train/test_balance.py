@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_class_weight
 from torch.nn import functional
 
-from core.data.dataset import EpochSampler
+from core.data.loading.dataset import EpochSampler
 from core.models.detector import DetectorOutput
 from core.train.balance import class_weights, objective_options_of, sampler_of
 from core.train.objectives import build_objective

@@ -10,11 +10,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from core.artifacts.run import Run, find_run
 from core.artifacts.workspace import Workspace
-from core.data.dataset import cache_side, open_cache
-from core.data.manifest import open_dataset
-from core.models.scoring import embed_rows, score
+from core.data.loading.dataset import cache_side, open_cache
+from core.data.manifest.manifest import open_dataset
+from core.models.inference.run import Run, find_run
+from core.models.inference.scoring import embed_rows, score
 from core.progress import Cancelled
 from core.train.fit import fit
 from core.train.recipes import Recipe, recipes

@@ -1,0 +1,1 @@
+"""The card of an analysis and what is asked of it."""

@@ -1,0 +1,67 @@
+"""`aware detectors`: which networks there are, what each costs, and published weights made into a run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import typer
+
+from app import console
+from app.cli.job_commands import enqueue, run_in_foreground
+from app.console import told
+from core.models.spec import ImportSpec
+from core.models.weights.published_figures import CAVEAT, FIGURES
+from jobs.kind import kinds
+
+detectors_app = typer.Typer(no_args_is_help=True, help="Detectors: what there is and costs; import published weights.")
+
+
+@detectors_app.command("list")
+@told
+def list_detectors(
+    scale: str = typer.Option("", help="Only this scale: full, small or tiny."),
+    as_json: bool = typer.Option(False, "--json", help="Print JSON on stdout, and nothing else there."),
+    as_markdown: bool = typer.Option(False, "--markdown", help="Print the catalogue as a document."),
+) -> None:
+    """Every detector with its parameters, GFLOP, input and recipes, published figures beside."""
+    from core.train.detector_catalogue import catalogue, markdown
+
+    rows = [row for row in catalogue() if scale in ("", row.scale)]
+    if as_json:
+        typer.echo(json.dumps([asdict(row) for row in rows]))
+        return
+    if as_markdown:
+        typer.echo(markdown(rows), nl=False)
+        return
+    from rich.table import Table
+
+    table = Table(box=None)
+    for title in ("detector", "scale", "params M", "GFLOP", "input", "recipes", "published: M stored / used / GFLOP"):
+        table.add_column(title, overflow="fold", no_wrap=title == "detector")
+    for row in rows:
+        figures = f"{row.parameters:.1f}", f"{row.gflops:.2f}", str(row.size)
+        table.add_row(row.name, row.scale, *figures, ", ".join(row.recipes) or row.otherwise, row.published)
+    console.out.print(table)
+    figures_of = ", ".join(f"{f.dataset} {f.accuracy:.3f} / {f.auroc:.4g}" for f in FIGURES)
+    console.out.print(f"GenConViT, accuracy / AUROC: {figures_of}. {CAVEAT}", markup=False)
+
+
+@detectors_app.command("import")
+@told
+def import_weights(
+    layout: str = typer.Argument(help="genconvit-ed or genconvit-vae."),
+    file: Path = typer.Argument(help="The published file: .pth or .safetensors."),
+    name: str = typer.Option("", help="Name of the run; empty: layout and time."),
+    crop_scale: float = typer.Option(1.3, help="Face box enlargement of the crops that it will be shown."),
+    queue: bool = typer.Option(False, "--queue", help="Send it to the queue; a worker runs it."),
+    as_json: bool = typer.Option(False, "--json", help="Print JSON on stdout, and nothing else there."),
+) -> None:
+    """Make a run of published weights: read weights only, in a confined process, every tensor checked by name."""
+    spec = ImportSpec.model_validate({"layout": layout, "file": str(file), "name": name, "crop_scale": crop_scale})
+    kind = kinds.get("import_detector")
+    if queue:
+        enqueue(kind, spec, as_json)
+    else:
+        run_in_foreground(kind, spec, as_json)

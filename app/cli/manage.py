@@ -1,0 +1,164 @@
+"""Commands that look after the queue and the bundles."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import time
+from datetime import datetime
+from pathlib import Path
+
+import typer
+
+from app import console
+from app.console import told
+from jobs.settings import Settings
+
+jobs_app = typer.Typer(no_args_is_help=True, help="Look after the queue.")
+bundles_app = typer.Typer(no_args_is_help=True, help="Bundles: what there is, which one is in force.")
+
+
+def _workbench():  # type: ignore[no-untyped-def]
+    from jobs.client import Workbench
+
+    return Workbench.open(Settings.read())
+
+
+def _ago(moment: datetime | None) -> str:
+    """How long ago, in one short word."""
+    if moment is None:
+        return "-"
+    seconds = max(0.0, time.time() - moment.timestamp())
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.0f}{unit}"
+    return f"{seconds:.0f}s"
+
+
+@jobs_app.command("list")
+@told
+def list_jobs(
+    kind: str = typer.Option(None, help="Only this kind."),
+    state: str = typer.Option(None, help="Only this state: queued, running, done, failed or cancelled."),
+    limit: int = typer.Option(20, min=1, help="Most rows."),
+) -> None:
+    """The newest jobs."""
+    from rich.table import Table
+
+    table = Table("id", "state", "done", "age", "message", box=None)
+    for job in _workbench().jobs(kind=kind, state=state, limit=limit):
+        line = (job.error or job.message or "").splitlines()
+        table.add_row(job.id, job.state, f"{100 * job.fraction:.0f} %", _ago(job.created_at), line[0] if line else "")
+    console.out.print(table if table.row_count else "no jobs; `aware prepare demo --queue` makes one", markup=False)
+
+
+@jobs_app.command()
+@told
+def show(job_id: str) -> None:
+    """One job, whole, as JSON."""
+    job = _workbench().job(job_id)
+    document = {k: v.isoformat() if isinstance(v, datetime) else v for k, v in vars(job).items()}
+    typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+@jobs_app.command()
+@told
+def logs(
+    job_id: str,
+    n_bytes: int = typer.Option(16384, "--bytes", min=1, help="How much of its end."),
+) -> None:
+    """The end of a job's log."""
+    workbench = _workbench()
+    workbench.job(job_id)
+    typer.echo(workbench.log_tail(job_id, n_bytes), nl=False)
+
+
+@jobs_app.command()
+@told
+def cancel(job_id: str) -> None:
+    """Stop a job, at once and hard if it does not listen."""
+    workbench = _workbench()
+    workbench.cancel(job_id)
+    console.out.print(f"{job_id}: {workbench.job(job_id).state}, cancel asked for", markup=False)
+
+
+@jobs_app.command()
+@told
+def retry(job_id: str) -> None:
+    """Queue a failed or cancelled job again; it goes on where it stopped."""
+    _workbench().retry(job_id)
+    console.out.print(f"{job_id}: queued", markup=False)
+
+
+@jobs_app.command()
+@told
+def delete(job_id: str, yes: bool = typer.Option(False, "--yes", help="Do not ask.")) -> None:
+    """Delete an analysis: its verdict, pictures and log, and the uploaded file unless another job uses it."""
+    workbench = _workbench()
+    workbench.job(job_id)
+    if not yes:
+        typer.confirm(f"Delete {job_id} and its upload for good?", abort=True)
+    gone = workbench.delete_analysis(job_id)
+    console.out.print(f"{job_id} is deleted, and {len(gone)} upload{'' if len(gone) == 1 else 's'}", markup=False)
+
+
+@bundles_app.command("list")
+@told
+def list_bundles() -> None:
+    """Registered bundles; the one in force is marked."""
+    workbench = _workbench()
+    active = workbench.active()
+    known = {
+        item.path: f"{item.name}, version {item.summary.get('version', '?')}" for item in workbench.artifacts("bundle")
+    }
+    known.setdefault(active.bundle, active.bundle.name)
+    for path, name in known.items():
+        mark = "*" if path == active.bundle else " "
+        console.out.print(f"{mark} {name}: {path}", markup=False, soft_wrap=True)
+    if active.policy is not None:
+        from app.policies.changes import title
+        from app.policies.exits import read_policy
+
+        policy = read_policy(active.policy)
+        console.out.print(f"  policy in force: {title(policy)} ({policy.policy_id})", markup=False, soft_wrap=True)
+
+
+@bundles_app.command()
+@told
+def use(
+    bundle: str = typer.Argument(help="Name in the workspace, or folder."),
+    policy: str = typer.Option("", help="Policy id or file; empty: the bundle's own."),
+    author: str = typer.Option("", help="Who decides; empty: the user of this machine."),
+    reason: str = typer.Option("", help="Why."),
+) -> None:
+    """Put a bundle in force for page, demo and command, after checking its hashes."""
+    from core.bundles.bundle import open_bundle
+    from jobs.specs.references import find_bundle, find_policy
+
+    workbench = _workbench()
+    path = find_bundle(bundle, workbench.workspace)
+    opened = open_bundle(path)
+    chosen = find_policy(policy, workbench.workspace) if policy else None
+    workbench.set_active(bundle=path, policy=chosen, author=author or getpass.getuser(), reason=reason)
+    console.out.print(f"in force: {opened.manifest.name} {opened.manifest.version}", markup=False)
+
+
+@bundles_app.command("import")
+@told
+def import_zip(
+    archive: Path = typer.Argument(help="Zip made by `aware export --zip`."),
+    name: str = typer.Option("", help="Folder name in the workspace; empty: the zip's."),
+) -> None:
+    """Unpack a bundle into the workspace: names and hashes are checked before anything is believed."""
+    from core.bundles.bundle import import_bundle
+    from jobs.kinds.export import produced_bundle
+
+    workbench = _workbench()
+    target = workbench.workspace.bundles / (name or archive.stem)
+    if target.parent != workbench.workspace.bundles or target.name.startswith("."):
+        raise ValueError(f"{name!r} is no name for a bundle's folder")
+    import_bundle(archive, target)
+    workbench.register(produced_bundle(target))
+    console.out.print(
+        f"imported as {target.name}; put it in force with `aware bundles use {target.name}`", markup=False
+    )

@@ -1,0 +1,113 @@
+"""Commands about policies: which there are, what putting one in force changes, and the way back. The page's words."""
+
+from __future__ import annotations
+
+import getpass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from app import console
+from app.console import told
+from app.ui.formatting import when
+from jobs.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from core.documents.analysis import CascadePolicy
+    from jobs.client import Workbench
+
+policies_app = typer.Typer(no_args_is_help=True, help="Policies: what there is, which one is in force.")
+
+
+def _workbench() -> Workbench:
+    from jobs.client import Workbench
+
+    return Workbench.open(Settings.read())
+
+
+@policies_app.command("list")
+@told
+def list_policies() -> None:
+    """Saved policies, newest first; the one in force is marked."""
+    from app.policies.changes import refusal, title
+    from app.policies.exits import active_policy, read_policy
+
+    workbench = _workbench()
+    active, now = workbench.active(), active_policy(workbench)
+    saved = [item.path for item in workbench.artifacts("policy") if item.path.is_file()]
+    if now is not None and active.policy is None:
+        console.out.print(f"* {title(now)} ({now.policy_id}): the bundle's own", markup=False, soft_wrap=True)
+    for path in saved:
+        policy = read_policy(path)
+        mark = "*" if path == active.policy else " "
+        why = f"; cannot be put in force: {words}" if (words := refusal(policy, active.bundle)) else ""
+        line = f"{mark} {title(policy)} ({policy.policy_id}), {when(policy.created_at)}, {policy.author or '-'}{why}"
+        console.out.print(line, markup=False, soft_wrap=True)
+    if not saved:
+        console.out.print("no policy is saved yet; `aware policy` or `aware search` makes one", markup=False)
+
+
+@told
+def promote(
+    policy: str = typer.Argument("", help="Policy id or file."),
+    back: bool = typer.Option(False, "--back", help="Back to what was in force before the present policy."),
+    author: str = typer.Option("", help="Who decides; empty: the user of this machine."),
+    reason: str = typer.Option("", help="Why; kept in the history. Empty: the policy's own reason."),
+    yes: bool = typer.Option(False, "--yes", "-y", help="Do not ask."),
+) -> None:
+    """Put a policy in force for page, demo and command, after showing what changes; --back undoes it."""
+    from app.policies.changes import headline, previous_policy, refusal, title
+    from app.policies.exits import active_policy, read_policy
+    from jobs.specs.references import find_policy
+
+    if bool(policy) == back:
+        raise ValueError("name a policy (`aware policies list` shows them), or say --back")
+    workbench = _workbench()
+    bundle, path = workbench.active().bundle, None
+    if back:
+        before = previous_policy(workbench)
+        if before is None:
+            raise ValueError("nothing was in force before the present policy under this bundle")
+        path, reason = before[0], reason or f"back to {before[1]}"
+    else:
+        path = find_policy(policy, workbench.workspace)
+    now, then = active_policy(workbench), read_policy(path or bundle / "policy.json")
+    if words := refusal(then, bundle):
+        raise ValueError(words)
+    console.out.print(headline(now, then), markup=False)
+    show_changes(now, then, bundle)
+    if not yes and not typer.confirm("Put it in force?"):
+        console.out.print("nothing was changed", markup=False)
+        raise typer.Exit(console.FAILED)
+    workbench.set_active(policy=path or "", author=author or getpass.getuser(), reason=reason or then.reason)
+    line = f"in force: {title(then)} ({then.policy_id})"
+    way = previous_policy(workbench)
+    console.out.print(line + (f"; back to {way[1]}: aware promote --back" if way else ""), markup=False, soft_wrap=True)
+
+
+def show_changes(now: CascadePolicy | None, then: CascadePolicy, bundle: Path) -> None:
+    """Rates, exits and bounds now and then, as the page's dialog shows them."""
+    from app.policies.changes import exit_changes, exits_note, rate_changes
+    from app.policies.exits import stage_titles
+
+    rates, said = rate_changes(now, then, bundle)
+    _table(rates)
+    console.out.print(said, markup=False)
+    exits = exit_changes(now, then, stage_titles(bundle))
+    _table(exits[exits["change"] == "changes"].drop(columns="change"))
+    console.out.print(exits_note(exits), markup=False)
+
+
+def _table(frame: pd.DataFrame) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    if frame.empty:
+        return
+    table = Table(*map(str, frame.columns), box=None)
+    for row in frame.itertuples(index=False):
+        table.add_row(*(Text(str(value)) for value in row))
+    console.out.print(table)

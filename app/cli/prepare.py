@@ -1,0 +1,152 @@
+"""`aware prepare --validate-only` and `--dry-run`: look through a source before anything is made of it."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+import typer
+from rich.table import Table
+
+from app import console
+from app.console import Bar
+from core.data.manifest.tables import ManifestError
+from core.data.prepare.dry_run import Estimate, Survey, estimates, surveyed, unreadable
+from core.data.prepare.spec import PrepareSpec
+from core.data.sources.base import counted
+from jobs.settings import Settings
+
+SHOWN = 20
+MOST_LEAKS = 5
+
+
+def validate_only(spec: PrepareSpec, as_json: bool) -> None:
+    """Look through lists, names, labels, splits and the first bytes of every file; exit code 1 when a file is bad."""
+    with console.json_only(as_json) as say:
+        try:
+            with Bar() as bar, surveyed(spec, Settings.read().workspace, bar) as survey:
+                faults = [*survey.faults, *unreadable(survey.listing.items, bar)]
+        except ManifestError as error:
+            say({"valid": False, "problems": error.problems})
+            console.err.print(str(error), markup=False, soft_wrap=True)
+            raise typer.Exit(console.FAILED) from error
+        faulty = [{"file": name, "sentence": sentence} for name, sentence in faults]
+        say({**survey.document(), "valid": not faults, "faults": faulty})
+    if not as_json:
+        show(survey)
+        show_faults(faults)
+        if not faults:
+            console.out.print(f"valid: {len(survey.frame):,} files, nothing written", markup=False)
+    if faults:
+        raise typer.Exit(console.FAILED)
+
+
+def dry_run(spec: PrepareSpec, as_json: bool) -> None:
+    """Count what would be made, and measure on a few files how much and how long. Nothing is kept."""
+    with console.json_only(as_json) as say:
+        with Bar() as bar, surveyed(spec, Settings.read().workspace, bar) as survey:
+            found = estimates(survey, spec, bar)
+        say({**survey.document(), "estimates": [vars(estimate) for estimate in found]})
+    if as_json:
+        return
+    show(survey)
+    show_faults(survey.faults)
+    show_estimates(found, spec, survey)
+    for warning in survey.document()["warnings"]:
+        console.out.print(f"would warn: {warning}", markup=False, soft_wrap=True)
+    console.out.print(f"dry run: nothing written; it would become {survey.folder}", markup=False, soft_wrap=True)
+
+
+def show(survey: Survey) -> None:
+    """What was found: source, counts, notes."""
+    listing = survey.listing
+    frame = survey.frame
+    labels = f"{int((frame['label'] == 0).sum()):,} real, {int((frame['label'] == 1).sum()):,} fake"
+    line = f"{listing.source} ({listing.how}): {len(frame):,} files, {labels}, {frame['group'].nunique():,} groups"
+    console.out.print(line, markup=False, soft_wrap=True)
+    if listing.group:
+        console.out.print(f"group: {listing.group}", markup=False, soft_wrap=True)
+    for rows in survey.counts().values():
+        console.out.print(counts_table(rows))
+    for name, digest in listing.lists.items():
+        console.out.print(f"official list: {name} ({digest[:12]})", markup=False, soft_wrap=True)
+    for note in listing.notes:
+        console.out.print(f"note: {note}", markup=False, soft_wrap=True)
+    leaks = survey.leaks()
+    for leak in leaks[:SHOWN]:
+        console.out.print(f"leak: {leak}", markup=False, soft_wrap=True)
+    if len(leaks) > SHOWN:
+        console.out.print(f"... and {len(leaks) - SHOWN:,} more leaks (all of them with --json)", markup=False)
+
+
+def show_card(card: dict[str, Any]) -> None:
+    """What a finished data set holds and what to beware of, from its card."""
+    rows = [{"split": name, **counts} for name, counts in card["splits"].items()]
+    console.out.print(counts_table(rows))
+    for note in card.get("listing", {}).get("notes", []):
+        console.out.print(f"note: {note}", markup=False, soft_wrap=True)
+    leaks = card.get("leaks", {"worst": [], "counts": {}})
+    for leak in leaks["worst"][:MOST_LEAKS]:
+        console.out.print(f"leak: {leak['sentence']} {', '.join(leak['rows'])}", markup=False, soft_wrap=True)
+    if (rest := sum(leaks["counts"].values()) - MOST_LEAKS) > 0:
+        console.out.print(f"... and {counted(rest, 'more leak')}, on the card and the Datasets page", markup=False)
+    for warning in card["warnings"]:
+        console.out.print(f"warning: {warning}", markup=False, soft_wrap=True)
+
+
+def counts_table(rows: list[dict[str, Any]]) -> Table:
+    """Rows of counts, figures to the right."""
+    table = Table(box=None, padding=(0, 2))
+    for number, column in enumerate(rows[0]):
+        table.add_column(column, justify="right" if number else "left")
+    for row in rows:
+        table.add_row(*(f"{value:,}" if isinstance(value, int) else str(value) for value in row.values()))
+    return table
+
+
+def show_faults(faults: list[tuple[str, str]]) -> None:
+    """The first faults by file, on stderr."""
+    for name, sentence in faults[:SHOWN]:
+        console.err.print(f"{name}: {sentence}", markup=False, soft_wrap=True)
+    if len(faults) > SHOWN:
+        console.err.print(f"... and {len(faults) - SHOWN:,} more (all of them with --json)", markup=False)
+    if faults:
+        console.err.print(f"{counted(len(faults), 'file')} cannot be used", markup=False)
+
+
+def show_estimates(found: list[Estimate], spec: PrepareSpec, survey: Survey) -> None:
+    """What the whole would cost, from the sampled files."""
+    if not found:
+        console.out.print("the pictures stay where they are; nothing is cut out or copied", markup=False)
+        return
+    from core.data.prepare.collect import workers_for
+
+    workers = workers_for(spec, len(survey.frame))
+    for one in found:
+        lost = "".join(f", {count} of them {name.replace('_', ' ')}" for name, count in one.lost.items())
+        console.out.print(
+            f"{one.kind}: about {one.crops:,.0f} crops, {size(one.bytes)}, {duration(one.seconds / workers)} with "
+            f"{workers} worker{'s' if workers > 1 else ''} (from {one.sample} of {one.files:,}{lost})",
+            markup=False, soft_wrap=True,
+        )  # fmt: skip
+    needed = sum(one.bytes for one in found)
+    place = next(folder for folder in (survey.folder, *survey.folder.parents) if folder.exists())
+    free = shutil.disk_usage(place).free
+    if needed > free:
+        console.err.print(f"{size(needed)} needed, {size(free)} free at {place}", markup=False, soft_wrap=True)
+
+
+def size(count: float) -> str:
+    """Bytes for people."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,70 @@
+"""`aware scores`: the scores of any detector, brought onto the bench from a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from app import console
+from app.cli.job_commands import enqueue, run_in_foreground
+from app.console import told
+from core.scores.spec import ImportScoresSpec
+from jobs.kind import kinds
+from jobs.settings import Settings
+
+scores_app = typer.Typer(no_args_is_help=True, help="Scores of detectors that were run elsewhere.")
+FIELDS = ImportScoresSpec.model_fields
+
+
+def _help(name: str) -> str:
+    return FIELDS[name].description or ""
+
+
+@scores_app.command("import")
+@told
+def import_scores(
+    file: Path = typer.Argument(help=_help("file")),
+    name: str = typer.Option("", help=_help("name")),
+    score: str = typer.Option("p_fake", help=_help("score")),
+    larger: str = typer.Option("fake", help=_help("larger")),
+    fake: list[str] = typer.Option(["1", "fake"], help=_help("fake_words") + " Repeat the option."),
+    real: list[str] = typer.Option(["0", "real"], help=_help("real_words") + " Repeat the option."),
+    id_column: str = typer.Option("id", help=_help("id_column")),
+    label_column: str = typer.Option("label", help=_help("label_column")),
+    score_column: str = typer.Option("score", help=_help("score_column")),
+    group_column: str = typer.Option("group", help=_help("group_column")),
+    data: str = typer.Option("", help=_help("data")),
+    calib_share: float = typer.Option(FIELDS["calib_share"].default, help=_help("calib_share")),
+    gflops: float = typer.Option(None, help=_help("gflops")),
+    queue: bool = typer.Option(False, "--queue", help="Send it to the queue; a worker runs it."),
+    as_json: bool = typer.Option(False, "--json", help="Print JSON on stdout, and nothing else there."),
+) -> None:
+    """Make a run of a CSV or Parquet file; calibrate, evaluate, compare it and choose its exits like any run's."""
+    given: dict[str, Any] = {
+        "file": str(file), "name": name, "score": score, "larger": larger, "fake_words": fake, "real_words": real,
+        "id_column": id_column, "label_column": label_column, "score_column": score_column,
+        "group_column": group_column, "data": data, "calib_share": calib_share, "gflops": gflops,
+    }  # fmt: skip
+    spec, kind = ImportScoresSpec.model_validate(given), kinds.get("import_scores")
+    if queue:
+        enqueue(kind, spec, as_json)
+    else:
+        run_in_foreground(kind, spec, as_json)
+
+
+@scores_app.command("list")
+@told
+def list_scores() -> None:
+    """Imported scores: how many, of how many groups, in which splits."""
+    from jobs.client import Workbench
+
+    found = [i for i in Workbench.open(Settings.read()).artifacts("run") if i.summary.get("kind") == "scores"]
+    for item in found:
+        about = item.summary
+        splits = ", ".join(f"{name} {part['items']:,}" for name, part in about["splits"].items())
+        line = f"{item.name}: {about['items']:,} scores of {about['groups']:,} groups ({splits}), from {about['file']}"
+        console.out.print(line, markup=False, soft_wrap=True)
+    if not found:
+        console.out.print("no scores yet; `aware scores import FILE --name NAME` brings some", markup=False)

@@ -1,0 +1,96 @@
+"""What a reference field can point at: the lists behind every `choose(...)` of a spec."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from app.analysis.bundles import bundle_manifest
+from core.artifacts.files import read_json
+from core.models.inference.run import BEST, RUN
+from jobs.client import Workbench
+from jobs.specs.choices import WORDS, words
+
+AUTOMATIC = ""
+
+
+def _artifacts(kind: str) -> Callable[[Workbench], list[str]]:
+    return lambda workbench: [item.name for item in workbench.artifacts(kind)]
+
+
+def _datasets(workbench: Workbench) -> list[str]:
+    """Data sets, each followed by its leave-one-out protocols as NAME@PROTOCOL."""
+    names = []
+    for item in workbench.artifacts("dataset"):
+        protocols = sorted(path.stem for path in (item.path / "protocols").glob("[!.]*.json"))
+        names += [item.name, *(f"{item.name}@{protocol}" for protocol in protocols)]
+    return names
+
+
+def _networks(workbench: Workbench) -> list[str]:
+    """Runs with weights: all but imported scores."""
+    return [item.name for item in workbench.artifacts("run") if item.summary.get("kind") != "scores"]
+
+
+def _detectors(workbench: Workbench) -> list[str]:
+    """Runs of one network: trained or imported, no stack."""
+    kinds = ("scores", "stack")
+    return [item.name for item in workbench.artifacts("run") if item.summary.get("kind") not in kinds]
+
+
+def _bundles(workbench: Workbench) -> list[str]:
+    """Folders: the one in force first, then the workspace's."""
+    folders = [workbench.active().bundle, *(item.path for item in workbench.artifacts("bundle"))]
+    return list(dict.fromkeys(str(folder) for folder in folders))
+
+
+def _weights(workbench: Workbench) -> list[str]:
+    """Words, then files that a training can start from: the best of every run, and what the bundle in force holds."""
+    runs = [item.path / BEST for item in workbench.artifacts("run")]
+    members = sorted(workbench.active().bundle.glob("*/weights.safetensors"))
+    return ["pretrained", "none", *(str(file) for file in [*members, *runs] if file.is_file())]
+
+
+def title(value: str, workbench: Workbench) -> str:
+    """How a list shows a value: the path of weights by its run, or its bundle and member, and the network they fit."""
+    file = Path(value)
+    if file.name == BEST and (file.parent / RUN).is_file():
+        return f"run {file.parent.name}{_network(read_json(file.parent / RUN))}"
+    if file.name == "weights.safetensors" and (manifest := bundle_manifest(file.parent.parent)) is not None:
+        member = next((item for item in manifest.members if item.name == file.parent.name), None)
+        return (
+            f"bundle {manifest.name} {manifest.version}, {file.parent.name}{_network(vars(member) if member else {})}"
+        )
+    return workbench.workspace.kept(value) if file.is_absolute() else value or "automatic"
+
+
+def _network(about: Mapping[str, Any]) -> str:
+    return f" ({about['detector']})" if about.get("detector") else ""
+
+
+def _splits(_: Workbench) -> list[str]:
+    from core.data.manifest.splits import SPLITS
+
+    return list(SPLITS)
+
+
+SOURCES: dict[str, Callable[[Workbench], list[str]]] = {
+    "dataset": _datasets,
+    "run": _networks,
+    "scored_run": _artifacts("run"),
+    "expert_runs": _detectors,
+    "bundle": _bundles,
+    "policy": _artifacts("policy"),
+    "split": _splits,
+    "weights": _weights,
+}
+
+
+def options(what: str, workbench: Workbench) -> list[str]:
+    """Names that a field marked `choose(what)` offers. Raises LookupError for an unknown `what`."""
+    if what in WORDS:
+        return words(what)
+    if what not in SOURCES:
+        raise LookupError(f"no list for choose({what!r}); known: {', '.join([*SOURCES, *WORDS])}")
+    return SOURCES[what](workbench)

@@ -1,0 +1,1 @@
+"""Policies as the pages show, compare and save them."""

@@ -1,0 +1,85 @@
+"""Saved policies: what each is, what putting it in force changes, and one click back."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.analysis import cards
+from app.policies.changes import exit_changes, exits_note, headline, previous_policy, rate_changes, refusal, title
+from app.policies.exits import active_policy, read_policy, stage_titles
+from app.policies.guarantees import promise_words, shown_rows
+from app.ui import session, tables, widgets
+from core.documents.analysis import CascadePolicy
+from jobs.client import Workbench
+from jobs.queue.views import ArtifactView
+
+
+def policy_panel(workbench: Workbench) -> None:
+    """Every saved policy, newest first, with a way to put it in force and the way back."""
+    found = workbench.artifacts("policy")
+    items = [item for item in found if item.path.is_file()]
+    if len(items) < len(found):
+        st.caption(f"{len(found) - len(items)} saved policies are not shown: their files are gone from the workspace.")
+    back(workbench)
+    if not items:
+        widgets.empty("No policy yet", "Move the sliders and save, or let a method choose.")
+        return
+    active, now = workbench.active(), active_policy(workbench)
+    for item in items:
+        policy = read_policy(item.path)
+        unfit, used = refusal(policy, active.bundle), now is not None and now.policy_id == policy.policy_id
+        with st.container(border=True):
+            left, right = st.columns([5, 1])
+            words = "in force" if used else widgets.when(policy.created_at)
+            left.html(
+                f'<div class="aw"><b>{cards.escape(title(policy))}</b> {widgets.chip(words, "#17616b")}</div>'
+                + cards.facts({"Id": policy.policy_id, "Author": policy.author or "–", "Why": policy.reason or "–",
+                               "Made": widgets.when(policy.created_at), "Chosen on": policy.data_fingerprint[:16]})
+            )  # fmt: skip
+            with st.expander("Targets, bounds, groups"):
+                titles = {} if unfit else stage_titles(active.bundle)
+                tables.show(shown_rows(policy, titles), f"policy {policy.policy_id}", wide=["note"])
+                st.caption(widgets.plain_markdown(promise_words(policy)))
+            if not used:
+                use = right.button("Use", key=f"use-{policy.policy_id}", disabled=bool(unfit), width="stretch")
+                if unfit:
+                    st.caption(f"Cannot be put in force. {widgets.plain_markdown(unfit)}")
+                elif use:
+                    confirm(workbench, item, policy)
+
+
+def back(workbench: Workbench) -> None:
+    """One click back to what was in force before the present policy."""
+    before = previous_policy(workbench)
+    if before is None:
+        return
+    path, name = before
+    if st.button(f"Back to {widgets.plain_markdown(name)}", icon=":material/undo:", key="policy-back"):
+        workbench.set_active(policy=path or "", author=session.author(), reason=f"back to {name}")
+        st.rerun()
+
+
+@st.dialog("Put this policy in force?", width="large")
+def confirm(workbench: Workbench, item: ArtifactView, policy: CascadePolicy) -> None:
+    """What changes, then who and why; only the second button changes anything."""
+    show_changes(workbench, policy)
+    author = session.author_input(key="promote-author")
+    reason = st.text_input("Why (kept in the history)", policy.reason, max_chars=400, key="promote-reason")
+    if st.button("Yes, put it in force", type="primary", disabled=not (author and reason.strip()), key="promote"):
+        workbench.set_active(policy=item.path, author=author, reason=reason)
+        st.rerun()
+
+
+def show_changes(workbench: Workbench, policy: CascadePolicy) -> None:
+    """Thresholds, bounds and rates now and then, side by side."""
+    now = active_policy(workbench)
+    st.markdown(f"**{widgets.plain_markdown(headline(now, policy))}**")
+    table, said = rate_changes(now, policy, workbench.active().bundle)
+    if len(table):
+        tables.show(table, "rates now and then", wide=["rate"])
+    st.caption(said)
+    exits = exit_changes(now, policy, stage_titles(workbench.active().bundle))
+    changed = exits[exits["change"] == "changes"].drop(columns="change")
+    if len(changed):
+        tables.show(changed, "exits now and then", wide=["exit"])
+    st.caption(exits_note(exits))

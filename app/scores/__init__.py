@@ -1,0 +1,1 @@
+"""Where scores come from, and how a page looks at them."""

@@ -1,0 +1,1 @@
+"""The processes of the workbench: start, host check, health."""

@@ -1,0 +1,13 @@
+"""What `aware up` serves: the Streamlit entry `main.py` behind the guard of names and headers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from starlette.middleware import Middleware
+from streamlit.starlette import App
+
+from app.server.host_check import Guard, trusted_names
+from jobs.settings import Settings
+
+app = App(Path(__file__).parents[1] / "main.py", middleware=[Middleware(Guard, names=trusted_names(Settings.read()))])

@@ -1,0 +1,15 @@
+"""`python -m app.server.die_with_parent PARENT COMMAND...`: become COMMAND, and be killed by the kernel when PARENT
+dies.
+
+The death signal survives exec, so programs that are not ours (Streamlit) are tied to `aware up` as well."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from jobs.worker.process import die_with_parent
+
+if __name__ == "__main__":
+    die_with_parent(int(sys.argv[1]))
+    os.execvp(sys.argv[2], sys.argv[2:])

@@ -1,0 +1,1 @@
+"""Building blocks of every page: theme, tables, charts, page state."""

@@ -1,0 +1,87 @@
+"""Joint tables and Pareto fronts of saved predictions, built once a version of the file."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from app.policies.exits import exits_by_member
+from app.scores.sources import ScoreSource, predictions_of, stages_of, stamp_of
+from core.documents.analysis import CascadePolicy
+from core.policies.boards.effective_sizes import cascade_worth
+from core.policies.boards.grid import Grid, cascade_grid
+from core.policies.boards.joint_table import JointTable
+from core.policies.search.pareto import Limits, front
+
+KEPT = 8
+_grids: OrderedDict[tuple[Any, ...], Grid] = OrderedDict()
+
+
+def joint_of(source: ScoreSource, split: str, policy: CascadePolicy | None) -> tuple[JointTable, dict[str, Any]]:
+    """(table of one split, what its intervals count, `core.policies.boards.effective_sizes`). The exits of `policy` are
+    exact in it."""
+    return _joint(source, split, policy.to_json() if policy else "", stamp_of(source))
+
+
+@lru_cache(maxsize=KEPT)
+def _joint(source: ScoreSource, split: str, policy: str, stamp: float) -> tuple[JointTable, dict[str, Any]]:
+    frame = predictions_of(source)
+    rows, members = frame[frame["split"] == split], stages_of(frame)
+    exits = exits_by_member(CascadePolicy.model_validate_json(policy), members[0]) if policy else None
+    table = JointTable.of_frame(rows, members, exits=exits)
+    columns = [rows[f"p_{name}"].to_numpy(np.float64) for name in members]
+    return table, cascade_worth(table.edges, columns, rows["label"].to_numpy(), rows["group"].astype(str).to_numpy())
+
+
+def _key(source: ScoreSource, split: str, policy: CascadePolicy | None) -> tuple[Any, ...]:
+    return source.folder, split, policy.to_json() if policy else "", stamp_of(source)
+
+
+def grid_if_ready(source: ScoreSource, split: str, policy: CascadePolicy | None) -> Grid | None:
+    """The grid of all exits if it was made before: a page draws first and makes it then."""
+    return _grids.get(_key(source, split, policy))
+
+
+def make_grid(source: ScoreSource, split: str, policy: CascadePolicy | None) -> Grid:
+    """Make and keep the grid; about a second."""
+    grid = _grids[_key(source, split, policy)] = cascade_grid(joint_of(source, split, policy)[0])
+    while len(_grids) > KEPT:
+        _grids.popitem(last=False)
+    return grid
+
+
+def limits_at(table: JointTable, cuts: Sequence[tuple[int, int]], auroc_loss: float) -> Limits:
+    """A front is only worth comparing with among policies that do no worse otherwise: those that leave no more
+    undecided, accuse no more reals and, where it is not the risk drawn, leak no more than these exits do.
+
+    auroc_loss: the most that may be lost, or what these exits lose where that is more."""
+    tally, area = table.tally_and_auroc(cuts)
+    reals, fakes = (max(float(n), 1.0) for n in tally[0, 2])
+    whole = table.auroc(table.closed())
+    lost = 0.0 if whole is None or area is None else whole - area
+    return Limits(
+        leakage=_share(tally[:, 0, 1].sum(), fakes),
+        false_alarms=_share(tally[:, 1, 0].sum(), reals),
+        auroc_loss=max(auroc_loss, lost),
+        uncertain=_share(tally[-1, 2].sum(), tally[0, 2].sum()),
+    )
+
+
+def _share(count: float, whole: float) -> float:
+    """Of a count that a coarse table may give in fractions: rounded up to whole items."""
+    return float(np.ceil(count - 1e-6) / whole)
+
+
+def fronts(grid: Grid, units: Sequence[Mapping[str, Any]], limits: Limits) -> dict[str, dict[str, list[list[Any]]]]:
+    """For the board: by unit of cost and by risk, the front's points [cost, risk, exits], cheapest first."""
+    return {
+        unit["name"]: {
+            risk: [[p.cost, p.risk, [list(c) for c in p.cuts]] for p in front(grid, unit["costs"], risk, limits)]
+            for risk in ("leakage", "auroc_loss")
+        }
+        for unit in units
+    }

@@ -1,0 +1,1 @@
+"""One file in, one analysis out: faces, cascade, checks, verdict, evidence."""

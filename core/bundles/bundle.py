@@ -1,0 +1,268 @@
+"""Bundles, read without torch: `bundle.json` first, then every file's hash, before anything is parsed.
+
+A bundle may come from a stranger. Nothing in it is executed: only safetensors, JSON, Parquet, Markdown and one
+LightGBM text file are allowed, told by extension and by content; pickles, links, foreign names and surplus files are
+refused by name. `Bundle.load` (bundle_load.py) is where torch begins.
+"""
+
+from __future__ import annotations
+
+import re
+import stat
+import zipfile
+import zlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from pydantic import ValidationError
+
+from core.artifacts.files import atomic_folder, read_json, sha256_file
+from core.artifacts.workspace import Workspace
+from core.documents.analysis import BundleReference, CascadePolicy
+from core.documents.bundle import BundleManifest, Member
+from core.policies.spec import ExportSpec
+from core.progress import Reporter, Silent
+
+if TYPE_CHECKING:
+    from core.bundles.load import LoadedBundle
+
+MANIFEST = "bundle.json"
+MAX_MANIFEST = 1 << 20
+MAX_FILES = 200
+MAX_BYTES = 8 << 30
+MAX_RATIO = 200
+"""An archive member that unpacks to more than this many times its packed size is a bomb."""
+ALLOWED = (".safetensors", ".json", ".txt", ".parquet", ".md")
+_PART = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}$")
+
+
+class BundleError(ValueError):
+    """A bundle that is refused. The message says which file, what is wrong, and what to do."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A checked bundle: every hash held when it was opened. sha256: of bundle.json, hex."""
+
+    path: Path
+    manifest: BundleManifest
+    sha256: str
+
+    @cached_property
+    def policy(self) -> CascadePolicy:
+        """The exits that the bundle ships with."""
+        return read_policy(self.path / "policy.json")
+
+    @cached_property
+    def predictions(self) -> pd.DataFrame:
+        """One row an item of val_calib and test: sample_id, group, dataset, label, split, method, log_odds_<member>,
+        p_<member>, p_stack."""
+        return pd.read_parquet(self.path / "predictions.parquet")
+
+    @property
+    def card(self) -> str:
+        """The model card, Markdown."""
+        return (self.path / "card.md").read_text(encoding="utf-8")
+
+    @property
+    def thresholds(self) -> dict[str, Any]:
+        """thresholds.json: stage 1's exit with its figures and sweep."""
+        return read_json(self.path / "thresholds.json")
+
+    def member(self, name: str) -> Member:
+        """Raises LookupError that lists the members."""
+        for member in self.manifest.members:
+            if member.name == name:
+                return member
+        known = ", ".join(member.name for member in self.manifest.members)
+        raise LookupError(f"bundle {self.manifest.name} has no member {name!r}; it has: {known}")
+
+    def reference(self, policy: CascadePolicy | None = None) -> BundleReference:
+        """Who decided, for an analysis document."""
+        policy = policy or self.policy
+        return BundleReference(
+            name=self.manifest.name,
+            version=self.manifest.version,
+            sha256=self.sha256,
+            policy_id=policy.policy_id,
+            policy_name=policy.name,
+            policy_version=policy.version,
+            policy_author=policy.author,
+            policy_reason=policy.reason,
+            policy_created_at=policy.created_at,
+            policy_data_fingerprint=policy.data_fingerprint,
+            policy_promises=[promise.sentence() for promise in policy.guarantees],
+            policy_guarantees=list(policy.guarantees),
+        )
+
+    def load(self, device: str = "cpu") -> LoadedBundle:
+        """Detectors, calibrators and meta-model in memory; one copy a process and device. Imports torch."""
+        from core.bundles.load import load_bundle
+
+        return load_bundle(self, device)
+
+
+def read_policy(path: Path) -> CascadePolicy:
+    """Read a policy document. Raises BundleError naming the file and the first field that is wrong."""
+    try:
+        return CascadePolicy.model_validate(read_json(path))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise BundleError(f"{path} is not a policy: {where}: {first['msg']}") from error
+
+
+def open_bundle(path: Path | str) -> Bundle:
+    """Open and check a bundle folder. Raises BundleError, or FileNotFoundError when there is no bundle.json."""
+    path = Path(path)
+    manifest_path = path / MANIFEST
+    if not manifest_path.is_file():
+        raise FileNotFoundError(f"{path} is not a bundle: it has no {MANIFEST}; export one with `aware export`")
+    files = _listing(path)
+    if manifest_path.stat().st_size > MAX_MANIFEST:
+        raise BundleError(f"{manifest_path} is larger than {MAX_MANIFEST} bytes")
+    try:
+        manifest = BundleManifest.model_validate(read_json(manifest_path))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise BundleError(f"{manifest_path} is not a bundle's: {where}: {first['msg']}") from error
+    for name in manifest.files:
+        _check_name(name)
+    _compare_names(path, set(files) - {MANIFEST}, set(manifest.files) - {MANIFEST})
+    _require(path, manifest)
+    for name, expected in sorted(manifest.files.items()):
+        if sha256_file(files[name]) != expected:
+            raise BundleError(f"{path / name} does not have the hash that {MANIFEST} names: it was changed or damaged")
+        _check_content(files[name])
+    return Bundle(path, manifest, sha256_file(manifest_path))
+
+
+def _listing(path: Path) -> dict[str, Path]:
+    """Relative name -> path of every plain file. Links, devices and too many or too large files are refused."""
+    found: dict[str, Path] = {}
+    total = 0
+    for item in sorted(path.rglob("*")):
+        info = item.lstat()
+        if stat.S_ISDIR(info.st_mode):
+            continue
+        if not stat.S_ISREG(info.st_mode):
+            raise BundleError(f"{item} is not a plain file; a bundle holds no links")
+        found[item.relative_to(path).as_posix()] = item
+        total += info.st_size
+        if len(found) > MAX_FILES or total > MAX_BYTES:
+            raise BundleError(f"{path} holds more than {MAX_FILES} files or {MAX_BYTES >> 30} GiB")
+    return found
+
+
+def _check_name(name: str) -> None:
+    """Relative, plain, at most three parts deep, an allowed extension."""
+    parts = PurePosixPath(name).parts
+    if not parts or len(parts) > 3 or name != "/".join(parts) or not all(_PART.match(part) for part in parts):
+        raise BundleError(f"a bundle cannot hold a file named {name!r}")
+    if PurePosixPath(name).suffix not in ALLOWED:
+        raise BundleError(f"{name}: a bundle holds only {', '.join(ALLOWED)} files (no pickles, no .pth)")
+
+
+def _compare_names(path: Path, there: set[str], named: set[str]) -> None:
+    if missing := sorted(named - there):
+        raise BundleError(f"{path} lacks the file(s) {', '.join(missing)}, which {MANIFEST} names")
+    if extra := sorted(there - named):
+        raise BundleError(f"{path} holds file(s) that {MANIFEST} does not name: {', '.join(extra)}")
+
+
+def _require(path: Path, manifest: BundleManifest) -> None:
+    """What every bundle must have, whatever its manifest lists."""
+    needed = {"policy.json", "thresholds.json", "predictions.parquet", "card.md"}
+    for member in manifest.members:
+        needed |= {f"{member.name}/weights.safetensors", f"{member.name}/calibrator.json"}
+    if manifest.stacked:
+        needed |= {"stack/meta.txt", "stack/stack.json", "stack/projections.safetensors"}
+    if missing := sorted(needed - set(manifest.files)):
+        raise BundleError(f"{path / MANIFEST} does not list {', '.join(missing)}")
+    names = [member.name for member in manifest.members]
+    if len(set(names)) != len(names):
+        raise BundleError(f"{path / MANIFEST} names a member twice")
+
+
+def _check_content(path: Path) -> None:
+    """The first bytes must be what the extension says, so that no pickle hides under another name."""
+    with open(path, "rb") as stream:
+        head = stream.read(16)
+        if path.suffix == ".safetensors":
+            good = len(head) > 8 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 100 << 20
+        elif path.suffix == ".parquet":
+            stream.seek(max(0, path.stat().st_size - 4))
+            good = head[:4] == b"PAR1" and stream.read(4) == b"PAR1"
+        else:
+            try:
+                good = b"\0" not in head and not head.startswith(b"PK\x03\x04")
+                path.read_bytes().decode("utf-8")
+            except UnicodeDecodeError:
+                good = False
+    if not good:
+        raise BundleError(f"{path} is not what its name says ({path.suffix})")
+
+
+def import_bundle(archive: Path, target: Path) -> Bundle:
+    """Unpack a bundle's zip into the new folder `target` and open it; on any refusal `target` does not exist.
+
+    Names, links, sizes and ratios of all members are checked before a byte is written. The archive may hold the
+    files at its top or in one folder. Raises BundleError, FileExistsError."""
+    try:
+        with zipfile.ZipFile(archive) as packed:
+            entries = _checked_entries(packed)
+            with atomic_folder(target) as folder:
+                for name, info in entries.items():
+                    _unpack(packed, info, folder / name)
+                opened = open_bundle(folder)
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
+        raise BundleError(f"{archive} is not a readable zip file: {error}") from error
+    except FileNotFoundError as error:
+        raise BundleError(f"{archive} holds no {MANIFEST}") from error
+    return Bundle(target, opened.manifest, opened.sha256)
+
+
+def _checked_entries(packed: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    infos = [info for info in packed.infolist() if not info.is_dir()]
+    if len(infos) > MAX_FILES:
+        raise BundleError(f"the archive holds more than {MAX_FILES} files")
+    if sum(info.file_size for info in infos) > MAX_BYTES:
+        raise BundleError(f"the archive unpacks to more than {MAX_BYTES >> 30} GiB")
+    tops = {info.filename.split("/", 1)[0] for info in infos}
+    inside = len(tops) == 1 and all("/" in info.filename for info in infos)
+    entries: dict[str, zipfile.ZipInfo] = {}
+    for info in infos:
+        name = info.filename.split("/", 1)[1] if inside else info.filename
+        _check_name(name)
+        kind = stat.S_IFMT(info.external_attr >> 16)
+        if kind not in (0, stat.S_IFREG):
+            raise BundleError(f"{info.filename} is not a plain file; a bundle holds no links")
+        if info.file_size > MAX_RATIO * max(info.compress_size, 1024):
+            raise BundleError(f"{info.filename} unpacks to over {MAX_RATIO} times its size; it is refused as a bomb")
+        if name in entries:
+            raise BundleError(f"the archive holds {name} twice")
+        entries[name] = info
+    return entries
+
+
+def _unpack(packed: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> None:
+    """Write one member, and not one byte more than the directory of the archive announced."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    left = info.file_size
+    with packed.open(info) as source, open(target, "xb") as sink:
+        while piece := source.read(1 << 20):
+            left -= len(piece)
+            if left < 0:
+                raise BundleError(f"{info.filename} is larger than the archive says")
+            sink.write(piece)
+
+
+def export_bundle(spec: ExportSpec, workspace: Workspace, report: Reporter | None = None) -> Path:
+    """Freeze runs, stack and policy into a bundle folder; see bundle_export.py. Returns the folder."""
+    from core.bundles.export import export
+
+    return export(spec, workspace, report or Silent())

@@ -1,0 +1,40 @@
+"""JSON schemas of the documents that leave the workbench. To write them anew: `python -m core.bundles.json_schemas`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from core.artifacts.files import write_json
+from core.documents.analysis import Analysis, CascadePolicy
+from core.documents.bundle import BundleManifest
+from core.policies.thresholds_document import ThresholdsDocument
+from core.spec import Spec
+
+FOLDER = Path(__file__).resolve().parents[2] / "assets" / "schemas"
+
+DOCUMENTS: dict[str, type[Spec]] = {
+    "bundle": BundleManifest,
+    "thresholds": ThresholdsDocument,
+    "policy": CascadePolicy,
+    "analysis": Analysis,
+}
+
+
+def schema(name: str) -> dict[str, Any]:
+    """JSON Schema 2020-12 of one document, as it is written. Raises KeyError for an unknown name."""
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    return head | DOCUMENTS[name].model_json_schema(mode="serialization")
+
+
+def write_schemas(folder: Path = FOLDER) -> list[Path]:
+    """Write `<name>.schema.json` for every document."""
+    paths = [folder / f"{name}.schema.json" for name in DOCUMENTS]
+    for name, path in zip(DOCUMENTS, paths, strict=True):
+        write_json(path, schema(name))
+    return paths
+
+
+if __name__ == "__main__":
+    for written in write_schemas():
+        print(written)

@@ -1,0 +1,1 @@
+"""The calibrators, one file each."""

@@ -1,0 +1,1 @@
+"""Face detectors, aligned crops, tracks through a clip, cuts between shots."""

@@ -1,0 +1,167 @@
+"""The data set card: what is in a manifest, what follows from its balance, and what to beware of."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pandas as pd
+
+from core.data.manifest.splits import SPLITS
+
+
+def dataset_card(frame: pd.DataFrame) -> dict[str, Any]:
+    """Counts, prevalence and warnings of a manifest frame, JSON. Prevalence = fakes / all."""
+    labels = frame["label"]
+    return {
+        "items": len(frame),
+        "real": int((labels == 0).sum()),
+        "fake": int((labels == 1).sum()),
+        "prevalence": round(float(labels.mean()), 4) if len(frame) else 0.0,
+        "groups": int(frame["group"].nunique()),
+        "identities": int(frame.loc[frame["identity"] != "", "identity"].nunique()),
+        "splits": _by_split(frame),
+        "datasets": _counts(frame, "dataset"),
+        "largest_identities": _largest(frame["identity"]),
+        "methods": {str(name): int(n) for name, n in frame.loc[labels == 1, "method"].value_counts().items()},
+        "compressions": _counts(frame[frame["compression"] != ""], "compression") if "compression" in frame else {},
+        "quality": qualities(frame),
+        "ceiling": filtration_sentence(float(labels.mean())) if len(frame) else "",
+        "warnings": warnings_of(frame),
+    }
+
+
+def filtration_sentence(prevalence: float, leakage: float = 0.05) -> str:
+    """What prevalence alone makes impossible for a filter that lets through simple reals.
+
+    All reals and at most `leakage` of the fakes can exit: (1 - prevalence) + leakage * prevalence of all items."""
+    reals = 1.0 - prevalence
+    most = reals + leakage * prevalence
+    return (
+        f"{prevalence:.0%} of the items are fake, so a perfect filter exits {reals:.0%} of them, and with "
+        f"{leakage:.0%} leakage no filter can exit more than {most:.0%}; "
+        f"calling everything fake has an F1 of {2 * prevalence / (1 + prevalence):.2f}."
+    )
+
+
+def warnings_of(frame: pd.DataFrame) -> list[str]:
+    """Sentences on shortcuts and on splits too small to judge anything."""
+    found = []
+    judged = frame[frame["split"].isin(["val_calib", "test"])]
+    single = [str(name) for name, labels in frame.groupby("dataset")["label"] if labels.nunique() == 1]
+    if single and frame["dataset"].nunique() > 1:
+        found.append(
+            f"One label only in {', '.join(single)}: a detector can learn which source a picture is from instead of "
+            "whether it is fake. Report per pair of sources and sample by source."
+        )
+    thin = sorted(
+        {str(name) for (name, _), rows in judged.groupby(["dataset", "split"]) if rows["group"].nunique() < 5}
+    )
+    if thin:
+        found.append(
+            f"Fewer than 5 independent groups of {', '.join(thin)} in val_calib or test: figures for it are anecdotes."
+        )
+    if len(frame) and (frame["group"] == frame["path"]).all():
+        found.append(
+            "No column group, video or identity: every picture counts as independent, and pictures of one clip or "
+            "person may lie on two sides of a split. Figures are then too good; add the column and prepare again."
+            + clip_hint(frame["path"])
+        )
+    crossing = frame[frame["identity"] != ""].groupby("identity")["split"].nunique()
+    if (crossing > 1).any():
+        found.append(
+            f"{int((crossing > 1).sum())} identities appear in more than one split (the groups are finer than people): "
+            "a detector can recognise the person. Use the identity as the group to prevent it."
+        )
+    if frame["label"].nunique() == 1:
+        word = "fake" if frame["label"].iloc[0] == 1 else "real"
+        found.append(f"Every item is {word}: nothing can be trained or measured on this alone.")
+    for split in SPLITS:
+        rows = frame[frame["split"] == split]
+        if rows.empty:
+            found.append(f"The split {split} is empty.")
+        elif rows["label"].nunique() == 1:
+            found.append(f"The split {split} holds one label only.")
+        elif split in ("val_calib", "test"):
+            fakes = rows.loc[rows["label"] == 1, "group"].nunique()
+            if fakes < 59:
+                found.append(
+                    f"The split {split} has {fakes} independent fake groups: even with no miss, a leakage of 5 % "
+                    "cannot be certified at 95 % with fewer than 59 (2 %: 149)."
+                )
+    return found
+
+
+QUALITIES = ("native_px", "sharpness", "brightness", "contrast", "yaw")
+MOST_NAMED = 5
+
+
+def qualities(frame: pd.DataFrame) -> dict[str, dict[str, dict[str, float]]]:
+    """Column -> `all`, `real`, `fake` -> items, p05, median, p95 of the measured columns that hold a number."""
+    found = {}
+    for name in (name for name in QUALITIES if name in frame):
+        values = pd.to_numeric(frame[name], errors="coerce").astype("float64")
+        parts = {"all": values, "real": values[frame["label"] == 0], "fake": values[frame["label"] == 1]}
+        if values.notna().any():
+            found[name] = {part: _spread(numbers.dropna()) for part, numbers in parts.items() if numbers.notna().any()}
+    return found
+
+
+def _spread(values: pd.Series) -> dict[str, float]:
+    low, middle, high = values.quantile([0.05, 0.5, 0.95])
+    return {"items": len(values), "p05": round(low, 2), "median": round(middle, 2), "p95": round(high, 2)}
+
+
+PAIR = re.compile(r"(?<!\d)(\d{3})_(\d{3})(?!\d)")
+
+
+def clip_hint(paths: pd.Series) -> str:
+    """What file names suggest of clips and people, for a person to confirm; "" when they suggest nothing.
+
+    Names that differ in their last number only may be frames of one clip; two numbers of three digits are, in the
+    manner of FaceForensics++, the clip that was changed and the clip that lent its face."""
+    stems = paths.str.replace(r"\.\w+$", "", regex=True)
+    clips = stems.str.replace(r"[_\-/ ]?(?:frame)?[_\-]?\d+$", "", regex=True)
+    several = clips.value_counts()
+    several = several[several > 1]
+    if len(several) > 1 and several.sum() >= 0.5 * len(paths):
+        example = str(several.index[0])
+        pair = PAIR.search(example)
+        people = f", and `identity` {pair[1]};{pair[2]}, if these are two clips' people" if pair else ""
+        return (
+            f" The names suggest {len(several):,} clips of several pictures each, e.g. {example!r} with "
+            f"{int(several.iloc[0]):,}: if so, put that into a column `video`{people}."
+        )
+    pairs = stems.map(lambda stem: PAIR.search(stem) is not None)
+    if pairs.mean() >= 0.25:
+        pair = PAIR.search(str(stems[pairs].iloc[0]))
+        assert pair is not None
+        return (
+            f" {int(pairs.sum()):,} names hold two numbers, as face swaps of FaceForensics++ do: if so, put both into "
+            f"a column `identity`, e.g. {pair[1]};{pair[2]}."
+        )
+    return ""
+
+
+def _largest(cells: pd.Series) -> dict[str, int]:
+    """The people with most items -> how many; a cell may name several, apart by ";"."""
+    names = cells[cells != ""].str.split(";").explode().str.strip()
+    return {str(name): int(count) for name, count in names[names != ""].value_counts().head(MOST_NAMED).items()}
+
+
+def _by_split(frame: pd.DataFrame) -> dict[str, dict[str, int]]:
+    known = [name for name in SPLITS if (frame["split"] == name).any()]
+    return {name: _count(frame[frame["split"] == name]) for name in known}
+
+
+def _counts(frame: pd.DataFrame, column: str) -> dict[str, dict[str, int]]:
+    return {str(name): _count(rows) for name, rows in frame.groupby(column, sort=True)}
+
+
+def _count(rows: pd.DataFrame) -> dict[str, int]:
+    return {
+        "items": len(rows),
+        "real": int((rows["label"] == 0).sum()),
+        "fake": int((rows["label"] == 1).sum()),
+        "groups": int(rows["group"].nunique()),
+    }

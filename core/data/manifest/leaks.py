@@ -1,0 +1,150 @@
+"""What lies on both sides of a split although it should not: the same bytes, people, clips, or the same sight.
+
+Most certain first. A detector that saw one side recognises the other instead of judging it, and figures on `test` are
+then too good. Near-duplicates are pairs of perceptual hashes (core/data/prepare/hashes.py) within a Hamming distance;
+they are
+found by bands: two 64-bit hashes that differ in at most d bits agree in one of d + 1 bands (pigeonhole), so only rows
+that share a band are compared."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from core.data.manifest.groups import LINKS, names_of
+from core.data.manifest.splits import SPLITS
+from core.data.prepare.hashes import hamming, hash_bits
+
+Kind = Literal["bytes", "identity", "video", "near"]
+DISTANCE = 4
+"""Default Hamming distance; of 4.5 million pairs of unrelated faces one lies within it
+(core/data/prepare/hashes.py)."""
+SENTENCES = {
+    "bytes": "The same file lies in {splits}: {n} rows share the SHA-256 {value}.",
+    "identity": "The person {value!r} lies in {splits}: {n} rows{lent}.",
+    "video": "The clip {value!r} lies in {splits}: {n} rows{lent}.",
+    "near": "Two pictures in {splits} look alike: {value} of 64 bits differ.",
+}
+LENT = {"identity": ", {} by a face lent to a fake", "video": ", {} of fakes made from it"}
+FLAT = "0" * 16
+MOST_ALIKE = 3
+KNOWN = ("sha256", "identity", "video")
+"""Columns whose shared cells say more than a likeness."""
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """One leak. rows: positions in the frame, at least one in each of `splits`; distance: bits, for `near` only."""
+
+    kind: Kind
+    sentence: str
+    splits: tuple[str, ...]
+    rows: tuple[int, ...]
+    distance: int = 0
+
+
+def crossings(frame: pd.DataFrame, distance: int = DISTANCE) -> list[Crossing]:
+    """Everything that crosses a split, most certain first; columns that a manifest lacks are passed over.
+
+    Rows that share bytes, or were taken from one file (then their clip says so), are not reported as look-alikes too.
+    Raises ValueError for a phash that is none."""
+    found: list[Crossing] = []
+    kinds: tuple[Kind, ...] = ("bytes", "identity", "video")
+    for kind in kinds:
+        found += _shared(frame, kind)
+    return found + (_look_alikes(frame, distance) if "phash" in frame else [])
+
+
+def _shared(frame: pd.DataFrame, kind: Kind) -> list[Crossing]:
+    """Names of a kind (people, clips, bytes) that stand in more than one split: first those whose own rows do, then
+    those that only a lent face or a fake's original carries over; of each, those with most rows first."""
+    splits = frame["split"].to_numpy()
+    table = names_of(frame, kind) if kind in LINKS else _hashes(frame)
+    table = table[splits[table["row"].to_numpy(np.int64)] != ""]
+    names = pd.Series(table["name"].to_numpy(), index=table["row"].to_numpy())
+    own = set(zip(table.loc[table["own"], "row"], table.loc[table["own"], "name"], strict=True))
+    sides = pd.Series(splits[names.index.to_numpy()], index=names.index)
+    counts = sides.groupby(names.to_numpy(), sort=False).nunique()
+    crossing = names[names.isin(counts.index[counts > 1])]
+    groups = crossing.index.to_series().groupby(crossing.to_numpy(), sort=False)
+    found = []
+    for value, rows in groups:
+        where = _in_order(pd.Series(splits[rows.to_numpy()]))
+        shown = str(value)[:12] if kind == "bytes" else str(value)
+        itself = [row for row in rows if (row, value) in own]
+        lent = LENT[kind].format(len(rows) - len(itself)) if len(itself) < len(rows) else ""
+        sentence = SENTENCES[kind].format(splits=" and ".join(where), n=len(rows), value=shown, lent=lent)
+        certain = len(set(splits[itself])) > 1
+        found.append((certain, Crossing(kind, sentence, where, tuple(int(row) for row in rows))))
+    return [leak for _, leak in sorted(found, key=lambda pair: (not pair[0], -len(pair[1].rows)))]
+
+
+def _hashes(frame: pd.DataFrame) -> pd.DataFrame:
+    """(row, name, own) of every known SHA-256."""
+    cells = frame["sha256"].astype(str).to_numpy() if "sha256" in frame else np.full(len(frame), "")
+    rows = np.flatnonzero(cells != "")
+    return pd.DataFrame({"row": rows, "name": cells[rows], "own": True})
+
+
+def _look_alikes(frame: pd.DataFrame, distance: int) -> list[Crossing]:
+    """Pairs across splits within `distance` bits, nearest first.
+
+    Of rows that share hash and split the first MOST_ALIKE are compared, so that a clip of one picture a thousand times
+    over stays one finding; flat pictures, whose hash is all zeros, look like nothing."""
+    hashes = frame["phash"].astype(str).to_numpy()
+    rows = np.flatnonzero((hashes != "") & (hashes != FLAT) & (frame["split"] != "").to_numpy())
+    turn = frame.iloc[rows].groupby(["phash", "split"]).cumcount().to_numpy()
+    rows = rows[turn < MOST_ALIKE]
+    first, second, apart = near_pairs(hash_bits(hashes[rows]), distance, frame["split"].to_numpy()[rows])
+    first, second = rows[first], rows[second]
+    keep = np.ones(len(first), bool)
+    for column in KNOWN:
+        if column in frame:  # said already, with more certainty
+            cells = frame[column].astype(str).to_numpy()
+            keep &= (cells[first] != cells[second]) | (cells[first] == "")
+    found = []
+    for one, two, bits in sorted(zip(first[keep], second[keep], apart[keep], strict=True), key=lambda p: p[2]):
+        splits = _in_order(frame["split"].iloc[[one, two]])
+        sentence = SENTENCES["near"].format(splits=" and ".join(splits), value=int(bits))
+        found.append(Crossing("near", sentence, splits, (int(one), int(two)), int(bits)))
+    return found
+
+
+def _in_order(splits: pd.Series) -> tuple[str, ...]:
+    """The distinct splits, train first."""
+    known = [name for name in SPLITS if (splits == name).any()]
+    return tuple(known + sorted(set(splits) - set(SPLITS)))
+
+
+def near_pairs(
+    bits: np.ndarray, distance: int, sides: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """All pairs of hashes at most `distance` apart: positions (P,), (P,), first < second, and bits apart (P,).
+
+    bits: (N,) uint64. sides: (N,) values; only pairs with unlike ones are given (e.g. the split). Costs the pairs that
+    share a band: for 100,000 unrelated hashes and distance 4 about five million, well under a second; what is alike a
+    thousand times over costs its pairs, so callers thin it first."""
+    if not 0 <= distance <= 16:
+        raise ValueError(f"the distance of near-duplicates must be 0 to 16 bits, not {distance}")
+    codes = np.zeros(len(bits), np.int64) if sides is None else np.unique(sides, return_inverse=True)[1]
+    edges = np.linspace(0, 64, distance + 2).astype(int)
+    found = []
+    for low, high in itertools.pairwise(edges):
+        band = (bits >> np.uint64(low)) & np.uint64((1 << int(high - low)) - 1)
+        order = np.argsort(band, kind="stable")
+        step = 1
+        start = np.arange(len(bits) - 1)
+        while len(start := start[start + step < len(bits)]):
+            start = start[band[order[start]] == band[order[start + step]]]
+            one, two = order[start], order[start + step]
+            near = hamming(bits[one], bits[two]) <= distance
+            if sides is not None:
+                near &= codes[one] != codes[two]
+            found.append(np.stack([np.minimum(one[near], two[near]), np.maximum(one[near], two[near])], axis=1))
+            step += 1
+    pairs = np.unique(np.concatenate(found), axis=0) if found else np.zeros((0, 2), np.int64)
+    return pairs[:, 0], pairs[:, 1], hamming(bits[pairs[:, 0]], bits[pairs[:, 1]]).astype(np.int64)

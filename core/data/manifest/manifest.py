@@ -1,0 +1,196 @@
+"""The manifest: one row a picture, validated once, with a fingerprint; saved as Parquet, CSV and a card."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from core.artifacts.files import atomic_path, read_json, write_json, write_text
+from core.artifacts.workspace import Workspace
+from core.data.manifest.card import dataset_card
+from core.data.manifest.exclusions import excluded
+from core.data.manifest.splits import Shares, assign_splits
+from core.data.manifest.tables import Table, csv_text, frame_as_text, read_table
+from core.data.manifest.validate import ManifestError, leak_problems, parse_label_map, validate
+
+COLUMNS = ("sample_id", "path", "label", "dataset", "group", "split", "method", "compression", "identity")
+CARD = "dataset.json"
+
+__all__ = [
+    "CARD",
+    "COLUMNS",
+    "Manifest",
+    "ManifestError",
+    "open_dataset",
+    "parse_label_map",
+    "read_manifest",
+    "table_manifest",
+]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Rows of COLUMNS (label int64, 1 = fake; all others str, never missing) and whatever else the source brought.
+
+    `path` is relative to `root`, or absolute. Row order is the file's."""
+
+    frame: pd.DataFrame
+    root: Path
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def file(self, path: str) -> Path:
+        """The file that a `path` cell names."""
+        return self.root / path
+
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) over the sorted (sample_id, label, group, split) and, where known, sha256 of the files.
+
+        What decides a result counts: row order, folders, methods and measured columns do not."""
+        names = ["sample_id", "label", "group", "split"]
+        if "sha256" in self.frame and (self.frame["sha256"] != "").any():
+            names.append("sha256")
+        columns = [self.frame[name].astype(str) for name in names]
+        rows = sorted("\t".join(row) for row in zip(*columns, strict=True))
+        return hashlib.sha256("\n".join(rows).encode()).hexdigest()
+
+    def select(self, split: str) -> Manifest:
+        """Rows of one split. Raises ValueError when there are none, naming the splits that exist."""
+        rows = self.frame[self.frame["split"] == split]
+        if rows.empty:
+            known = ", ".join(sorted(self.frame["split"].unique())) or "none"
+            raise ValueError(f"the data set has no rows in split {split!r}; it has: {known}")
+        return Manifest(rows.reset_index(drop=True), self.root)
+
+    def with_splits(self, shares: Shares, seed: int, keep: bool = True) -> Manifest:
+        """The same rows with `split` one of train, val_select, val_calib, test (see `assign_splits`)."""
+        return Manifest(self.frame.assign(split=assign_splits(self.frame, shares, seed, keep)), self.root)
+
+    def refuse_leaks(self, name: str) -> None:
+        """Raises ManifestError naming the rows of every person and clip that the splits of this manifest cut apart."""
+        where = [f"{name} row {i} {path}" for i, path in enumerate(self.frame["path"], 1)]
+        if problems := leak_problems(self.frame, self.frame["split"], where):
+            raise ManifestError(name, problems)
+
+    def save(self, folder: Path, **extra: Any) -> Path:
+        """Write manifest.parquet, manifest.csv and dataset.json into `folder`; `extra` joins the card, and its
+        `warnings` the card's own.
+
+        The card's `root` is "." when the pictures lie below `folder`, else the absolute folder they lie in.
+        Cells of the CSV that a spreadsheet would run (= + - @ first) are quoted with ' and read back unharmed."""
+        folder.mkdir(parents=True, exist_ok=True)
+        inside = self.root.resolve() == folder.resolve()
+        with atomic_path(folder / "manifest.parquet") as temporary:
+            self.frame.to_parquet(temporary, index=False)
+        write_text(folder / "manifest.csv", csv_text(self.frame))
+        counted = dataset_card(self.frame)
+        card = {
+            "schema": 1,
+            "root": "." if inside else str(self.root.resolve()),
+            "fingerprint": self.fingerprint(),
+            **counted,
+            **extra,
+            "warnings": [*counted["warnings"], *extra.get("warnings", [])],
+        }
+        write_json(folder / CARD, card)
+        return folder
+
+
+def read_manifest(
+    path: Path | str,
+    label_map: Mapping[str, int] | None = None,
+    *,
+    root: Path | None = None,
+    confined: bool = False,
+    check_files: bool = True,
+    refuse_leaks: bool = True,
+) -> Manifest:
+    """Read and validate a CSV or Parquet manifest in any of the three dialects (see core/data/manifest/validate.py).
+
+    Args:
+        label_map: words for labels in lower case, e.g. {"real": 0, "fake": 1}.
+        root: folder that relative paths start from; None: the sibling card's, else the manifest's own folder.
+        confined: refuse paths that leave `root` (for uploaded manifests).
+        check_files: name the rows whose file is missing.
+        refuse_leaks: a person or clip whose rows name two splits is refused, rows named.
+    Raises: ManifestError with every problem counted and the first 20 named by row; FileNotFoundError."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no manifest at {path}")
+    if root is None:
+        card = path.parent / CARD
+        root = (path.parent / read_json(card).get("root", ".")) if card.is_file() else path.parent
+    table = read_table(path)
+    frame = validate(
+        table,
+        root.resolve(),
+        dict(label_map or {}),
+        confined=confined,
+        check_files=check_files,
+        refuse_leaks=refuse_leaks,
+    )
+    return Manifest(frame, root.resolve())
+
+
+def table_manifest(rows: pd.DataFrame, root: Path) -> Manifest:
+    """A manifest of rows that a program made (`prepare`), held to the same rules as one that was read."""
+    table = Table("rows", "dataset", frame_as_text(rows), first_row=1)
+    frame = validate(table, root.resolve(), {}, confined=True, check_files=True, refuse_leaks=False)
+    return Manifest(frame, root.resolve())
+
+
+def open_dataset(ref: str | Path, workspace: Workspace, *, with_excluded: bool = False) -> Manifest:
+    """The data set that a spec's `dataset` field names: a name in the workspace, a folder, or a manifest file.
+
+    `NAME@PROTOCOL` is the data set under one of its protocols (core/data/manifest/protocols.py), refused when its rows
+    are not the pinned ones. Rows that a person excluded (core/data/manifest/exclusions.py) are left out unless
+    `with_excluded`, so the fingerprint is another one. A manifest that was never prepared gets the default splits (its
+    own words honoured, seed 0). Raises FileNotFoundError naming what was looked for; ManifestError; ValueError."""
+    base, protocol = split_reference(str(ref), workspace)
+    place = dataset_place(base, workspace)
+    prepared = (place.parent / CARD).is_file()
+    manifest = read_manifest(place, refuse_leaks=not prepared)
+    if not prepared:
+        manifest = manifest.with_splits(Shares(), seed=0)
+        manifest.refuse_leaks(place.name)
+    elif out := {} if with_excluded else excluded(place.parent):
+        kept = manifest.frame[~manifest.frame["sample_id"].isin(list(out))]
+        if kept.empty:
+            raise ValueError(f"every item of the data set {place.parent.name!r} is excluded; take some back in")
+        manifest = Manifest(kept.reset_index(drop=True), manifest.root)
+    if not protocol:
+        return manifest
+    from core.data.manifest.protocols import open_protocol
+
+    return Manifest(open_protocol(place.parent, protocol, manifest), manifest.root)
+
+
+def split_reference(ref: str, workspace: Workspace) -> tuple[str, str]:
+    """`NAME@PROTOCOL` as (NAME, PROTOCOL); a reference without a protocol, or a path with an @ in it, as (ref, "")."""
+    base, at, protocol = ref.rpartition("@")
+    if not at or not base or "/" in protocol or Path(ref).expanduser().exists() or (workspace.datasets / ref).exists():
+        return ref, ""
+    return base, protocol
+
+
+def dataset_place(ref: str, workspace: Workspace) -> Path:
+    """The manifest file of a data set. Raises FileNotFoundError naming what was looked for."""
+    named = workspace.datasets / ref
+    place = named if Path(ref).name == ref and named.is_dir() else Path(ref).expanduser()
+    if place.is_dir():
+        found = [place / name for name in ("manifest.parquet", "manifest.csv") if (place / name).is_file()]
+        if not found:
+            raise FileNotFoundError(f"{place} holds no manifest.parquet or manifest.csv; make one with prepare")
+        place = found[0]
+    if not place.is_file():
+        known = sorted(p.parent.name for p in workspace.datasets.glob(f"*/{CARD}") if not p.parent.name.startswith("."))
+        raise FileNotFoundError(
+            f"no data set {ref!r}: neither in the workspace ({', '.join(known) or 'it has none'}) nor a path"
+        )
+    return place

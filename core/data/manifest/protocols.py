@@ -1,0 +1,183 @@
+"""Leave-one-method-out, leave-one-source-out: a data set under a protocol, pinned by a hash, opened as NAME@PROTOCOL.
+
+`test` asks what a detector makes of fakes (or a source) it has never seen:
+
+- method: train, val_select and val_calib hold no fake of the left-out methods; `test` holds the left-out fakes and the
+  real pictures of the data set's own test split.
+- source: train, val_select and val_calib hold nothing of the left-out sources; `test` holds all of them and, when they
+  are of one label only, the other label of the own test split of the remaining sources.
+
+A left-out row whose group still stands in train, val_select or val_calib is dropped: its person or clip has been seen.
+Everything follows from the rows alone, so a protocol file holds the choice and the SHA-256 of the sorted
+(sample_id, split) rows; a data set that changed since is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+from typing import Literal, cast
+
+import pandas as pd
+
+from core.artifacts.files import read_json, write_json
+from core.artifacts.workspace import Workspace
+from core.data.manifest.manifest import CARD, Manifest, dataset_place, open_dataset
+from core.data.manifest.protocol_spec import ProtocolSpec
+from core.spec import Spec
+
+FOLDER = "protocols"
+Kind = Literal["method", "source"]
+COLUMN = {"method": "method", "source": "dataset"}
+
+
+class Protocol(Spec):
+    """One protocol file. sha256 pins the rows: sorted "sample_id<TAB>split" lines."""
+
+    name: str
+    kind: Kind
+    left_out: tuple[str, ...]
+    data_fingerprint: str
+    sha256: str
+    items: dict[str, dict[str, int]]
+    dropped: int
+
+
+def protocol_rows(frame: pd.DataFrame, kind: Kind, left_out: tuple[str, ...]) -> pd.DataFrame:
+    """The rows of a manifest frame under a protocol, in order, with their new splits.
+
+    Raises ValueError for unknown values, and when train, val_select or test would not hold both labels."""
+    column = COLUMN[kind]
+    fakes = frame["label"] == 1
+    known = sorted(set(frame.loc[fakes if kind == "method" else slice(None), column]))
+    strange = sorted(set(left_out) - set(known))
+    if strange or not left_out:
+        raise ValueError(f"cannot leave out {', '.join(strange) or 'nothing'}: the {kind}s are {', '.join(known)}")
+    out = frame[column].isin(left_out)
+    out &= fakes if kind == "method" else True
+    learning = ~out & frame["split"].isin(["train", "val_select", "val_calib"])
+    unseen = out & ~frame["group"].isin(set(frame.loc[learning, "group"]))
+    partner = ~out & (frame["split"] == "test")
+    if kind == "method":
+        partner &= ~fakes
+    else:
+        labels = set(frame.loc[unseen, "label"])
+        partner &= ~frame["label"].isin(labels) if len(labels) == 1 else False
+    rows = frame[learning | unseen | partner].copy()
+    rows.loc[unseen[learning | unseen | partner], "split"] = "test"
+    for split in ("train", "val_select", "test"):
+        found = rows.loc[rows["split"] == split, "label"].nunique()
+        if found < 2:
+            raise ValueError(
+                f"without {', '.join(left_out)} the split {split} holds {'one label only' if found else 'nothing'}; "
+                "leave out something else, or prepare with other shares"
+            )
+    return rows.reset_index(drop=True)
+
+
+def pin_of(rows: pd.DataFrame) -> str:
+    """SHA-256 (hex) of the sorted "sample_id<TAB>split" lines."""
+    lines = sorted(f"{name}\t{split}" for name, split in zip(rows["sample_id"], rows["split"], strict=True))
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def make_protocol(manifest: Manifest, kind: Kind, left_out: tuple[str, ...], name: str = "") -> Protocol:
+    """The protocol of a choice, pinned to the rows as they are. Raises ValueError as `protocol_rows` does."""
+    rows = protocol_rows(manifest.frame, kind, left_out)
+    counts = rows.groupby(["split", "label"]).size().unstack(fill_value=0)
+    items = {str(s): {"real": int(n.get(0, 0)), "fake": int(n.get(1, 0))} for s, n in counts.iterrows()}
+    out = (
+        int(manifest.frame[COLUMN[kind]].isin(left_out).sum()) if kind == "source" else _left_fakes(manifest, left_out)
+    )
+    inside = int(rows[COLUMN[kind]].isin(left_out).sum())
+    return Protocol(
+        name=name or protocol_name(kind, left_out),
+        kind=kind,
+        left_out=left_out,
+        data_fingerprint=manifest.fingerprint(),
+        sha256=pin_of(rows),
+        items=items,
+        dropped=out - inside,
+    )
+
+
+def _left_fakes(manifest: Manifest, left_out: tuple[str, ...]) -> int:
+    return int(((manifest.frame["label"] == 1) & manifest.frame["method"].isin(left_out)).sum())
+
+
+def protocol_name(kind: Kind, left_out: tuple[str, ...]) -> str:
+    """`leave-out-method-faceswap`: the values in lower case, other signs as a hyphen, at most 60 characters."""
+    words = re.sub(r"[^a-z0-9_]+", "-", "-".join(left_out).lower()).strip("-")
+    short = words if len(words) <= 40 else f"{words[:31].strip('-')}-{hashlib.sha256(words.encode()).hexdigest()[:8]}"
+    return f"leave-out-{kind}-{short}"
+
+
+def save_protocol(folder: Path, protocol: Protocol, replace: bool = False) -> Path:
+    """Write protocols/<name>.json below the data set. Raises FileExistsError when another pin stands there."""
+    path = folder / FOLDER / f"{protocol.name}.json"
+    if path.is_file() and not replace and Protocol.model_validate(read_json(path)) != protocol:
+        raise FileExistsError(
+            f"the protocol {protocol.name!r} of {folder.name} is pinned to other rows already; give another name, or "
+            "pin it anew with --replace (runs made under the old pin stay on the old rows)"
+        )
+    write_json(path, protocol.model_dump(mode="json"))
+    return path
+
+
+def protocol_names(folder: Path) -> list[str]:
+    """Names of the protocols of a data set."""
+    return sorted(path.stem for path in (folder / FOLDER).glob("*.json") if not path.name.startswith("."))
+
+
+def load_protocol(folder: Path, name: str) -> Protocol:
+    """Raises FileNotFoundError listing what there is; ValueError for a file that is none."""
+    path = folder / FOLDER / f"{name}.json"
+    if name not in protocol_names(folder):
+        known = ", ".join(protocol_names(folder)) or "none yet; make one with `aware protocol`"
+        raise FileNotFoundError(f"the data set {folder.name!r} has no protocol {name!r}; it has: {known}")
+    return Protocol.model_validate(read_json(path))
+
+
+def open_protocol(folder: Path, name: str, manifest: Manifest) -> pd.DataFrame:
+    """The rows of `manifest` under a protocol of its folder. Raises ValueError when they are not the pinned ones."""
+    protocol = load_protocol(folder, name)
+    rows = protocol_rows(manifest.frame, protocol.kind, protocol.left_out)
+    found = {"rows": pin_of(rows), "labels and groups": manifest.fingerprint()}
+    pinned = {"rows": protocol.sha256, "labels and groups": protocol.data_fingerprint}
+    changed = [what for what in found if found[what] != pinned[what]]
+    if changed:
+        raise ValueError(
+            f"{folder.name}@{name}: the {' and '.join(changed)} of the data set are not those that the protocol was "
+            "pinned to (rows were excluded, restored or prepared anew); undo that, or pin anew with "
+            f"`aware protocol {folder.name} --replace`"
+        )
+    return rows
+
+
+def pin_protocols(spec: ProtocolSpec, workspace: Workspace) -> tuple[list[Protocol], dict[str, str]]:
+    """Make and save what a spec asks for: the protocols, and value -> why it cannot be left out.
+
+    Raises ValueError when a named choice, or every one in turn, is impossible; FileExistsError; FileNotFoundError."""
+    place = dataset_place(spec.dataset, workspace)
+    if not (place.parent / CARD).is_file():
+        raise ValueError(f"{spec.dataset!r} is not prepared; run prepare first, so that its splits stand still")
+    manifest = open_dataset(place, workspace)
+    kind = cast(Kind, spec.kind)
+    if spec.left_out:
+        protocol = make_protocol(manifest, kind, tuple(sorted(set(spec.left_out))), spec.name)
+        save_protocol(place.parent, protocol, spec.replace)
+        return [protocol], {}
+    if spec.name:
+        raise ValueError("a name fits one protocol; say what it leaves out")
+    frame = manifest.frame[manifest.frame["label"] == 1] if kind == "method" else manifest.frame
+    made, passed_over = [], {}
+    for value in sorted(frame[COLUMN[kind]].unique()):
+        try:
+            made.append(make_protocol(manifest, kind, (value,)))
+        except ValueError as error:
+            passed_over[str(value)] = str(error)
+    if not made:
+        raise ValueError(f"no {kind} can be left out: {'; '.join(passed_over.values())}")
+    for protocol in made:
+        save_protocol(place.parent, protocol, spec.replace)
+    return made, passed_over

@@ -1,0 +1,1 @@
+"""From a source of media to a data set: find, decode, crop, measure, write."""

@@ -1,0 +1,171 @@
+"""`prepare`: whatever the source is, the result is a data set folder with manifest, splits and card."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pydantic import ValidationError
+
+from core.artifacts.files import read_json, sha256_file, sync_folder, write_json, write_text
+from core.artifacts.workspace import Workspace
+from core.data.manifest.manifest import CARD, Manifest, table_manifest
+from core.data.manifest.splits import Shares
+from core.data.manifest.tables import csv_text
+from core.data.prepare.archive import CONTENTS, inner_root, is_archive, unpack
+from core.data.prepare.shortcut_check import settled
+from core.data.prepare.spec import PrepareSpec
+from core.data.sources import AUTO, Listing, data_sources, find
+from core.data.sources.base import CLIPS
+from core.progress import Reporter
+
+ABOUT_DEMO = (
+    "Portraits drawn and rendered by code; nobody in them exists. Fakes are made from the same rendered people by "
+    "self-blending, face swap, upsampling traces, resolution mismatch and relighting. Good for trying the workbench "
+    "out; figures on it say nothing about real photographs."
+)
+
+
+def prepare(spec: PrepareSpec, workspace: Workspace, report: Reporter) -> Path:
+    """Make the data set that `spec` describes; the folder `datasets/<name>` of the workspace is whole or absent.
+
+    Asked again with the same spec it returns what stands there; interrupted, it goes on where it stopped. Pictures of
+    a manifest stay where they are unless faces are to be cut out of them or they are clips.
+    Raises: ManifestError; FileNotFoundError; ValueError; FileExistsError when the name holds something else;
+    Cancelled."""
+    shares_of(spec)
+    folder = place_of(spec, workspace)
+    if folder.exists() and any(folder.iterdir()):
+        if _same_work(_spec_of(folder), spec):
+            report.progress(1.0, f"{folder.name} is prepared already")
+            return folder
+        raise FileExistsError(f"a data set named {folder.name!r} exists already; choose another name")
+    inner, contents = opened(spec, workspace, report)
+    listing = listed(inner, workspace, report)
+    with _staged(folder, spec) as aside:
+        manifest, extra = _demo(inner, aside, report) if listing is None else _made(listing, inner, aside, report)
+        source = listing.source if listing is not None else "demo"
+        manifest, trust = settled(manifest, spec, shares_of(spec), source, report)
+        manifest.save(aside, name=folder.name, spec=spec.model_dump(mode="json"), **contents, **extra, **trust)
+    report.progress(1.0, f"{len(manifest)} items in {folder.name}")
+    return folder
+
+
+def opened(spec: PrepareSpec, workspace: Workspace, report: Reporter) -> tuple[PrepareSpec, dict[str, Any]]:
+    """The spec with a zip's unpacked folder in the zip's place, and what the card says of the archive.
+
+    The folder lies in the workspace under the archive's hash: the same archive is unpacked once. Raises
+    ArchiveRefused, a ValueError."""
+    source = Path(spec.path).expanduser()
+    if not source.is_file() or not is_archive(source):
+        return spec, {}
+    name = "".join(c if c.isalnum() or c in "_-" else "_" for c in source.stem)
+    root = unpack(source, workspace.uploads / sha256_file(source) / "unpacked" / name, report=report)
+    contents = {"archive": {"file": source.name, **read_json(root / CONTENTS)}}
+    root = inner_root(root, lambda folder: any(found.recognises(folder) for found in data_sources))
+    listed = next((root / name for name in ("manifest.parquet", "manifest.csv") if (root / name).is_file()), None)
+    return spec.model_copy(update={"path": str(listed or root)}), contents
+
+
+def place_of(spec: PrepareSpec, workspace: Workspace) -> Path:
+    """The folder that the data set gets: `out`, else datasets/<name> of the workspace. Raises ValueError."""
+    return Path(spec.out).expanduser().absolute() if spec.out else workspace.datasets / dataset_name(spec)
+
+
+def _spec_of(folder: Path, file: str = CARD) -> PrepareSpec | None:
+    """The spec that a data set was made by; None when nothing readable says so."""
+    document = read_json(folder / file) if (folder / file).is_file() else {}
+    try:
+        return PrepareSpec.model_validate(document.get("spec") if file == CARD else document)
+    except ValidationError:
+        return None
+
+
+def _same_work(one: PrepareSpec | None, two: PrepareSpec) -> bool:
+    """Whether two specs give the same data set: the number of processes changes nothing."""
+    return one is not None and one.model_copy(update={"workers": two.workers}) == two
+
+
+def dataset_name(spec: PrepareSpec) -> str:
+    """The folder name: the spec's, else made from the source's. Raises ValueError for a name that hides itself."""
+    name = spec.name
+    if not name:
+        source = Path(spec.path)
+        stem = source.resolve().parent.name if source.stem in ("manifest", "labels", "index") else source.stem
+        name = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "-" for c in stem.lower()).strip("-")
+    if not name or name.startswith("."):
+        raise ValueError(f"{name!r} is no name for a data set; begin with a letter or a digit")
+    return name
+
+
+def shares_of(spec: PrepareSpec) -> Shares:
+    """The spec's shares. Raises ValueError when they exceed 1."""
+    shares = Shares(spec.train_share, spec.select_share, spec.calib_share)
+    shares.as_dict()
+    return shares
+
+
+Made = tuple[Manifest, dict[str, Any]]
+
+
+def listed(spec: PrepareSpec, workspace: Workspace, report: Reporter) -> Listing | None:
+    """The files of the source, labels and splits checked; None for the demo set. Raises as `find` does."""
+    if spec.path == "demo":
+        if spec.source != AUTO:
+            raise ValueError(f"the demo set is drawn; it has no layout such as {spec.source!r}")
+        return None
+    report.progress(0.0, f"listing the files of {Path(spec.path).name}")
+    uploaded = Path(spec.path).expanduser().resolve().is_relative_to(workspace.uploads.resolve())
+    return find(spec, confined=uploaded)
+
+
+def _made(listing: Listing, spec: PrepareSpec, aside: Path, report: Reporter) -> Made:
+    """The manifest, still without our splits, and what else the card says."""
+    write_text(aside / "not_listed.csv", csv_text(_left_out(listing)))
+    extra = {"listing": listing.card(), "task": data_sources.get(listing.source).task.model_dump(mode="json")}
+    if stays_in_place(listing, spec):
+        assert listing.manifest is not None
+        return listing.manifest, extra
+    from core.data.prepare.collect import gather, summary, thresholds
+
+    rows = gather(listing.items, spec, aside, report)
+    return table_manifest(rows, aside), {**extra, "sources": summary(aside), "thresholds": thresholds(spec)}
+
+
+def stays_in_place(listing: Listing, spec: PrepareSpec) -> bool:
+    """Whether the pictures of a list are used where they are: no faces to cut, no clips to open."""
+    names = [item.name.lower() for item in listing.items]
+    return listing.manifest is not None and not spec.detect_faces and not any(name.endswith(CLIPS) for name in names)
+
+
+def _left_out(listing: Listing) -> pd.DataFrame:
+    """Every file that is no item, with the reason."""
+    rest = [(name, "no part of this layout") for name in listing.unlisted]
+    return pd.DataFrame([*listing.refusals, *rest], columns=["file", "why"])
+
+
+def _demo(spec: PrepareSpec, aside: Path, report: Reporter) -> Made:
+    from core.data.synth.portraits import draw_portraits
+
+    rows = draw_portraits(aside, spec.seed, spec.demo_identities, spec.demo_size, report)
+    return table_manifest(rows, aside), {"about": ABOUT_DEMO}
+
+
+@contextmanager
+def _staged(folder: Path, spec: PrepareSpec) -> Iterator[Path]:
+    """A hidden folder beside the target that outlives failures, so that work can go on; renamed when complete.
+
+    What an attempt with another spec left there is removed."""
+    aside = folder.with_name(f".{folder.name}.part")
+    if aside.exists() and not _same_work(_spec_of(aside, "spec.json"), spec):
+        shutil.rmtree(aside)
+    aside.mkdir(parents=True, exist_ok=True)
+    write_json(aside / "spec.json", spec.model_dump(mode="json"))
+    yield aside
+    os.rename(aside, folder)
+    sync_folder(folder.parent)

@@ -1,0 +1,79 @@
+"""What `prepare` does to rows before they are a data set: hash, join look-alikes, split, judge leaks and sources."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from core.data.manifest.groups import joined
+from core.data.manifest.leaks import DISTANCE, FLAT, Crossing, crossings, near_pairs
+from core.data.manifest.manifest import Manifest
+from core.data.manifest.splits import WORDS, Shares
+from core.data.prepare.hashes import hash_bits, with_hashes
+from core.data.prepare.spec import PrepareSpec
+from core.progress import Reporter
+
+SHOWN = 20
+OWN_LISTS = ("celebdf", "dfdc", "df40", "ffpp")
+"""Sources whose published lists or clips decide what a group is: their leaks are listed, not refused."""
+
+
+def settled(
+    manifest: Manifest, spec: PrepareSpec, shares: Shares, source: str, report: Reporter
+) -> tuple[Manifest, dict[str, Any]]:
+    """The rows with hashes and splits, and what the card says of leaks and of telling the sources apart.
+
+    Raises ManifestError naming the rows of every person and clip in two splits, unless `leaks` is report or (auto) the
+    source's published list put them there."""
+    manifest = with_hashes(manifest, report)
+    linked = 0
+    if spec.join_duplicates:
+        manifest, linked = with_joined_duplicates(manifest, spec.keep_splits)
+    manifest = manifest.with_splits(shares, spec.seed, spec.keep_splits)
+    if spec.leaks == "refuse" or (spec.leaks == "auto" and source not in OWN_LISTS):
+        manifest.refuse_leaks("the data set's")
+    found = crossings(manifest.frame)
+    card: dict[str, Any] = {"leaks": leak_card(found, manifest), "joined_duplicates": linked}
+    if spec.source_check:
+        from core.data.prepare.shortcut_baseline import source_check  # scikit-learn loads for a second
+
+        card["source_check"] = source_check(manifest, spec.seed, report)
+        card["warnings"] = [card["source_check"]["warning"]] if card["source_check"].get("warning") else []
+    return manifest, card
+
+
+def with_joined_duplicates(manifest: Manifest, keep: bool, distance: int = DISTANCE) -> tuple[Manifest, int]:
+    """Groups that share a look-alike become one, so that a split cannot part it; how many groups fewer there are.
+
+    keep: pairs whose given splits differ stay apart, for an official list is not ours to change."""
+    frame = manifest.frame
+    words = frame["split"].map(WORDS).fillna("").to_numpy()
+    by_group = {group: word for group, word in zip(frame["group"], words, strict=True) if word}
+    known = np.array([by_group.get(group, "") if keep else "" for group in frame["group"]])
+    seen = frame[~frame["phash"].isin(["", FLAT])].assign(known=known[~frame["phash"].isin(["", FLAT])])
+    alike = seen.index.to_series().groupby([seen["phash"], seen["known"]])
+    first = alike.transform("first")  # of one hash, each to the first; then the firsts among each other
+    pairs = [(int(a), int(b)) for a, b in zip(first, seen.index, strict=True) if a != b]
+    rows = np.unique(first.to_numpy(np.int64))
+    one, two, _ = near_pairs(hash_bits(frame["phash"].to_numpy()[rows]), distance, frame["group"].to_numpy()[rows])
+    pairs += [(int(a), int(b)) for a, b in zip(rows[one], rows[two], strict=True) if known[a] == known[b]]
+    groups = joined(frame["group"], pairs)
+    return Manifest(frame.assign(group=groups), manifest.root), frame["group"].nunique() - groups.nunique()
+
+
+def leak_card(found: list[Crossing], manifest: Manifest) -> dict[str, Any]:
+    """Counts by kind and the most certain leaks, each a sentence with its rows."""
+    frame = manifest.frame
+
+    def told(leak: Crossing) -> dict[str, Any]:
+        firsts = frame.iloc[list(leak.rows)].drop_duplicates("split").head(4)
+        rows = [f"{path} ({split})" for path, split in zip(firsts["path"], firsts["split"], strict=True)]
+        return {"kind": leak.kind, "sentence": leak.sentence, "rows": rows, "distance": leak.distance}
+
+    return {
+        "counts": dict(Counter(leak.kind for leak in found)),
+        "distance": DISTANCE,
+        "worst": [told(leak) for leak in found[:SHOWN]],
+    }

@@ -1,0 +1,1 @@
+"""Documents as pure data: policy, decision, analysis, bundle manifest, input of a detector."""

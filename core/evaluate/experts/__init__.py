@@ -1,0 +1,1 @@
+"""What each expert is worth alone and what it adds to the others."""

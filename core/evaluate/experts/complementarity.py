@@ -1,0 +1,111 @@
+"""Do two experts err on the same items? Closed forms over the 2 x 2 table of who is right, with intervals by group.
+
+Measures of diversity after Kuncheva & Whitaker (2003). The four counts are the whole story: every figure is a ratio of
+them, so a bootstrap draw is four sums and touches no item again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from core.metrics.effective_groups import Worth, spread, worth_of
+from core.metrics.intervals import bootstrap_sums, group_codes
+
+FIGURES = ("error_overlap", "q_statistic", "disagreement", "double_fault", "oracle_gain")
+TITLES = {
+    "error_overlap": "Error overlap",
+    "q_statistic": "Q statistic",
+    "disagreement": "Disagreement",
+    "double_fault": "Double fault",
+    "oracle_gain": "Oracle gain",
+}
+MEANING = {
+    "error_overlap": "Items that both get wrong / items that either gets wrong (Jaccard): 0 never together, 1 always.",
+    "q_statistic": "Yule's Q of being right: 1 right and wrong together, 0 unrelated, below 0 each covers the other.",
+    "disagreement": "Items that just one of the two gets right / all items.",
+    "double_fault": "Items that both get wrong / all items: what no choice between the two can mend.",
+    "oracle_gain": "Accuracy of always heeding whoever is right, less that of the better one alone.",
+}
+
+
+def agreement_counts(right_a: np.ndarray, right_b: np.ndarray) -> np.ndarray:
+    """(N, 4) float64 indicators: both right, only a right, only b right, both wrong. right_a, right_b: (N,) bool."""
+    a, b = np.asarray(right_a, bool), np.asarray(right_b, bool)
+    if a.shape != b.shape or a.ndim != 1:
+        raise ValueError(f"two experts must be judged on the same items: {a.shape} and {b.shape}")
+    return np.stack([a & b, a & ~b, ~a & b, ~a & ~b], axis=1).astype(np.float64)
+
+
+def figures_of_counts(counts: np.ndarray) -> dict[str, np.ndarray]:
+    """FIGURES of (..., 4) counts in the order of `agreement_counts`; NaN where a figure is not defined.
+
+    error_overlap = n00 / (n00 + n01 + n10), nobody errs: undefined. q_statistic = (n11 n00 - n10 n01) / (n11 n00 +
+    n10 n01) in [-1, 1], denominator 0: undefined. disagreement = (n10 + n01) / n. double_fault = n00 / n.
+    oracle_gain = (n - n00) / n - max(accuracy of a, accuracy of b), equal to min(n10, n01) / n."""
+    both, only_a, only_b, neither = np.moveaxis(np.asarray(counts, np.float64), -1, 0)
+    n = both + only_a + only_b + neither
+    with np.errstate(invalid="ignore", divide="ignore"):
+        agree, differ = both * neither, only_a * only_b
+        return {
+            "error_overlap": neither / (neither + only_a + only_b),
+            "q_statistic": (agree - differ) / (agree + differ),
+            "disagreement": (only_a + only_b) / n,
+            "double_fault": neither / n,
+            "oracle_gain": np.minimum(only_a, only_b) / n,
+        }
+
+
+def pairwise(
+    right: Mapping[str, np.ndarray], groups: np.ndarray, *, draws: int = 1000, seed: int = 0
+) -> list[dict[str, Any]]:
+    """One row a pair: `a`, `b`, the four counts, and every figure as {value, low, high} (95 %, groups drawn).
+
+    right: (N,) bool by expert on the same items; groups: (N,). A figure that is not defined is None."""
+    codes, n_groups = group_codes(groups, len(groups))
+    rows: list[dict[str, Any]] = []
+    for a, b in combinations(right, 2):
+        table = agreement_counts(right[a], right[b])
+        total = table.sum(0)
+        values = figures_of_counts(total)
+        drawn = None
+        if draws and n_groups > 1:
+            drawn = figures_of_counts(bootstrap_sums(table, codes, n_groups, draws, np.random.default_rng(seed)))
+        names = ("both_right", "only_a_right", "only_b_right", "both_wrong")
+        row: dict[str, Any] = {"a": a, "b": b, **dict(zip(names, map(int, total), strict=True))}
+        for name in FIGURES:
+            row[name] = _estimate(float(values[name]), None if drawn is None else drawn[name], worth_of(codes))
+        rows.append(row)
+    return rows
+
+
+def _estimate(value: float, drawn: np.ndarray | None, worth: Worth) -> dict[str, float | None]:
+    if not np.isfinite(value):
+        return {"value": None, "low": None, "high": None}
+    found = spread(drawn, worth)
+    return {"value": value, "low": found.low, "high": found.high}
+
+
+def oracle(right: Mapping[str, np.ndarray], groups: np.ndarray, *, draws: int = 1000, seed: int = 0) -> dict[str, Any]:
+    """All experts together: `accuracy` of the best one, `oracle` (somebody is right) and `gain`, each with interval.
+
+    The best one is the best on these very items, so `gain` errs to the low side."""
+    columns = np.stack([np.asarray(values, np.float64) for values in right.values()], axis=1)
+    anybody = columns.max(1, keepdims=True)
+    best = int(columns.mean(0).argmax())
+    shares = np.concatenate([anybody, columns[:, [best]]], axis=1)
+    values = shares.mean(0)
+    codes, n_groups = group_codes(groups, len(groups))
+    drawn = np.empty((0, 2))
+    if draws and n_groups > 1:
+        ones = np.ones((len(shares), 1))
+        sums = bootstrap_sums(np.hstack([shares, ones]), codes, n_groups, draws, np.random.default_rng(seed))
+        drawn = sums[:, :2] / sums[:, 2:]
+    parts = {"oracle": (values[0], drawn[:, 0]), "accuracy": (values[1], drawn[:, 1])}
+    parts["gain"] = (values[0] - values[1], drawn[:, 0] - drawn[:, 1])
+    worth = worth_of(codes)
+    found = {name: _estimate(float(value), of if len(of) else None, worth) for name, (value, of) in parts.items()}
+    return {"best": list(right)[best], **found}

@@ -1,0 +1,95 @@
+"""What an embedding holds: a linear probe by group, and how its items lie by label and by source."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from core.metrics.by_source import auroc_spread
+from core.metrics.metrics import auroc
+
+FOLDS = 5
+PENALTY = 0.05
+"""Inverse strength of the probe's L2 penalty (C): embeddings have about as many dimensions as a split has groups."""
+
+
+def sample_rows(count: int, most: int, seed: int) -> np.ndarray:
+    """(min(count, most),) sorted rows, drawn without replacement; all of them when they are few."""
+    if count <= most:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(seed).choice(count, most, replace=False))
+
+
+def standardised(embedding: np.ndarray) -> np.ndarray:
+    """(N, D) float64 with mean 0 and deviation 1 by column; a constant column becomes 0."""
+    values = np.asarray(embedding, np.float64)
+    spread = values.std(0)
+    return (values - values.mean(0)) / np.where(spread > 1e-12, spread, 1.0)
+
+
+def probe_scores(embedding: np.ndarray, labels: np.ndarray, groups: np.ndarray, seed: int = 0) -> np.ndarray | None:
+    """(N,) out-of-fold log-odds of a logistic regression on the standardised embedding, folds by group.
+
+    Scaling is fitted inside each fold's training part. None when a class has fewer than two groups."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedGroupKFold
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    per_class = [len(np.unique(groups[labels == label])) for label in (0, 1)]
+    folds = min(FOLDS, *per_class)
+    if folds < 2:
+        return None
+    scores = np.full(len(labels), np.nan)
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    for train, held in splitter.split(embedding, labels, groups):
+        if len(np.unique(labels[train])) < 2:
+            return None
+        model = make_pipeline(StandardScaler(), LogisticRegression(C=PENALTY, max_iter=500, tol=1e-3))
+        scores[held] = model.fit(embedding[train], labels[train]).decision_function(embedding[held])
+    return scores
+
+
+def silhouette(embedding: np.ndarray, names: np.ndarray) -> float | None:
+    """Mean silhouette (Rousseeuw 1987) in [-1, 1] of the standardised embedding, Euclidean.
+
+    Near 0: items of one name lie no closer to each other than to the rest. None unless 2 <= names < items."""
+    from sklearn.metrics import silhouette_score
+
+    if not 2 <= len(np.unique(names)) < len(names):
+        return None
+    return float(silhouette_score(standardised(embedding), names))
+
+
+def embedding_quality(
+    embedding: np.ndarray,
+    labels: np.ndarray,
+    groups: np.ndarray,
+    sources: np.ndarray,
+    *,
+    most: int = 2000,
+    draws: int = 1000,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """JSON-ready: `dimensions`, `items` used, `probe` AUROC with interval, `silhouette_label`, `silhouette_source`.
+
+    embedding: (N, D); the others (N,). At most `most` rows, drawn by seed. `silhouette_source` is the mean over the two
+    labels of the silhouette by source inside one label: sources mostly hold one label, so over all items it would
+    count the label again."""
+    rows = sample_rows(len(labels), most, seed)
+    x, y, of, where = embedding[rows], labels[rows], groups[rows], sources[rows]
+    scores = probe_scores(x, y, of, seed)
+    probe: dict[str, float | None] = {"value": None, "low": None, "high": None}
+    if scores is not None:
+        between = auroc_spread(scores, y, of, draws, seed)
+        probe = {"value": auroc(scores, y), "low": between.low, "high": between.high}
+    inside = [silhouette(x[y == label], where[y == label]) for label in (0, 1)]
+    known = [value for value in inside if value is not None]
+    return {
+        "dimensions": int(embedding.shape[1]),
+        "items": len(rows),
+        "probe": probe,
+        "silhouette_label": silhouette(x, y),
+        "silhouette_source": float(np.mean(known)) if known else None,
+    }

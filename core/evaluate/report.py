@@ -1,0 +1,224 @@
+"""`evaluate`: one run on one held-out split, every figure with its interval, by source, and the pictures to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit
+
+from core.artifacts.files import atomic_path, write_json
+from core.artifacts.workspace import Workspace
+from core.calibrate import Calibrator, calibrators, check_unseen, load_calibrator
+from core.evaluate.spec import EvaluateSpec
+from core.evaluate.thresholds import threshold_rows
+from core.metrics.all_metrics import figures
+from core.metrics.delong import delong
+from core.metrics.levels import CALIBRATED, at_level, available_levels, ranks_of
+from core.metrics.metrics import confusion
+from core.metrics.slices import describe, macro_average, sliced_by, slices
+from core.metrics.sweep import sweep
+from core.metrics.unscored import coverage_report
+from core.progress import Reporter
+from core.scores.cached import run_predictions
+from core.tables.predictions import Predictions
+from core.task import FACES
+
+if TYPE_CHECKING:
+    from core.models.inference.run import Run
+
+
+def find_calibrator(spec: EvaluateSpec, folder: Path) -> tuple[Calibrator, str]:
+    """(calibrator, one sentence on where it comes from): the file that the spec names, the run's own, or none."""
+    if spec.calibrator:
+        path = Path(spec.calibrator).expanduser()
+        if not path.is_file():
+            raise FileNotFoundError(f"no calibrator file at {path}; leave it empty for the run's own")
+        return load_calibrator(path), f"calibrated by {path.name}"
+    for name in ("calibration_temp.json", "calibrator.json"):
+        if (folder / name).is_file():
+            return load_calibrator(folder / name), f"calibrated by the run's {name}"
+    return calibrators.get("none")().fit([0.0], [0]), "not calibrated: the run has no calibrator; run `calibrate` first"
+
+
+def prevalence_note(labels: np.ndarray) -> str:
+    """What the share of fakes does to figures that mix the classes. Empty for an even set."""
+    rate = float(labels.mean())
+    if rate in (0.0, 1.0):
+        return "one class only: ranking and balanced figures are undefined"
+    if 0.4 <= rate <= 0.6:
+        return ""
+    always = 2 * rate / (1 + rate)
+    return (
+        f"{rate:.0%} of the items are fake: calling everything fake has F1 {always:.2f} and accuracy {rate:.2f}, "
+        f"and no more than {1 - rate:.0%} can be filtered without leakage; read balanced and per-class figures first"
+    )
+
+
+def by_level(frame: pd.DataFrame, spec: EvaluateSpec) -> dict[str, Any]:
+    """{level: {pooling, items a unit, sizes, metrics}} for the levels above frames that the table has.
+
+    frame: at least sample_id, group, label, p_fake, perhaps CALIBRATED; `video` and `track` where it came from clips.
+    """
+    found: dict[str, Any] = {}
+    for level in available_levels(frame)[1:]:
+        units = at_level(frame, level, spec.pooling)
+        y, groups = units["label"].to_numpy(np.int64), units["group"].astype(str).to_numpy()
+        measured = figures(
+            units["p_fake"].to_numpy(),
+            y,
+            groups,
+            draws=spec.n_bootstrap,
+            n_bins=spec.n_bins,
+            seed=spec.seed,
+            log_odds=ranks_of(units),
+        )
+        sizes = {"items_a_unit": float(units["items"].mean())}
+        found[level] = {"pooling": spec.pooling, **describe(y, groups), **sizes, "metrics": measured}
+    return found
+
+
+def evaluation_report(
+    spec: EvaluateSpec, predictions: Predictions, p: np.ndarray, source: str, log_odds: np.ndarray | None = None
+) -> dict[str, Any]:
+    """evaluation_report.json, from calibrated p (N,) and its log-odds where the calibrator knows them: these rank."""
+    y, groups = predictions.labels, predictions.groups
+    options: dict[str, Any] = {
+        "draws": spec.n_bootstrap,
+        "n_bins": spec.n_bins,
+        "seed": spec.seed,
+        "log_odds": log_odds,
+    }
+    judged = predictions.frame.assign(p_fake=p, **({} if log_odds is None else {CALIBRATED: log_odds}))
+    by_dataset = slices(p, y, groups, predictions.frame["dataset"].astype(str).to_numpy(), **options)
+    columns, left_out = sliced_by(predictions.frame, p, spec.slice_by, **options)
+    c = confusion(p, y)
+    return {
+        "run": spec.run,
+        "split": spec.split,
+        "calibration": source,
+        "threshold": 0.5,
+        "unit": "item; intervals resample groups (videos or identities)",
+        "intervals": f"95 %, percentile, {spec.n_bootstrap} cluster-bootstrap draws; of calibration errors moved by "
+        "what the resampling itself adds; exact over groups for a share of 0 or 1; `note` says where there is none",
+        **describe(y, groups),
+        "prevalence_note": prevalence_note(y),
+        "data_fingerprint": predictions.fingerprint(),
+        "coverage": coverage_report(p, y, predictions.failed, spec.n_bins, log_odds=log_odds),
+        "metrics": figures(p, y, groups, **options),
+        "auroc_delong": delong_document(p if log_odds is None else log_odds, y, groups),
+        "levels": by_level(judged, spec),
+        "slices": columns,
+        "slices_left_out": left_out,
+        "confusion": {"tp": c.tp, "fp": c.fp, "fn": c.fn, "tn": c.tn},
+        "by_dataset": by_dataset,
+        "macro_average": macro_average(by_dataset),
+    }
+
+
+def delong_document(scores: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> dict[str, Any] | None:
+    """AUROC with DeLong's interval for whole groups, as a check on the bootstrap's; None where it is undefined."""
+    found = delong(scores, labels, groups=groups)
+    if found is None:
+        return None
+    between = {"low": found.low, "high": found.high, "note": found.note}
+    return {"value": found.auroc, "standard_error": found.standard_error, **between}
+
+
+def threshold_analysis(spec: EvaluateSpec, predictions: Predictions, p: np.ndarray) -> dict[str, Any]:
+    """threshold_analysis.json."""
+    y, groups = predictions.labels, predictions.groups
+    rows = threshold_rows(p, y, groups, spec.cascade_thresholds, draws=spec.n_bootstrap, seed=spec.seed)
+    return {
+        "rule": "an item leaves stage 1 as real when p_fake <= 1 - threshold",
+        "caution": "observed on this split: a threshold picked from these rows promises nothing; `policy` bounds it",
+        **describe(y, groups),
+        "thresholds": rows,
+    }
+
+
+def draw_all(
+    folder: Path,
+    predictions: Predictions,
+    p: np.ndarray,
+    report: dict,
+    analysis: dict,
+    spec: EvaluateSpec,
+    log_odds: np.ndarray | None = None,
+) -> list[str]:
+    """Write the PNGs; returns one sentence for each that cannot be drawn (one class)."""
+    from core.metrics import plots  # matplotlib: 30 MB that a page, which reads this module's notes, does not need
+
+    y, s = predictions.labels, sweep(p, predictions.labels)
+    left_out = []
+    if s.n_fake and s.n_real:
+        area = report["metrics"]["auroc"]
+        interval = (area["low"], area["high"]) if area["low"] is not None else None
+        ranked = s if log_odds is None else sweep(log_odds, y)
+        plots.draw_roc(folder / "roc_curve.png", ranked, confusion(p, y), 0.5, interval)
+    else:
+        (folder / "roc_curve.png").unlink(missing_ok=True)
+        left_out.append("roc_curve.png is not drawn: only one class is present")
+    plots.draw_confusion(folder / "confusion_matrix.png", confusion(p, y), FACES.classes)
+    raw = expit(predictions.log_odds)
+    panels = {"Network alone": (raw, y)}
+    if not np.array_equal(raw, p):
+        panels["Calibrated"] = (p, y)
+    note = f"On the dashed line stated p_fake is right ({spec.split}, {y.size} items)"
+    plots.draw_reliability(folder / "reliability_diagram.png", panels, spec.n_bins, note)
+    plots.draw_cascade(folder / "cascade_analysis.png", s, analysis["thresholds"])
+    return left_out
+
+
+def evaluate(spec: EvaluateSpec, workspace: Workspace, report: Reporter) -> dict[str, Any]:
+    """Score, calibrate, judge. Writes evaluation_report.json, threshold_analysis.json, predictions.csv (when asked),
+    roc_curve.png, confusion_matrix.png, reliability_diagram.png and cascade_analysis.png into the run's folder; the
+    latest evaluation replaces the one before, and the report names its split.
+
+    Returns evaluation_report.json. Raises FileNotFoundError (run, data set, calibrator), ValueError (no such split, a
+    bad calibrator file), SeenBefore when the calibrator was fitted on any of these items."""
+    from core.models.inference.run import find_run
+
+    run = find_run(spec.run, workspace)
+    bad = [t for t in spec.cascade_thresholds if not 0 < t < 1]
+    if bad:
+        raise ValueError(f"cascade_thresholds must lie between 0 and 1; {bad[0]} does not")
+    calibrator, source = find_calibrator(spec, run.folder)
+    predictions = run_predictions(
+        run, spec.dataset, spec.split, workspace, batch_size=spec.batch_size, device=spec.device, report=report
+    )
+    return evaluate_run(spec, run, predictions, calibrator, source, report)
+
+
+def evaluate_run(
+    spec: EvaluateSpec, run: Run, predictions: Predictions, calibrator: Calibrator, source: str, report: Reporter
+) -> dict[str, Any]:
+    """`evaluate` from predictions on."""
+    unchecked = check_unseen(calibrator, predictions)
+    p = calibrator.transform(predictions.log_odds)
+    report.progress(0.92, "figures and their intervals")
+    z = calibrator.calibrated_log_odds(predictions.log_odds)
+    document = evaluation_report(spec, predictions, p, source, z)
+    analysis = threshold_analysis(spec, predictions, p)
+    report.progress(0.97, "drawing")
+    lost = len(predictions.failed)
+    missing = [f"{lost} item(s) could not be scored; they are listed under coverage, with a bound"] if lost else []
+    document["warnings"] = (
+        missing
+        + [unchecked] * bool(unchecked)
+        + calibrator.warnings
+        + draw_all(run.folder, predictions, p, document, analysis, spec, z)
+    )
+    if spec.save_predictions:
+        table = predictions.frame.assign(p_fake=p, called=np.where(p >= 0.5, FACES.positive, FACES.negative))
+        if z is not None:
+            table[CALIBRATED] = z
+        with atomic_path(run.folder / "predictions.csv") as temporary:
+            table.to_csv(temporary, index=False)
+    write_json(run.folder / "threshold_analysis.json", analysis)
+    write_json(run.folder / "evaluation_report.json", document)
+    area = document["metrics"]["auroc"]["value"]
+    report.progress(1.0, "done" if area is None else f"AUROC {area:.3f} on {spec.split}")
+    return document

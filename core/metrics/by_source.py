@@ -1,0 +1,89 @@
+"""One score source by source, and the draws of its AUROC over groups."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from core.metrics.all_metrics import figure_spread
+from core.metrics.bootstrap_draws import drawn_counts, probability_draws, rank_cells
+from core.metrics.effective_groups import Spread, perfect, spread, weakest
+from core.metrics.metrics import auroc, confusion, threshold_metrics
+from core.metrics.reliability import ece
+
+
+def auroc_draws(scores: np.ndarray, labels: np.ndarray, groups: np.ndarray, draws: int, seed: Any = 0) -> np.ndarray:
+    """(draws,) AUROC of each draw of groups, as `ranking_draws` has it without its other figures. NaN where a
+    draw lacks a class. Equal seeds and groups are equal draws, so two scores can be paired."""
+    y = np.asarray(labels)
+    cell, size = rank_cells(np.asarray(scores, np.float64), y)
+    reals, fakes = drawn_counts(cell, size, y, groups, draws, np.random.default_rng(seed))
+    below, pairs = np.cumsum(reals, 1) - reals / 2, reals.sum(1) * fakes.sum(1)
+    return np.where(pairs > 0, (fakes * below).sum(1) / np.where(pairs > 0, pairs, 1.0), np.nan)
+
+
+def auroc_spread(scores: np.ndarray, labels: np.ndarray, groups: np.ndarray, draws: int, seed: Any = 0) -> Spread:
+    """95 % interval of an AUROC over groups, by the rules of `core.metrics.effective_groups`. labels hold both
+    classes."""
+    if not draws:
+        return Spread(None, None)
+    if (area := auroc(scores, labels)) in (0.0, 1.0):
+        return perfect(area, labels, groups)  # type: ignore[arg-type]
+    return spread(auroc_draws(scores, labels, groups, draws, seed), weakest(labels, groups))
+
+
+def against_the_rest(labels: np.ndarray, sources: np.ndarray, source: str) -> np.ndarray:
+    """(N,) bool: a source's items, and all items of the other class when it holds one label only."""
+    own = sources == source
+    held = np.unique(labels[own])
+    return own if len(held) == 2 else own | (labels != held[0])
+
+
+def by_source(
+    p_fake: np.ndarray,
+    labels: np.ndarray,
+    groups: np.ndarray,
+    sources: np.ndarray,
+    *,
+    draws: int = 400,
+    seed: int = 0,
+    log_odds: np.ndarray | None = None,
+) -> dict[str, dict[str, Any]]:
+    """By source. On the rows of `against_the_rest`: `auroc` (None with one class in all), `f1`, `ece` as `at_a_half`,
+    with their 95 % intervals over groups (`interval`, `f1_interval`, `ece_interval`). On its own items alone: `items`,
+    `fakes`, `mean_p_fake`, and `right`, the share called rightly at p_fake 0.5.
+
+    All arguments (N,); log_odds: those of p_fake where known, to rank by."""
+    found = {}
+    ranks = p_fake if log_odds is None else log_odds
+    for source in np.unique(sources):
+        own, rows = sources == source, against_the_rest(labels, sources, source)
+        defined = len(np.unique(labels[rows])) == 2
+        between = auroc_spread(ranks[rows], labels[rows], groups[rows], draws, seed) if defined else Spread(None, None)
+        found[str(source)] = {
+            "auroc": auroc(ranks[rows], labels[rows]) if defined else None,
+            "interval": between.interval,
+            **at_a_half(p_fake[rows], labels[rows], groups[rows], draws, seed),
+            "items": int(own.sum()),
+            "fakes": int(labels[own].sum()),
+            "mean_p_fake": float(p_fake[own].mean()),
+            "right": float(((p_fake[own] >= 0.5) == (labels[own] == 1)).mean()),
+        }
+    return found
+
+
+def at_a_half(p: np.ndarray, labels: np.ndarray, groups: np.ndarray, draws: int, seed: int = 0) -> dict[str, Any]:
+    """`f1` at p_fake 0.5 and `ece` (binary, 15 equal widths), and their 95 % intervals over groups as `f1_interval` and
+    `ece_interval`: None where the figure is, with a single group, or without draws."""
+    values = {"f1": threshold_metrics(confusion(p, labels))["f1"], "ece": ece(p, labels)}
+    found: dict[str, Any] = {}
+    drawn = {}
+    if draws and np.unique(groups).size > 1:
+        drawn = probability_draws(p, labels, groups, draws, np.random.default_rng(seed))
+    for name, catalogued in (("f1", "f1"), ("ece", "ece_binary_width")):
+        value, between = values[name], None
+        if drawn and value is not None:
+            between = figure_spread(catalogued, value, None, drawn[catalogued], weakest(labels, groups)).interval
+        found |= {name: value, f"{name}_interval": between}
+    return found

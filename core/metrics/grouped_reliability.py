@@ -1,0 +1,41 @@
+"""A reliability diagram whose bars count groups: frames of one video are not so many witnesses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from core.metrics.bootstrap import group_codes
+from core.metrics.bootstrap_draws import drawn_counts
+from core.metrics.effective_groups import LEAST_GROUPS, limits
+from core.metrics.metrics import probabilities
+from core.metrics.reliability import Binning, Convention, Reliability, bin_of, convention, reliability
+
+
+def grouped_reliability(
+    p_fake: ArrayLike,
+    labels: ArrayLike,
+    groups: ArrayLike | None,
+    n_bins: int = 15,
+    which: Convention = "binary",
+    binning: Binning = "width",
+    *,
+    draws: int = 500,
+    seed: int = 0,
+) -> Reliability:
+    """`reliability` with 95 % intervals from draws of whole groups, by the rules of
+    `core.metrics.effective_groups.limits`: exact where a bin's share is 0 or 1, none in a bin of fewer than
+    LEAST_GROUPS groups. The same draws as of `figures` and `rate_bands` with that seed. groups None: every item its
+    own."""
+    r = reliability(p_fake, labels, n_bins, which, binning)
+    x, hit = convention(*probabilities(p_fake, labels), which)
+    codes, _ = group_codes(groups, x.size)
+    size, at = r.edges.size - 1, bin_of(x, r.edges)
+    misses, hits = drawn_counts(at, size, hit.astype(np.int64), codes, draws, np.random.default_rng(seed))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        shares = hits / (hits + misses)
+    held = np.bincount(np.unique(codes * size + at) % size, minlength=size)
+    low, high = limits(r.observed, shares, held >= LEAST_GROUPS, held)
+    return replace(r, low=low, high=high)

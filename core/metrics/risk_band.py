@@ -1,0 +1,70 @@
+"""How far the risk-coverage curve may be off: the same curve under the bootstrap of groups."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import expit
+
+from core.metrics.bootstrap import group_codes
+from core.metrics.bootstrap_draws import drawn_counts, rank_cells
+from core.metrics.effective_groups import LEAST_GROUPS, limits
+from core.metrics.selective import judged
+
+
+@dataclass(frozen=True)
+class RiskBand:
+    """One entry a step of confidence, the surest first, all (K,). confidence: items at least this sure are accepted.
+    coverage: accepted / N. risk: errors / accepted. low, high: 95 % interval of that risk, NaN without draws."""
+
+    confidence: np.ndarray
+    coverage: np.ndarray
+    risk: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+def risk_band(
+    p_fake: ArrayLike,
+    labels: ArrayLike,
+    groups: ArrayLike | None = None,
+    *,
+    draws: int = 300,
+    seed: int = 0,
+    log_odds: ArrayLike | None = None,
+) -> RiskBand:
+    """`core.metrics.selective.risk_coverage` with an interval at each step (percentiles over draws of groups; exact
+    where all accepted groups agree; none while fewer than LEAST_GROUPS groups are accepted).
+
+    p_fake: (N,) in [0, 1]; labels: (N,), 1 = fake; groups: (N,) names, None: every item its own; log_odds: as of
+    `core.metrics.selective.judged`. At most some hundred steps: past that, items of nearly equal confidence are
+    accepted together. The interval at a step is that of the error among items at least so sure. draws 0: no intervals.
+    Raises ValueError on bad input."""
+    sure, right = judged(p_fake, labels, log_odds)
+    wrong = 1 - right.astype(np.int64)
+    cell, size = rank_cells(sure, wrong)
+    counts = np.bincount(2 * cell + wrong, minlength=2 * size).reshape(size, 2)[::-1]
+    accepted, errors = np.cumsum(counts.sum(1)), np.cumsum(counts[:, 1])
+    lowest = np.full(size, np.inf)
+    np.minimum.at(lowest, cell, sure)
+    low, high = np.full(size, np.nan), np.full(size, np.nan)
+    codes, n_groups = group_codes(groups, sure.size)
+    if draws:
+        good, bad = drawn_counts(cell, size, wrong, groups, draws, np.random.default_rng(seed))
+        taken, failed = (np.cumsum(part[:, ::-1], 1) for part in (good + bad, bad))
+        risk = np.where(taken > 0, failed / np.maximum(taken, 1.0), np.nan)
+        own = _groups_accepted(cell, size, codes, n_groups)
+        low, high = limits(errors / np.maximum(accepted, 1), risk, own >= LEAST_GROUPS, own)
+    held = counts.sum(1) > 0
+    stated = lowest if log_odds is None else expit(lowest)
+    part = (stated[::-1], accepted / cell.size, errors / np.maximum(accepted, 1), low, high)
+    return RiskBand(*(values[held] for values in part))
+
+
+def _groups_accepted(cell: np.ndarray, size: int, codes: np.ndarray, n_groups: int) -> np.ndarray:
+    """(size,) groups with an item among those accepted, the surest cell first."""
+    surest = np.zeros(n_groups, np.int64)
+    np.maximum.at(surest, codes, cell)
+    return np.cumsum(np.bincount(surest, minlength=size)[::-1])

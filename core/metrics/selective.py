@@ -1,0 +1,61 @@
+"""What is gained by not answering: risk among accepted items as fewer are accepted, the surest first.
+
+Confidence of an item is max(p, 1 - p); its error is 1 when the likelier class (fake at 1/2) is the wrong one. Items of
+equal confidence are accepted together: one step, whose risk all of them carry (AURC), along which accepted errors grow
+evenly (AUGRC).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from core.metrics.metrics import probabilities
+from core.metrics.reliability import convention
+from core.metrics.sweep import checked
+
+
+@dataclass(frozen=True)
+class RiskCoverage:
+    """One entry a distinct confidence, the surest first. coverage: accepted / N. risk: errors / accepted.
+    generalised: errors accepted / N. All (K,)."""
+
+    confidence: np.ndarray
+    coverage: np.ndarray
+    risk: np.ndarray
+    generalised: np.ndarray
+
+
+def judged(p_fake: ArrayLike, labels: ArrayLike, log_odds: ArrayLike | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """(confidence (N,), right (N,) 1 or 0). log_odds: those of p_fake, where known: confidence is then |log_odds|, the
+    same order, which does not end where p_fake rounds to 1. Raises ValueError on bad input."""
+    p, y = probabilities(p_fake, labels)
+    sure, right = convention(p, y, "top_label")
+    return (sure if log_odds is None else np.abs(checked(log_odds, y)[0])), right
+
+
+def risk_coverage(p_fake: ArrayLike, labels: ArrayLike, log_odds: ArrayLike | None = None) -> RiskCoverage:
+    """The whole curve from one sort. log_odds, and `confidence` then: as of `judged`."""
+    confidence, right = judged(p_fake, labels, log_odds)
+    order = np.argsort(-confidence, kind="stable")
+    confidence, errors = confidence[order], np.cumsum(1.0 - right[order])
+    last = np.append(np.flatnonzero(np.diff(confidence)), confidence.size - 1)
+    accepted, n = last + 1.0, confidence.size
+    return RiskCoverage(confidence[last], accepted / n, errors[last] / accepted, errors[last] / n)
+
+
+def aurc(p_fake: ArrayLike, labels: ArrayLike, log_odds: ArrayLike | None = None) -> float:
+    """Area under risk over coverage (Geifman 2018), as a sum of steps: each item adds the risk of its step / N."""
+    c = risk_coverage(p_fake, labels, log_odds)
+    return float(np.diff(c.coverage, prepend=0.0) @ c.risk)
+
+
+def augrc(p_fake: ArrayLike, labels: ArrayLike, log_odds: ArrayLike | None = None) -> float:
+    """Area under (accepted errors / N) over coverage (Traub et al. 2024), by the trapezoid rule; at most 1/2.
+
+    Equal to acc (1 - acc) (1 - AUROC_f) + (1 - acc)^2 / 2, their closed form, where AUROC_f ranks errors by lack of
+    confidence and counts ties one half."""
+    c = risk_coverage(p_fake, labels, log_odds)
+    return float(np.trapezoid(np.append(0.0, c.generalised), np.append(0.0, c.coverage)))

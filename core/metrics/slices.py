@@ -1,0 +1,106 @@
+"""Figures by the values of a column: which source, method or compression the pooled figure hides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from core.metrics.all_metrics import figures
+from core.metrics.catalogue import names
+
+MACRO = (
+    *("auroc", "average_precision", "eer", "accuracy", "balanced_accuracy", "f1"),
+    *("recall", "specificity", "brier", "nll"),
+)
+MOST_VALUES = 50
+"""A column with more values is a name, not a slice."""
+
+
+def describe(labels: np.ndarray, groups: np.ndarray) -> dict[str, Any]:
+    """How much there is of what."""
+    fakes = int(labels.sum())
+    return {
+        "n": int(labels.size),
+        "n_fake": fakes,
+        "n_real": int(labels.size - fakes),
+        "groups": int(np.unique(groups).size),
+        "fake_groups": int(np.unique(groups[labels == 1]).size),
+        "real_groups": int(np.unique(groups[labels == 0]).size),
+        "base_rate": fakes / labels.size,
+    }
+
+
+def slices(
+    p: np.ndarray,
+    labels: np.ndarray,
+    groups: np.ndarray,
+    of: np.ndarray,
+    *,
+    draws: int,
+    n_bins: int,
+    seed: int,
+    log_odds: np.ndarray | None = None,
+) -> dict[str, Any]:
+    """{value: sizes and `metrics` with intervals over groups} for each value of `of`.
+
+    A slice of one class has no ranking of its own: `against` then holds its ranking figures against all items of the
+    other class, and `against_what` says so (the fakes of one method against every real). log_odds: those of p where
+    known, to rank by."""
+    found: dict[str, Any] = {}
+
+    def measured(rows: np.ndarray) -> dict[str, Any]:
+        z = None if log_odds is None else log_odds[rows]
+        return figures(p[rows], labels[rows], groups[rows], draws=draws, n_bins=n_bins, seed=seed, log_odds=z)
+
+    for name in np.unique(of):
+        rows = of == name
+        here = labels[rows]
+        found[str(name)] = describe(here, groups[rows]) | {"metrics": measured(rows)}
+        only = set(np.unique(here).tolist())
+        if len(only) == 1 and len(np.unique(labels)) == 2:
+            both = rows | (labels != only.pop())
+            of_both = measured(both)
+            found[str(name)]["against"] = {figure: of_both[figure] for figure in names("ranking")}
+            found[str(name)]["against_what"] = "all reals" if here[0] == 1 else "all fakes"
+    return found
+
+
+def macro_average(found: dict[str, Any]) -> dict[str, Any]:
+    """{figure: {value, over}}: the plain mean over the slices where a figure is defined, and how many those are."""
+    macro = {}
+    for metric in MACRO:
+        values = [s["metrics"][metric]["value"] for s in found.values() if s["metrics"][metric]["value"] is not None]
+        macro[metric] = {"value": float(np.mean(values)) if values else None, "over": len(values)}
+    return macro
+
+
+def sliced_by(
+    frame: pd.DataFrame,
+    p: np.ndarray,
+    columns: Sequence[str],
+    *,
+    draws: int,
+    n_bins: int,
+    seed: int,
+    log_odds: np.ndarray | None = None,
+) -> tuple[dict[str, Any], list[str]]:
+    """({column: `slices` of it}, one sentence for each column that gives none).
+
+    frame: label, group and the columns; log_odds: as of `slices`. A column that is missing, has one value or too many
+    is named."""
+    found, left_out = {}, []
+    y, groups = frame["label"].to_numpy(np.int64), frame["group"].astype(str).to_numpy()
+    for column in columns:
+        if column not in frame:
+            left_out.append(f"no slices by {column}: the predictions have no such column")
+            continue
+        of = frame[column].fillna("").astype(str).replace("", "(none)").to_numpy()
+        values = np.unique(of).size
+        if not 1 < values <= MOST_VALUES:
+            left_out.append(f"no slices by {column}: it has {values} value(s), 2 to {MOST_VALUES} make slices")
+            continue
+        found[column] = slices(p, y, groups, of, draws=draws, n_bins=n_bins, seed=seed, log_odds=log_odds)
+    return found, left_out

@@ -1,0 +1,77 @@
+"""Items without a score: named, counted, and never dropped in silence.
+
+The rule: figures are of the scored items, coverage (scored / expected) stands beside them, and every item that could
+not be scored is listed with its reason. Because what failed may have been the hard part, each figure also has a bound:
+its value were every failed item given the worst possible score, a fake p_fake = 0 and a real p_fake = 1.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from core.metrics.all_metrics import point_figures
+
+RULE = (
+    "Figures are of the scored items; `worst` is each figure were every failed item called as wrongly as possible "
+    "(fakes p_fake = 0, reals p_fake = 1)."
+)
+BOUNDED = (
+    *("auroc", "average_precision", "eer", "tpr_at_fpr_1", "tpr_at_fpr_10", "partial_auroc"),
+    *("accuracy", "balanced_accuracy", "precision", "recall", "specificity", "f1", "mcc", "brier", "aurc", "augrc"),
+)
+"""Figures that the worst scores bound. NLL has no finite bound, and calibration errors are not monotone in a score."""
+
+LISTED = 200
+
+
+def coverage_report(
+    p_fake: np.ndarray,
+    labels: np.ndarray,
+    failed: pd.DataFrame,
+    n_bins: int = 15,
+    threshold: float = 0.5,
+    log_odds: np.ndarray | None = None,
+) -> dict[str, Any]:
+    """JSON-ready: expected, scored, failed, coverage, failed_fakes, failed_groups, items (at most LISTED of the failed
+    with sample_id, label, group, reason), rule, and worst {figure: value}, empty when nothing failed.
+
+    p_fake, labels: (N,) of the scored items; log_odds: those of p_fake where known, to rank by. failed: sample_id,
+    group, label, reason."""
+    lost = failed["label"].to_numpy(np.int64) if len(failed) else np.zeros(0, np.int64)
+    expected = labels.size + lost.size
+    rows = failed[["sample_id", "label", "group", "reason"]].head(LISTED) if len(failed) else failed
+    return {
+        "rule": RULE,
+        "expected": int(expected),
+        "scored": int(labels.size),
+        "failed": int(lost.size),
+        "coverage": labels.size / expected if expected else None,
+        "failed_fakes": int(lost.sum()),
+        "failed_groups": int(failed["group"].nunique()) if len(failed) else 0,
+        "items": [{key: _plain(value) for key, value in row.items()} for row in rows.to_dict("records")],
+        "worst": worst_case(p_fake, labels, lost, n_bins, threshold, log_odds) if lost.size else {},
+    }
+
+
+def worst_case(
+    p_fake: np.ndarray,
+    labels: np.ndarray,
+    failed_labels: np.ndarray,
+    n_bins: int = 15,
+    threshold: float = 0.5,
+    log_odds: np.ndarray | None = None,
+) -> dict[str, float | None]:
+    """BOUNDED figures with every failed item given the score furthest from its label."""
+    p = np.concatenate((p_fake, 1.0 - failed_labels))
+    if log_odds is not None:
+        beyond = 1.0 + np.abs(log_odds).max(initial=0.0)
+        log_odds = np.concatenate((log_odds, np.where(failed_labels == 1, -beyond, beyond)))
+    found = point_figures(p, np.concatenate((labels, failed_labels)), n_bins, threshold, log_odds)
+    return {name: found[name] for name in BOUNDED}
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,0 +1,1 @@
+"""Weights: loading, importing files from outside, published figures."""

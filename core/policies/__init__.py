@@ -1,0 +1,1 @@
+"""Exit policies: how thresholds are chosen and what they guarantee. Numpy only."""

@@ -1,0 +1,1 @@
+"""Cumulative tables that answer any pair of thresholds at once."""

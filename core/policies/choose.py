@@ -1,0 +1,178 @@
+"""From a predictions table to a whole policy: an exit a stage and side, each with what it promises."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+
+from core.artifacts.workspace import Workspace
+from core.documents.analysis import CascadePolicy, Exits, ExpertExits, Guarantee
+from core.policies.guarantees import (
+    Choice,
+    ExitPolicy,
+    FixedClopperPearson,
+    GroupScores,
+    Side,
+    group_extremes,
+    groups_needed,
+)
+from core.policies.origin import find_source, scores_fingerprint
+from core.policies.risk_control import exit_policies  # with every method registered
+from core.policies.spec import PolicySpec
+from core.policies.table import OUT_OF_FOLD, STACK, calibration_rows, require, table_fingerprint, table_members
+from core.progress import Reporter
+from core.spec import fingerprint
+from core.tables.item_membership import sketch
+
+__all__ = [
+    "STACK",
+    "calibration_rows",
+    "choose_policy",
+    "exit_policies",
+    "fit_policy",
+    "groups_needed",
+    "require",
+    "table_fingerprint",
+    "table_members",
+]
+
+
+def exit_policy(spec: PolicySpec) -> ExitPolicy:
+    """The method of a spec; a threshold fixed in advance is tested alone. Raises ValueError for an unknown method, or a
+    fixed threshold with a method that searches."""
+    if spec.method not in exit_policies:
+        raise ValueError(f"unknown exit policy {spec.method!r}; known: {', '.join(exit_policies.names())}")
+    if spec.fixed is None:
+        return exit_policies.get(spec.method)
+    if spec.method != FixedClopperPearson.name:
+        raise ValueError(
+            f"a threshold fixed in advance ({spec.fixed:.4g}) is certified by method clopper_pearson; {spec.method!r} "
+            "searches for one: leave `fixed` empty, or take clopper_pearson"
+        )
+    return FixedClopperPearson(np.array([1.0 - spec.fixed]))
+
+
+def guarantee(
+    method: ExitPolicy, stage: str, side: Side, scores: GroupScores, choice: Choice, target: float, confidence: float
+) -> Guarantee:
+    """What a choice promises, in the policy's words."""
+    known = choice.at is not None and scores.groups > 0
+    return Guarantee(
+        stage=stage,
+        side=side,
+        method=method.name,
+        target=target,
+        confidence=confidence if method.guarantees else None,
+        bound=choice.bound,
+        observed=float(scores.errors(choice.at)) / scores.groups if known else None,  # type: ignore[arg-type]
+        groups=scores.groups,
+        feasible=choice.at is not None,
+        note=choice.note,
+    )
+
+
+def choose_exits(
+    table: pd.DataFrame,
+    column: str,
+    stage: str,
+    sides: Sequence[Side],
+    method: ExitPolicy,
+    target: float,
+    confidence: float,
+) -> tuple[Exits, list[Guarantee]]:
+    """Exits of one stage on its p_fake column. A side that cannot be promised stays closed (None)."""
+    require(table, [column, "label", "group"])
+    p, y, groups = table[column].to_numpy(np.float64), table["label"].to_numpy(), table["group"].astype(str).to_numpy()
+    found: dict[Side, float | None] = {"real": None, "fake": None}
+    promises = []
+    for side in sides:
+        scores = group_extremes(p, y, groups, side)
+        choice = method.choose(scores, target, confidence)
+        if choice.at is not None:
+            found[side] = choice.at if side == "real" else 1.0 - choice.at
+        promises.append(guarantee(method, stage, side, scores, choice, target, confidence))
+    return Exits(real_below=found["real"], fake_above=found["fake"]), promises
+
+
+def choose_policy(spec: PolicySpec, table: pd.DataFrame, members: Sequence[str], scores: str = "") -> CascadePolicy:
+    """Exits of the whole cascade from `predictions.parquet` (its val_calib rows).
+
+    members: stage 1 first, then the experts in the order they are asked. Stage 1 gets a real exit (two with
+    `stage1_both_sides`), every expert two with an uncertain band between, stage 3 (`p_stack`, where the table has it)
+    a band. scores: fingerprint of the table (`core.policies.origin`). Raises ValueError on missing columns or an
+    unknown method."""
+    method = exit_policy(spec)
+    rows = calibration_rows(table)
+    require(rows, [f"p_{name}" for name in members])
+    both: tuple[Side, Side] = ("real", "fake")
+    first = both if spec.stage1_both_sides else both[:1]
+    stage1, promises = choose_exits(rows, f"p_{members[0]}", "stage1", first, method, spec.max_leakage, spec.confidence)
+    experts = []
+    for name in members[1:]:
+        exits, more = choose_exits(rows, f"p_{name}", name, both, method, spec.max_expert_error, spec.confidence)
+        experts.append(ExpertExits(name=name, exits=exits))
+        promises += more
+    final = Exits()
+    if f"p_{STACK}" in rows:
+        final, more = choose_exits(rows, f"p_{STACK}", "stage3", both, method, spec.max_final_error, spec.confidence)
+        promises += [g.model_copy(update={"note": f"{g.note}; {OUT_OF_FOLD}"}) for g in more]
+    chosen = {members[0]: stage1, **{expert.name: expert.exits for expert in experts}, STACK: final}
+    said = Said(spec.name, spec.author, spec.reason)
+    return new_policy(rows, members, chosen, promises, said, scores)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a person says of a policy."""
+
+    name: str
+    author: str = ""
+    reason: str = ""
+
+
+def new_policy(
+    rows: pd.DataFrame,
+    members: Sequence[str],
+    exits: Mapping[str, Exits],
+    guarantees: Sequence[Guarantee],
+    said: Said,
+    scores: str = "",
+) -> CascadePolicy:
+    """A sealed policy, made now. rows: those that chose it; members: stage 1, then experts as asked ("stack" is passed
+    over); exits: by member, stage 3's band under "stack"; scores: fingerprint of the table they come from."""
+    return sealed(
+        CascadePolicy(
+            policy_id="",
+            name=said.name,
+            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            author=said.author,
+            reason=said.reason,
+            stage1=exits[members[0]],
+            experts=[ExpertExits(name=name, exits=exits[name]) for name in members[1:] if name != STACK],
+            final=exits.get(STACK, Exits()),
+            guarantees=list(guarantees),
+            data_fingerprint=table_fingerprint(rows),
+            item_sketch=sketch(rows["sample_id"], rows["label"]),
+            scores_fingerprint=scores,
+        )
+    )
+
+
+def sealed(policy: CascadePolicy) -> CascadePolicy:
+    """The policy with its `policy_id`: 16 hex digits of its content, its version and moment left out."""
+    content = policy.model_dump(mode="json", exclude={"policy_id", "created_at", "version"})
+    return policy.model_copy(update={"policy_id": fingerprint(content)[:16]})
+
+
+def fit_policy(spec: PolicySpec, workspace: Workspace, report: Reporter) -> CascadePolicy:
+    """`choose_policy` for the stack run or bundle that `spec.source` names."""
+    folder = find_source(spec.source, workspace)
+    report.progress(0.1, f"reading the predictions of {folder.name}")
+    table = pd.read_parquet(folder / "predictions.parquet")
+    policy = choose_policy(spec, table, table_members(table), scores_fingerprint(folder))
+    report.progress(1.0, f"policy {policy.name} {policy.policy_id}")
+    return policy

@@ -1,0 +1,1 @@
+"""A policy applied to a table of scores, and the figures that follow."""

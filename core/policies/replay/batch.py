@@ -1,0 +1,123 @@
+"""Items sent through policies, many policies in one go: who is missed, who is accused, what it cost. Counted in groups.
+
+`simulate` tells the same of one policy, item by item, in words; a test holds the two together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from scipy.stats import rankdata
+
+from core.policies.boards.binning import bin_index
+
+Cuts = tuple[tuple[int, int], ...]
+"""A policy as fine-edge indices a member (`core.policies.boards.binning`): leaves as real in a bin below the first, as
+fake from the second on."""
+
+CELLS = 1 << 21
+"""Policies times items replayed in one go at most, so that memory stays within some tens of megabytes."""
+
+
+@dataclass(frozen=True)
+class Items:
+    """Scores of some items. p: (N, M) calibrated p_fake, the last stage last; y: (N,) 1 = fake; codes: (N,) group,
+    ascending."""
+
+    p: np.ndarray
+    y: np.ndarray
+    codes: np.ndarray
+
+    @classmethod
+    def of_frame(cls, frame: pd.DataFrame, members: Sequence[str]) -> Items:
+        """From columns p_<member>, label and group; sorted by group."""
+        p = np.column_stack([frame[f"p_{name}"].to_numpy(np.float64) for name in members])
+        codes = pd.factorize(frame["group"].astype(str), sort=True)[0]
+        order = np.argsort(codes, kind="stable")
+        return cls(p[order], frame["label"].to_numpy(np.int64)[order], codes[order])
+
+    def of(self, rows: np.ndarray) -> Items:
+        """Some of them; rows: (N,) bool."""
+        return Items(self.p[rows], self.y[rows], self.codes[rows])
+
+    @cached_property
+    def starts(self) -> np.ndarray:
+        """(G,) first row of each group."""
+        return np.flatnonzero(np.concatenate(([True], self.codes[1:] != self.codes[:-1])))
+
+    @cached_property
+    def groups(self) -> tuple[int, int]:
+        """(groups with a real, groups with a fake)."""
+        return int(self.groups_with(self.y == 0)), int(self.groups_with(self.y == 1))
+
+    def groups_with(self, hit: np.ndarray) -> np.ndarray:
+        """(...) groups with any hit; hit: (..., N) bool."""
+        if not self.y.size:
+            return np.zeros(hit.shape[:-1], np.int64)
+        return np.count_nonzero(np.logical_or.reduceat(hit, self.starts, axis=-1), axis=-1)
+
+    def halves(self, seed: int) -> tuple[Items, Items]:
+        """Groups with a fake, and the others, each dealt out evenly at random."""
+        rng, first = np.random.default_rng(seed), np.zeros(int(self.codes.max()) + 1, bool)
+        fake = np.unique(self.codes[self.y == 1])
+        for pool in (fake, np.setdiff1d(self.codes, fake)):
+            first[rng.permutation(pool)[: pool.size // 2]] = True
+        rows = first[self.codes]
+        return self.of(rows), self.of(~rows)
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """What each of L policies did to the same items. missed: (L,) groups of fakes with an item called real; accused:
+    (L,) groups of reals with an item called fake; cost: (L,) of an item; uncertain: (L,) share of items; score: (L, N)
+    p_fake of the deciding stage, of the last one where none decides."""
+
+    missed: np.ndarray
+    accused: np.ndarray
+    cost: np.ndarray
+    uncertain: np.ndarray
+    score: np.ndarray
+
+
+def replay_cuts(items: Items, bins: np.ndarray, path: Sequence[Cuts], costs: Sequence[float]) -> Outcomes:
+    """Several policies; bins: (N, M) of `binned`. len(path) x N should stay under CELLS."""
+    cuts = np.array(path)
+    leaves = []
+    for m in range(bins.shape[1]):
+        real, fake, own = cuts[:, m, :1], cuts[:, m, 1:], bins[:, m]
+        leaves.append((own < real, own >= fake))
+    return outcomes(items, leaves, costs)
+
+
+def binned(items: Items, edges: np.ndarray) -> np.ndarray:
+    """(N, M) bin of every score: bin < k exactly when p <= edges[k]."""
+    return np.stack([bin_index(edges, np.ascontiguousarray(column)) for column in items.p.T], axis=1)
+
+
+def outcomes(items: Items, leaves: Sequence[tuple[np.ndarray, np.ndarray]], costs: Sequence[float]) -> Outcomes:
+    """leaves: a member, (L, N) whether its real exit and its fake exit would take the item."""
+    shape = leaves[0][0].shape
+    here, real, fake = np.ones(shape, bool), np.zeros(shape, bool), np.zeros(shape, bool)
+    score = np.repeat(items.p[None, :, -1], shape[0], axis=0)
+    spent = np.zeros(shape[0])
+    for m, (down, up) in enumerate(leaves):
+        spent += costs[m] * here.mean(axis=1)
+        down, up = down & here, up & here
+        real |= down
+        fake |= up
+        decided = down | up
+        np.copyto(score, items.p[:, m], where=decided)
+        here &= ~decided
+    missed, accused = items.groups_with(real & (items.y == 1)), items.groups_with(fake & (items.y == 0))
+    return Outcomes(missed, accused, spent, here.mean(axis=1), score)
+
+
+def aurocs(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """(L,) AUROC of each row of (L, N) scores, ties one half; both classes must be there."""
+    fakes = labels == 1
+    n_fake = int(fakes.sum())
+    ranks = rankdata(scores, axis=1)[:, fakes].sum(axis=1)
+    return (ranks - n_fake * (n_fake + 1) / 2) / (n_fake * (labels.size - n_fake))

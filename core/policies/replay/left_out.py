@@ -1,0 +1,130 @@
+"""What a detector makes of fakes that it was never shown: a run without a source or a method beside one that had it.
+
+Two ways lead here. A run may lack a whole source of fakes (`sources` of its run.json), or it was trained on a protocol,
+NAME@leave-out-method-x (core/data/manifest/protocols.py), whose training rows hold no fake of a method. Both are
+compared on the same items, none of which either has trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from core.artifacts.workspace import Workspace
+from core.data.manifest.manifest import dataset_place, open_dataset, split_reference
+from core.data.manifest.protocols import COLUMN, load_protocol
+from core.metrics.delong import delong_difference
+from core.policies.replay.transport import auroc_interval
+
+Kind = Literal["source", "method"]
+Span = tuple[float | None, float | None]
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """What a run never saw: methods of forgery, or sources. pinned: by a protocol, so that its test split may hold
+    items that other runs have trained on."""
+
+    kind: Kind
+    values: tuple[str, ...]
+    pinned: bool = False
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """One source or method that a run never saw in training, scored by it and by a run that did, on the same items.
+
+    seen, unseen: AUROC of its fakes against all reals of the table. loss: seen - unseen; low, high: its 95 % interval
+    by groups (None with too few groups of a class: note says so); seen_span, unseen_span: those of the AUROCs."""
+
+    source: str
+    run: str
+    reference: str
+    seen: float
+    unseen: float
+    loss: float
+    low: float | None
+    high: float | None
+    n_fake: int
+    n_real: int
+    fake_groups: int
+    kind: Kind = "source"
+    seen_span: Span = (None, None)
+    unseen_span: Span = (None, None)
+    note: str = ""
+
+
+def left_out(
+    run: str, unseen: pd.DataFrame, reference: str, seen: pd.DataFrame, values: Collection[str], kind: Kind = "source"
+) -> list[LeftOut]:
+    """What leaving `values` out of training costs on their fakes. unseen, seen: columns sample_id, label, group, p_fake
+    and the kind's own (dataset or method) of the two runs; items that both scored count. Raises ValueError when a
+    run scored an item twice."""
+    for name, table in ((run, unseen), (reference, seen)):
+        if table["sample_id"].duplicated().any():
+            raise ValueError(f"run {name!r} scored an item twice: evaluate it again")
+    by = COLUMN[kind]
+    both = unseen.merge(seen[["sample_id", "p_fake"]], on="sample_id", suffixes=("", "_seen"))
+    found = []
+    for value in sorted(set(values) & set(both.loc[both["label"] == 1, by].astype(str))):
+        rows = both[(both["label"] == 0) | (both[by].astype(str) == value)]
+        y, groups = rows["label"].to_numpy(), rows["group"].astype(str).to_numpy()
+        if not (y == 0).any():
+            continue
+        with_, without = rows["p_fake_seen"].to_numpy(np.float64), rows["p_fake"].to_numpy(np.float64)
+        a, a_low, a_high, why = auroc_interval(with_, y, groups)
+        b, b_low, b_high, _ = auroc_interval(without, y, groups)
+        gap = delong_difference(with_, without, y, groups)
+        half = None if gap is None else gap.half
+        found.append(
+            LeftOut(
+                value, run, reference, a, b, a - b,
+                None if half is None else a - b - half, None if half is None else a - b + half,
+                int(y.sum()), int((y == 0).sum()), int(np.unique(groups[y == 1]).size),
+                kind, (a_low, a_high), (b_low, b_high),
+                why if gap is None else gap.note,
+            )
+        )  # fmt: skip
+    return found
+
+
+def unseen_sources(run: Mapping[str, Any], table: pd.DataFrame, by: str = "dataset") -> list[str]:
+    """Sources of the table's fakes that a run did not train on, by its run.json (`sources`: items a source)."""
+    known = run.get("sources") or {}
+    fakes = sorted(set(table.loc[table["label"] == 1, by].astype(str)))
+    return [name for name in fakes if name not in known] if known else []
+
+
+def unseen_of(run: Mapping[str, Any], table: pd.DataFrame, workspace: Workspace) -> Unseen | None:
+    """What of the table's fakes the run never saw: what its protocol leaves out, else sources that it lacks. None when
+    it saw all, or its protocol is gone."""
+    base, name = split_reference(str(run.get("dataset", "")), workspace)
+    if not name:
+        sources = unseen_sources(run, table)
+        return Unseen("source", tuple(sources)) if sources else None
+    try:
+        protocol = load_protocol(dataset_place(base, workspace).parent, name)
+    except FileNotFoundError:
+        return None
+    return Unseen(protocol.kind, protocol.left_out, pinned=True)
+
+
+def comparable(run: Mapping[str, Any], unseen: Unseen, seen: pd.DataFrame, workspace: Workspace) -> pd.DataFrame | None:
+    """The rows of `seen`, scored by `run`, on which it may stand for "trained on it": None when it did not train on
+    `unseen` either, or that cannot be known because its data set is gone.
+
+    Without a protocol all rows; with one only those of `test` in the run's own data set, on which it learnt nothing."""
+    if not unseen.pinned:
+        return seen if set(unseen.values) <= set(run.get("sources") or {}) else None
+    try:
+        own = open_dataset(str(run.get("dataset", "")), workspace).frame
+    except (FileNotFoundError, ValueError):
+        return None
+    learnt = own[(own["split"] == "train") & (own["label"] == 1)]
+    learnt = learnt[~learnt["dataset"].isin(run.get("excluded_datasets") or [])]
+    if not set(unseen.values) <= set(learnt[COLUMN[unseen.kind]].astype(str)):
+        return None
+    return seen[seen["sample_id"].isin(set(own.loc[own["split"] == "test", "sample_id"]))]

@@ -1,0 +1,60 @@
+"""Conformal risk control: an error rate kept in expectation (Angelopoulos, Bates, Fisch, Lei & Schuster 2022)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from core.policies.guarantees import GRID, Choice, GroupScores, exit_policies
+
+
+def groups_needed_in_expectation(target: float) -> int:
+    """Groups of the endangered class with which an exit is possible at all when none errs: 1 / (n + 1) <= target.
+
+    2 %: 49; 5 %: 19; 1 %: 99."""
+    return max(1, math.ceil(1 / target - 1 - 1e-9))
+
+
+class ConformalRiskControl:
+    """The most generous exit of GRID with (errors + 1) / (groups + 1) at most the target.
+
+    The loss of a group is 1 when any of its items leaves on the wrong side, so it never falls as the exit grows, and
+    exchangeable groups are all that is assumed. What is promised: over calibration sets and one new group of the class,
+    the chance that it errs is at most the target. What is not: that the exit chosen from this set meets the target; in
+    nearly half of all sets it does not. `learn_then_test` promises that."""
+
+    name = "conformal_risk_control"
+    title = "Conformal risk control"
+    guarantees = False
+    promise = "a new group of the class errs with at most this chance, on average over calibration sets"
+
+    def choose(self, scores: GroupScores, target: float, confidence: float) -> Choice:
+        """See class. `confidence` is not used: the promise is an expectation."""
+        n, errors = scores.groups, scores.errors(GRID)
+        bound = (errors + 1.0) / (n + 1.0)
+        fine = np.flatnonzero(bound <= target)
+        if fine.size:
+            last = fine[-1]
+            note = (
+                f"{int(errors[last])} of {n} groups err at the exit chosen; kept in expectation over calibration sets, "
+                "so one set's exit may well exceed the target"
+            )
+            return Choice(float(GRID[last]), float(bound[last]), note)
+        needed = groups_needed_in_expectation(target)
+        if n < needed:
+            return Choice(
+                None,
+                None,
+                f"{n} independent groups cannot keep {target:.3g} in expectation: at least {needed} are needed even if "
+                "none of them errs",
+            )
+        return Choice(
+            None,
+            None,
+            f"even the strictest exit lets {int(errors[0])} of {n} groups through, too many to keep {target:.3g}: "
+            "these scores do not separate the classes well enough",
+        )
+
+
+exit_policies.add(ConformalRiskControl.name, ConformalRiskControl())

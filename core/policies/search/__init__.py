@@ -1,0 +1,1 @@
+"""The search for the cheapest thresholds that keep their guarantees."""

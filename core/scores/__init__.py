@@ -1,0 +1,1 @@
+"""Tables of scores: of a run of this workbench, or imported from another detector."""

@@ -1,0 +1,1 @@
+"""Stage 3: out-of-fold data, the meta-model, its report."""

@@ -1,0 +1,120 @@
+"""Stage 3: LightGBM over projected embeddings and calibrated log-odds, fitted out-of-fold by group.
+
+Two ways, named in the spec. `frozen`: the experts stay as they are, so the only thing that a fold must hide from is
+stage 3 itself, and stage 3 learns from rows that no expert trained on. `refit`: the experts are trained again in every
+fold, and stage 3 learns from their out-of-fold answers to all training rows. Either way the report measures what the
+rows that it learned from flatter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from core.artifacts.files import read_json
+from core.artifacts.workspace import Workspace
+from core.bundles.export import STACK_RUN
+from core.policies.spec import StackSpec
+from core.progress import Reporter, Silent, Within
+from core.stacking.data import StackData, StackMember, check_splits, gather, specialist_members, stack_members
+from core.stacking.feature_sets import STAGE3, FeatureSet, feature_sets
+from core.stacking.fit import Fitted, fit_meta
+from core.stacking.optimism import Learned, leak_report
+from core.stacking.write import write_stack
+
+
+@dataclass(frozen=True)
+class StackRun:
+    """Folder: run.json (kind `stack`), spec.json, stack/, calibrators/, predictions.parquet, stack_report.json; folds/
+    with the out-of-fold answers where the experts were refitted."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def document(self) -> dict[str, Any]:
+        return read_json(self.folder / STACK_RUN)
+
+    @property
+    def report(self) -> dict[str, Any]:
+        return read_json(self.folder / "stack_report.json")
+
+    @property
+    def predictions(self) -> pd.DataFrame:
+        return pd.read_parquet(self.folder / "predictions.parquet")
+
+
+def fit_stack(spec: StackSpec, workspace: Workspace, folder: Path, report: Reporter | None = None) -> StackRun:
+    """Score the members (and train them again in folds, where asked), fit stage 3, compare it, write `folder`.
+
+    Called again after a kill it goes on: embeddings and folds that are done are not done again.
+    Raises FileNotFoundError for a run or calibrator that is not there, ValueError for data that cannot be fitted on
+    (a split that is refused, training groups that leak, one class, too few groups), Cancelled."""
+    report = report or Silent()
+    check_splits(spec.fit_splits)
+    members = stack_members(spec, workspace)
+    specialists = specialist_members(spec, members, workspace)
+    refitted = spec.experts_are == "refit"
+    hearing = Within(report, 0.0, 0.15 if refitted else 0.6)
+    frozen = gather(spec, workspace, members, hearing, specialists)
+    data, rows = frozen, frozen.learnable(spec.fit_splits, spec.exclude_datasets)
+    calibrate = rows
+    if refitted:
+        from core.stacking.refit import refit
+
+        training = Within(report, 0.15, 0.7)
+        data = refit(spec, workspace, folder, [*members, *specialists], frozen, training)
+        rows = data.learnable(["train"], spec.exclude_datasets)
+        calibrate = data.learnable(["val_calib"], spec.exclude_datasets)
+        if len(calibrate) == 0:
+            raise ValueError("stage 3 over refitted experts is calibrated on val_calib, and it has no rows: prepare it")
+    sets = sets_of(data, members, specialists)
+    step = Within(report, 0.7, 0.9) if refitted else Within(report, 0.6, 0.85)
+    fitted = fit_meta(data, spec, step, sets, rows, calibrate)
+    report.progress(0.9, "measuring the leak")
+    leak = measure_leak(spec, frozen, data, fitted)
+    report.progress(0.95, "comparing with simpler ways")
+    write_stack(spec, folder, members, data, fitted, leak)
+    report.progress(1.0, f"stage 3 over {len(members)} members")
+    return StackRun(folder)
+
+
+def sets_of(
+    data: StackData, members: Sequence[StackMember], specialists: Sequence[StackMember] = ()
+) -> list[FeatureSet]:
+    """Feature sets of these members, and of the parts and specialists that the data hold."""
+    parts = [name for name in data.aside_blocks if name not in {item.name for item in specialists}]
+    names = [member.name for member in members]
+    return feature_sets(names[0], names[1:], parts, [item.name for item in specialists])
+
+
+def measure_leak(spec: StackSpec, frozen: StackData, data: StackData, fitted: Fitted) -> dict[str, Any] | None:
+    """Stage 3 by every way that the data allow, out-of-fold against test. None without a test split of both classes."""
+    test = data.rows_of(["test"])
+    if len(np.unique(data.labels[test])) < 2:
+        return None
+    refitted = data is not frozen
+    used = "refit" if refitted else "frozen_held_out"
+    found = [_learned(used, data, fitted.raw[STAGE3], fitted.rows)]
+    ways = [("frozen_on_train", frozen.learnable(["train"], spec.exclude_datasets))]
+    if refitted:
+        ways.insert(0, ("frozen_held_out", frozen.learnable(spec.fit_splits, spec.exclude_datasets)))
+    stage3 = [features for features in fitted.sets if features.name == STAGE3]
+    for way, rows in ways:
+        if len(rows):
+            again = fit_meta(frozen, spec, Silent(), stage3, rows, rows)
+            found.append(_learned(way, frozen, again.raw[STAGE3], rows))
+    return leak_report(found, used, spec.seed)
+
+
+def _learned(way: str, data: StackData, raw: np.ndarray, rows: np.ndarray) -> Learned:
+    y, groups, test = data.labels, data.groups, data.rows_of(["test"])
+    return Learned(way, raw[rows], y[rows], groups[rows], raw[test], y[test], groups[test])

@@ -1,0 +1,151 @@
+"""How stage 3 compares with simpler ways to combine the members: figures with intervals, by group."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from core.metrics.by_source import at_a_half, auroc_draws, auroc_spread, by_source
+from core.metrics.delong import delong_difference
+from core.metrics.effective_groups import spread, weakest
+from core.metrics.metrics import auroc, brier, nll
+
+DRAWS = 1000
+REPEATS = 40
+"""Shuffles of one member's features; their spread is the interval of its permutation importance."""
+
+TITLES = {"mean": "mean of calibrated log-odds", "logistic": "logistic regression on log-odds"}
+RIVALS = ("mean", "logistic")
+
+
+def comparison(
+    frame: pd.DataFrame,
+    ways: Mapping[str, np.ndarray],
+    fitted: np.ndarray,
+    seed: int,
+    draws: int = DRAWS,
+    titles: Mapping[str, str] | None = None,
+    features: Mapping[str, str] | None = None,
+    left_out: Sequence[str] = (),
+) -> dict[str, Any]:
+    """`comparison` on the test rows, `out_of_fold` on the fitted ones, `by_source` on test, and `left_out` on the test
+    rows of the sources that stage 3 did not learn from.
+
+    ways: (N,) p_fake by method in the frame's order, out-of-fold where it was fitted. titles, features: by method, what
+    it is called and what it reads."""
+    titles, features = {**TITLES, **(titles or {})}, features or {}
+    test = np.flatnonzero((frame["split"] == "test").to_numpy())
+
+    def rows_of(rows: np.ndarray) -> list[dict[str, Any]]:
+        if not len(rows):
+            return []
+        compared = paired(frame, ways, rows, seed, draws)
+        return [
+            {
+                "method": name,
+                "name": titles.get(name, name),
+                "features": features.get(name, ""),
+                **figures(frame, p, rows, seed, draws),
+                **compared[name],
+            }
+            for name, p in ways.items()
+        ]
+
+    y, groups = frame["label"].to_numpy(np.int64)[test], frame["group"].astype(str).to_numpy()[test]
+    sources = frame["dataset"].astype(str).to_numpy()[test]
+    return {
+        "comparison": rows_of(test),
+        "out_of_fold": rows_of(fitted),
+        "left_out": rows_of(test[frame["dataset"].isin(left_out).to_numpy()[test]]),
+        "by_source": {name: by_source(p[test], y, groups, sources, seed=seed) for name, p in ways.items()}
+        if len(test)
+        else {},
+    }
+
+
+def figures(frame: pd.DataFrame, p: np.ndarray, rows: np.ndarray, seed: int, draws: int) -> dict[str, Any]:
+    """Figures of one way on some rows. *interval: 95 %, bootstrap over groups; None where it is not defined."""
+    y, groups, p = frame["label"].to_numpy(np.int64)[rows], frame["group"].astype(str).to_numpy()[rows], p[rows]
+    both = 0 < y.sum() < len(y)
+    return {
+        "auroc": auroc(p, y) if both else None,
+        "interval": auroc_spread(p, y, groups, draws, seed).interval if both else None,
+        **at_a_half(p, y, groups, draws, seed),
+        "nll": nll(p, y),
+        "brier": brier(p, y),
+        "items": len(y),
+        "groups": len(np.unique(groups)),
+    }
+
+
+def paired(
+    frame: pd.DataFrame, ways: Mapping[str, np.ndarray], rows: np.ndarray, seed: int, draws: int
+) -> dict[str, dict[str, Any]]:
+    """By way, `less_mean` and `less_logistic`: its AUROC less the rival's on the same items. None against itself.
+
+    `interval`: 95 %, both ways on the same draws of groups; `p_value`: DeLong over groups (Obuchowski 1997)."""
+    y, groups = frame["label"].to_numpy(np.int64)[rows], frame["group"].astype(str).to_numpy()[rows]
+    both = 0 < y.sum() < len(y)
+    drawn = {name: auroc_draws(p[rows], y, groups, draws, seed) for name, p in ways.items() if both}
+    found: dict[str, dict[str, Any]] = {name: {} for name in ways}
+    for rival in RIVALS:
+        for name, p in ways.items():
+            gap = None
+            if both and rival in ways and name != rival:
+                tested = delong_difference(p[rows], ways[rival][rows], y, groups)
+                gap = {
+                    "value": float(auroc(p[rows], y) or 0.0) - float(auroc(ways[rival][rows], y) or 0.0),
+                    "interval": spread(drawn[name] - drawn[rival], weakest(y, groups)).interval,
+                    "p_value": None if tested is None else tested.p,
+                }
+            found[name][f"less_{rival}"] = gap
+    return found
+
+
+def importance(gains: Mapping[str, float], members: list[str]) -> dict[str, float]:
+    """Share of LightGBM's total gain by member: its log-odds and, for an expert, its projected embedding together."""
+    total = float(sum(gains.values()))
+    shares: dict[str, float] = {}
+    for member in members:
+        own = gains.get(f"log_odds_{member}", 0.0)
+        embedded = sum(gain for name, gain in gains.items() if _is_embedding(name, member))
+        shares[f"{member}: log-odds"] = float(own) / total if total else 0.0
+        if embedded or any(_is_embedding(name, member) for name in gains):
+            shares[f"{member}: embedding"] = float(embedded) / total if total else 0.0
+    return shares
+
+
+def permutation(
+    score: Callable[[np.ndarray], np.ndarray],
+    table: np.ndarray,
+    names: list[str],
+    members: list[str],
+    labels: np.ndarray,
+    seed: int,
+    repeats: int = REPEATS,
+) -> dict[str, dict[str, float]]:
+    """By member, how much AUROC falls on held-out rows when all of its columns are shuffled together (Breiman 2001).
+
+    score: (N, F) -> (N,). `drop` is the mean over `repeats` shuffles, `low` and `high` span 95 % of them. Empty with
+    one class or fewer than two rows."""
+    whole = auroc(score(table), labels) if len(np.unique(labels)) == 2 else None
+    if whole is None:
+        return {}
+    found = {}
+    for member in members:
+        columns = [i for i, name in enumerate(names) if name == f"log_odds_{member}" or _is_embedding(name, member)]
+        rng, drops = np.random.default_rng(seed), []
+        for _ in range(repeats):
+            shuffled = table.copy()
+            shuffled[:, columns] = table[rng.permutation(len(table))][:, columns]
+            drops.append(whole - float(auroc(score(shuffled), labels) or 0.0))
+        low, high = np.quantile(drops, [0.025, 0.975])
+        found[member] = {"drop": float(np.mean(drops)), "low": float(low), "high": float(high)}
+    return found
+
+
+def _is_embedding(feature: str, member: str) -> bool:
+    return feature.startswith(f"{member}_") and feature[len(member) + 1 :].isdigit()

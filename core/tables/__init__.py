@@ -1,0 +1,1 @@
+"""Tables that the rooms hand to each other: predictions, embeddings, item membership."""

@@ -1,0 +1,1 @@
+"""What the fields of a job refer to, and whether it is there."""

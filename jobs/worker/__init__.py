@@ -1,0 +1,1 @@
+"""The worker, its children, and how a job is run."""

@@ -1,0 +1,1 @@
+"""What lies in the workspace: runs, policies, uploads; what may be deleted."""

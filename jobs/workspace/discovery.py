@@ -1,0 +1,96 @@
+"""What lies in the workspace's folders although no job here made it: a copied, unpacked or restored artefact."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from core.artifacts.files import read_json
+from core.artifacts.workspace import Workspace
+from jobs.kind import Produced
+from jobs.queue.store import Store
+from jobs.workspace.policies import produced_policy
+from jobs.workspace.runs import RUN_NAME, produced_run
+
+log = logging.getLogger(__name__)
+
+
+def kept(item: Produced, workspace: Workspace) -> Produced:
+    """The artefact as the database keeps it: its path relative to the workspace where it lies inside."""
+    return replace(item, path=workspace.kept(item.path))
+
+
+def _dataset(mark: Path) -> Produced:
+    return Produced("dataset", mark.parent.name, str(mark.parent), read_json(mark))
+
+
+def _bundle(mark: Path) -> Produced:
+    from jobs.kinds.export import produced_bundle
+
+    return produced_bundle(mark.parent)
+
+
+LAYOUTS: dict[str, tuple[str, Callable[[Path], Produced]]] = {
+    "dataset": ("datasets/*/dataset.json", _dataset),
+    "run": ("runs/*/run.json", lambda mark: produced_run(mark.parent)),
+    "bundle": ("bundles/*/bundle.json", _bundle),
+    "policy": ("policies/*.json", produced_policy),
+}
+"""Kind -> the document that a whole artefact of that kind has, and how it is read and checked."""
+
+
+class Finder:
+    """Registers what a look at the folders finds and the database does not know, each once, when it checks out."""
+
+    def __init__(self, store: Store, workspace: Workspace) -> None:
+        self.store, self.workspace = store, workspace
+        self.refused: dict[Path, str] = {}
+        self._seen: dict[Path, float] = {}
+
+    def look(self, kind: str) -> None:
+        """Register the strangers of one kind; what does not check out goes to `refused`, with the reason."""
+        if kind not in LAYOUTS:
+            return
+        pattern, produced = LAYOUTS[kind]
+        marks = {mark: mark.stat().st_mtime for mark in self.workspace.root.glob(pattern) if _whole(mark)}
+        news = {mark: at for mark, at in marks.items() if self._seen.get(mark) != at}
+        if not news:
+            return
+        known = {self.workspace.placed(text) for text in self.store.artifact_paths(kind)}
+        coming = self._coming()
+        for mark, at in sorted(news.items()):
+            stranger = not known & {mark, mark.parent}
+            if stranger and coming & {mark.stem, mark.parent.name}:
+                continue  # its job publishes it; looked at again until it does
+            self._seen[mark] = at
+            self.refused.pop(mark, None)
+            if not stranger:
+                continue
+            try:
+                self._adopt(kept(produced(mark), self.workspace), at)
+            except Exception as error:  # whatever a stranger's folder holds, the list of the others is shown
+                self.refused[mark] = f"{type(error).__name__}: {error}"
+                log.warning("%s is not listed: %s", mark, self.refused[mark])
+
+    def _coming(self) -> set[str]:
+        """Names of what running jobs are making: given in their specs, or chosen by the job."""
+        names = set()
+        for job in self.store.running():
+            names |= {Path(str(job.spec[field])).name for field in ("name", "out") if job.spec.get(field)}
+            memo = self.workspace.jobs / job.id / RUN_NAME
+            names |= {memo.read_text()} if memo.is_file() else set()
+        return names
+
+    def _adopt(self, item: Produced, at: float) -> None:
+        """Register what no job made. A row of its name stays, unless what it names is gone."""
+        if self.store.adopt(item, at):
+            return
+        row = self.store.artifact(item.kind, item.name)
+        if not self.workspace.placed(row.path).exists():
+            self.store.adopt(item, at, instead_of=row.path)
+
+
+def _whole(mark: Path) -> bool:
+    return not any(part.startswith(".") for part in mark.parts[-2:])

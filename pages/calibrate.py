@@ -102,7 +102,7 @@ def figure_table(document: dict[str, Any]) -> None:
         for name in SHOWN if name in document["before"]
     ]  # fmt: skip
     table = pd.DataFrame(rows, columns=["figure", "before", "after", "better", "what it says"])
-    tables.show(table, "before and after", wide=["what it says"])
+    tables.show_table(table, "before and after", wide=["what it says"])
     measured = f"{document.get('n_measured', document['n']):,} items of {document['groups']:,} groups"
     st.caption(
         f"With 95 % intervals that resample people and videos, over {measured}, in {document['n_bins']} bins. "
@@ -133,7 +133,7 @@ def methods(name: str, found: Calibrated) -> None:
         "methods; the intervals are not adjusted for choosing the best, so its gain is a little flattered. n = "
         f"{comparison['n']:,} items of {comparison['groups']:,} groups; {comparison['how']}; 95 % intervals. "
     )
-    chart_files.show(chart, "calibrators compared", says + score_charts.clipped_words(gains, ends))
+    chart_files.show_chart(chart, "calibrators compared", says + score_charts.clipped_words(gains, ends))
     known = next(iter(fitted.values()))["metrics"]
     for name, shown in PARTS.items():
         rows = [
@@ -141,7 +141,7 @@ def methods(name: str, found: Calibrated) -> None:
             | {FIGURES[f].title: score_charts.interval_text(of["metrics"][f], 4) for f in shown if f in known}
             for method, of in fitted.items()
         ]
-        tables.show(pd.DataFrame(rows), f"all methods, {name}")
+        tables.show_table(pd.DataFrame(rows), f"all methods, {name}")
     said = {
         (method, re.sub(r"\d+", "", text)): f"{calibrated.title(method)}: {text}"
         for method, of in comparison["methods"].items()

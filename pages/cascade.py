@@ -19,7 +19,7 @@ from app.ui.navigation import PageInfo
 from app.views.cascade.board import BoardView, cascade_board, cascade_data, cuts_of_text, cuts_text, resting
 from app.views.cascade.search import NO_CALIBRATION, asked_loss, is_found, last_search, policy_to_save, search_panel
 from app.views.cascade.tables import fronts, grid_if_ready, joint_of, limits_at, make_grid
-from app.views.cascade.transfer import elsewhere_panel
+from app.views.cascade.transfer import transfer_panel
 from core.documents.analysis import CascadePolicy, Exits
 from core.policies.boards.grid import Grid
 from core.policies.boards.joint_table import JointTable
@@ -75,7 +75,7 @@ def render() -> None:
     board(workbench, source, table, split, facts, policy)
     show: dict[str, Callable[[], None]] = {
         "find": lambda: search_panel(workbench, source, table, facts),
-        "elsewhere": lambda: elsewhere_panel(workbench, source, table, policy),
+        "elsewhere": lambda: transfer_panel(workbench, source, table, policy),
         "promises": lambda: promises_panel(workbench),
         "choose": lambda: method_form(workbench, source),
         "policies": lambda: policy_panel(workbench),
@@ -195,7 +195,7 @@ def save_dialog(
     said = (name.strip() or "by hand", author, reason)
     policy = policy_to_save(answer, table, members, exits, said, scores_fingerprint(source.folder), seen)
     st.caption("Saved for good, as one version with its author, reason, items, targets, bounds and counts of groups:")
-    tables.show(shown_rows(policy, stage_titles(source.folder)), "policy to save", wide=["note"])
+    tables.show_table(shown_rows(policy, stage_titles(source.folder)), "policy to save", wide=["note"])
     if in_force:
         show_changes(workbench, policy)
     else:

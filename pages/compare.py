@@ -13,7 +13,7 @@ from app.scores.detector import DetectorScores, detector_scores, stamp_of
 from app.scores.view import reference
 from app.ui import page_state as links
 from app.ui import session, tables, widgets
-from app.ui.chart import show
+from app.ui.chart import show_chart
 from app.ui.formatting import p_text
 from app.ui.navigation import PageInfo
 from app.views.compare import charts as compare_charts
@@ -162,7 +162,7 @@ def figures_tab(question: Question, found: Comparison) -> None:
             for n in names
         ]
     )
-    tables.show(table, "compared figures")
+    tables.show_table(table, "compared figures")
     st.caption("Overlapping intervals do not mean equal: the differences below use the same draws for both.")
     options = {n: FIGURES[n].title for n in FIGURES if any(v[n]["value"] is not None for v in values)}
     figure = links.choose(st, "Figure", "figure", options, "compare")
@@ -170,7 +170,7 @@ def figures_tab(question: Question, found: Comparison) -> None:
     left, right = widgets.halves()
     with left:
         st.subheader(FIGURES[figure].title, anchor=False)
-        show(
+        show_chart(
             compare_charts.figure_chart(rows.dropna(subset=["value"]), found.names, FIGURES[figure].title),
             f"compare {figure}",
             f"{FIGURES[figure].says} {better_words(figure)} {size(found)}",
@@ -183,7 +183,7 @@ def figures_tab(question: Question, found: Comparison) -> None:
                 ["There is no interval of a difference here: one group only, or an undefined figure."], "info"
             )
         else:
-            show(
+            show_chart(
                 compare_charts.difference_chart(pairs, f"difference in {FIGURES[figure].title}"),
                 f"differences {figure}",
                 "A line that does not touch the dashed one: the two differ on items like these. Not adjusted for many "
@@ -216,7 +216,7 @@ def delong_table(question: Question) -> None:
          "p": p_text(d.p), "p, Holm": p_text(d.p_holm), "says": says(d)}
         for d in pairs
     ])  # fmt: skip
-    tables.show(table, "AUROC differences")
+    tables.show_table(table, "AUROC differences")
     notes = " ".join(f"{note[0].upper()}{note[1:]}." for note in sorted({d.note for d in pairs if d.note}))
     st.caption(
         f"DeLong for whole groups (Obuchowski 1997): {pairs[0].groups:,} groups, {pairs[0].n:,} scores each. p, Holm: "
@@ -238,7 +238,7 @@ def curves_tab(question: Question, found: Comparison) -> None:
     with left:
         st.subheader("ROC", anchor=False)
         if found.both_classes:
-            show(
+            show_chart(
                 compare_charts.roc_overlay(roc_bands(question), found.names), "compare roc",
                 f"The higher curve finds more fakes at the same false alarms. {size(found)}",
             )  # fmt: skip
@@ -246,7 +246,7 @@ def curves_tab(question: Question, found: Comparison) -> None:
             widgets.notice(["There is no ROC curve of one class."], "info")
     with right:
         st.subheader("Reliability", anchor=False)
-        show(
+        show_chart(
             compare_charts.reliability_overlay(reliabilities(question), found.names), "compare reliability",
             "p_fake against the share of fakes, ten bins of equal mass: above the dashed line more is fake than was "
             f"stated. {size(found)}",
@@ -262,7 +262,7 @@ def training_tab(workbench: Workbench, question: Question) -> None:
     if columns:
         column = links.choose(st, "Figure", "curve", {c: c.replace("_", " ") for c in columns}, "compare")
         rows = compare_runs.curves(names, folders, column)
-        show(
+        show_chart(
             compare_charts.curve_chart(rows, names, column.replace("_", " ")), f"training {column}",
             "Each on its own data and split: the shape is to be compared, not the height, unless these agree. One "
             "training each, so no interval.",
@@ -276,7 +276,7 @@ def training_tab(workbench: Workbench, question: Question) -> None:
     if table.empty:
         widgets.notice(["The runs were asked the same and are of the same kind: no field differs."], "info")
     else:
-        tables.show(table, "what differs")
+        tables.show_table(table, "what differs")
         st.caption(
             "What the bundle says of its detectors, and the fields of spec.json and run.json where a run is kept; what "
             "agrees is left out."

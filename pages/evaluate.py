@@ -174,7 +174,7 @@ def all_figures(view: View, threshold: float) -> None:
         | {"better": f.better or "–", "what it says": f.says}
         for name, f in FIGURES.items()
     ])  # fmt: skip
-    tables.show(shown, "all figures", wide=["what it says"], file=numbers)
+    tables.show_table(shown, "all figures", wide=["what it says"], file=numbers)
     st.caption(
         f"Figures of a decision call fake from p_fake {threshold:.4g}. Beside or under each its 95 % interval over "
         "groups; why one is missing, or narrow where groups are few, stands above the board. A calibration error in 15 "
@@ -198,12 +198,12 @@ def curves(view: View) -> None:
         r = judging.reliability_of(view, which, binning)  # type: ignore[arg-type]
         top, below = score_charts.reliability_charts(r, which)  # type: ignore[arg-type]
         lies = score_charts.reliability_words(r, which)  # type: ignore[arg-type]
-        chart_files.show(
+        chart_files.show_chart(
             top, "reliability",
             f"{lies} Here {CONVENTIONS[which]}; 15 {BINNINGS[binning]}; "
             f"n = {len(view.frame):,}; bars: 95 % intervals over groups.",
         )  # fmt: skip
-        chart_files.show(
+        chart_files.show_chart(
             below, "items a bin", f"Where the items are: a bin of few says little. Counts of n = {len(view.frame):,} "
             "items that are here, so without an interval.",
         )  # fmt: skip
@@ -212,7 +212,7 @@ def curves(view: View) -> None:
         band = judging.band(view)
         known = np.isfinite(band.low[-1])
         between = f" ({band.low[-1]:.1%} to {band.high[-1]:.1%})" if known else ", with no interval from so few groups"
-        chart_files.show(
+        chart_files.show_chart(
             score_charts.risk_chart(band), "risk against coverage",
             "How often it errs when it may decline the items it is least sure of: a curve that falls to the left knows "
             f"when it does not know. Answering everything errs in {band.risk[-1]:.1%}{between}. n = "
@@ -239,7 +239,7 @@ def by_slice(view: View) -> None:
         notes.append(f"Undefined for {', '.join(lost['source'].astype(str))}: one class only.")
     if len(drawn):
         chart = score_charts.interval_chart(drawn, FIGURES[figure].title)
-        chart_files.show(chart, f"{figure} by {column}", " ".join(notes))
+        chart_files.show_chart(chart, f"{figure} by {column}", " ".join(notes))
     else:
         widgets.notice(notes[-1:], "info")
     with st.expander("The numbers"):
@@ -253,7 +253,7 @@ def fakes_and_reals(view: View) -> None:
         widgets.notice(["Only one class is present: there are no pairs to tell apart."], "info")
         return
     mean = sum(cell.auroc for cell in cells) / len(cells)
-    chart_files.show(
+    chart_files.show_chart(
         elsewhere_charts.matrix(cells), "fakes against reals",
         "AUROC of each source of fakes (rows) against each of reals (columns), its 95 % interval over groups below it; "
         f"plain mean {mean:.3f} over {len(cells)} pairs, n = {len(view.frame):,}. A pale cell is a pair that it cannot "
@@ -269,7 +269,7 @@ def as_first_stage(view: View) -> None:
         | {f"at {row['threshold']:.2f}": score_charts.interval_text(row[name]) for row in rows}
         for name in ("filtration", "leakage", "precision", "coverage", "filtration_of_reals", "group_leakage")
     ]
-    tables.show(pd.DataFrame(table), "as a first stage")
+    tables.show_table(pd.DataFrame(table), "as a first stage")
     st.caption(
         "Columns: the confidence of real from which an item is released. Filtration: released as real / all. Leakage: "
         "fakes released / all fakes; group leakage: groups with a released fake / groups of fakes, with the exact "

@@ -69,10 +69,10 @@ def show_experts(workbench: Workbench) -> None:
 def alone(report: ExpertsReport) -> None:
     """Each expert by itself, in all and by source."""
     st.subheader("Each alone", anchor=False)
-    tables.show(experts_reports.alone_table(report), "each expert alone")
+    tables.show_table(experts_reports.alone_table(report), "each expert alone")
     with st.expander("By source"):
         table = experts_reports.source_table(report)
-        chart_files.show(
+        chart_files.show_chart(
             experts_charts.source_matrix(experts_reports.source_rows(report)), "experts by source",
             "AUROC of each source's items against all items of the other class (a source mostly holds one label). A "
             "pale row is a source that nobody knows; a pale cell in a dark row is where another expert helps. "
@@ -80,7 +80,7 @@ def alone(report: ExpertsReport) -> None:
             + n_of(report),
         )  # fmt: skip
         if not table.empty:
-            tables.show(table, "experts by source, table")
+            tables.show_table(table, "experts by source, table")
             st.caption(
                 "On the same rows, 95 % in brackets. F1 and ECE depend on each row's share of fakes: compare experts."
             )
@@ -95,7 +95,7 @@ def together(report: ExpertsReport) -> None:
         "Figure", list(TITLES), default="error_overlap", format_func=lambda f: TITLES[f], required=True
     )
     chart = experts_charts.pair_matrix(experts_reports.pair_rows(report, figure), figure)
-    chart_files.show(chart, f"pairs {figure}", f"{MEANING[figure]} {n_of(report)}")
+    chart_files.show_chart(chart, f"pairs {figure}", f"{MEANING[figure]} {n_of(report)}")
     found = report.document["together"]
     left, right = st.columns(2, gap="large")
     with left:
@@ -116,12 +116,12 @@ def embeddings(report: ExpertsReport) -> None:
     if probes.empty:
         widgets.notice(["Too few groups of either class for a linear probe."], "info")
     else:
-        chart_files.show(
+        chart_files.show_chart(
             experts_charts.intervals(probes, "AUROC of a linear probe"), "linear probes",
             "A logistic regression on the embedding alone, folds by group: what a simple reader still gets out. Lines "
             f"are 95 %. {n_of(report)}",
         )  # fmt: skip
-    chart_files.show(
+    chart_files.show_chart(
         experts_charts.silhouettes(rows), "silhouettes",
         "Above 0, items of one label (of one source) lie together. A long second bar: it knows sources. A description "
         f"of these items, so without an interval. {n_of(report)}",
@@ -142,7 +142,7 @@ def reconstructions(report: ExpertsReport) -> None:
                 for truth in ("real", "fake")
             ]
         )
-        chart_files.show(
+        chart_files.show_chart(
             experts_charts.rebuilt_chart(rows.dropna(subset=["value"]), title), f"rebuilt {measure}",
             f"Mean over real and over fake faces with its 95 % line: {FAITHFUL[measure]} is a faithful copy. "
             f"{n_of(report)}",
@@ -157,7 +157,7 @@ def reconstructions(report: ExpertsReport) -> None:
     )
     if not separate.empty:
         chart = experts_charts.intervals(separate, "AUROC of the error as a detector", at=0.5)
-        chart_files.show(
+        chart_files.show_chart(
             chart, "errors as detectors",
             "Right of the dashed line the error is larger on fakes: it tells them apart by itself. Lines are 95 %. "
             f"{n_of(report)}",

@@ -216,7 +216,7 @@ def chart_grid(drawn: dict) -> None:
     for start in range(0, len(names), 2):
         for column, name in zip(st.columns(2), names[start : start + 2], strict=False):
             with column:
-                chart_files.show(drawn[name], f"training {name}")
+                chart_files.show_chart(drawn[name], f"training {name}")
 
 
 def result(job: JobView) -> None:

@@ -112,7 +112,7 @@ def timeline(analysis: Analysis) -> None:
     step = cards.decider(analysis)
     st.subheader("Over the clip", anchor=False)
     drawn = charts.timeline(series, step.exits if step else None)
-    chart_files.show(drawn, f"p_fake over {analysis.file_name}")
+    chart_files.show_chart(drawn, f"p_fake over {analysis.file_name}")
     st.caption("A dot is a frame of a face: above the upper dashed line it speaks for fake, below the lower for real.")
 
 

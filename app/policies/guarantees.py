@@ -200,9 +200,9 @@ def promises_panel(workbench: Workbench) -> None:
     chose = chosen_splits(policy, predictions_of(source)) if source else {}
     of = " and ".join(split for split in chose if chose[split])
     st.markdown(f"**Each exit, on the items that chose it{f' ({of})' if of else ''}**")
-    tables.show(shown_rows(policy, stage_titles(bundle)), "promises", wide=["note"])
+    tables.show_table(shown_rows(policy, stage_titles(bundle)), "promises", wide=["note"])
     st.caption(widgets.plain_markdown(f"{promise_words(policy)} {CLOSED}"))
     if source:
         st.markdown("**The whole cascade, counted in groups and in items**")
-        tables.show(whole_rows(policy, source), "whole cascade", wide=["rate"])
+        tables.show_table(whole_rows(policy, source), "whole cascade", wide=["rate"])
         st.caption(f"{GROUPS_AND_ITEMS} {split_words(chose)}")

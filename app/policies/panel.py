@@ -38,7 +38,7 @@ def policy_panel(workbench: Workbench) -> None:
             )  # fmt: skip
             with st.expander("Targets, bounds, groups"):
                 titles = {} if unfit else stage_titles(active.bundle)
-                tables.show(shown_rows(policy, titles), f"policy {policy.policy_id}", wide=["note"])
+                tables.show_table(shown_rows(policy, titles), f"policy {policy.policy_id}", wide=["note"])
                 st.caption(widgets.plain_markdown(promise_words(policy)))
             if not used:
                 use = right.button("Use", key=f"use-{policy.policy_id}", disabled=bool(unfit), width="stretch")
@@ -76,10 +76,10 @@ def show_changes(workbench: Workbench, policy: CascadePolicy) -> None:
     st.markdown(f"**{widgets.plain_markdown(headline(now, policy))}**")
     table, said = rate_changes(now, policy, workbench.active().bundle)
     if len(table):
-        tables.show(table, "rates now and then", wide=["rate"])
+        tables.show_table(table, "rates now and then", wide=["rate"])
     st.caption(said)
     exits = exit_changes(now, policy, stage_titles(workbench.active().bundle))
     changed = exits[exits["change"] == "changes"].drop(columns="change")
     if len(changed):
-        tables.show(changed, "exits now and then", wide=["exit"])
+        tables.show_table(changed, "exits now and then", wide=["exit"])
     st.caption(exits_note(exits))

@@ -12,7 +12,7 @@ import pandas as pd
 from app.scores.detector import DRAWS, DetectorScores, stamp_of
 from core.artifacts.files import read_json
 from core.evaluate.thresholds import threshold_rows
-from core.metrics.all_metrics import figures
+from core.metrics.all_metrics import all_metrics
 from core.metrics.grouped_reliability import grouped_reliability
 from core.metrics.levels import CALIBRATED, at_level, available_levels, ranks_of
 from core.metrics.reliability import Binning, Convention, Reliability
@@ -104,7 +104,7 @@ def rounded(view: View) -> int:
 @lru_cache(maxsize=64)
 def measured(view: View, threshold: float) -> dict[str, dict[str, Any]]:
     """All figures with 95 % intervals over groups, called fake from `threshold`."""
-    return figures(
+    return all_metrics(
         view.p_fake, view.labels, view.groups, draws=DRAWS, threshold=threshold, log_odds=ranks_of(view.frame)
     )
 

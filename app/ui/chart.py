@@ -16,7 +16,7 @@ from app.ui.widgets import plain_markdown
 from core.data.manifest.tables import csv_text
 
 
-def show(chart: Any, name: str, says: str = "", rows: pd.DataFrame | None = None) -> None:
+def show_chart(chart: Any, name: str, says: str = "", rows: pd.DataFrame | None = None) -> None:
     """Draw an Altair chart; under it the pills SVG, PNG, CSV, and the sentence that says what to read off it.
 
     name: of the files, their title, and unique on the page. says: plain text; it stands in the SVG and PNG too. rows:

@@ -16,7 +16,7 @@ from core.data.manifest.tables import csv_text
 WITH_SPAN = re.compile(r"(\S+) \((.+ to .+)\)")
 
 
-def show(rows: pd.DataFrame, name: str, wide: Collection[str] = (), file: pd.DataFrame | None = None) -> None:
+def show_table(rows: pd.DataFrame, name: str, wide: Collection[str] = (), file: pd.DataFrame | None = None) -> None:
     """Draw a table, and under it a pill that saves it as CSV.
 
     name: of the file, and unique on the page. wide: columns of running text, which take the room that is left. file:

@@ -16,7 +16,7 @@ import numpy as np
 
 from core.analysis.consistency_checks import objections
 from core.analysis.evidence import explain_face
-from core.analysis.faces import Candidate, Found, centre_square, find_candidates
+from core.analysis.faces import FaceCandidate, FacesFound, centre_square, find_face_candidates
 from core.analysis.preview import marked_frame, marked_picture
 from core.analysis.verdict import abstain, input_problems, judge, rule_of
 from core.artifacts.files import write_text
@@ -124,13 +124,13 @@ class _Analysis:
         finally:
             self.timings[step] = self.timings.get(step, 0.0) + time.perf_counter() - start
 
-    def find(self, media: Media) -> tuple[Found, list[str]]:
+    def find(self, media: Media) -> tuple[FacesFound, list[str]]:
         """Faces, or the centre square where that was asked for; and what to warn of."""
         with self.timed("faces"):
-            found = find_candidates(media, self.spec.detector, self.spec.max_faces)
+            found = find_face_candidates(media, self.spec.detector, self.spec.max_faces)
         notes = []
         if not found.candidates and self.spec.whole_frame:
-            found = Found([centre_square(media)])
+            found = FacesFound([centre_square(media)])
             notes.append(WHOLE)
         elif found.candidates and media.kind == "video" and found.seen < len(media.frames):
             notes.append(f"A face was found in {found.seen} of {len(media.frames)} frames.")
@@ -146,7 +146,7 @@ class _Analysis:
     def first_look(self, media: Media) -> None:
         """Stage 1 on keyframes, told at once. Nothing of it enters the final answer."""
         with self.timed("first_look"):
-            found = find_candidates(media, self.spec.detector, self.spec.max_faces)
+            found = find_face_candidates(media, self.spec.detector, self.spec.max_faces)
             note = ["A first look at a few keyframes by stage 1; the whole clip is still being examined."]
             if not found.candidates:
                 return
@@ -159,7 +159,7 @@ class _Analysis:
             first = self.document(media, found, results, note)
         self.report.part(first.model_dump(mode="json"))
 
-    def judge_units(self, media: Media, found: Found, notes: list[str]) -> list[UnitResult]:
+    def judge_units(self, media: Media, found: FacesFound, notes: list[str]) -> list[UnitResult]:
         """The cascade, with a partial document after every stage."""
         experts = len(self.owner.policy.experts)
         heard: list[str] = []
@@ -180,7 +180,7 @@ class _Analysis:
                     self.timings[step.member] = self.timings.get(step.member, 0.0) + step.seconds
         return results
 
-    def document(self, media: Media, found: Found, results: list[UnitResult], notes: list[str]) -> Analysis:
+    def document(self, media: Media, found: FacesFound, results: list[UnitResult], notes: list[str]) -> Analysis:
         """What can be said so far, as a partial document."""
         faces = [self.face(i, c, r, media) for i, (c, r) in enumerate(zip(found.candidates, results, strict=True))]
         verdict = judge(faces, found.left_out)
@@ -202,7 +202,7 @@ class _Analysis:
             complete=False,
         )
 
-    def face(self, index: int, candidate: Candidate, result: UnitResult, media: Media) -> FaceReport:
+    def face(self, index: int, candidate: FaceCandidate, result: UnitResult, media: Media) -> FaceReport:
         decision = result.standing()
         deciding, shown = _deciding_member(result), _shown_frame(result)
         curve = result.frames.get(deciding, np.array([])) if media.kind == "video" else np.array([])
@@ -223,7 +223,9 @@ class _Analysis:
             warnings=warnings,
         )
 
-    def evidence(self, final: Analysis, found: Found, results: list[UnitResult]) -> tuple[list[Evidence], list[str]]:
+    def evidence(
+        self, final: Analysis, found: FacesFound, results: list[UnitResult]
+    ) -> tuple[list[Evidence], list[str]]:
         """Pictures for the face that decided, at its most suspicious frame, by every member that scored it; told piece
         by piece. Without a folder to keep them in, only their words and values remain."""
         if not (self.spec.explain and final.faces):
@@ -235,7 +237,7 @@ class _Analysis:
         return [piece.model_copy(update={"file": None}) for piece in pieces], notes
 
     def draw(
-        self, final: Analysis, found: Found, results: list[UnitResult], out: Path
+        self, final: Analysis, found: FacesFound, results: list[UnitResult], out: Path
     ) -> tuple[list[Evidence], list[str]]:
         pieces: list[Evidence] = []
         notes: list[str] = []
@@ -257,14 +259,14 @@ class _Analysis:
             self.report.progress(0.85 + 0.14 * done / (len(members) + 1), "drawing the evidence")
         return pieces, notes
 
-    def chosen(self, final: Analysis, found: Found) -> int:
+    def chosen(self, final: Analysis, found: FacesFound) -> int:
         """Index of the face that decided. final must have faces."""
         face = judge(final.faces, found.left_out).face
         assert face is not None
         return face
 
     def save_pictures(
-        self, media: Media, final: Analysis, found: Found, results: list[UnitResult]
+        self, media: Media, final: Analysis, found: FacesFound, results: list[UnitResult]
     ) -> tuple[list[FaceReport], str | None]:
         """PNGs: a face's crop as stage 1 saw it in the frame that is shown, and that frame with its faces marked."""
         if self.out is None:

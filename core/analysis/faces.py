@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from core.analysis.retry_faces import second_look, unturned
+from core.analysis.retry_faces import retry_faces, unturned
 from core.cascade.cascade import Unit
 from core.data.faces.faces import crop_face, face_quality, find_faces
 from core.data.faces.shots import cut_track
@@ -26,7 +26,7 @@ Box = tuple[float, float, float, float]
 
 
 @dataclass
-class Candidate:
+class FaceCandidate:
     """One face to judge. pictures, boxes, times: one entry a frame; boxes in pixels of those pictures.
 
     side_px: median longer side of the boxes. sharpness: median of `face_quality`. whole: the centre square, no
@@ -74,12 +74,12 @@ class Candidate:
 
 
 @dataclass
-class Found:
+class FacesFound:
     """What there is to judge. left_out: faces over the limit; brief: tracks taken for mistakes; seen: frames with a
     face; cuts: seconds at which a track was cut because another shot begins; how: what it took to
     find them, where the first look found none."""
 
-    candidates: list[Candidate]
+    candidates: list[FaceCandidate]
     left_out: int = 0
     brief: int = 0
     seen: int = 0
@@ -87,18 +87,18 @@ class Found:
     how: str = ""
 
 
-def find_candidates(media: Media, detector: str, max_faces: int) -> Found:
+def find_face_candidates(media: Media, detector: str, max_faces: int) -> FacesFound:
     """Faces of an image, largest first; tracks of a clip, longest first, each within one shot. Raises as `find_faces`
     does."""
     pictures = [frame.rgb for frame in media.frames]
     detections = [find_faces(rgb, detector) for rgb in pictures]
     turn, how = 0, ""
-    if not any(detections) and (look := second_look(pictures, detector)):
+    if not any(detections) and (look := retry_faces(pictures, detector)):
         detections, pictures, turn, how = look.detections, look.pictures, look.turn, look.how
     seen = sum(bool(found) for found in detections)
     if media.kind == "image":
-        faces = [Candidate(pictures, [one.box], [0.0], one.score, turn=turn) for one in detections[0]]
-        return Found(faces[:max_faces], left_out=max(0, len(faces) - max_faces), seen=seen, how=how)
+        faces = [FaceCandidate(pictures, [one.box], [0.0], one.score, turn=turn) for one in detections[0]]
+        return FacesFound(faces[:max_faces], left_out=max(0, len(faces) - max_faces), seen=seen, how=how)
     tracks = link_tracks(detections, [frame.time for frame in media.frames])
     least = max(2, int(np.ceil(BRIEF_SHARE * len(media.frames))))
     lasting = [track for track in tracks if len(track.frames) >= least] or tracks[:1]
@@ -106,17 +106,17 @@ def find_candidates(media: Media, detector: str, max_faces: int) -> Found:
     cuts = sorted({piece.times[0] for pieces in parts for piece in pieces[1:]})
     shots = sorted((piece for pieces in parts for piece in pieces), key=lambda track: -len(track.frames))
     candidates = [
-        Candidate([pictures[i] for i in t.frames], t.boxes, t.times, float(np.median(t.scores)), turn=turn)
+        FaceCandidate([pictures[i] for i in t.frames], t.boxes, t.times, float(np.median(t.scores)), turn=turn)
         for t in shots[:max_faces]
     ]
-    return Found(candidates, max(0, len(shots) - max_faces), len(tracks) - len(lasting), seen, cuts, how)
+    return FacesFound(candidates, max(0, len(shots) - max_faces), len(tracks) - len(lasting), seen, cuts, how)
 
 
-def centre_square(media: Media) -> Candidate:
+def centre_square(media: Media) -> FaceCandidate:
     """The largest centred square of every frame, as one unit."""
     boxes: list[Box] = []
     for frame in media.frames:
         height, width = frame.rgb.shape[:2]
         side = float(min(height, width))
         boxes.append(((width - side) / 2, (height - side) / 2, side, side))
-    return Candidate([f.rgb for f in media.frames], boxes, [f.time for f in media.frames], 0.0, whole=True)
+    return FaceCandidate([f.rgb for f in media.frames], boxes, [f.time for f in media.frames], 0.0, whole=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
-from core.analysis.faces import Box, Candidate
+from core.analysis.faces import Box, FaceCandidate
 
 SIDE = 480
 """Longest side of the small picture, pixels."""
@@ -32,7 +32,7 @@ def marked_picture(rgb: np.ndarray, boxes: Sequence[tuple[str, Box]] = ()) -> np
     return np.asarray(small)
 
 
-def marked_frame(candidates: Sequence[Candidate], chosen: int, frame: int) -> np.ndarray:
+def marked_frame(candidates: Sequence[FaceCandidate], chosen: int, frame: int) -> np.ndarray:
     """`marked_picture` of one frame of the chosen face, with the box of every face of that very frame."""
     time, shown = candidates[chosen].times[frame], candidates[chosen].pictures[frame]
     boxes = []

@@ -20,7 +20,7 @@ Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
-class Look:
+class RetriedFaces:
     """detections: a list a picture, in pixels of `pictures`, which are what the members score: turned where the look
     turned them, never brightened. turn: quarter turns to the left. how: in words."""
 
@@ -30,7 +30,7 @@ class Look:
     how: str
 
 
-def second_look(pictures: Sequence[np.ndarray], detector: str) -> Look | None:
+def retry_faces(pictures: Sequence[np.ndarray], detector: str) -> RetriedFaces | None:
     """The first look that finds a face, or None. pictures: (H, W, 3) uint8, frames of one file.
 
     Of a clip the middle frame is tried first and the others only where it shows a face, so that a clip without faces
@@ -40,7 +40,7 @@ def second_look(pictures: Sequence[np.ndarray], detector: str) -> Look | None:
         if not _sure(pictures[middle], turn, gain, detector):
             continue
         detections = [_sure(rgb, turn, gain, detector) for rgb in pictures]
-        return Look(detections, [np.ascontiguousarray(np.rot90(rgb, turn)) for rgb in pictures], turn, how)
+        return RetriedFaces(detections, [np.ascontiguousarray(np.rot90(rgb, turn)) for rgb in pictures], turn, how)
     return None
 
 

@@ -11,8 +11,8 @@ from scipy.special import expit
 from core.calibrate import calibrators
 from core.calibrate.folds import dealt, out_of_fold
 from core.calibrate.held_out import held_out_auroc
-from core.metrics.all_metrics import drawn_figures, figure_spread, plug_in, point_figures
-from core.metrics.effective_groups import Spread, spread, weakest
+from core.metrics.all_metrics import drawn_metrics, metric_interval, plug_in, point_metrics
+from core.metrics.effective_groups import GroupInterval, interval_from_draws, smallest_class
 from core.tables.predictions import Predictions
 
 COMPARED = ("nll", "brier", "ece_binary_width", "ece_binary_mass", "ece_debiased_binary_mass")
@@ -38,11 +38,11 @@ def compare_calibrators(
     advance. best: the lowest NLL among methods; choice: what picking it does to its interval.
     Raises ValueError with fewer groups than folds."""
     y, groups = predictions.labels, predictions.groups
-    worth = weakest(y, groups)
+    worth = smallest_class(y, groups)
     fold = dealt(groups, y, folds, seed)
     raw = expit(predictions.log_odds)
-    base = drawn_figures(raw, y, groups, draws, n_bins, seed)
-    plain = point_figures(raw, y, n_bins)
+    base = drawn_metrics(raw, y, groups, draws, n_bins, seed)
+    plain = point_metrics(raw, y, n_bins)
     found: dict[str, Any] = {}
     for name in methods or calibrators.names():
         try:
@@ -51,15 +51,15 @@ def compare_calibrators(
             found[name] = {"refused": str(error)}
             continue
         p = held.p_fake
-        points, drawn = point_figures(p, y, n_bins), drawn_figures(p, y, groups, draws, n_bins, seed)
+        points, drawn = point_metrics(p, y, n_bins), drawn_metrics(p, y, groups, draws, n_bins, seed)
         metrics = {}
         for figure in COMPARED:
             plugged = plug_in(figure, p, y, points, n_bins)
             metrics[figure] = _value(
-                points[figure], figure_spread(figure, points[figure], plugged, drawn[figure], worth)
+                points[figure], metric_interval(figure, points[figure], plugged, drawn[figure], worth)
             )
         metrics["auroc"] = held_out_auroc(held, predictions, draws, seed)
-        gain = {g: _value(plain[g] - points[g], spread(base[g] - drawn[g], worth)) for g in GAINS}
+        gain = {g: _value(plain[g] - points[g], interval_from_draws(base[g] - drawn[g], worth)) for g in GAINS}
         found[name] = {"metrics": metrics, "gain": gain, "warnings": held.warnings}
     fitted = [name for name, of in found.items() if "metrics" in of]
     return {
@@ -73,5 +73,5 @@ def compare_calibrators(
     }
 
 
-def _value(value: float, between: Spread) -> dict[str, Any]:
+def _value(value: float, between: GroupInterval) -> dict[str, Any]:
     return {"value": value, "low": between.low, "high": between.high, "note": between.note}

@@ -14,7 +14,7 @@ from core.calibrate.compare import compare_calibrators
 from core.calibrate.folds import crossed
 from core.calibrate.held_out import HeldOut, held_out_auroc
 from core.calibrate.spec import CalibrateSpec
-from core.metrics.all_metrics import CALIBRATION, figures
+from core.metrics.all_metrics import CALIBRATION, all_metrics
 from core.progress import Reporter
 from core.scores.cached import run_predictions
 from core.tables.predictions import Predictions
@@ -81,7 +81,7 @@ def calibration_metrics(spec: CalibrateSpec, predictions: Predictions, calibrato
     z, y, groups = predictions.log_odds[rows], predictions.labels[rows], predictions.groups[rows]
     measured = {}
     for when, p in (("before", expit(z)), ("after", held.p_fake)):
-        found = figures(p, y, groups, draws=DRAWS, n_bins=spec.n_bins, seed=spec.seed, log_odds=z)
+        found = all_metrics(p, y, groups, draws=DRAWS, n_bins=spec.n_bins, seed=spec.seed, log_odds=z)
         if when == "after" and not held.keeps_order:
             found["auroc"] = held_out_auroc(held, predictions, DRAWS, spec.seed)
         measured[when] = {name: found[name] for name in (*REPORTED, *CALIBRATION)}

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from core.metrics.bootstrap_draws import ranking_draws
-from core.metrics.effective_groups import Spread, spread, weakest
+from core.metrics.effective_groups import GroupInterval, interval_from_draws, smallest_class
 from core.metrics.metrics import auroc
 from core.tables.predictions import Predictions
 
@@ -61,7 +61,7 @@ def held_out_auroc(held: HeldOut, table: Predictions, draws: int, seed: int) -> 
     if not values:
         return {"value": None, "low": None, "high": None, "note": ""}
     weights = np.array(pairs) / sum(pairs)
-    between = Spread(None, None)
+    between = GroupInterval(None, None)
     if draws:
-        between = spread(weights @ np.array(drawn), weakest(y, groups))
+        between = interval_from_draws(weights @ np.array(drawn), smallest_class(y, groups))
     return {"value": float(weights @ values), "low": between.low, "high": between.high, "note": between.note}

@@ -2,7 +2,7 @@
 
 NLL and Brier score at any temperature are sums over cells, so that one table of drawn counts serves all temperatures;
 the draws are those of `core.metrics.all_metrics`. An ECE in any number of bins cannot be drawn beforehand: for it,
-`worth` says how many independent items the gap between stated and observed is worth.
+`effective_counts` says how many independent items the gap between stated and observed is worth.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from scipy.special import expit
 from core.calibrate.scale_table import Cells
 from core.metrics.bootstrap import group_codes
 from core.metrics.bootstrap_draws import drawn_counts
-from core.metrics.effective_groups import LEAST_GROUPS, limits, weakest
+from core.metrics.effective_groups import LEAST_GROUPS, interval_limits, smallest_class
 from core.metrics.metrics import probabilities
-from core.metrics.rate_bands import worth
+from core.metrics.rate_bands import effective_counts
 
 STEPS = 200
 TEMPERATURES = 10 ** (np.arange(STEPS + 1) / 100 - 1)
@@ -39,7 +39,7 @@ class ScaleBands:
     scaled: np.ndarray
     calibrated: np.ndarray
     best: np.ndarray
-    worth: dict[str, float]
+    effective_counts: dict[str, float]
     note: str
 
     @classmethod
@@ -52,23 +52,25 @@ class ScaleBands:
         before, y = probabilities(expit(z), labels)
         after, _ = probabilities(p_after, labels)
         codes, _ = group_codes(groups, y.size)
-        enough = weakest(y, codes).groups >= LEAST_GROUPS
+        enough = smallest_class(y, codes).groups >= LEAST_GROUPS
         scaled, best = _bands(z, y, groups, expit(np.divide.outer(Cells.of(z, y).x, TEMPERATURES)), draws, seed, enough)
         calibrated, _ = _bands(after, y, groups, Cells.of(after, y).x[:, None], draws, seed, enough)
         edges = np.unique(np.quantile(before, np.linspace(0, 1, 21)))
-        share = worth(np.concatenate(([0.0], edges[(edges > 0) & (edges < 1)], [1.0])), before, y, groups)["all"]
+        share = effective_counts(np.concatenate(([0.0], edges[(edges > 0) & (edges < 1)], [1.0])), before, y, groups)[
+            "all"
+        ]
         found = {
-            "before": gap_worth(before, y, codes),
-            "after": gap_worth(after, y, codes),
+            "before": effective_gap_count(before, y, codes),
+            "after": effective_gap_count(after, y, codes),
             "items": float(share.min()),
         }
-        return cls(scaled, calibrated[0], best, found, weakest(y, codes).note)
+        return cls(scaled, calibrated[0], best, found, smallest_class(y, codes).note)
 
     def to_document(self) -> dict[str, Any]:
         """JSON, None for NaN."""
         named = (("scaled", self.scaled), ("calibrated", self.calibrated), ("best", self.best))
         bare = {name: np.where(np.isnan(of), np.array(None, object), of).tolist() for name, of in named}
-        return {**bare, "worth": self.worth, "note": self.note}
+        return {**bare, "worth": self.effective_counts, "note": self.note}
 
 
 def _bands(
@@ -84,14 +86,14 @@ def _bands(
     for k, (of_fake, of_real) in enumerate(((-np.log(q), -np.log1p(-q)), ((1 - p) ** 2, p**2))):
         drawn = (fakes @ of_fake + reals @ of_real) / per_draw
         here = (cells.counts[:, 1] @ of_fake + cells.counts[:, 0] @ of_real) / y.size
-        result[:, k] = np.stack(limits(here, drawn, enough), 1)
+        result[:, k] = np.stack(interval_limits(here, drawn, enough), 1)
         if k == 0 and p.shape[1] == TEMPERATURES.size:
             least = TEMPERATURES[drawn.argmin(1)]
-            best = np.ravel(limits(TEMPERATURES[[here.argmin()]], least[:, None], enough))
+            best = np.ravel(interval_limits(TEMPERATURES[[here.argmin()]], least[:, None], enough))
     return result, best
 
 
-def gap_worth(p_fake: np.ndarray, labels: np.ndarray, codes: np.ndarray) -> float:
+def effective_gap_count(p_fake: np.ndarray, labels: np.ndarray, codes: np.ndarray) -> float:
     """How many independent items the mean of label - p_fake is worth when whole groups are drawn: its variance were the
     items independent over that of whole groups, times the items; never under the effective groups (Kish 1965) nor over
     the items. p_fake, labels, codes (groups from 0): (N,)."""

@@ -14,7 +14,7 @@ from core.artifacts.workspace import Workspace
 from core.calibrate import Calibrator, calibrators, check_unseen, load_calibrator
 from core.evaluate.spec import EvaluateSpec
 from core.evaluate.thresholds import threshold_rows
-from core.metrics.all_metrics import figures
+from core.metrics.all_metrics import all_metrics
 from core.metrics.delong import delong
 from core.metrics.levels import CALIBRATED, at_level, available_levels, ranks_of
 from core.metrics.metrics import confusion
@@ -66,7 +66,7 @@ def by_level(frame: pd.DataFrame, spec: EvaluateSpec) -> dict[str, Any]:
     for level in available_levels(frame)[1:]:
         units = at_level(frame, level, spec.pooling)
         y, groups = units["label"].to_numpy(np.int64), units["group"].astype(str).to_numpy()
-        measured = figures(
+        measured = all_metrics(
             units["p_fake"].to_numpy(),
             y,
             groups,
@@ -107,7 +107,7 @@ def evaluation_report(
         "prevalence_note": prevalence_note(y),
         "data_fingerprint": predictions.fingerprint(),
         "coverage": coverage_report(p, y, predictions.failed, spec.n_bins, log_odds=log_odds),
-        "metrics": figures(p, y, groups, **options),
+        "metrics": all_metrics(p, y, groups, **options),
         "auroc_delong": delong_document(p if log_odds is None else log_odds, y, groups),
         "levels": by_level(judged, spec),
         "slices": columns,

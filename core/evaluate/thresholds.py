@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from core.metrics.effective_groups import Spread, share_spread
+from core.metrics.effective_groups import GroupInterval, share_interval
 from core.metrics.intervals import bootstrap_sums, clopper_pearson, group_codes
 from core.metrics.metrics import ratio
 
@@ -22,12 +22,12 @@ def group_share(
 ) -> dict[str, Any]:
     """hit & among / among over items: value (None over nothing: unknown, not 0), numerator, denominator, groups (with
     an item in the denominator), low, high and note of its interval over whole groups (exact at 0 and 1:
-    `core.metrics.effective_groups.share_spread`).
+    `core.metrics.effective_groups.share_interval`).
 
     hit, among: (N,) bool. codes: (N,) group codes under n_groups. draws 0: no interval."""
     k, n = int((hit & among).sum()), int(among.sum())
     own = codes[among]
-    found = Spread(None, None)
+    found = GroupInterval(None, None)
     if n and draws:
         drawn = None
         if 0 < k < n and n_groups > 1:
@@ -35,7 +35,7 @@ def group_share(
             sums = bootstrap_sums(columns, codes, n_groups, draws, np.random.default_rng(seed))
             with np.errstate(invalid="ignore", divide="ignore"):
                 drawn = sums[:, 0] / sums[:, 1]
-        found = share_spread(k / n, drawn, own)
+        found = share_interval(k / n, drawn, own)
     value = {"value": k / n if n else None, "numerator": k, "denominator": n, "groups": int(np.unique(own).size)}
     return value | {"low": found.low, "high": found.high, "note": found.note}
 

@@ -260,7 +260,7 @@ class _Child:
         nursery.give_back(self.nursery)
 
 
-def _start(request: str, handle: int, answers: int) -> nursery.Nursery:
+def _start(request: str, handle: int, answers: int) -> nursery.ForkServer:
     """A nursery that has begun on the request. One that idled too long has ended: another is tried once."""
     for last in (False, True):
         chosen = nursery.lend()

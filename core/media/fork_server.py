@@ -24,7 +24,7 @@ _MOST_REQUEST = 1 << 16
 _IDLE_SECONDS = 300.0
 
 
-class Nursery:
+class ForkServer:
     """The owner's end. One request at a time; use `lend` and `give_back`."""
 
     def __init__(self) -> None:
@@ -69,12 +69,12 @@ class Nursery:
         self.process.wait()
 
 
-_idle: list[Nursery] = []
-_inherited: list[Nursery] = []
+_idle: list[ForkServer] = []
+_inherited: list[ForkServer] = []
 _lock = threading.Lock()
 
 
-def lend() -> Nursery:
+def lend() -> ForkServer:
     """A nursery of this process that nobody else uses."""
     with _lock:
         while _idle:
@@ -82,10 +82,10 @@ def lend() -> Nursery:
             if one.alive:
                 return one
             one.close()
-    return Nursery()
+    return ForkServer()
 
 
-def give_back(one: Nursery) -> None:
+def give_back(one: ForkServer) -> None:
     """For the next file. Only after the status of its child was taken."""
     with _lock:
         if len(_idle) < 2:

@@ -13,7 +13,15 @@ from core.metrics.bootstrap_draws import FPR, PARTIAL, selective_draws
 from core.metrics.brier_parts import brier_parts
 from core.metrics.catalogue import FIGURES, names
 from core.metrics.debiased import debiased_ece, debiased_rmsce, rmsce
-from core.metrics.effective_groups import Spread, Worth, exact, perfect, spread, weakest, worth_of
+from core.metrics.effective_groups import (
+    GroupCount,
+    GroupInterval,
+    count_groups,
+    exact_interval,
+    interval_from_draws,
+    perfect_auroc_interval,
+    smallest_class,
+)
 from core.metrics.intervals import percentile, probability_draws, ranking_draws
 from core.metrics.ranking import partial_auroc, tpr_at_fpr
 from core.metrics.reliability import ece, mce
@@ -22,7 +30,7 @@ from core.metrics.selective import augrc, aurc
 CALIBRATION = names("calibration")
 
 
-def point_figures(
+def point_metrics(
     p_fake: np.ndarray,
     labels: np.ndarray,
     n_bins: int = 15,
@@ -55,7 +63,7 @@ def point_figures(
     return {name: values[name] for name in FIGURES}
 
 
-def drawn_figures(
+def drawn_metrics(
     p_fake: np.ndarray,
     labels: np.ndarray,
     groups: np.ndarray,
@@ -66,7 +74,7 @@ def drawn_figures(
     log_odds: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """(draws,) of every figure under the same draws of groups: two tables of the same items and groups can be
-    subtracted draw by draw. log_odds: as of `point_figures`."""
+    subtracted draw by draw. log_odds: as of `point_metrics`."""
     ranks = p_fake if log_odds is None else log_odds
     found = ranking_draws(ranks, labels, groups, draws, np.random.default_rng(seed))
     found |= probability_draws(p_fake, labels, groups, draws, np.random.default_rng(seed), n_bins, threshold)
@@ -99,16 +107,18 @@ def plug_in(name: str, p_fake: np.ndarray, labels: np.ndarray, points: dict[str,
     return rmsce(p_fake, labels, n_bins, which)  # type: ignore[arg-type]
 
 
-def figure_spread(name: str, value: float, plugged: float | None, drawn: np.ndarray, worth: Worth) -> Spread:
+def metric_interval(
+    name: str, value: float, plugged: float | None, drawn: np.ndarray, worth: GroupCount
+) -> GroupInterval:
     """`interval_of` where the groups allow an interval, and in any case why not or how far to trust it."""
-    plain = spread(drawn, worth)
+    plain = interval_from_draws(drawn, worth)
     found = interval_of(name, value, plugged, drawn) if plain.interval else None
     if found and found[0] == found[1]:
-        return Spread(None, None, "no interval: less noise, both of its ends are 0")
-    return Spread(*found, plain.note) if found else Spread(None, None, plain.note)
+        return GroupInterval(None, None, "no interval: less noise, both of its ends are 0")
+    return GroupInterval(*found, plain.note) if found else GroupInterval(None, None, plain.note)
 
 
-def figures(
+def all_metrics(
     p_fake: np.ndarray,
     labels: np.ndarray,
     groups: np.ndarray,
@@ -122,28 +132,31 @@ def figures(
     """{name: {value, low, high, note}}; low and high: 95 % interval over `draws` bootstrap draws of groups; of a share
     (or AUROC) that is 0 or 1 the exact one over groups. None without draws, with too few groups of a class (recall and
     specificity: of theirs), where all draws agree or most are undefined: `note` then says which, and else is "" or
-    "few groups: ..." (`core.metrics.effective_groups`). log_odds: as of `point_figures`."""
-    points = point_figures(p_fake, labels, n_bins, threshold, log_odds)
+    "few groups: ..." (`core.metrics.effective_groups`). log_odds: as of `point_metrics`."""
+    points = point_metrics(p_fake, labels, n_bins, threshold, log_odds)
     drawn: dict[str, np.ndarray] = {}
     if draws and np.unique(groups).size > 1:
-        drawn = drawn_figures(p_fake, labels, groups, draws, n_bins, seed, threshold, log_odds)
+        drawn = drawn_metrics(p_fake, labels, groups, draws, n_bins, seed, threshold, log_odds)
     codes, _ = group_codes(groups, labels.size)
     shares = {"recall": labels == 1, "specificity": labels == 0, "precision": p_fake >= threshold,
               "accuracy": np.ones(labels.size, bool)}  # fmt: skip
-    worst = weakest(labels, codes)
-    own = {"recall": worth_of(codes[labels == 1], "fakes"), "specificity": worth_of(codes[labels == 0], "reals")}
+    worst = smallest_class(labels, codes)
+    own = {
+        "recall": count_groups(codes[labels == 1], "fakes"),
+        "specificity": count_groups(codes[labels == 0], "reals"),
+    }
     result = {}
     for name, value in points.items():
-        found = Spread(None, None)
+        found = GroupInterval(None, None)
         if draws and value is not None:
             if name in shares and value in (0.0, 1.0):
-                found = exact(value, worth_of(codes[shares[name]]).groups)
+                found = exact_interval(value, count_groups(codes[shares[name]]).groups)
             elif name == "auroc" and value in (0.0, 1.0):
-                found = perfect(value, labels, codes)
+                found = perfect_auroc_interval(value, labels, codes)
             elif name in drawn:
                 plugged = plug_in(name, p_fake, labels, points, n_bins)
-                found = figure_spread(name, value, plugged, drawn[name], own.get(name, worst))
+                found = metric_interval(name, value, plugged, drawn[name], own.get(name, worst))
             else:
-                found = Spread(None, None, worst.note)
+                found = GroupInterval(None, None, worst.note)
         result[name] = {"value": value, "low": found.low, "high": found.high, "note": found.note}
     return result

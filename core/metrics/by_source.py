@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from core.metrics.all_metrics import figure_spread
+from core.metrics.all_metrics import metric_interval
 from core.metrics.bootstrap_draws import drawn_counts, probability_draws, rank_cells
-from core.metrics.effective_groups import Spread, perfect, spread, weakest
+from core.metrics.effective_groups import GroupInterval, interval_from_draws, perfect_auroc_interval, smallest_class
 from core.metrics.metrics import auroc, confusion, threshold_metrics
 from core.metrics.reliability import ece
 
@@ -23,14 +23,16 @@ def auroc_draws(scores: np.ndarray, labels: np.ndarray, groups: np.ndarray, draw
     return np.where(pairs > 0, (fakes * below).sum(1) / np.where(pairs > 0, pairs, 1.0), np.nan)
 
 
-def auroc_spread(scores: np.ndarray, labels: np.ndarray, groups: np.ndarray, draws: int, seed: Any = 0) -> Spread:
+def auroc_interval(
+    scores: np.ndarray, labels: np.ndarray, groups: np.ndarray, draws: int, seed: Any = 0
+) -> GroupInterval:
     """95 % interval of an AUROC over groups, by the rules of `core.metrics.effective_groups`. labels hold both
     classes."""
     if not draws:
-        return Spread(None, None)
+        return GroupInterval(None, None)
     if (area := auroc(scores, labels)) in (0.0, 1.0):
-        return perfect(area, labels, groups)  # type: ignore[arg-type]
-    return spread(auroc_draws(scores, labels, groups, draws, seed), weakest(labels, groups))
+        return perfect_auroc_interval(area, labels, groups)  # type: ignore[arg-type]
+    return interval_from_draws(auroc_draws(scores, labels, groups, draws, seed), smallest_class(labels, groups))
 
 
 def against_the_rest(labels: np.ndarray, sources: np.ndarray, source: str) -> np.ndarray:
@@ -60,7 +62,11 @@ def by_source(
     for source in np.unique(sources):
         own, rows = sources == source, against_the_rest(labels, sources, source)
         defined = len(np.unique(labels[rows])) == 2
-        between = auroc_spread(ranks[rows], labels[rows], groups[rows], draws, seed) if defined else Spread(None, None)
+        between = (
+            auroc_interval(ranks[rows], labels[rows], groups[rows], draws, seed)
+            if defined
+            else GroupInterval(None, None)
+        )
         found[str(source)] = {
             "auroc": auroc(ranks[rows], labels[rows]) if defined else None,
             "interval": between.interval,
@@ -84,6 +90,8 @@ def at_a_half(p: np.ndarray, labels: np.ndarray, groups: np.ndarray, draws: int,
     for name, catalogued in (("f1", "f1"), ("ece", "ece_binary_width")):
         value, between = values[name], None
         if drawn and value is not None:
-            between = figure_spread(catalogued, value, None, drawn[catalogued], weakest(labels, groups)).interval
+            between = metric_interval(
+                catalogued, value, None, drawn[catalogued], smallest_class(labels, groups)
+            ).interval
         found |= {name: value, f"{name}_interval": between}
     return found

@@ -24,7 +24,7 @@ from scipy.stats import rankdata
 from scipy.stats import t as student
 
 from core.metrics.bootstrap import group_codes
-from core.metrics.effective_groups import Worth, perfect, weakest
+from core.metrics.effective_groups import GroupCount, perfect_auroc_interval, smallest_class
 from core.metrics.sweep import checked
 
 FEW_WORDS = "which says nothing of the truth"
@@ -35,8 +35,8 @@ class AurocEstimate:
     """AUROC with its DeLong standard error and interval on the logit scale.
 
     low, high: at an AUROC of 0 or 1, where the error is 0 whatever the truth, those of
-    `core.metrics.effective_groups.perfect`; None with too few groups. note: why, or how far to trust it, or ""
-    (`Worth.note`)."""
+    `core.metrics.effective_groups.perfect_auroc_interval`; None with too few groups. note: why, or how far to trust it,
+    or "" (`Worth.note`)."""
 
     auroc: float
     standard_error: float
@@ -105,7 +105,7 @@ class _Units:
 
     codes: np.ndarray
     groups: int
-    worth: Worth
+    worth: GroupCount
     quantile: float
     freedom: float
 
@@ -115,7 +115,7 @@ def _ready(labels: np.ndarray, groups: ArrayLike | None, confidence: float) -> _
     codes, n = group_codes(groups, labels.size)
     if min(np.unique(codes[labels == c]).size for c in (0, 1)) < 2:
         return None
-    worth = weakest(labels, codes)
+    worth = smallest_class(labels, codes)
     freedom = max(worth.effective - 1, 1.0)
     return _Units(codes, n, worth, float(student.ppf((1 + confidence) / 2, freedom)), freedom)
 
@@ -134,7 +134,7 @@ def delong(
     area = float(of_fakes.mean())
     error = math.sqrt(_variance(of_fakes, of_reals, y, units.codes, units.groups))
     if area in (0.0, 1.0):
-        found = perfect(area, y, units.codes, confidence)
+        found = perfect_auroc_interval(area, y, units.codes, confidence)
         return AurocEstimate(area, error, found.low, found.high, found.note)
     if not units.worth.enough:
         return AurocEstimate(area, error, None, None, units.worth.note)

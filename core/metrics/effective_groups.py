@@ -26,7 +26,7 @@ FEW_GROUPS = 30
 
 
 @dataclass(frozen=True)
-class Worth:
+class GroupCount:
     """groups: how many. effective: (sum m)^2 / sum m^2 over their numbers of items m (Kish 1965), at most `groups`.
     of: the class in words, "" for all items."""
 
@@ -52,7 +52,7 @@ class Worth:
 
 
 @dataclass(frozen=True)
-class Spread:
+class GroupInterval:
     """A 95 % interval, or None twice. note: "" or one clause on why there is none, or how far to trust it."""
 
     low: float | None
@@ -64,88 +64,93 @@ class Spread:
         return None if self.low is None or self.high is None else (self.low, self.high)
 
 
-def worth_of(codes: np.ndarray, of: str = "") -> Worth:
+def count_groups(codes: np.ndarray, of: str = "") -> GroupCount:
     """codes: (N,) non-negative group codes of the items that count."""
     sizes = np.bincount(codes) if codes.size else np.zeros(0, np.int64)
     sizes = sizes[sizes > 0].astype(np.float64)
-    return Worth(sizes.size, float(sizes.sum() ** 2 / np.square(sizes).sum()) if sizes.size else 0.0, of)
+    return GroupCount(sizes.size, float(sizes.sum() ** 2 / np.square(sizes).sum()) if sizes.size else 0.0, of)
 
 
-def weakest(labels: ArrayLike, groups: ArrayLike | None) -> Worth:
+def smallest_class(labels: ArrayLike, groups: ArrayLike | None) -> GroupCount:
     """The class, of those that are there, with the fewest effective groups. labels, groups: (N,)."""
     y = np.asarray(labels)
     codes, _ = group_codes(groups, y.size)
-    found = [worth_of(codes[y == label], word) for label, word in ((1, "fakes"), (0, "reals")) if (y == label).any()]
-    return min(found, key=lambda worth: (worth.enough, worth.effective)) if found else Worth(0, 0.0)
+    found = [
+        count_groups(codes[y == label], word) for label, word in ((1, "fakes"), (0, "reals")) if (y == label).any()
+    ]
+    return min(found, key=lambda worth: (worth.enough, worth.effective)) if found else GroupCount(0, 0.0)
 
 
-def spread(drawn: np.ndarray | None, worth: Worth, confidence: float = 0.95) -> Spread:
+def interval_from_draws(drawn: np.ndarray | None, worth: GroupCount, confidence: float = 0.95) -> GroupInterval:
     """Percentile interval of a figure's draws. No interval with too few groups, or where all draws agree: then the
     draws do not say how far off the figure may be."""
     if drawn is None or not drawn.size:
-        return Spread(None, None, "" if worth.enough else worth.note)
+        return GroupInterval(None, None, "" if worth.enough else worth.note)
     if not worth.enough:
-        return Spread(None, None, worth.note)
+        return GroupInterval(None, None, worth.note)
     known = drawn[np.isfinite(drawn)]
     if known.size and alike(known):
-        return Spread(None, None, f"no interval: all draws agree, {worth.groups:,} groups are too few")
+        return GroupInterval(None, None, f"no interval: all draws agree, {worth.groups:,} groups are too few")
     found = percentile(drawn, confidence)
     if found is None:
-        return Spread(None, None, "no interval: it is undefined in most draws")
-    return Spread(*found, worth.note)
+        return GroupInterval(None, None, "no interval: it is undefined in most draws")
+    return GroupInterval(*found, worth.note)
 
 
-def exact(value: float, groups: int, confidence: float = 0.95) -> Spread:
+def exact_interval(value: float, groups: int, confidence: float = 0.95) -> GroupInterval:
     """Of a share that is 0 or 1, where no draw of groups can differ: Clopper-Pearson with each group one trial.
 
     It holds for groups drawn at random, whatever happens inside them, if their sizes have nothing to do with it: that
     none of `groups` has a hit is at most as likely as that `groups` single items have none. None with fewer than two
     groups."""
     if groups < 2:
-        return Spread(None, None, f"no interval: {groups} group{'' if groups == 1 else 's'}")
+        return GroupInterval(None, None, f"no interval: {groups} group{'' if groups == 1 else 's'}")
     low, high = clopper_pearson(groups if value else 0, groups, confidence) or (None, None)
-    return Spread(low, high, f"exact: all {groups:,} groups agree")
+    return GroupInterval(low, high, f"exact: all {groups:,} groups agree")
 
 
-def perfect(area: float, labels: ArrayLike, groups: ArrayLike | None, confidence: float = 0.95) -> Spread:
-    """Of an AUROC of 0 or 1, where no draw of groups can differ and DeLong's error is 0: as `exact`, each trial a pair
-    of a group with fakes and another with reals, no group in two pairs. labels, groups: (N,)."""
+def perfect_auroc_interval(
+    area: float, labels: ArrayLike, groups: ArrayLike | None, confidence: float = 0.95
+) -> GroupInterval:
+    """Of an AUROC of 0 or 1, where no draw of groups can differ and DeLong's error is 0: as `exact_interval`, each
+    trial a pair of a group with fakes and another with reals, no group in two pairs. labels, groups: (N,)."""
     y = np.asarray(labels)
     codes, _ = group_codes(groups, y.size)
     there = [np.unique(codes[y == label]) for label in (0, 1)]
     pairs = min(there[0].size, there[1].size, np.union1d(*there).size // 2)
-    found = exact(area, pairs, confidence)
+    found = exact_interval(area, pairs, confidence)
     words = (
         f"exact: all {pairs:,} pairs of groups agree" if found.interval else "no interval: under two pairs of groups"
     )
-    return Spread(found.low, found.high, words)
+    return GroupInterval(found.low, found.high, words)
 
 
-def share_spread(
+def share_interval(
     value: float | None, drawn: np.ndarray | None, codes: np.ndarray, confidence: float = 0.95, of: str = ""
-) -> Spread:
-    """Interval of hits / items: `exact` at 0 and 1, else `spread` of its draws.
+) -> GroupInterval:
+    """Interval of hits / items: `exact_interval` at 0 and 1, else `interval_from_draws` of its draws.
 
     codes: group codes of the items in the denominator. value None: nothing is known."""
     if value is None:
-        return Spread(None, None)
-    worth = worth_of(codes, of)
+        return GroupInterval(None, None)
+    worth = count_groups(codes, of)
     if value in (0.0, 1.0):
-        return exact(value, worth.groups, confidence)
-    return spread(drawn, worth, confidence)
+        return exact_interval(value, worth.groups, confidence)
+    return interval_from_draws(drawn, worth, confidence)
 
 
-def limits(
+def interval_limits(
     value: np.ndarray,
     drawn: np.ndarray,
     enough: ArrayLike,
     exact_groups: np.ndarray | None = None,
     confidence: float = 0.95,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(low, high), (T,) each, of T figures at once by the rules of `spread`; NaN where there is no interval.
+    """(low, high), (T,) each, of T figures at once by the rules of `interval_from_draws`; NaN where there is no
+    interval.
 
     value: (T,), NaN where unknown; drawn: (draws, T), NaN where undefined; enough: (T,) or one, whether groups suffice.
-    exact_groups: (T,) groups in the denominator of shares, which at 0 and 1 are limited as by `exact`."""
+    exact_groups: (T,) groups in the denominator of shares, which at 0 and 1 are limited as by `exact_interval`."""
     low, high = np.full(value.size, np.nan), np.full(value.size, np.nan)
     tail = (1 - confidence) / 2
     open_ = np.isfinite(value)

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from core.metrics.bootstrap import group_codes
 from core.metrics.bootstrap_draws import drawn_counts
-from core.metrics.effective_groups import LEAST_GROUPS, limits
+from core.metrics.effective_groups import LEAST_GROUPS, interval_limits
 from core.metrics.metrics import probabilities
 from core.metrics.reliability import Binning, Convention, Reliability, bin_of, convention, reliability
 
@@ -26,7 +26,7 @@ def grouped_reliability(
     seed: int = 0,
 ) -> Reliability:
     """`reliability` with 95 % intervals from draws of whole groups, by the rules of
-    `core.metrics.effective_groups.limits`: exact where a bin's share is 0 or 1, none in a bin of fewer than
+    `core.metrics.effective_groups.interval_limits`: exact where a bin's share is 0 or 1, none in a bin of fewer than
     LEAST_GROUPS groups. The same draws as of `figures` and `rate_bands` with that seed. groups None: every item its
     own."""
     r = reliability(p_fake, labels, n_bins, which, binning)
@@ -37,5 +37,5 @@ def grouped_reliability(
     with np.errstate(invalid="ignore", divide="ignore"):
         shares = hits / (hits + misses)
     held = np.bincount(np.unique(codes * size + at) % size, minlength=size)
-    low, high = limits(r.observed, shares, held >= LEAST_GROUPS, held)
+    low, high = interval_limits(r.observed, shares, held >= LEAST_GROUPS, held)
     return replace(r, low=low, high=high)

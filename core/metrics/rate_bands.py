@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from core.metrics.bootstrap import group_codes
 from core.metrics.bootstrap_draws import drawn_counts, threshold_draws
-from core.metrics.effective_groups import LEAST_GROUPS, limits, weakest, worth_of
+from core.metrics.effective_groups import LEAST_GROUPS, count_groups, interval_limits, smallest_class
 from core.metrics.metrics import probabilities
 
 SHARES = ("recall", "false_alarms", "specificity", "precision", "npv", "accuracy")
@@ -52,11 +52,11 @@ class RateBands:
         result = np.full((size, 2, 2), np.nan)
         for label, drawn in ((0, self.reals), (1, self.fakes)):
             own = self.labels == label
-            groups = worth_of(self.codes[own]).groups
+            groups = count_groups(self.codes[own]).groups
             with np.errstate(invalid="ignore", divide="ignore"):
                 shares = _coarse(drawn, bar, size) / drawn.sum(1, keepdims=True)
                 here = np.bincount(bar[self.cell[own]], minlength=size) / np.count_nonzero(own)
-            result[:, label] = np.stack(limits(here, shares, groups >= LEAST_GROUPS, np.full(size, groups)), 1)
+            result[:, label] = np.stack(interval_limits(here, shares, groups >= LEAST_GROUPS, np.full(size, groups)), 1)
         return result
 
     def reliability(self, of: ArrayLike) -> np.ndarray:
@@ -68,7 +68,7 @@ class RateBands:
             shares = fakes / (fakes + reals)
             here = np.bincount(at, self.labels, size) / np.bincount(at, minlength=size)
         groups = np.bincount(np.unique(self.codes * size + at) % size, minlength=size)
-        return np.stack(limits(here, shares, groups >= LEAST_GROUPS, groups), 1)
+        return np.stack(interval_limits(here, shares, groups >= LEAST_GROUPS, groups), 1)
 
     def to_document(self) -> dict[str, Any]:
         """JSON: names, note, and bands, base64 of little-endian float32 (names, T, 2)."""
@@ -97,7 +97,11 @@ def rate_bands(
     reals, fakes = drawn_counts(cell, size, y, codes, draws, np.random.default_rng(seed))
     drawn = _rates(_below(reals), _below(fakes))
     here = _rates(*(_below(np.bincount(cell[y == label], minlength=size)[None]) for label in (0, 1)))
-    of_all, of_fakes, of_reals = weakest(y, codes), worth_of(codes[y == 1], "fakes"), worth_of(codes[y == 0], "reals")
+    of_all, of_fakes, of_reals = (
+        smallest_class(y, codes),
+        count_groups(codes[y == 1], "fakes"),
+        count_groups(codes[y == 0], "reals"),
+    )
     called_real, called_fake = _groups_called(cell, codes, n_groups, size)
     every = np.full(size + 1, n_groups)
     denominators = {
@@ -110,8 +114,8 @@ def rate_bands(
     }
     low, high = {}, {}
     for name in RATES:
-        worth, own = denominators.get(name, (of_all, None))
-        low[name], high[name] = limits(here[name][0], drawn[name], worth.enough, own)
+        effective_counts, own = denominators.get(name, (of_all, None))
+        low[name], high[name] = interval_limits(here[name][0], drawn[name], effective_counts.enough, own)
     note = of_all.note.replace("no interval:", "no intervals:")
     return RateBands(low, high, note, reals, fakes, cell, codes, y)
 
@@ -145,7 +149,9 @@ def _groups_called(cell: np.ndarray, codes: np.ndarray, n_groups: int, size: int
     return under, above
 
 
-def worth(edges: ArrayLike, p_fake: ArrayLike, labels: ArrayLike, groups: ArrayLike | None) -> dict[str, np.ndarray]:
+def effective_counts(
+    edges: ArrayLike, p_fake: ArrayLike, labels: ArrayLike, groups: ArrayLike | None
+) -> dict[str, np.ndarray]:
     """How many independent items the share with p_fake > edges[t] is worth, (T,) each: of the fakes ("fake"), the reals
     ("real"), all items ("all").
 
@@ -162,7 +168,7 @@ def worth(edges: ArrayLike, p_fake: ArrayLike, labels: ArrayLike, groups: ArrayL
 
 
 def _worth_of_shares(cell: np.ndarray, codes: np.ndarray, size: int) -> np.ndarray:
-    """(size + 1,) of `worth` for the items of one class.
+    """(size + 1,) of `effective_counts` for the items of one class.
 
     sum_g (h_g - m_g v)^2 = sum h_g^2 - 2 v sum m_g h_g + v^2 sum m_g^2, and an item that passes above edge t adds to
     h_g^2 what its rank within its group says: one sort serves all edges."""

@@ -10,7 +10,7 @@ from scipy.special import expit
 
 from core.metrics.bootstrap import group_codes
 from core.metrics.bootstrap_draws import drawn_counts, rank_cells
-from core.metrics.effective_groups import LEAST_GROUPS, limits
+from core.metrics.effective_groups import LEAST_GROUPS, interval_limits
 from core.metrics.selective import judged
 
 
@@ -56,7 +56,7 @@ def risk_band(
         taken, failed = (np.cumsum(part[:, ::-1], 1) for part in (good + bad, bad))
         risk = np.where(taken > 0, failed / np.maximum(taken, 1.0), np.nan)
         own = _groups_accepted(cell, size, codes, n_groups)
-        low, high = limits(errors / np.maximum(accepted, 1), risk, own >= LEAST_GROUPS, own)
+        low, high = interval_limits(errors / np.maximum(accepted, 1), risk, own >= LEAST_GROUPS, own)
     held = counts.sum(1) > 0
     stated = lowest if log_odds is None else expit(lowest)
     part = (stated[::-1], accepted / cell.size, errors / np.maximum(accepted, 1), low, high)

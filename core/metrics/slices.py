@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from core.metrics.all_metrics import figures
+from core.metrics.all_metrics import all_metrics
 from core.metrics.catalogue import names
 
 MACRO = (
@@ -53,7 +53,7 @@ def slices(
 
     def measured(rows: np.ndarray) -> dict[str, Any]:
         z = None if log_odds is None else log_odds[rows]
-        return figures(p[rows], labels[rows], groups[rows], draws=draws, n_bins=n_bins, seed=seed, log_odds=z)
+        return all_metrics(p[rows], labels[rows], groups[rows], draws=draws, n_bins=n_bins, seed=seed, log_odds=z)
 
     for name in np.unique(of):
         rows = of == name

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from core.metrics.all_metrics import point_figures
+from core.metrics.all_metrics import point_metrics
 
 RULE = (
     "Figures are of the scored items; `worst` is each figure were every failed item called as wrongly as possible "
@@ -69,7 +69,7 @@ def worst_case(
     if log_odds is not None:
         beyond = 1.0 + np.abs(log_odds).max(initial=0.0)
         log_odds = np.concatenate((log_odds, np.where(failed_labels == 1, -beyond, beyond)))
-    found = point_figures(p, np.concatenate((labels, failed_labels)), n_bins, threshold, log_odds)
+    found = point_metrics(p, np.concatenate((labels, failed_labels)), n_bins, threshold, log_odds)
     return {name: found[name] for name in BOUNDED}
 
 

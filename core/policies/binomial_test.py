@@ -37,7 +37,7 @@ def groups_for(errors: int, target: float, confidence: float) -> int:
 
 
 @dataclass(frozen=True)
-class Promise:
+class BinomialTest:
     """A risk at its limit. errors of groups were seen where it was proved; bound: exact upper bound at `confidence`;
     p_value: of "the risk exceeds the target"."""
 

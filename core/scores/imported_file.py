@@ -42,7 +42,7 @@ class ScoresError(ValueError):
 
 
 @dataclass(frozen=True)
-class ForeignTable:
+class ImportedTable:
     """columns: header in lower case -> cells as text, except a Parquet file's numeric columns, which stay numbers.
 
     Row i is called `first_row + i`: a CSV's header is row 1, as spreadsheets number it."""
@@ -101,7 +101,7 @@ def as_text(column: pd.Series) -> pd.Series:
     return column.astype("str").fillna("").str.strip()
 
 
-def read_foreign(path: Path, report: Reporter | None = None) -> ForeignTable:
+def read_imported_table(path: Path, report: Reporter | None = None) -> ImportedTable:
     """Read CSV (comma, semicolon or tab; UTF-8) or Parquet, told apart by content. report: of the share read.
 
     Raises FileNotFoundError; ScoresError for a file that is too large, ragged, not UTF-8, or without a header."""
@@ -124,11 +124,11 @@ def read_foreign(path: Path, report: Reporter | None = None) -> ForeignTable:
     blank = len(frame) != table.num_rows
     if blank and int(frame.index[-1]) != len(frame) - 1:
         raise ScoresError(f"{path.name} has an empty line in its middle (row {_gap(frame.index) + 2}); take it out")
-    return ForeignTable(path.name, frame.reset_index(drop=True), first_row=1 if parquet else 2)
+    return ImportedTable(path.name, frame.reset_index(drop=True), first_row=1 if parquet else 2)
 
 
 def column_names(path: Path) -> list[str]:
-    """The header alone, in lower case, without reading the rows. Raises ScoresError as `read_foreign`."""
+    """The header alone, in lower case, without reading the rows. Raises ScoresError as `read_imported_table`."""
     with open(path, "rb") as stream:
         parquet = stream.read(4) == b"PAR1"
     if not parquet:

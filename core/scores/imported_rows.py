@@ -9,7 +9,7 @@ import pandas as pd
 
 from core.data.manifest.splits import SPLITS, WORDS, cut
 from core.progress import Reporter, Silent
-from core.scores.imported_file import ForeignTable, ScoresError
+from core.scores.imported_file import ImportedTable, ScoresError
 from core.scores.spec import ImportScoresSpec
 
 MOST_FURTHER = 12
@@ -26,7 +26,7 @@ RESERVED = ("path", "p_fake", "called", "items")
 
 
 def checked_rows(
-    table: ForeignTable, spec: ImportScoresSpec, dataset: str, report: Reporter | None = None
+    table: ImportedTable, spec: ImportScoresSpec, dataset: str, report: Reporter | None = None
 ) -> tuple[pd.DataFrame, list[str]]:
     """(columns OURS and at most MOST_FURTHER others; one sentence for each thing that was decided for the reader).
 
@@ -70,7 +70,7 @@ def checked_rows(
     return frame, notes
 
 
-def labels_of(table: ForeignTable, column: str, spec: ImportScoresSpec) -> np.ndarray:
+def labels_of(table: ImportedTable, column: str, spec: ImportScoresSpec) -> np.ndarray:
     """(N,) int64, 1 = fake, by the words of the spec; upper and lower case are the same, and so are 1 and 1.0."""
     cells = table.text(column)
     lower = cells.str.lower().str.replace(WHOLE, r"\1", regex=True)
@@ -83,7 +83,7 @@ def labels_of(table: ForeignTable, column: str, spec: ImportScoresSpec) -> np.nd
     return fake.astype(np.int64)
 
 
-def groups_of(table: ForeignTable, column: str, ids: pd.Series, notes: list[str]) -> pd.Series:
+def groups_of(table: ImportedTable, column: str, ids: pd.Series, notes: list[str]) -> pd.Series:
     """The unit that intervals count: the column, else the clip, else the item itself."""
     if column in table.columns:
         groups = table.text(column)
@@ -100,7 +100,7 @@ def groups_of(table: ForeignTable, column: str, ids: pd.Series, notes: list[str]
 
 
 def scores_of(
-    table: ForeignTable, column: str, spec: ImportScoresSpec, notes: list[str]
+    table: ImportedTable, column: str, spec: ImportScoresSpec, notes: list[str]
 ) -> tuple[np.ndarray, np.ndarray]:
     """((N,) float64 log-odds of fake (of a number: the number), NaN where failed; (N,) reasons)."""
     cells = table.columns[column]
@@ -196,7 +196,7 @@ def set_aside(groups: pd.Series, labels: np.ndarray, share: float, notes: list[s
 
 
 def splits_of(
-    table: ForeignTable, groups: pd.Series, labels: np.ndarray, spec: ImportScoresSpec, notes: list[str]
+    table: ImportedTable, groups: pd.Series, labels: np.ndarray, spec: ImportScoresSpec, notes: list[str]
 ) -> np.ndarray:
     """(N,) split names: the file's own, else `test`, less the share of groups that the spec sets aside."""
     if "split" not in table.columns:

@@ -17,7 +17,7 @@ from core.artifacts.files import atomic_folder, atomic_path, read_json, sha256_f
 from core.calibrate import Calibrator, load_calibrator
 from core.data.manifest.tables import csv_text
 from core.progress import Reporter, Within
-from core.scores.imported_file import read_foreign
+from core.scores.imported_file import read_imported_table
 from core.scores.imported_rows import checked_rows
 from core.scores.spec import ImportScoresSpec
 from core.tables.predictions import FAILED, Predictions, item_fingerprint
@@ -47,7 +47,7 @@ def import_scores(spec: ImportScoresSpec, folder: Path, report: Reporter) -> dic
     Raises FileNotFoundError, FileExistsError, ScoresError naming rows."""
     path = Path(spec.file).expanduser()
     report.progress(0.0, f"reading {path.name}")
-    table = read_foreign(path, Within(report, 0.0, 0.3))
+    table = read_imported_table(path, Within(report, 0.0, 0.3))
     frame, notes = checked_rows(table, spec, spec.data or folder.name, Within(report, 0.3, 0.7))
     del table
     report.progress(0.7, "naming the items")

@@ -137,7 +137,7 @@ def _calibrator_file(run: Run) -> Path:
     return max(there, key=lambda path: path.stat().st_mtime_ns)
 
 
-def gather(
+def collect_stack_data(
     spec: StackSpec,
     workspace: Workspace,
     members: list[StackMember],
@@ -164,7 +164,7 @@ def gather(
     for position, member in enumerate(everybody):
         share = Within(report, position / len(everybody), (position + 1) / len(everybody))
         share.progress(0.0, f"hearing {member.name}")
-        said = _hear(member, parts, workspace, spec, share)
+        said = _score_member(member, parts, workspace, spec, share)
         if position < len(members):
             _add(data, member, said)
         else:
@@ -187,7 +187,7 @@ def leak_rows(whole: Manifest, spec: StackSpec) -> Manifest | None:
     return Manifest(train[train["group"].isin(kept)].reset_index(drop=True), whole.root)
 
 
-def _hear(
+def _score_member(
     member: StackMember, parts: list[Manifest], workspace: Workspace, spec: StackSpec, report: Reporter
 ) -> EmbeddingTable:
     """What a run says of some manifests, one embedding file each, in their order."""

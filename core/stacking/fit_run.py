@@ -21,7 +21,14 @@ from core.artifacts.workspace import Workspace
 from core.bundles.export import STACK_RUN
 from core.policies.spec import StackSpec
 from core.progress import Reporter, Silent, Within
-from core.stacking.data import StackData, StackMember, check_splits, gather, specialist_members, stack_members
+from core.stacking.data import (
+    StackData,
+    StackMember,
+    check_splits,
+    collect_stack_data,
+    specialist_members,
+    stack_members,
+)
 from core.stacking.feature_sets import STAGE3, FeatureSet, feature_sets
 from core.stacking.fit import Fitted, fit_meta
 from core.stacking.optimism import Learned, leak_report
@@ -64,7 +71,7 @@ def fit_stack(spec: StackSpec, workspace: Workspace, folder: Path, report: Repor
     specialists = specialist_members(spec, members, workspace)
     refitted = spec.experts_are == "refit"
     hearing = Within(report, 0.0, 0.15 if refitted else 0.6)
-    frozen = gather(spec, workspace, members, hearing, specialists)
+    frozen = collect_stack_data(spec, workspace, members, hearing, specialists)
     data, rows = frozen, frozen.learnable(spec.fit_splits, spec.exclude_datasets)
     calibrate = rows
     if refitted:

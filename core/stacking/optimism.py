@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from core.metrics.by_source import auroc_draws
-from core.metrics.effective_groups import Worth, spread, weakest
+from core.metrics.effective_groups import GroupCount, interval_from_draws, smallest_class
 from core.metrics.metrics import auroc
 
 TITLES = {
@@ -50,7 +50,7 @@ def optimism(learned: Learned, *, draws: int = 1000, seed: int = 0) -> dict[str,
         else:
             parts[name] = (auroc(s, y), auroc_draws(s, y, g, draws, [seed, number]))
     (a, drawn_a), (b, drawn_b) = parts["learned"], parts["test"]
-    worth = [weakest(y, g) for _, _, y, g in sides]
+    worth = [smallest_class(y, g) for _, _, y, g in sides]
     gap = None if a is None or b is None else a - b
     return {
         "way": learned.way,
@@ -62,8 +62,8 @@ def optimism(learned: Learned, *, draws: int = 1000, seed: int = 0) -> dict[str,
     }
 
 
-def _estimate(value: float | None, drawn: np.ndarray, worth: Worth) -> dict[str, float | None]:
-    between = spread(drawn if value is not None else None, worth)
+def _estimate(value: float | None, drawn: np.ndarray, worth: GroupCount) -> dict[str, float | None]:
+    between = interval_from_draws(drawn if value is not None else None, worth)
     return {"value": value, "low": between.low, "high": between.high}
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from core.metrics.by_source import at_a_half, auroc_draws, auroc_spread, by_source
+from core.metrics.by_source import at_a_half, auroc_draws, auroc_interval, by_source
 from core.metrics.delong import delong_difference
-from core.metrics.effective_groups import spread, weakest
+from core.metrics.effective_groups import interval_from_draws, smallest_class
 from core.metrics.metrics import auroc, brier, nll
 
 DRAWS = 1000
@@ -48,7 +48,7 @@ def comparison(
                 "method": name,
                 "name": titles.get(name, name),
                 "features": features.get(name, ""),
-                **figures(frame, p, rows, seed, draws),
+                **stack_figures(frame, p, rows, seed, draws),
                 **compared[name],
             }
             for name, p in ways.items()
@@ -66,13 +66,13 @@ def comparison(
     }
 
 
-def figures(frame: pd.DataFrame, p: np.ndarray, rows: np.ndarray, seed: int, draws: int) -> dict[str, Any]:
+def stack_figures(frame: pd.DataFrame, p: np.ndarray, rows: np.ndarray, seed: int, draws: int) -> dict[str, Any]:
     """Figures of one way on some rows. *interval: 95 %, bootstrap over groups; None where it is not defined."""
     y, groups, p = frame["label"].to_numpy(np.int64)[rows], frame["group"].astype(str).to_numpy()[rows], p[rows]
     both = 0 < y.sum() < len(y)
     return {
         "auroc": auroc(p, y) if both else None,
-        "interval": auroc_spread(p, y, groups, draws, seed).interval if both else None,
+        "interval": auroc_interval(p, y, groups, draws, seed).interval if both else None,
         **at_a_half(p, y, groups, draws, seed),
         "nll": nll(p, y),
         "brier": brier(p, y),
@@ -98,7 +98,7 @@ def paired(
                 tested = delong_difference(p[rows], ways[rival][rows], y, groups)
                 gap = {
                     "value": float(auroc(p[rows], y) or 0.0) - float(auroc(ways[rival][rows], y) or 0.0),
-                    "interval": spread(drawn[name] - drawn[rival], weakest(y, groups)).interval,
+                    "interval": interval_from_draws(drawn[name] - drawn[rival], smallest_class(y, groups)).interval,
                     "p_value": None if tested is None else tested.p,
                 }
             found[name][f"less_{rival}"] = gap

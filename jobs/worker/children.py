@@ -15,7 +15,7 @@ from typing import Any
 from jobs.client import Workbench, tail
 from jobs.queue.models import Job
 from jobs.settings import Settings
-from jobs.worker.exit_reason import Obituary, obituary
+from jobs.worker.exit_reason import ExitReason, exit_reason
 from jobs.worker.process import JOB_VARIABLE, kill_group, machine_memory, oom_kills, session_memory
 
 GRACE_SECONDS = 1.0
@@ -107,11 +107,11 @@ class Child:
         if self.limit:
             self.kill()
 
-    def obituary(self) -> Obituary:
+    def exit_reason(self) -> ExitReason:
         """Why the ended process left its job without an end."""
         log = tail(self.log, 8192) if self.log is not None and self.log.is_file() else ""
         killed_for_memory = oom_kills() > self.oom_before
-        return obituary(self.process.returncode, log, out_of_memory=killed_for_memory, limit=self.limit)
+        return exit_reason(self.process.returncode, log, out_of_memory=killed_for_memory, limit=self.limit)
 
 
 def start_work(workbench: Workbench, job: Job) -> Child:

@@ -10,14 +10,14 @@ CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.S
 
 
 @dataclass(frozen=True)
-class Obituary:
+class ExitReason:
     """`again`: worth another attempt (the process was ended from outside, not by its own fault)."""
 
     reason: str
     again: bool
 
 
-def obituary(returncode: int, log: str, *, out_of_memory: bool, limit: str = "") -> Obituary:
+def exit_reason(returncode: int, log: str, *, out_of_memory: bool, limit: str = "") -> ExitReason:
     """Judge an ended process.
 
     Args:
@@ -27,23 +27,23 @@ def obituary(returncode: int, log: str, *, out_of_memory: bool, limit: str = "")
         limit: the limit for which the supervisor itself ended the process, a sentence; empty: none.
     """
     if limit:
-        return Obituary(limit, again=False)
+        return ExitReason(limit, again=False)
     quoted = _last_lines(log)
     if returncode < 0:
         number = -returncode
         name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
         if number == signal.SIGKILL and out_of_memory:
-            return Obituary(
+            return ExitReason(
                 "Out of memory: the system ended the job's process (SIGKILL). "
                 "Use a smaller batch, smaller inputs or a machine with more memory, then retry.",
                 again=False,
             )
         if number in CRASHES:
-            return Obituary(f"The job's process crashed ({name}).{quoted}", again=False)
-        return Obituary(f"The job's process was ended from outside ({name}).", again=True)
+            return ExitReason(f"The job's process crashed ({name}).{quoted}", again=False)
+        return ExitReason(f"The job's process was ended from outside ({name}).", again=True)
     if returncode == 0:
-        return Obituary(f"The job's process ended without a result.{quoted}", again=False)
-    return Obituary(f"The job's process ended with exit code {returncode}.{quoted}", again=False)
+        return ExitReason(f"The job's process ended without a result.{quoted}", again=False)
+    return ExitReason(f"The job's process ended with exit code {returncode}.{quoted}", again=False)
 
 
 def _last_lines(log: str, count: int = 3) -> str:

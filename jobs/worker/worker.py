@@ -148,7 +148,7 @@ class Supervisor:
         if row.state != "running" or row.attempt != attempt:
             log.info("job %s attempt %d: %s", job_id, attempt, row.state)
             return
-        judged = child.obituary()
+        judged = child.exit_reason()
         log.warning("job %s attempt %d ended without a result: %s", job_id, attempt, judged.reason)
         try:
             if row.cancel_requested:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from core.policies.boards.grid import cascade_grid
-from core.policies.boards.joint_table import JointTable, figures
+from core.policies.boards.joint_table import JointTable, joint_figures
 from core.policies.boards.threshold_table import ThresholdTable
 from core.policies.search.pareto import Limits, front
 
@@ -55,7 +55,7 @@ def test_tables(record, n, goals):
     within("threshold table of one detector", seconds(lambda: ThresholdTable.build(columns[3], y), 3), goals[2])
     joint = JointTable.build(columns, y, MEMBERS)
     cuts = [(60, 200)] * 4
-    within("joint query with AUROC", seconds(lambda: (figures(joint.tally(cuts), COSTS), joint.auroc(cuts))), 10)
+    within("joint query with AUROC", seconds(lambda: (joint_figures(joint.tally(cuts), COSTS), joint.auroc(cuts))), 10)
     grid = cascade_grid(joint)
     within(f"all {grid.size:,} combinations of exits", seconds(lambda: cascade_grid(joint), 3), 1000)
     within("Pareto front of these", seconds(lambda: front(grid, COSTS, "leakage", LIMITS)), 50)

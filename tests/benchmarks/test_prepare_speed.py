@@ -21,7 +21,7 @@ import pytest
 from PIL import Image
 
 from core.data.faces.faces import find_faces
-from core.data.prepare.ingest import SEEN_PX, plan_of, take_in
+from core.data.prepare.ingest import SEEN_PX, ingest, plan_of
 from core.data.prepare.spec import PrepareSpec
 from core.data.prepare.worker_pool import unordered
 from core.data.sources.base import SourceItem
@@ -72,7 +72,7 @@ def at_work(items: list[SourceItem], folder: Path, workers: int, least: int = 24
     The clock runs from the first results, one a worker, until the last but those of the other workers, so that no
     worker is without work meanwhile."""
     many = items * (-(-least // len(items)))
-    results = unordered(partial(take_in, spec=SPEC, folder=folder), many, workers, modules=("torch",))
+    results = unordered(partial(ingest, spec=SPEC, folder=folder), many, workers, modules=("torch",))
     for _ in range(workers):
         next(results)
     start, wall = family_cpu(), time.perf_counter()
@@ -112,7 +112,7 @@ def measure(title: str, files: list[Path], seconds: float, folder: Path, clips: 
         "every frame by PyAV": lambda: read_all(files),
         "decode what is wanted": lambda: decode_wanted(files),
         "detect, frames in memory": lambda: [find_faces(rgb, SPEC.detector, SEEN_PX) for rgb in frames],
-        "decode + detect + crop": lambda: [take_in(item, SPEC, folder) for item in items],
+        "decode + detect + crop": lambda: [ingest(item, SPEC, folder) for item in items],
     }
     if not clips:
         del works["every frame by PyAV"]

@@ -21,7 +21,7 @@ from core.evaluate.calibration_table import CalibrationTable
 from core.metrics.intervals import ranking_draws
 from core.metrics.reliability import ece
 from core.metrics.sweep import sweep
-from core.policies.boards.joint_table import JointTable, figures
+from core.policies.boards.joint_table import JointTable, joint_figures
 
 pytestmark = pytest.mark.benchmark
 
@@ -85,11 +85,11 @@ def test_cascade_query(record):
     cuts = [table.indices(0, one), table.indices(1, two)]
 
     def asked() -> dict[str, float | None]:
-        return figures(table.tally(cuts), [2.5, 18.4])
+        return joint_figures(table.tally(cuts), [2.5, 18.4])
 
     def with_area() -> tuple[dict[str, float | None], float | None]:
         tally, area = table.tally_and_auroc(cuts)
-        return figures(tally, [2.5, 18.4]), area
+        return joint_figures(tally, [2.5, 18.4]), area
 
     found = asked()
     assert [found["filtration"], found["leakage"], found["false_alarms"]] == pytest.approx(counts())

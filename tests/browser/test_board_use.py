@@ -16,15 +16,15 @@ from app.views.cascade.board import BoardView, cascade_data
 from app.views.evaluate.threshold_board import ThresholdEvidence, threshold_data
 from core.calibrate.scale_bands import ScaleBands
 from core.calibrate.scale_table import ScaleTable
-from core.metrics.all_metrics import figures
+from core.metrics.all_metrics import all_metrics
 from core.metrics.binomial import wilson
 from core.metrics.debiased import debiased_ece
 from core.metrics.delong import delong
 from core.metrics.metrics import brier, confusion, eer, nll, threshold_metrics
 from core.metrics.reliability import ece, mce, reliability
-from core.policies.boards.effective_sizes import cascade_worth
+from core.policies.boards.effective_sizes import effective_sizes
 from core.policies.boards.joint_table import JointTable
-from core.policies.boards.joint_table import figures as cascade_figures
+from core.policies.boards.joint_table import all_metrics as cascade_figures
 from core.policies.replay.base_rate import at_base_rate
 from tests.support.boards import COSTS, MEMBERS, MOVE, READ, SAID, draw, drawn, overconfident, percent, saved
 
@@ -41,14 +41,14 @@ MARKS = "() => [...document.querySelectorAll('.plot svg')].map((svg) => svg.inne
 
 def calibration(z, p, y, groups=None, **look):
     groups = np.arange(len(y)) if groups is None else groups
-    found = {when: figures(q, y, groups, draws=DRAWS) for when, q in (("before", expit(z)), ("after", p))}
+    found = {when: all_metrics(q, y, groups, draws=DRAWS) for when, q in (("before", expit(z)), ("after", p))}
     evidence = ScaleEvidence(ScaleTable.build(z, p, y), ScaleBands.build(z, p, y, groups, DRAWS), found)
     return calibration_data(evidence, Look(**look), "x")
 
 
 def thresholds(p, y, groups=None, prevalence=None, curve="roc"):
     groups = np.arange(len(y)) if groups is None else groups
-    found = figures(p, y, groups, draws=DRAWS)
+    found = all_metrics(p, y, groups, draws=DRAWS)
     return threshold_data(ThresholdEvidence.build(p, y, groups, 0.5, found), 0.5, prevalence, curve)
 
 
@@ -56,7 +56,7 @@ def cascade(columns, y, view=None, policy=True):
     table = JointTable.build(columns, y, MEMBERS)
     home = [(len(e) // 5, 4 * len(e) // 5) for e in table.edges]
     fronts = {"GFLOP": {"leakage": [[3, 0.3, home], [12, 0.1, table.closed()]], "auroc_loss": []}}
-    groups = cascade_worth(table.edges, columns, y, np.arange(len(y)) // 3)
+    groups = effective_sizes(table.edges, columns, y, np.arange(len(y)) // 3)
     return cascade_data(table, MEMBERS, UNITS, groups, home, home if policy else None, "x", fronts=fronts,
                         front_note="Front over 2 points.", view=view)  # fmt: skip
 
@@ -149,7 +149,7 @@ def test_intervals_and_chance_of_the_calibration_board(browser):
     again = [ece(p, (rng.uniform(0, 1, N) < p).astype(np.int64)) for _ in range(200)]
     assert chance == pytest.approx(np.mean(again), rel=0.05), "what a perfect calibrator shows on so many items"
     assert ece(p, y) - debiased_ece(p, y, binning="width") < 2 * chance
-    wanted = figures(p, y, np.arange(N), draws=DRAWS)
+    wanted = all_metrics(p, y, np.arange(N), draws=DRAWS)
     shown = page.evaluate(READ, [0])
     for title, name in (("NLL", "nll"), ("Brier", "brier"), ("ECE, p_fake", "ece_binary_width")):
         found = [float(v) for v in shown[title].split("95\xa0%: ")[1].split(";")[0].split(" to ")]
@@ -306,9 +306,9 @@ def test_odd_items_break_no_board(browser, p, y):
 def test_the_boards_intervals_are_those_of_the_headline(browser, threshold):
     columns, y = drawn(N)
     p, groups = columns[0], GROUPS
-    evidence = ThresholdEvidence.build(p, y, groups, threshold, figures(p, y, groups, draws=DRAWS))
+    evidence = ThresholdEvidence.build(p, y, groups, threshold, all_metrics(p, y, groups, draws=DRAWS))
     page = draw(browser, "threshold_board", threshold_data(evidence, threshold, None))
-    wanted, shown = figures(p, y, groups, draws=DRAWS, threshold=threshold), page.evaluate(READ, [0])
+    wanted, shown = all_metrics(p, y, groups, draws=DRAWS, threshold=threshold), page.evaluate(READ, [0])
     for title, name in (("recall", "recall"), ("balanced accuracy", "balanced_accuracy"), ("accuracy", "accuracy"),
                         ("an alarm is right", "precision")):  # fmt: skip
         assert f"{percent(wanted[name]['low'])} to {percent(wanted[name]['high'])}" in shown[title].replace("\xa0", " ")
@@ -334,7 +334,7 @@ def test_the_calibration_boards_intervals_are_those_of_the_report_at_any_tempera
     page = draw(browser, "calibration_board", calibration(z, after, y, GROUPS))
     for step in (60, 100, 128):
         shown, p = page.evaluate(MOVE, [0, 0, step]), expit(z / 10 ** (step / 100 - 1))
-        wanted = figures(p, y, GROUPS, draws=DRAWS)
+        wanted = all_metrics(p, y, GROUPS, draws=DRAWS)
         for title, name in (("NLL", "nll"), ("Brier", "brier")):
             assert f"{wanted[name]['low']:.4f} to {wanted[name]['high']:.4f}" in shown[title]
     bins = rows_of(page, 3)
@@ -347,7 +347,7 @@ def test_cascade_intervals_count_what_the_groups_are_worth(browser):
     columns, y = drawn(N)
     table = JointTable.build(columns, y, MEMBERS)
     page = draw(browser, "cascade_board", cascade(columns, y))
-    groups = cascade_worth(table.edges, columns, y, np.arange(N) // 3)
+    groups = effective_sizes(table.edges, columns, y, np.arange(N) // 3)
     cuts = [(len(table.edges[0]) // 4, len(table.edges[0]) - 1), *table.closed()[1:]]
     for stage, (real, fake) in enumerate(cuts):
         page.evaluate(MOVE, [0, 2 * stage + 1, fake])

@@ -8,7 +8,7 @@ import pytest
 from core.artifacts.files import read_json
 from core.artifacts.workspace import Workspace
 from core.data.manifest.manifest import open_dataset
-from core.data.manifest.splits import SPLITS, crossing_groups
+from core.data.manifest.splits import SPLITS, leaking_groups
 from core.data.prepare.prepare import prepare
 from core.data.prepare.spec import PrepareSpec
 from core.data.sources import checked, data_sources, find, recognised
@@ -60,7 +60,7 @@ def test_rows_are_whole_and_groups_keep_to_one_official_split(laid_out):
             assert set(item.row) == {"label", *TEXTS}
     assert {item.row["label"] for item in listing.items} == {0, 1}
     assert len({item.name for item in listing.items}) == len(listing.items)
-    assert not crossing_groups(checked(listing))
+    assert not leaking_groups(checked(listing))
     assert listing.group
     names = [name for name, _ in listing.refusals]
     assert all(sentence.endswith(".") for _, sentence in listing.refusals)

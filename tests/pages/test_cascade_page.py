@@ -17,7 +17,7 @@ from app.views.cascade.tables import fronts, grid_if_ready, joint_of, limits_at,
 from core.artifacts.files import write_json
 from core.documents.analysis import Exits
 from core.policies.boards.grid import cascade_grid
-from core.policies.boards.joint_table import JointTable, figures
+from core.policies.boards.joint_table import JointTable, joint_figures
 from core.policies.choose import calibration_rows
 from core.policies.manual import manual_policy
 from core.policies.replay.audit import ChoseIt, check_not_chosen_on
@@ -237,14 +237,14 @@ def test_a_front_holds_only_policies_that_are_no_worse_otherwise(workbench):
     table, costs = JointTable.build(p, y, ["a", "b"]), [1.0, 4.0]
     grid = cascade_grid(table, 4)
     for cuts in ([(60, 200), (110, 150)], [(0, 256), (128, 128)], [(100, 256), (90, 180)]):
-        here = figures(table.tally(cuts), costs)
+        here = joint_figures(table.tally(cuts), costs)
         limits = limits_at(table, cuts, 0.02)
         assert limits.uncertain == pytest.approx(here["uncertain"])
         assert limits.false_alarms == pytest.approx(here["false_alarms"])
         assert limits.leakage == pytest.approx(here["leakage"])
         fine = []
         for index in product(*(range(len(pairs)) for pairs in grid.pairs)):
-            f = figures(table.tally(grid.cuts(index)), costs)
+            f = joint_figures(table.tally(grid.cuts(index)), costs)
             lost = float(grid.auroc_loss[index[:-1]])
             if f["uncertain"] <= here["uncertain"] + 1e-9 and f["false_alarms"] <= here["false_alarms"] + 1e-9 \
                     and lost <= limits.auroc_loss + 1e-12:  # fmt: skip

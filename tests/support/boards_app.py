@@ -12,7 +12,7 @@ from app.views.cascade.board import cascade_board, cascade_data
 from app.views.evaluate.threshold_board import FIXED, ThresholdEvidence, threshold_board
 from core.calibrate.scale_bands import ScaleBands
 from core.calibrate.scale_table import ScaleTable
-from core.policies.boards.effective_sizes import cascade_worth
+from core.policies.boards.effective_sizes import effective_sizes
 from core.policies.boards.grid import cascade_grid
 from core.policies.boards.joint_table import JointTable
 from core.policies.search.pareto import Limits, front
@@ -26,7 +26,7 @@ def tables(n: int):
     joint = JointTable.build(columns, y, MEMBERS)
     built = time.process_time() - start
     points = front(cascade_grid(joint), COSTS, "leakage", Limits(false_alarms=0.1, auroc_loss=0.02))
-    groups = cascade_worth(joint.edges, columns, y, None)
+    groups = effective_sizes(joint.edges, columns, y, None)
     known = {name: {"value": 0.0, "low": None, "high": None, "note": ""} for name in FIXED.values()}  # stands still
     single = ThresholdEvidence.build(columns[-1], y, None, 0.5, known)
     items = overconfident(n)

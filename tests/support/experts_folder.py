@@ -10,13 +10,13 @@ from PIL import Image
 
 from core.artifacts.workspace import Workspace
 from core.evaluate.experts.report import FACES, REBUILT, assemble, disagreements, write_report
-from core.evaluate.experts.scores import Heard
+from core.evaluate.experts.scores import ExpertScores
 from core.evaluate.experts.spec import ExpertsSpec
 
 NAMES = ("stage1", "texture", "genconvit")
 
 
-def drawn_scores(n: int = 120, seed: int = 0) -> tuple[pd.DataFrame, dict[str, Heard]]:
+def drawn_scores(n: int = 120, seed: int = 0) -> tuple[pd.DataFrame, dict[str, ExpertScores]]:
     """(manifest rows, what three experts say of them); the last one rebuilds pictures, fakes worse than reals."""
     rng = np.random.default_rng(seed)
     groups = np.arange(n) // 2
@@ -36,7 +36,7 @@ def drawn_scores(n: int = 120, seed: int = 0) -> tuple[pd.DataFrame, dict[str, H
     for skill, name in zip((1.0, 1.4, 0.7), NAMES, strict=True):
         log_odds = skill * (2 * labels - 1) + rng.normal(0, 1.2, n)
         parts = {"embedding": rng.normal(size=(n, 5)) + labels[:, None] * skill}
-        heard[name] = Heard(1 / (1 + np.exp(-log_odds)), log_odds, parts)
+        heard[name] = ExpertScores(1 / (1 + np.exp(-log_odds)), log_odds, parts)
     mse = rng.uniform(0.01, 0.02, n) + 0.02 * labels
     heard["genconvit"].measures = np.stack([mse, -10 * np.log10(mse), 1 - 10 * mse], axis=1)
     heard["genconvit"].rebuilt_rows = np.arange(n)

@@ -87,8 +87,8 @@ def cascade_data(
     """JSON that the board draws from.
 
     titles: a member. units: each {"name": "GFLOP", "words": what it leaves out, "costs": one a member}. groups: of
-    `core.policies.boards.effective_sizes.cascade_worth`. cuts: edge indices that the sliders start from; home: those of
-    the policy in force, None without one. identity: when it changes the board starts anew; jump: when it changes the
+    `core.policies.boards.effective_sizes.effective_sizes`. cuts: edge indices that the sliders start from; home: those
+    of the policy in force, None without one. identity: when it changes the board starts anew; jump: when it changes the
     sliders go to `cuts`. fronts: by unit and by risk (leakage, auroc_loss), points (cost, risk, exits). front_note:
     what they were taken from. found: the cuts of the last search. view: what the charts show at first. about: what was
     judged, in words, for saved pictures."""

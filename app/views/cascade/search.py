@@ -16,7 +16,7 @@ from core.documents.analysis import CascadePolicy, Exits
 from core.policies.choose import STACK, calibration_rows
 from core.policies.manual import manual_policy
 from core.policies.search.policy import policy_of
-from core.policies.search.search import Found, search
+from core.policies.search.search import SearchResult, search
 from core.policies.search_spec import SearchSpec
 from jobs.client import Workbench
 
@@ -38,7 +38,7 @@ class Answer:
     """The last search of this session. turn: counts searches, so that the sliders jump once for each."""
 
     spec: SearchSpec
-    found: Found
+    found: SearchResult
     turn: int
 
 
@@ -85,7 +85,7 @@ def search_panel(workbench: Workbench, source: ScoreSource, table: pd.DataFrame,
         widgets.notice([said], "warning")
 
 
-def result(found: Found) -> None:
+def result(found: SearchResult) -> None:
     """What was found, or what it would take."""
     st.markdown("**Found**" if found.best else "**Nothing can be promised**")
     widgets.notice(found.sentences, "info" if found.best else "warning")

@@ -12,7 +12,7 @@ import numpy as np
 from app.policies.exits import exits_by_member
 from app.scores.sources import ScoreSource, predictions_of, stages_of, stamp_of
 from core.documents.analysis import CascadePolicy
-from core.policies.boards.effective_sizes import cascade_worth
+from core.policies.boards.effective_sizes import effective_sizes
 from core.policies.boards.grid import Grid, cascade_grid
 from core.policies.boards.joint_table import JointTable
 from core.policies.search.pareto import Limits, front
@@ -34,7 +34,7 @@ def _joint(source: ScoreSource, split: str, policy: str, stamp: float) -> tuple[
     exits = exits_by_member(CascadePolicy.model_validate_json(policy), members[0]) if policy else None
     table = JointTable.of_frame(rows, members, exits=exits)
     columns = [rows[f"p_{name}"].to_numpy(np.float64) for name in members]
-    return table, cascade_worth(table.edges, columns, rows["label"].to_numpy(), rows["group"].astype(str).to_numpy())
+    return table, effective_sizes(table.edges, columns, rows["label"].to_numpy(), rows["group"].astype(str).to_numpy())
 
 
 def _key(source: ScoreSource, split: str, policy: CascadePolicy | None) -> tuple[Any, ...]:

@@ -32,7 +32,7 @@ WORDS = {
 PREVALENCES = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
 
 
-def elsewhere_panel(
+def transfer_panel(
     workbench: Workbench, source: ScoreSource, table: pd.DataFrame, policy: CascadePolicy | None
 ) -> None:
     """Everything about other data sets, one part below the other."""
@@ -97,7 +97,7 @@ def transport_part(places: Sequence[Place], words: str, rows: pd.DataFrame) -> N
     if part.empty:
         st.caption(f"No data set has items for {WORDS[rate]}.")
         return
-    chart_files.show(charts.places(part, WORDS[rate]), f"elsewhere {rate}")
+    chart_files.show_chart(charts.places(part, WORDS[rate]), f"elsewhere {rate}")
     st.caption(
         f"Thresholds of {widgets.plain_markdown(words)}, frozen; n = {len(rows):,} test items of "
         f"{rows['group'].nunique():,} groups. A data set whose interval lies wholly beside that of the others is one "
@@ -105,7 +105,7 @@ def transport_part(places: Sequence[Place], words: str, rows: pd.DataFrame) -> N
         + charts.without_interval({str(r.dataset): str(r.note) for r in part.itertuples() if pd.isna(r.low)})
     )
     with st.expander("All rates as a table"):
-        tables.show(charts.place_table(found), "all rates elsewhere")
+        tables.show_table(charts.place_table(found), "all rates elsewhere")
 
 
 def base_rate_part(places: Sequence[Place]) -> None:
@@ -120,7 +120,7 @@ def base_rate_part(places: Sequence[Place]) -> None:
         [every.rates[name].low if low else every.rates[name].high for name in ("found", "false_alarms")]
         for low in (True, False)
     ]
-    chart_files.show(charts.base_rates(rates, ends, at), "base rates")
+    chart_files.show_chart(charts.base_rates(rates, ends, at), "base rates")
     now = at_base_rate(at, *(rates[k] for k in ("found", "false_alarms", "leakage", "spared")))  # type: ignore[arg-type]
     st.caption(
         f"At {at:.1%} fakes, of 1,000 items {now.alarms[0]:.1f} are called fake, {now.false_alarms[0]:.1f} of them "
@@ -137,7 +137,7 @@ def matrix_part(source: ScoreSource, rows: pd.DataFrame) -> None:
     if not cells:
         return
     st.markdown("**Fakes of one source against reals of another**")
-    chart_files.show(charts.matrix(cells), "fakes against reals elsewhere")
+    chart_files.show_chart(charts.matrix(cells), "fakes against reals elsewhere")
     st.caption(
         "AUROC of the last stage, 95 % interval over groups below it (none under five groups of a class), n = "
         f"{len(rows):,}. Each row has the same fakes: if it changes much from column to column, the score follows the "

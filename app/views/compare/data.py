@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from app.scores.detector import DetectorScores, stamp_of
-from core.metrics.all_metrics import drawn_figures, figures
+from core.metrics.all_metrics import all_metrics, drawn_metrics
 from core.metrics.bootstrap_draws import drawn_counts, rank_cells
 from core.metrics.catalogue import FIGURES
 from core.metrics.delong import AurocDifference, compare_aurocs
-from core.metrics.effective_groups import spread, weakest
+from core.metrics.effective_groups import interval_from_draws, smallest_class
 from core.metrics.grouped_reliability import grouped_reliability
 from core.metrics.levels import CALIBRATED, at_level, available_levels, ranks_of
 from core.metrics.sweep import roc_points, sweep
@@ -150,7 +150,7 @@ def measured(question: Question) -> tuple[dict[str, dict[str, Any]], ...]:
     """All figures of each detector with 95 % intervals over groups."""
     found = compared(question)
     return tuple(
-        figures(p, found.labels, found.groups, draws=DRAWS, log_odds=z)
+        all_metrics(p, found.labels, found.groups, draws=DRAWS, log_odds=z)
         for p, z in zip(found.p_fake, found.log_odds, strict=True)
     )
 
@@ -169,7 +169,7 @@ def _drawn(question: Question) -> tuple[dict[str, np.ndarray], ...]:
     if np.unique(found.groups).size < 2:
         return tuple({} for _ in found.p_fake)
     return tuple(
-        drawn_figures(p, found.labels, found.groups, DRAWS, log_odds=z)
+        drawn_metrics(p, found.labels, found.groups, DRAWS, log_odds=z)
         for p, z in zip(found.p_fake, found.log_odds, strict=True)
     )
 
@@ -177,13 +177,13 @@ def _drawn(question: Question) -> tuple[dict[str, np.ndarray], ...]:
 def differences_of(question: Question, figure: str) -> pd.DataFrame:
     """Of one figure, every pair: source ("A less B"), value, low, high (the same draws of groups in both), better."""
     points, drawn, rows = measured(question), _drawn(question), []
-    worth = weakest(compared(question).labels, compared(question).groups)
+    worth = smallest_class(compared(question).labels, compared(question).groups)
     for i in range(len(points)):
         for j in range(i + 1, len(points)):
             a, b = points[i][figure]["value"], points[j][figure]["value"]
             if a is None or b is None or figure not in drawn[i]:
                 continue
-            between = spread(drawn[i][figure] - drawn[j][figure], worth).interval
+            between = interval_from_draws(drawn[i][figure] - drawn[j][figure], worth).interval
             low, high = between or (np.nan, np.nan)
             rows.append({"source": f"{LETTERS[i]} less {LETTERS[j]}", "value": a - b, "low": low, "high": high,
                          "better": _better(figure, low, high, LETTERS[i], LETTERS[j])})  # fmt: skip

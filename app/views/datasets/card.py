@@ -86,7 +86,7 @@ def counts(kept: pd.DataFrame, words: tuple[str, str]) -> None:
                     st.subheader(widgets.plain_markdown(title), anchor=False)
                     counted = f" Counts of the n = {rows['items'].sum():,} items that are here: no interval."
                     chart = charts.counts(rows, str(rows.columns[0]), "label", words=words)
-                    chart_files.show(chart, title, read + more(rows) + counted)
+                    chart_files.show_chart(chart, title, read + more(rows) + counted)
 
 
 def more(rows: pd.DataFrame) -> str:
@@ -119,7 +119,7 @@ def qualities(table: DatasetTable) -> None:
         return
     st.subheader("Quality", anchor=False)
     name = st.segmented_control("Measure", names, default=names[0], format_func=lambda n: QUALITIES[n], required=True)
-    chart_files.show(
+    chart_files.show_chart(
         charts.spread(table.kept, name, QUALITIES[name], table.words), f"quality {name}",
         "Two curves that lie apart are a shortcut: a detector can tell the labels by this number alone. Sort or cut by "
         f"it under Pictures. n = {table.kept[name].notna().sum():,}, all that are here: no interval.",

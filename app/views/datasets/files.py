@@ -36,7 +36,7 @@ def show(table: DatasetTable) -> None:
     st.subheader("Files", anchor=False)
     tally = report["outcome"].value_counts()
     rows = pd.DataFrame([(OUTCOMES.get(str(k), str(k)), "files", int(n)) for k, n in tally.items()], columns=COLUMNS)
-    chart_files.show(charts.counts(rows, "outcome", "what", "files"), "outcome of files")
+    chart_files.show_chart(charts.counts(rows, "outcome", "what", "files"), "outcome of files")
     st.caption("One bar an outcome; everything but “kept” gave no picture and is listed below with its reason.")
     st.download_button(
         "Report of all files as CSV", path.read_bytes, f"{table.folder.name}-report.csv", "text/csv",

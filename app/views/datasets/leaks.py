@@ -10,7 +10,7 @@ import streamlit as st
 from app.ui import session, widgets
 from app.views.datasets.pictures import MOST_REASON, act, grid, said, ticked
 from app.views.datasets.table import DatasetTable
-from core.data.manifest.leaks import DISTANCE, Crossing
+from core.data.manifest.leaks import DISTANCE, Leak
 
 TITLES = {"bytes": "Same file", "identity": "Same person", "video": "Same clip", "near": "Look alike"}
 MEASURED = {"bytes": "sha256", "identity": "identity", "video": "video", "near": "phash"}
@@ -62,7 +62,7 @@ def unmeasured(table: DatasetTable) -> None:
         )  # fmt: skip
 
 
-def one_kind(leaks: list[Crossing], table: DatasetTable) -> None:
+def one_kind(leaks: list[Leak], table: DatasetTable) -> None:
     """A page of leaks with their pictures, and the bar that excludes."""
     last = -(-len(leaks) // PER_PAGE)
     number = int(st.number_input(f"Page, of {last}", 1, last, 1, width=160, key=f"leaks-{leaks[0].kind}-{last}"))
@@ -88,7 +88,7 @@ def one_kind(leaks: list[Crossing], table: DatasetTable) -> None:
         act(table, ticked(ids, turn), reason, author, back=False)
 
 
-def sample(kept: pd.DataFrame, leak: Crossing) -> pd.DataFrame:
+def sample(kept: pd.DataFrame, leak: Leak) -> pd.DataFrame:
     """At most PICTURES rows of a leak, evenly from its splits."""
     rows = kept.iloc[list(leak.rows)]
     each = max(1, PICTURES // len(leak.splits))

@@ -14,7 +14,7 @@ import streamlit as st
 from core.artifacts.files import read_json
 from core.data.manifest.card import dataset_card
 from core.data.manifest.exclusions import Exclusion, excluded
-from core.data.manifest.leaks import DISTANCE, Crossing, crossings
+from core.data.manifest.leaks import DISTANCE, Leak, leaks
 from core.data.manifest.manifest import CARD, Manifest
 from core.spec import fingerprint
 from core.task import FACES, Task
@@ -71,14 +71,14 @@ class DatasetTable:
         """The card of the rows in use (core.data.manifest.card)."""
         return dataset_card(self.kept)
 
-    def leaks(self, distance: int = DISTANCE) -> list[Crossing]:
+    def leaks(self, distance: int = DISTANCE) -> list[Leak]:
         """What crosses a split among the rows in use, most certain first; rows are positions in `kept`."""
         if distance not in self._leaks:
-            self._leaks[distance] = crossings(self.kept, distance)
+            self._leaks[distance] = leaks(self.kept, distance)
         return self._leaks[distance]
 
     @cached_property
-    def _leaks(self) -> dict[int, list[Crossing]]:
+    def _leaks(self) -> dict[int, list[Leak]]:
         return {}
 
     @property

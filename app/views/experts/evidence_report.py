@@ -139,7 +139,7 @@ def evidence_section(documents: list[dict[str, Any]]) -> None:
     st.subheader("Do the heat maps point at what was planted?", anchor=False)
     first = documents[0]
     faces = max(row["items"] for document in documents for expert in document["experts"] for row in expert["rows"])
-    chart_files.show(mass_chart(mass_rows(documents)), "mass in planted places")
+    chart_files.show_chart(mass_chart(mass_rows(documents)), "mass in planted places")
     st.caption(
         "Right of the dashed line, a map puts more of itself on the planted patch than a map that knows nothing. Only "
         "where the first dot also lies right of the other two did the plant, and what was learned, draw the map there."

@@ -23,12 +23,12 @@ def render(name: str, report: Report) -> None:
         widgets.notice(["The data set has no test split: there is nothing to compare on."], "info")
     else:
         st.subheader("Ways to combine the experts, on test", anchor=False)
-        chart_files.show(
+        chart_files.show_chart(
             experts_charts.intervals(rows, "AUROC on test"), "ways to combine",
             "Each line is a 95 % interval over groups. Ways whose lines overlap may still differ: the paired "
             f"differences below are drawn on the same groups.{size(report)}",
         )  # fmt: skip
-        tables.show(comparison_table(report["comparison"]), "ways to combine, table")
+        tables.show_table(comparison_table(report["comparison"]), "ways to combine, table")
         if any("less_mean" in row for row in report["comparison"]):
             st.caption(
                 "Less plain mean: AUROC of the way less that of plain averaging on the same draws of groups; an "
@@ -37,13 +37,13 @@ def render(name: str, report: Report) -> None:
     if unseen := report.get("left_out"):
         st.subheader("On sources left out of stage 3", anchor=False)
         unmet = experts_charts.intervals(comparison_rows(unseen), "AUROC on test, left-out sources only")
-        chart_files.show(
+        chart_files.show_chart(
             unmet, "ways to combine, left-out sources",
             f"Items of {', '.join(report['exclude_datasets'])}, which it never met. Lines are 95 %.",
         )  # fmt: skip
     st.subheader("What stage 3 leans on", anchor=False)
     shares = pd.DataFrame([{"what": what, "value": value} for what, value in report["importance"].items()])
-    chart_files.show(
+    chart_files.show_chart(
         experts_charts.importance_chart(shares, "share of gain"), "what stage 3 leans on",
         "LightGBM's gain counts how much a feature was used in fitting, not how much it helps on new items. One fit, "
         "so no interval.",
@@ -55,7 +55,7 @@ def render(name: str, report: Report) -> None:
                 for what, row in permutation.items()
             ]
         )
-        chart_files.show(
+        chart_files.show_chart(
             experts_charts.intervals(lost, "AUROC lost on test", at=0.0), "shuffled features",
             "What it would lose: all of one expert's features shuffled over the test items; lines span the "
             f"repeats.{size(report)}",
@@ -87,7 +87,7 @@ def leak(report: Report) -> None:
     )
     if not rows.empty:
         chart = experts_charts.intervals(rows, "AUROC out-of-fold less on test", at=0.0)
-        chart_files.show(chart, "optimism of stacking", f"{found['reading']} Lines are 95 %.")
+        chart_files.show_chart(chart, "optimism of stacking", f"{found['reading']} Lines are 95 %.")
     else:
         st.caption(widgets.plain_markdown(found["reading"]))
 

@@ -45,7 +45,7 @@ def joined(groups: pd.Series, pairs: list[tuple[int, int]]) -> pd.Series:
     return pd.Series(first[part][codes], index=groups.index, dtype=object)
 
 
-def crossing_names(frame: pd.DataFrame, kind: str, splits: pd.Series) -> dict[str, list[int]]:
+def leak_names(frame: pd.DataFrame, kind: str, splits: pd.Series) -> dict[str, list[int]]:
     """Names of a kind (identity or video) in two splits -> position of the first row in each split ("" is none)."""
     table = names_of(frame, kind).assign(split=lambda t: splits.to_numpy()[t["row"].to_numpy()])
     firsts = table[(table["split"] != "") & table["split"].notna()].drop_duplicates(["name", "split"])

@@ -37,7 +37,7 @@ KNOWN = ("sha256", "identity", "video")
 
 
 @dataclass(frozen=True)
-class Crossing:
+class Leak:
     """One leak. rows: positions in the frame, at least one in each of `splits`; distance: bits, for `near` only."""
 
     kind: Kind
@@ -47,19 +47,19 @@ class Crossing:
     distance: int = 0
 
 
-def crossings(frame: pd.DataFrame, distance: int = DISTANCE) -> list[Crossing]:
+def leaks(frame: pd.DataFrame, distance: int = DISTANCE) -> list[Leak]:
     """Everything that crosses a split, most certain first; columns that a manifest lacks are passed over.
 
     Rows that share bytes, or were taken from one file (then their clip says so), are not reported as look-alikes too.
     Raises ValueError for a phash that is none."""
-    found: list[Crossing] = []
+    found: list[Leak] = []
     kinds: tuple[Kind, ...] = ("bytes", "identity", "video")
     for kind in kinds:
         found += _shared(frame, kind)
     return found + (_look_alikes(frame, distance) if "phash" in frame else [])
 
 
-def _shared(frame: pd.DataFrame, kind: Kind) -> list[Crossing]:
+def _shared(frame: pd.DataFrame, kind: Kind) -> list[Leak]:
     """Names of a kind (people, clips, bytes) that stand in more than one split: first those whose own rows do, then
     those that only a lent face or a fake's original carries over; of each, those with most rows first."""
     splits = frame["split"].to_numpy()
@@ -79,7 +79,7 @@ def _shared(frame: pd.DataFrame, kind: Kind) -> list[Crossing]:
         lent = LENT[kind].format(len(rows) - len(itself)) if len(itself) < len(rows) else ""
         sentence = SENTENCES[kind].format(splits=" and ".join(where), n=len(rows), value=shown, lent=lent)
         certain = len(set(splits[itself])) > 1
-        found.append((certain, Crossing(kind, sentence, where, tuple(int(row) for row in rows))))
+        found.append((certain, Leak(kind, sentence, where, tuple(int(row) for row in rows))))
     return [leak for _, leak in sorted(found, key=lambda pair: (not pair[0], -len(pair[1].rows)))]
 
 
@@ -90,7 +90,7 @@ def _hashes(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"row": rows, "name": cells[rows], "own": True})
 
 
-def _look_alikes(frame: pd.DataFrame, distance: int) -> list[Crossing]:
+def _look_alikes(frame: pd.DataFrame, distance: int) -> list[Leak]:
     """Pairs across splits within `distance` bits, nearest first.
 
     Of rows that share hash and split the first MOST_ALIKE are compared, so that a clip of one picture a thousand times
@@ -110,7 +110,7 @@ def _look_alikes(frame: pd.DataFrame, distance: int) -> list[Crossing]:
     for one, two, bits in sorted(zip(first[keep], second[keep], apart[keep], strict=True), key=lambda p: p[2]):
         splits = _in_order(frame["split"].iloc[[one, two]])
         sentence = SENTENCES["near"].format(splits=" and ".join(splits), value=int(bits))
-        found.append(Crossing("near", sentence, splits, (int(one), int(two)), int(bits)))
+        found.append(Leak("near", sentence, splits, (int(one), int(two)), int(bits)))
     return found
 
 

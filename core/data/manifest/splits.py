@@ -91,7 +91,7 @@ def assign_splits(frame: pd.DataFrame, shares: Shares, seed: int, keep: bool = T
     """One of SPLITS for every row of a frame with columns `group` and `split` ("" or one of WORDS).
 
     keep: honour the given words (see `kept_cuts`); rows without a word follow their group, or are hashed.
-    Raises ValueError when a group has two different words: the caller names the rows (`crossing_groups`)."""
+    Raises ValueError when a group has two different words: the caller names the rows (`leaking_groups`)."""
     groups = frame["group"].astype(str)
     if not keep or (frame["split"] == "").all():
         table = {group: split_of(group, shares, seed) for group in groups.unique()}
@@ -111,7 +111,7 @@ def assign_splits(frame: pd.DataFrame, shares: Shares, seed: int, keep: bool = T
     return groups.map(table)
 
 
-def crossing_groups(frame: pd.DataFrame) -> dict[str, list[int]]:
+def leaking_groups(frame: pd.DataFrame) -> dict[str, list[int]]:
     """Groups with two different split words: group -> positions of the first row of each word."""
     words = frame["split"].map(WORDS)
     firsts = frame.assign(word=words, position=range(len(frame)))[words.notna()].drop_duplicates(["group", "word"])

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from core.data.manifest.groups import LINKS, crossing_names, groups_of
-from core.data.manifest.splits import WORDS, crossing_groups
+from core.data.manifest.groups import LINKS, groups_of, leak_names
+from core.data.manifest.splits import WORDS, leaking_groups
 from core.data.manifest.tables import FLAGS, NUMBERS, WHOLE, ManifestError, Table
 
 PATHS = ("path", "image_path", "video_path", "filepath", "file_path")
@@ -147,7 +147,7 @@ def _split_problems(frame: pd.DataFrame, where: list[str]) -> list[str]:
         f"{where[i]}: split {frame['split'][i]!r} is not known; use one of {', '.join(WORDS)} or leave it empty"
         for i in unknown
     ]
-    for group, rows in crossing_groups(frame).items():
+    for group, rows in leaking_groups(frame).items():
         places = " and ".join(f"{where[i]} ({frame['split'][i]})" for i in rows)
         problems.append(f"group {group!r} is in two splits: {places}; one person or clip belongs to one split")
     return problems
@@ -157,7 +157,7 @@ def leak_problems(frame: pd.DataFrame, splits: pd.Series, where: list[str]) -> l
     """A sentence for every person and clip (columns of LINKS) in two splits, with a row of each split."""
     problems = []
     for kind, noun in PEOPLE.items():
-        for name, rows in crossing_names(frame, kind, splits).items():
+        for name, rows in leak_names(frame, kind, splits).items():
             places = " and ".join(f"{where[i]} ({splits.iloc[i]})" for i in rows)
             problems.append(
                 f"leak: {kind} {name!r} is in two splits: {places}; {noun} belongs to one split. Leave the columns "

@@ -13,7 +13,7 @@ import pandas as pd
 
 from core.data.faces.faces import find_faces  # noqa: F401 - the registry is filled by it
 from core.data.faces.types import face_detectors
-from core.data.prepare.ingest import subjects_of, take_in, thresholds
+from core.data.prepare.ingest import ingest, subjects_of, thresholds
 from core.data.prepare.journal import JOURNAL, Outcome, read_journal, summary, why, write_report
 from core.data.prepare.spec import PrepareSpec
 from core.data.prepare.worker_pool import Died, unordered, usable_cores
@@ -23,10 +23,10 @@ from core.progress import Reporter
 FILES_A_WORKER = 8
 """A worker takes seconds to start: for fewer files than this it does not pay."""
 
-__all__ = ["FILES_A_WORKER", "gather", "summary", "thresholds", "workers_for"]
+__all__ = ["FILES_A_WORKER", "collect", "summary", "thresholds", "workers_for"]
 
 
-def gather(items: list[SourceItem], spec: PrepareSpec, folder: Path, report: Reporter) -> pd.DataFrame:
+def collect(items: list[SourceItem], spec: PrepareSpec, folder: Path, report: Reporter) -> pd.DataFrame:
     """Take in every file below `folder`; files done by an interrupted run are not done again.
 
     Returns manifest rows in the order of the files, the same for any number of workers. Writes report.csv. Raises
@@ -36,7 +36,7 @@ def gather(items: list[SourceItem], spec: PrepareSpec, folder: Path, report: Rep
     done = read_journal(folder)
     todo = [item for item in items if item.name not in done]
     pace = _Pace(len(items), len(items) - len(todo))
-    work = partial(take_in, spec=spec, folder=folder)
+    work = partial(ingest, spec=spec, folder=folder)
     modules = ("torch", face_detectors.get(spec.detector).find.__module__) if spec.detect_faces else ()
     if todo:
         report.progress(pace.share, pace.said(todo[0].name))

@@ -14,7 +14,7 @@ import pandas as pd
 
 from core.artifacts.workspace import Workspace
 from core.data.manifest.card import dataset_card
-from core.data.manifest.leaks import crossings
+from core.data.manifest.leaks import leaks
 from core.data.manifest.splits import assign_splits
 from core.data.prepare.archive import is_archive
 from core.data.prepare.prepare import listed, opened, place_of, shares_of, stays_in_place
@@ -61,7 +61,7 @@ class Survey:
 
     def leaks(self) -> list[str]:
         """People and clips that the splits do not keep apart, most certain first, as sentences."""
-        return [found.sentence for found in crossings(self.frame)]
+        return [found.sentence for found in leaks(self.frame)]
 
     def document(self) -> dict[str, Any]:
         """JSON: what is there, what is not, what a data set of it would warn of."""
@@ -163,11 +163,11 @@ def _estimate(kind: str, items: list[SourceItem], spec: PrepareSpec, report: Rep
 
 def _kept(sample: list[SourceItem], spec: PrepareSpec, folder: Path) -> int:
     """Crops that the sample gives below `folder`; 0 when every file was judged and none gave one."""
-    from core.data.prepare.collect import gather
+    from core.data.prepare.collect import collect
 
     folder.mkdir()
     try:
-        return len(gather(sample, spec, folder, Silent()))
+        return len(collect(sample, spec, folder, Silent()))
     except ValueError:
         if not (folder / "report.csv").is_file():
             raise

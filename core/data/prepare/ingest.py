@@ -105,7 +105,7 @@ FAULTS = (
 """In the order in which they are asked; a crop is counted under the first that applies."""
 
 
-def take_in(item: SourceItem, spec: PrepareSpec, folder: Path) -> Outcome:
+def ingest(item: SourceItem, spec: PrepareSpec, folder: Path) -> Outcome:
     """Decode one file, save its crops as PNG of SIDE x SIDE and its sound as WAV. Every file has an outcome."""
     stem = hashlib.sha256(item.name.encode()).hexdigest()[:20]
     for name in (PICTURES, SOUND):

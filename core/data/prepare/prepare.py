@@ -131,9 +131,9 @@ def _made(listing: Listing, spec: PrepareSpec, aside: Path, report: Reporter) ->
     if stays_in_place(listing, spec):
         assert listing.manifest is not None
         return listing.manifest, extra
-    from core.data.prepare.collect import gather, summary, thresholds
+    from core.data.prepare.collect import collect, summary, thresholds
 
-    rows = gather(listing.items, spec, aside, report)
+    rows = collect(listing.items, spec, aside, report)
     return table_manifest(rows, aside), {**extra, "sources": summary(aside), "thresholds": thresholds(spec)}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from core.data.manifest.groups import joined
-from core.data.manifest.leaks import DISTANCE, FLAT, Crossing, crossings, near_pairs
+from core.data.manifest.leaks import DISTANCE, FLAT, Leak, leaks, near_pairs
 from core.data.manifest.manifest import Manifest
 from core.data.manifest.splits import WORDS, Shares
 from core.data.prepare.hashes import hash_bits, with_hashes
@@ -34,7 +34,7 @@ def settled(
     manifest = manifest.with_splits(shares, spec.seed, spec.keep_splits)
     if spec.leaks == "refuse" or (spec.leaks == "auto" and source not in OWN_LISTS):
         manifest.refuse_leaks("the data set's")
-    found = crossings(manifest.frame)
+    found = leaks(manifest.frame)
     card: dict[str, Any] = {"leaks": leak_card(found, manifest), "joined_duplicates": linked}
     if spec.source_check:
         from core.data.prepare.shortcut_baseline import source_check  # scikit-learn loads for a second
@@ -63,11 +63,11 @@ def with_joined_duplicates(manifest: Manifest, keep: bool, distance: int = DISTA
     return Manifest(frame.assign(group=groups), manifest.root), frame["group"].nunique() - groups.nunique()
 
 
-def leak_card(found: list[Crossing], manifest: Manifest) -> dict[str, Any]:
+def leak_card(found: list[Leak], manifest: Manifest) -> dict[str, Any]:
     """Counts by kind and the most certain leaks, each a sentence with its rows."""
     frame = manifest.frame
 
-    def told(leak: Crossing) -> dict[str, Any]:
+    def told(leak: Leak) -> dict[str, Any]:
         firsts = frame.iloc[list(leak.rows)].drop_duplicates("split").head(4)
         rows = [f"{path} ({split})" for path, split in zip(firsts["path"], firsts["split"], strict=True)]
         return {"kind": leak.kind, "sentence": leak.sentence, "rows": rows, "distance": leak.distance}

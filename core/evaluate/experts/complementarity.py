@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from core.metrics.effective_groups import Worth, spread, worth_of
+from core.metrics.effective_groups import GroupCount, count_groups, interval_from_draws
 from core.metrics.intervals import bootstrap_sums, group_codes
 
 FIGURES = ("error_overlap", "q_statistic", "disagreement", "double_fault", "oracle_gain")
@@ -77,15 +77,15 @@ def pairwise(
         names = ("both_right", "only_a_right", "only_b_right", "both_wrong")
         row: dict[str, Any] = {"a": a, "b": b, **dict(zip(names, map(int, total), strict=True))}
         for name in FIGURES:
-            row[name] = _estimate(float(values[name]), None if drawn is None else drawn[name], worth_of(codes))
+            row[name] = _estimate(float(values[name]), None if drawn is None else drawn[name], count_groups(codes))
         rows.append(row)
     return rows
 
 
-def _estimate(value: float, drawn: np.ndarray | None, worth: Worth) -> dict[str, float | None]:
+def _estimate(value: float, drawn: np.ndarray | None, worth: GroupCount) -> dict[str, float | None]:
     if not np.isfinite(value):
         return {"value": None, "low": None, "high": None}
-    found = spread(drawn, worth)
+    found = interval_from_draws(drawn, worth)
     return {"value": value, "low": found.low, "high": found.high}
 
 
@@ -106,6 +106,6 @@ def oracle(right: Mapping[str, np.ndarray], groups: np.ndarray, *, draws: int = 
         drawn = sums[:, :2] / sums[:, 2:]
     parts = {"oracle": (values[0], drawn[:, 0]), "accuracy": (values[1], drawn[:, 1])}
     parts["gain"] = (values[0] - values[1], drawn[:, 0] - drawn[:, 1])
-    worth = worth_of(codes)
+    worth = count_groups(codes)
     found = {name: _estimate(float(value), of if len(of) else None, worth) for name, (value, of) in parts.items()}
     return {"best": list(right)[best], **found}

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from core.metrics.by_source import auroc_spread
+from core.metrics.by_source import auroc_interval
 from core.metrics.metrics import auroc
 
 FOLDS = 5
@@ -82,7 +82,7 @@ def embedding_quality(
     scores = probe_scores(x, y, of, seed)
     probe: dict[str, float | None] = {"value": None, "low": None, "high": None}
     if scores is not None:
-        between = auroc_spread(scores, y, of, draws, seed)
+        between = auroc_interval(scores, y, of, draws, seed)
         probe = {"value": auroc(scores, y), "low": between.low, "high": between.high}
     inside = [silhouette(x[y == label], where[y == label]) for label in (0, 1)]
     known = [value for value in inside if value is not None]

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from core.metrics.by_source import auroc_spread
-from core.metrics.effective_groups import spread, worth_of
+from core.metrics.by_source import auroc_interval
+from core.metrics.effective_groups import count_groups, interval_from_draws
 from core.metrics.intervals import bootstrap_sums, group_codes
 from core.metrics.metrics import auroc
 
@@ -67,13 +67,13 @@ def _means(measures: np.ndarray, groups: np.ndarray, draws: int, seed: int) -> d
         drawn = sums[:, :3] / sums[:, 3:]
     result = {}
     for i, name in enumerate(MEASURES):
-        between = spread(None if drawn is None else drawn[:, i], worth_of(codes))
+        between = interval_from_draws(None if drawn is None else drawn[:, i], count_groups(codes))
         result[name] = {"value": float(measures[:, i].mean()), "low": between.low, "high": between.high}
     return result
 
 
 def _area(error: np.ndarray, labels: np.ndarray, groups: np.ndarray, draws: int, seed: int) -> dict[str, float | None]:
-    between = auroc_spread(error, labels, groups, draws, seed)
+    between = auroc_interval(error, labels, groups, draws, seed)
     return {"value": auroc(error, labels), "low": between.low, "high": between.high}
 
 

@@ -17,18 +17,18 @@ from core.evaluate.experts.complementarity import oracle, pairwise
 from core.evaluate.experts.embedding_quality import embedding_quality, sample_rows
 from core.evaluate.experts.reconstruction_quality import reconstruction_quality
 from core.evaluate.experts.scores import (
-    Heard,
+    ExpertScores,
     describe,
-    hear,
-    judged_runs,
+    expert_runs,
     keep_faces,
     keep_reconstructions,
+    score_expert,
     stage3_scores,
 )
 from core.evaluate.experts.spec import ExpertsSpec
 from core.evaluate.report import describe as counts
 from core.evaluate.report import prevalence_note
-from core.metrics.all_metrics import figures
+from core.metrics.all_metrics import all_metrics
 from core.metrics.by_source import by_source
 from core.progress import Reporter, Within
 
@@ -56,7 +56,7 @@ def alone(
     found = {}
     for name, values in p.items():
         z = (log_odds or {}).get(name)
-        whole = figures(values, y, groups, draws=draws, seed=seed, log_odds=z)
+        whole = all_metrics(values, y, groups, draws=draws, seed=seed, log_odds=z)
         split = by_source(values, y, groups, sources, draws=min(draws, 400), seed=seed, log_odds=z)
         found[name] = {"metrics": {figure: whole[figure] for figure in KEPT}, "by_source": split}
     return found
@@ -102,17 +102,17 @@ def measure(spec: ExpertsSpec, workspace: Workspace, folder: Path, report: Repor
     have changed, a run named twice)."""
     from core.data.manifest.manifest import open_dataset
 
-    members = judged_runs(spec, workspace)
+    members = expert_runs(spec, workspace)
     dataset = members[0].run.dataset(spec.dataset)
     manifest = open_dataset(dataset, workspace).select(spec.split)
     frame = manifest.frame
     most = spec.reconstruction_items
     rebuilt_rows = sample_rows(len(frame), most, spec.seed) if most else np.empty(0, np.int64)
-    heard: dict[str, Heard] = {}
+    heard: dict[str, ExpertScores] = {}
     for i, member in enumerate(members):
         step = Within(report, 0.8 * i / len(members), 0.8 * (i + 1) / len(members))
         step.progress(0.0, f"hearing {member.name}")
-        heard[member.name] = hear(member, manifest, rebuilt_rows, spec, workspace, step)
+        heard[member.name] = score_expert(member, manifest, rebuilt_rows, spec, workspace, step)
     report.progress(0.82, "figures and their intervals")
     p = {name: said.p for name, said in heard.items()}
     document = assemble(spec, dataset, manifest.fingerprint(), frame, heard, workspace)
@@ -134,7 +134,7 @@ def write_report(
     spec: ExpertsSpec,
     document: dict[str, Any],
     frame: pd.DataFrame,
-    heard: Mapping[str, Heard],
+    heard: Mapping[str, ExpertScores],
     samples: pd.DataFrame,
 ) -> None:
     """The tables, the spec, and the report last: a folder with it is whole."""
@@ -154,7 +154,7 @@ def assemble(
     dataset: str,
     fingerprint: str,
     frame: pd.DataFrame,
-    heard: Mapping[str, Heard],
+    heard: Mapping[str, ExpertScores],
     workspace: Workspace,
 ) -> dict[str, Any]:
     """The report without its members. Numpy only."""

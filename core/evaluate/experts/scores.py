@@ -30,7 +30,7 @@ THUMBNAIL = 192
 
 
 @dataclass(frozen=True)
-class Judged:
+class ExpertRun:
     """A run under its column name, with its calibrator; `calibrated` says where that comes from."""
 
     name: str
@@ -41,7 +41,7 @@ class Judged:
 
 
 @dataclass
-class Heard:
+class ExpertScores:
     """What one expert said. p: (N,) calibrated; log_odds: (N,) raw; parts: (N, D) by part, `embedding` always.
 
     calibrated: (N,) log-odds of p, by which items rank; None after a calibrator in steps. measures: (M, 3) of the
@@ -55,7 +55,7 @@ class Heard:
     calibrated: np.ndarray | None = None
 
 
-def judged_runs(spec: ExpertsSpec, workspace: Workspace) -> list[Judged]:
+def expert_runs(spec: ExpertsSpec, workspace: Workspace) -> list[ExpertRun]:
     """Members of the stack in its order, then the further runs. Raises FileNotFoundError, and ValueError when weights
     are not those that the stack was fitted on or a name is there twice."""
     from core.models.inference.run import find_run
@@ -69,14 +69,14 @@ def judged_runs(spec: ExpertsSpec, workspace: Workspace) -> list[Judged]:
         newest = max(there, key=lambda path: path.stat().st_mtime_ns) if there else None
         calibrator = load_calibrator(newest) if newest else calibrators.get("none")().fit([0.0], [0])
         said = f"calibrated by {newest.name}" if newest else "not calibrated: run `calibrate` on it first"
-        found.append(Judged(run.name, "expert", run, calibrator, said))
+        found.append(ExpertRun(run.name, "expert", run, calibrator, said))
     names = [item.name for item in found]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ValueError(f"{', '.join(twice)} is to be judged twice; name each run once")
     return found
 
 
-def _stack_members(ref: str, workspace: Workspace) -> list[Judged]:
+def _stack_members(ref: str, workspace: Workspace) -> list[ExpertRun]:
     from core.models.inference.run import BEST, Run, find_run, member_weights
 
     stack = find_run(ref, workspace)
@@ -88,7 +88,7 @@ def _stack_members(ref: str, workspace: Workspace) -> list[Judged]:
         if sha256_file(run.folder / BEST) != row["weights_sha256"]:
             raise ValueError(f"{run.folder / BEST} has changed since {stack.name} was fitted on it: run `stack` again")
         calibrator = load_calibrator(stack.folder / "calibrators" / f"{name}.json")
-        found.append(Judged(name, row["member"]["role"], run, calibrator, f"calibrated as in {stack.name}"))
+        found.append(ExpertRun(name, row["member"]["role"], run, calibrator, f"calibrated as in {stack.name}"))
     return found
 
 
@@ -103,14 +103,14 @@ def stage3_scores(ref: str, split: str, sample_ids: pd.Series, workspace: Worksp
     return known.reindex(sample_ids).to_numpy(np.float64)
 
 
-def hear(
-    judged: Judged,
+def score_expert(
+    judged: ExpertRun,
     manifest: Manifest,
     rebuilt_rows: np.ndarray,
     spec: ExpertsSpec,
     workspace: Workspace,
     report: Reporter,
-) -> Heard:
+) -> ExpertScores:
     """Scores and embeddings of all rows, and how well the sampled rows are rebuilt by an expert that can."""
     from core.models.inference.embedding import embed_dataset
 
@@ -123,7 +123,7 @@ def hear(
         report=Within(report, 0.0, 0.8),
     )
     said = read_embeddings(file).take(manifest.frame["sample_id"])
-    heard = Heard(judged.calibrator.transform(said.log_odds), said.log_odds, said.parts)
+    heard = ExpertScores(judged.calibrator.transform(said.log_odds), said.log_odds, said.parts)
     heard.calibrated = judged.calibrator.calibrated_log_odds(said.log_odds)
     detector = judged.run.load_detector("cpu")
     if len(rebuilt_rows) and rebuilds(detector):
@@ -177,7 +177,7 @@ def keep_faces(manifest: Manifest, rows: np.ndarray, folder: Path) -> None:
 
 
 def keep_reconstructions(
-    judged: Judged, manifest: Manifest, rows: np.ndarray, folder: Path, spec: ExpertsSpec, workspace: Workspace
+    judged: ExpertRun, manifest: Manifest, rows: np.ndarray, folder: Path, spec: ExpertsSpec, workspace: Workspace
 ) -> None:
     """Write what an expert makes of some rows as `<sample_id>.jpg` into `folder`."""
     detector = judged.run.load_detector("cpu")
@@ -198,7 +198,7 @@ def _write_jpeg(path: Path, picture: np.ndarray) -> None:
     write_bytes(path, stream.getvalue())
 
 
-def describe(judged: Judged) -> dict[str, Any]:
+def describe(judged: ExpertRun) -> dict[str, Any]:
     """A member's line in the report."""
     from core.models.inference.run import BEST
     from core.models.registry import detectors

@@ -34,12 +34,12 @@ _BOOT = (
 _KEPT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
 
-class ForeignWeightsRefused(ValueError):
+class ImportedWeightsRefused(ValueError):
     """A file that is not taken. The message names the file and says why."""
 
 
 @dataclass(frozen=True)
-class Foreign:
+class ImportedWeights:
     """tensors: what the file holds, on the CPU, dead keys left out; dead: their names; sha256: of the file."""
 
     tensors: dict[str, Tensor]
@@ -47,7 +47,7 @@ class Foreign:
     sha256: str
 
 
-def read_foreign(path: Path, dead: Sequence[str] = ()) -> Foreign:
+def read_imported_weights(path: Path, dead: Sequence[str] = ()) -> ImportedWeights:
     """The tensors of a .safetensors file or of a pickled state dict (.pth, .pt, .bin, .ckpt), raw or wrapped.
 
     A pickle is opened by a child process alone, with weights_only, bounded in memory, processor time, written bytes and
@@ -58,7 +58,7 @@ def read_foreign(path: Path, dead: Sequence[str] = ()) -> Foreign:
         raise FileNotFoundError(f"{path} is not a file")
     size = path.stat().st_size
     if not 0 < size <= MOST_BYTES:
-        raise ForeignWeightsRefused(f"{path.name} has {size} bytes; from 1 byte to {MOST_BYTES >> 30} GiB are read")
+        raise ImportedWeightsRefused(f"{path.name} has {size} bytes; from 1 byte to {MOST_BYTES >> 30} GiB are read")
     if path.suffix == ".safetensors":
         tensors = _read_plain(path)
         gone = sorted(key for key in tensors if key.startswith(tuple(dead)))
@@ -66,26 +66,26 @@ def read_foreign(path: Path, dead: Sequence[str] = ()) -> Foreign:
     elif path.suffix in PICKLED:
         tensors, gone = _read_pickled(path, size, dead)
     else:
-        raise ForeignWeightsRefused(f"{path.name}: weights are read from .safetensors, {', '.join(PICKLED)} files")
+        raise ImportedWeightsRefused(f"{path.name}: weights are read from .safetensors, {', '.join(PICKLED)} files")
     broken = [key for key, value in tensors.items() if value.is_floating_point() and not value.isfinite().all()]
     if broken:
-        raise ForeignWeightsRefused(f"{path.name}: {len(broken)} tensors are not finite, first {broken[0]}")
+        raise ImportedWeightsRefused(f"{path.name}: {len(broken)} tensors are not finite, first {broken[0]}")
     whole = {key: value.float() if value.is_floating_point() else value for key, value in tensors.items()}
-    return Foreign(whole, gone, sha256_file(path))
+    return ImportedWeights(whole, gone, sha256_file(path))
 
 
 def _read_plain(path: Path) -> dict[str, Tensor]:
     try:
         return unwrap(load_file(path))
     except (SafetensorError, ValueError) as error:
-        raise ForeignWeightsRefused(f"{path.name} is no whole .safetensors file of weights: {error}") from error
+        raise ImportedWeightsRefused(f"{path.name} is no whole .safetensors file of weights: {error}") from error
 
 
 def _read_pickled(path: Path, size: int, dead: Sequence[str]) -> tuple[dict[str, Tensor], list[str]]:
     """Start the child, wait for it, read what it wrote. Its word is checked like the file's."""
     version = tuple(int(part) for part in torch.__version__.split(".")[:2])
     if version < TORCH_FLOOR:
-        raise ForeignWeightsRefused(
+        raise ImportedWeightsRefused(
             f"torch {torch.__version__} is too old to open a foreign pickle safely; update it to 2.10 or newer, or "
             "convert the file to .safetensors elsewhere"
         )
@@ -94,14 +94,14 @@ def _read_pickled(path: Path, size: int, dead: Sequence[str]) -> tuple[dict[str,
         with open(copy, "wb") as sink:
             said = _ask(source.fileno(), sink.fileno(), size, dead)
         if "refused" in said:
-            raise ForeignWeightsRefused(f"{path.name} is refused: {said['refused']}")
+            raise ImportedWeightsRefused(f"{path.name} is refused: {said['refused']}")
         try:
             tensors = load_file(copy)
         except SafetensorError as error:
-            raise ForeignWeightsRefused(f"{path.name} is refused: its tensors did not come back whole") from error
+            raise ImportedWeightsRefused(f"{path.name} is refused: its tensors did not come back whole") from error
         gone = said.get("dead")
         if not isinstance(gone, list) or not all(isinstance(k, str) and k.startswith(tuple(dead)) for k in gone):
-            raise ForeignWeightsRefused(f"{path.name} is refused: the reader of it gave a strange answer")
+            raise ImportedWeightsRefused(f"{path.name} is refused: the reader of it gave a strange answer")
         # Cloned: a mapped tensor would outlive the file it is mapped from.
         return {key: value.clone() for key, value in tensors.items()}, gone
 

@@ -13,7 +13,7 @@ from core.models.genconvit.published import PublishedGenConViT, live_state
 from core.models.inference.run import BEST, RUN, Run
 from core.models.registry import build_detector
 from core.models.spec import ImportSpec
-from core.models.weights.imported_file import read_foreign
+from core.models.weights.imported_file import read_imported_weights
 from core.models.weights.published_figures import CAVEAT, FIGURES, SOURCE, PublishedNetwork, published
 from core.progress import Reporter, Silent
 
@@ -32,7 +32,7 @@ def import_detector(spec: ImportSpec, folder: Path, report: Reporter | None = No
     report.progress(0.05, f"reading {Path(spec.file).name} in a confined process")
     detector = build_detector(network.detector, "none", crop_scale=spec.crop_scale)
     assert isinstance(detector, PublishedGenConViT)
-    found = read_foreign(Path(spec.file), detector.dead_prefixes)
+    found = read_imported_weights(Path(spec.file), detector.dead_prefixes)
     report.progress(0.7, "checking every name, shape and value")
     live, _ = live_state(detector, found.tensors)
     detector.load_state_dict(live)

@@ -1,7 +1,7 @@
 """How many independent items the shares of a cascade are worth: what the intervals of its sliders count.
 
 No share of several exits at once can be drawn beforehand, so each stage says what its own shares are worth at every
-threshold (`core.metrics.rate_bands.worth`), and a figure takes the least of the stages that it depends on.
+threshold (`core.metrics.rate_bands.effective_counts`), and a figure takes the least of the stages that it depends on.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import logit
 
-from core.calibrate.scale_bands import gap_worth
+from core.calibrate.scale_bands import effective_gap_count
 from core.metrics.bootstrap import group_codes
 from core.metrics.delong import delong
-from core.metrics.effective_groups import weakest
-from core.metrics.rate_bands import worth
+from core.metrics.effective_groups import smallest_class
+from core.metrics.rate_bands import effective_counts
 
 SAMPLE = 200_000
 """Items, of whole groups, from which worths are taken where there are more: they grow with the number of groups."""
@@ -25,7 +25,7 @@ LEAST = 1000
 """Groups of each class that such a sample holds at least; where there are fewer, all items count."""
 
 
-def cascade_worth(
+def effective_sizes(
     edges: Sequence[np.ndarray], columns: Sequence[np.ndarray], labels: ArrayLike, groups: ArrayLike | None
 ) -> dict[str, Any]:
     """edges: an array a stage, as of a `JointTable`. columns: p_fake (N,) a stage. labels, groups: (N,), groups None:
@@ -33,9 +33,9 @@ def cascade_worth(
 
     JSON. stages: a stage {"fake", "real", "all"}: worth of the share of that class (of all items) with p_fake above
     each edge, None where that share is 0 or 1. least: {"fake", "real", "all"}: groups, each one trial, for shares of 0
-    or 1 (as `core.metrics.effective_groups.exact`). gap: worth of stated less observed. auroc_half: half of the 95 %
-    interval of the last stage's AUROC on the logit scale, by DeLong over groups, None without one. note: "" or how far
-    to trust all of it."""
+    or 1 (as `core.metrics.effective_groups.exact_interval`). gap: worth of stated less observed. auroc_half: half of
+    the 95 % interval of the last stage's AUROC on the logit scale, by DeLong over groups, None without one. note: "" or
+    how far to trust all of it."""
     y = np.asarray(labels)
     codes, _ = group_codes(groups, y.size)
     keep = _sample(y, codes)
@@ -43,7 +43,7 @@ def cascade_worth(
     groups_of = {name: _groups(codes[here]) for name, here in _classes(y)}
     more = {name: groups_of[name] / max(_groups(of[here]), 1) for name, here in _classes(some)}
     items = {name: int(np.count_nonzero(here)) for name, here in _classes(y)}
-    stages = [worth(e, p, some, of) for e, p in zip(edges, parts, strict=True)]
+    stages = [effective_counts(e, p, some, of) for e, p in zip(edges, parts, strict=True)]
     last = delong(parts[-1], some, groups=of) if 0 < some.sum() < some.size else None
     half = None
     if last is not None and last.low is not None and last.high is not None and 0 < last.auroc < 1:
@@ -51,9 +51,9 @@ def cascade_worth(
     return {
         "stages": [_known(found, e, p, some, more, items) for found, e, p in zip(stages, edges, parts, strict=True)],
         "least": groups_of,
-        "gap": min(gap_worth(p, y, codes) for p in columns),
+        "gap": min(effective_gap_count(p, y, codes) for p in columns),
         "auroc_half": half,
-        "note": weakest(y, codes).note,
+        "note": smallest_class(y, codes).note,
     }
 
 

@@ -242,7 +242,7 @@ def histogram_auroc(counts: np.ndarray) -> Any:
     return float(area) if pairs else None
 
 
-def figures(tally: np.ndarray, costs: Sequence[float]) -> dict[str, float | None]:
+def joint_figures(tally: np.ndarray, costs: Sequence[float]) -> dict[str, float | None]:
     """Figures of a tally; a share over nothing is None. The page's JavaScript computes these same formulas.
 
     filtration: released as real by stage 1 / all. coverage: passed on by stage 1 / all. leakage1: fakes released as

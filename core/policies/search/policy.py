@@ -9,11 +9,11 @@ import pandas as pd
 from core.artifacts.workspace import Workspace
 from core.documents.analysis import CascadePolicy, Guarantee
 from core.documents.bundle import Member
-from core.policies.binomial_test import Promise
+from core.policies.binomial_test import BinomialTest
 from core.policies.choose import Said, new_policy
 from core.policies.guarantees import Side
 from core.policies.origin import find_source, members_of, scores_fingerprint
-from core.policies.search.search import Candidate, Found, search
+from core.policies.search.search import PolicyCandidate, SearchResult, search
 from core.policies.search_spec import SearchSpec
 from core.policies.table import STACK, calibration_rows, table_members
 from core.progress import Reporter
@@ -37,7 +37,12 @@ def member_costs(members: Sequence[Member], names: Sequence[str], unit: str) -> 
 
 
 def policy_of(
-    found: Found, best: Candidate, rows: pd.DataFrame, members: Sequence[str], spec: SearchSpec, scores: str = ""
+    found: SearchResult,
+    best: PolicyCandidate,
+    rows: pd.DataFrame,
+    members: Sequence[str],
+    spec: SearchSpec,
+    scores: str = "",
 ) -> CascadePolicy:
     """The policy of a search. Its two promises are of the cascade as a whole (stage "cascade")."""
     note = " ".join(found.sentences)
@@ -45,7 +50,7 @@ def policy_of(
     return new_policy(rows, members, found.exits, promises, Said(spec.name, spec.author, spec.reason), scores)
 
 
-def _guarantee(promise: Promise, side: Side, spec: SearchSpec, note: str) -> Guarantee:
+def _guarantee(promise: BinomialTest, side: Side, spec: SearchSpec, note: str) -> Guarantee:
     return Guarantee(
         stage="cascade",
         side=side,

@@ -33,7 +33,7 @@ import pandas as pd
 
 from core.documents.analysis import Exits
 from core.metrics.delong import delong_difference
-from core.policies.binomial_test import Promise
+from core.policies.binomial_test import BinomialTest
 from core.policies.boards.binning import default_edges, edge_exits
 from core.policies.boards.grid import Grid, cascade_grid
 from core.policies.boards.joint_table import FINE, JointTable
@@ -55,13 +55,13 @@ Loss = tuple[float, float | None, float | None]
 
 
 @dataclass(frozen=True)
-class Candidate:
+class PolicyCandidate:
     """A policy on a path, where it was proved. spec: what was asked of it."""
 
     cuts: Cuts
     cost: float
-    leakage: Promise
-    false_alarms: Promise
+    leakage: BinomialTest
+    false_alarms: BinomialTest
     auroc_loss: float | None
     uncertain: float
     spec: SearchSpec
@@ -95,7 +95,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchResult:
     """Result of a search. best: None when no policy can be promised. neighbour: the next cheaper one, which fails.
 
     auroc_loss: (observed, low, high) of the best where it was proved, 95 % interval by groups, without limits where
@@ -104,8 +104,8 @@ class Found:
     something was certified, where it was proved; None when there is none.
     tested: policies tested. sentences: the explanation, first the result, then what bound it."""
 
-    best: Candidate | None
-    neighbour: Candidate | None
+    best: PolicyCandidate | None
+    neighbour: PolicyCandidate | None
     exits: dict[str, Exits]
     speed_up: float | None
     auroc_loss: Loss | None
@@ -116,7 +116,7 @@ class Found:
     sentences: list[str] = field(default_factory=list)
 
 
-def search(frame: pd.DataFrame, members: Sequence[str], costs: Sequence[float], spec: SearchSpec) -> Found:
+def search(frame: pd.DataFrame, members: Sequence[str], costs: Sequence[float], spec: SearchSpec) -> SearchResult:
     """The cheapest certified policy for the rows of `frame` (columns p_<member>, label, group).
 
     members: in the order asked, the last stage last. costs: a member, in the unit of `spec`. Raises ValueError on no
@@ -132,7 +132,7 @@ def search(frame: pd.DataFrame, members: Sequence[str], costs: Sequence[float], 
     best = min((c for run in runs for c in run if c.good), key=lambda c: (c.cost, c.uncertain), default=None)
     sure = [c.uncertain for run in runs for c in run if c.certified and not c.loses_much]
     decided = min(sure, default=least)
-    found = Found(best, _neighbour(runs, best), {}, None, None, spec.method, sum(map(len, runs)), size, decided)
+    found = SearchResult(best, _neighbour(runs, best), {}, None, None, spec.method, sum(map(len, runs)), size, decided)
     if best is not None:
         found = replace(
             found,
@@ -204,23 +204,23 @@ def laid_down(members: int) -> list[list[Cuts]]:
 
 def _test(
     items: Items, bins: np.ndarray, path: Sequence[Cuts], costs: Sequence[float], spec: SearchSpec, confidence: float
-) -> list[Candidate]:
+) -> list[PolicyCandidate]:
     """Fixed-sequence testing: step on until the first policy that is not certified; it is the last of the list."""
     reals, fakes = items.groups
     both = 0 < items.y.sum() < items.y.size
     whole = float(aurocs(items.p[None, :, -1], items.y)[0]) if both else 0.0
-    tested: list[Candidate] = []
+    tested: list[PolicyCandidate] = []
     step = max(1, CELLS // max(items.y.size, 1))
     for start in range(0, len(path), step):
         part = path[start : start + step]
         done = replay_cuts(items, bins, part, costs)
-        leaks = [Promise("leakage", spec.max_leakage, int(k), fakes, confidence) for k in done.missed]
-        alarms = [Promise("false alarms", spec.max_false_alarms, int(k), reals, confidence) for k in done.accused]
+        leaks = [BinomialTest("leakage", spec.max_leakage, int(k), fakes, confidence) for k in done.missed]
+        alarms = [BinomialTest("false alarms", spec.max_false_alarms, int(k), reals, confidence) for k in done.accused]
         failed = next((i for i in range(len(part)) if not (leaks[i].kept and alarms[i].kept)), None)
         reached = len(part) if failed is None else failed + 1
         areas = aurocs(done.score[:reached], items.y) if both else np.zeros(reached)
         tested += [
-            Candidate(
+            PolicyCandidate(
                 part[i], float(done.cost[i]), leaks[i], alarms[i], whole - float(areas[i]) if both else None,
                 float(done.uncertain[i]), spec,
             )
@@ -231,7 +231,7 @@ def _test(
     return tested
 
 
-def _neighbour(runs: Sequence[Sequence[Candidate]], best: Candidate | None) -> Candidate | None:
+def _neighbour(runs: Sequence[Sequence[PolicyCandidate]], best: PolicyCandidate | None) -> PolicyCandidate | None:
     """The dearest policy that fails and is cheaper than the best: what would have come next. Without a best: the
     cheapest of those refused for the fewest reasons, one that no test lets pass before one that only misses a limit."""
     failing = [c for run in runs for c in run if not c.good and (best is None or c.cost < best.cost)]
@@ -249,7 +249,7 @@ def _loss(items: Items, score: np.ndarray) -> Loss | None:
     return found.value, found.value - found.half, found.value + found.half
 
 
-def explain(found: Found, spec: SearchSpec, groups: tuple[int, int], confidence: float) -> list[str]:
+def explain(found: SearchResult, spec: SearchSpec, groups: tuple[int, int], confidence: float) -> list[str]:
     """The result in sentences: what it is, what it promises, what stopped it from being cheaper.
 
     groups: (with a real, with a fake) where it was proved; confidence: of each path."""
@@ -280,7 +280,7 @@ def explain(found: Found, spec: SearchSpec, groups: tuple[int, int], confidence:
     return [*said, f"How it was searched: {how}."]
 
 
-def _why_none(found: Found, spec: SearchSpec, proving: tuple[int, int], confidence: float) -> str:
+def _why_none(found: SearchResult, spec: SearchSpec, proving: tuple[int, int], confidence: float) -> str:
     reals, fakes = proving
     for groups, target, who in ((fakes, spec.max_leakage, "fakes"), (reals, spec.max_false_alarms, "reals")):
         if groups < groups_needed(target, confidence):
@@ -295,7 +295,7 @@ def _why_none(found: Found, spec: SearchSpec, proving: tuple[int, int], confiden
     return f"No policy can be promised. The nearest one fails: {why}.{_feasible(found, spec)}"
 
 
-def _feasible(found: Found, spec: SearchSpec) -> str:
+def _feasible(found: SearchResult, spec: SearchSpec) -> str:
     """The undecided share that could be asked for, where the one asked is too small."""
     if found.decided is None or found.decided <= spec.max_uncertain:
         return ""

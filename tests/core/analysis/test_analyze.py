@@ -11,7 +11,7 @@ from PIL import Image
 from skimage import data as photographs
 
 from core.analysis.analyze import Analyzer
-from core.analysis.faces import Candidate, find_candidates
+from core.analysis.faces import FaceCandidate, find_face_candidates
 from core.analysis.verdict import abstain, input_problems, judge, rule_of
 from core.bundles.bundle import open_bundle
 from core.data.faces.types import FaceDetection
@@ -331,13 +331,13 @@ def test_brief_tracks_are_taken_for_mistakes(monkeypatch):
         return [steady, FaceDetection((150, 10, 20, 20), 0.7)] if i == 4 else [steady]
 
     monkeypatch.setattr("core.analysis.faces.find_faces", fake)
-    found = find_candidates(media, "any", 8)
+    found = find_face_candidates(media, "any", 8)
     assert (len(found.candidates), found.brief, found.left_out, found.seen) == (1, 1, 0, 10)
     assert len(found.candidates[0].times) == 10
 
 
 def test_boxes_are_told_in_pixels_of_the_original():
-    candidate = Candidate([np.zeros((50, 100, 3), np.uint8)], [(10.0, 5.0, 20.0, 20.0)], [0.0], 1.0)
+    candidate = FaceCandidate([np.zeros((50, 100, 3), np.uint8)], [(10.0, 5.0, 20.0, 20.0)], [0.0], 1.0)
     media = Media("image", "0", "png", 400, 200, 0.0, 0.0, [])
     assert candidate.shown_box(media) == (40.0, 20.0, 80.0, 80.0)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.analysis.faces import Candidate
+from core.analysis.faces import FaceCandidate
 from core.analysis.preview import SIDE, marked_frame, marked_picture
 
 
@@ -31,12 +31,12 @@ def test_a_small_picture_is_not_enlarged():
 
 def test_only_faces_of_that_frame_are_marked():
     first, second = grey(480, 300), grey(480, 300)
-    one = Candidate([first, second], [(20, 20, 60, 60), (40, 20, 60, 60)], [0.0, 1.0], 1.0)
-    late = Candidate([second], [(300, 100, 80, 80)], [1.0], 1.0)
+    one = FaceCandidate([first, second], [(20, 20, 60, 60), (40, 20, 60, 60)], [0.0, 1.0], 1.0)
+    late = FaceCandidate([second], [(300, 100, 80, 80)], [1.0], 1.0)
     assert touched(marked_frame([one, late], 0, 0))[3] < 110
     assert touched(marked_frame([one, late], 0, 1))[3] > 370
 
 
 def test_the_centre_square_is_no_face_to_mark():
-    whole = Candidate([grey(480, 300)], [(90, 0, 300, 300)], [0.0], 0.0, whole=True)
+    whole = FaceCandidate([grey(480, 300)], [(90, 0, 300, 300)], [0.0], 0.0, whole=True)
     assert (marked_frame([whole], 0, 0) == 90).all()

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from skimage import data
 
 from core.analysis import retry_faces as looking
-from core.analysis.faces import find_candidates
-from core.analysis.retry_faces import second_look, unturned
+from core.analysis.faces import find_face_candidates
+from core.analysis.retry_faces import retry_faces, unturned
 from core.data.faces.types import FaceDetection
 from core.media.types import Frame, Media
 
@@ -36,10 +36,10 @@ def test_a_box_is_turned_back_to_where_it_was(turn, width, height, x, y, w, h):
 
 @pytest.mark.parametrize("turn", [2, 3])
 def test_a_turned_face_is_found_and_scored_upright(turn):
-    upright = find_candidates(media_of(UPRIGHT), "mtcnn", 8)
+    upright = find_face_candidates(media_of(UPRIGHT), "mtcnn", 8)
     assert upright.how == ""
     rgb = np.ascontiguousarray(np.rot90(UPRIGHT, -turn))
-    found = find_candidates(media_of(rgb), "mtcnn", 8)
+    found = find_face_candidates(media_of(rgb), "mtcnn", 8)
     assert "turning" in found.how
     (one,) = found.candidates
     assert one.turn == turn
@@ -62,7 +62,7 @@ def test_a_dark_picture_is_brightened_for_the_detector_alone(monkeypatch):
     monkeypatch.setattr(looking, "find_faces", eyes)
     monkeypatch.setattr("core.analysis.faces.find_faces", eyes)
     dark = (UPRIGHT * 0.08).astype(np.uint8)
-    found = find_candidates(media_of(dark), "any", 8)
+    found = find_face_candidates(media_of(dark), "any", 8)
     assert "brightening" in found.how
     assert np.array_equal(found.candidates[0].pictures[0], dark)
 
@@ -75,7 +75,7 @@ def test_what_a_second_look_is_unsure_of_is_left_out_and_few_looks_are_taken(mon
         return [FaceDetection((10, 10, 80, 80), looking.SURE - 0.01)]
 
     monkeypatch.setattr(looking, "find_faces", eyes)
-    assert second_look([UPRIGHT] * 16, "any") is None
+    assert retry_faces([UPRIGHT] * 16, "any") is None
     assert len(looks) == len(looking.TURNS)
-    assert second_look([np.zeros_like(UPRIGHT)] * 16, "any") is None
+    assert retry_faces([np.zeros_like(UPRIGHT)] * 16, "any") is None
     assert len(looks) == 2 * len(looking.TURNS) + 1

@@ -1,4 +1,4 @@
-"""Intervals of the calibration sliders: those of `figures`, and worths that know what a group holds."""
+"""Intervals of the calibration sliders: those of `all_metrics`, and worths that know what a group holds."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from core.calibrate.scale_bands import TEMPERATURES, ScaleBands, gap_worth
-from core.metrics.all_metrics import figures
+from core.calibrate.scale_bands import TEMPERATURES, ScaleBands, effective_gap_count
+from core.metrics.all_metrics import all_metrics
 
 N = 900
 
@@ -23,7 +23,7 @@ def test_limits_are_those_of_figures_at_every_temperature(step):
     after = expit(z / 2)
     bands = ScaleBands.build(z, after, y, groups, draws=200)
     for p, found in ((expit(z / TEMPERATURES[step]), bands.scaled[step]), (after, bands.calibrated)):
-        wanted = figures(p, y, groups, draws=200)
+        wanted = all_metrics(p, y, groups, draws=200)
         for k, name in enumerate(("nll", "brier")):
             assert found[k].tolist() == pytest.approx([wanted[name]["low"], wanted[name]["high"]], rel=1e-9)
 
@@ -47,8 +47,10 @@ def test_few_groups_have_no_interval():
 def test_worth_of_the_gap_is_that_of_items_or_of_groups():
     rng = np.random.default_rng(0)
     p, y = np.full(4000, 0.5), rng.integers(0, 2, 4000)
-    assert gap_worth(p, y, np.arange(4000)) == pytest.approx(4000, rel=1e-3), "items that are their own groups"
+    assert effective_gap_count(p, y, np.arange(4000)) == pytest.approx(4000, rel=1e-3), (
+        "items that are their own groups"
+    )
     agree, codes = np.repeat(rng.integers(0, 2, 500), 8), np.repeat(np.arange(500), 8)
-    assert gap_worth(p, agree, codes) == pytest.approx(500, rel=1e-2), "groups that agree wholly"
+    assert effective_gap_count(p, agree, codes) == pytest.approx(500, rel=1e-2), "groups that agree wholly"
     mixed = np.tile([0, 1], 2000)
-    assert gap_worth(p, mixed, codes) == 4000, "no more than there are items"
+    assert effective_gap_count(p, mixed, codes) == 4000, "no more than there are items"

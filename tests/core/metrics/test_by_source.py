@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, roc_auc_score
 
-from core.metrics.all_metrics import figures
+from core.metrics.all_metrics import all_metrics
 from core.metrics.bootstrap_draws import ranking_draws
 from core.metrics.by_source import against_the_rest, at_a_half, auroc_draws, by_source
 
@@ -49,7 +49,7 @@ def test_a_source_of_one_label_stands_against_all_of_the_other():
 def test_f1_and_ece_are_those_of_every_report():
     scores, labels, groups = table(np.random.default_rng(2))
     p = 1 / (1 + np.exp(-scores))
-    found, peer = at_a_half(p, labels, groups, 200, 5), figures(p, labels, groups, draws=200, seed=5)
+    found, peer = at_a_half(p, labels, groups, 200, 5), all_metrics(p, labels, groups, draws=200, seed=5)
     for own, name in (("f1", "f1"), ("ece", "ece_binary_width")):
         assert found[own] == peer[name]["value"]
         assert found[f"{own}_interval"] == (peer[name]["low"], peer[name]["high"])

@@ -7,10 +7,19 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest, norm
 
 from core.evaluate.thresholds import threshold_rows
-from core.metrics.all_metrics import figures
+from core.metrics.all_metrics import all_metrics
 from core.metrics.by_source import auroc_draws
 from core.metrics.delong import compare_aurocs, delong, delong_difference
-from core.metrics.effective_groups import FEW_GROUPS, LEAST_GROUPS, exact, limits, perfect, spread, weakest, worth_of
+from core.metrics.effective_groups import (
+    FEW_GROUPS,
+    LEAST_GROUPS,
+    count_groups,
+    exact_interval,
+    interval_from_draws,
+    interval_limits,
+    perfect_auroc_interval,
+    smallest_class,
+)
 from core.metrics.intervals import percentile
 
 
@@ -23,17 +32,17 @@ def grouped(groups: int, size: int = 16, rho: float = 0.6, seed: int = 0):
 
 
 def test_effective_groups_by_hand():
-    assert worth_of(np.repeat([0, 1, 2], [1, 1, 8])).effective == pytest.approx(100 / 66)
-    even = worth_of(np.repeat(np.arange(40), 3))
+    assert count_groups(np.repeat([0, 1, 2], [1, 1, 8])).effective == pytest.approx(100 / 66)
+    even = count_groups(np.repeat(np.arange(40), 3))
     assert (even.groups, even.effective, even.note) == (40, pytest.approx(40), "")
-    found = weakest([1, 1, 1, 0, 0], ["a", "b", "c", "d", "d"])
+    found = smallest_class([1, 1, 1, 0, 0], ["a", "b", "c", "d", "d"])
     assert (found.groups, found.of) == (1, "reals")
     assert found.note == "no interval: 1 group of reals, 5 are needed"
 
 
 def test_no_interval_and_no_p_under_the_least_number_of_groups():
     s, y, of = grouped(LEAST_GROUPS - 1)
-    found = figures(1 / (1 + np.exp(-s)), y, of, draws=100)
+    found = all_metrics(1 / (1 + np.exp(-s)), y, of, draws=100)
     for name in ("auroc", "accuracy", "f1", "brier", "ece_binary_width", "recall", "specificity"):
         assert (found[name]["low"], found[name]["high"]) == (None, None), name
         assert f"{LEAST_GROUPS} are needed" in found[name]["note"], name
@@ -49,27 +58,27 @@ def test_no_interval_and_no_p_under_the_least_number_of_groups():
 def test_few_groups_are_said_and_many_are_not():
     for groups, said in ((LEAST_GROUPS, True), (FEW_GROUPS - 1, True), (FEW_GROUPS, False)):
         s, y, of = grouped(groups)
-        found = figures(1 / (1 + np.exp(-s)), y, of, draws=60)["auroc"]
+        found = all_metrics(1 / (1 + np.exp(-s)), y, of, draws=60)["auroc"]
         assert found["low"] < found["value"] < found["high"]
         assert found["note"].startswith("few groups: ") == said
-    uneven = worth_of(np.repeat(np.arange(40), [400, *[1] * 39]))
+    uneven = count_groups(np.repeat(np.arange(40), [400, *[1] * 39]))
     assert uneven.note == "few groups: 40, so unequal that they count as 1; the interval is narrower than it should be"
 
 
 @pytest.mark.parametrize(("value", "k"), [(0.0, 0), (1.0, 12)])
 def test_a_share_at_its_end_has_the_exact_interval_over_groups(value, k):
-    found = exact(value, 12)
+    found = exact_interval(value, 12)
     assert found.interval == pytest.approx(tuple(binomtest(k, 12).proportion_ci(0.95, "exact")), abs=1e-9)
-    low, high = limits(np.array([value]), np.full((9, 1), value), True, np.array([12]))
+    low, high = interval_limits(np.array([value]), np.full((9, 1), value), True, np.array([12]))
     assert (low[0], high[0]) == pytest.approx(found.interval)
-    assert exact(value, 1).interval is None
+    assert exact_interval(value, 1).interval is None
 
 
 def test_perfect_figures_are_not_certain():
     """Four and four perfect groups of three: nothing says 1.000 to 1.000."""
     y, of = np.repeat([0, 1], 18), np.repeat(np.arange(12), 3)
     p = np.where(y == 1, 0.9, 0.1) + np.arange(36) / 1000
-    found = figures(p, y, of, draws=100)
+    found = all_metrics(p, y, of, draws=100)
     for name, at in found.items():
         assert at["low"] is None or at["low"] < at["high"], name
     assert found["recall"]["low"] == pytest.approx(0.025 ** (1 / 6))
@@ -78,7 +87,9 @@ def test_perfect_figures_are_not_certain():
     assert "all draws agree" in found["f1"]["note"]
     assert delong(p, y, groups=of).low == found["auroc"]["low"]
     assert delong(1 - p, y, groups=of).high == pytest.approx(1 - 0.025 ** (1 / 6))
-    assert perfect(1.0, y, np.tile(np.arange(18), 2)).low == pytest.approx(0.025 ** (1 / 9))  # mixed: a group once
+    assert perfect_auroc_interval(1.0, y, np.tile(np.arange(18), 2)).low == pytest.approx(
+        0.025 ** (1 / 9)
+    )  # mixed: a group once
     gap = delong_difference(p, 1 - p, y, of)
     assert (gap.value, gap.error, gap.p, gap.half) == (1.0, 0.0, None, None)
     assert delong_difference(p, 2 * p, y, of).p == 1.0
@@ -93,7 +104,7 @@ def test_the_exact_bound_of_a_perfect_area_holds():
         rng = np.random.default_rng(seed)
         s = np.concatenate((rng.normal(0, 1, 6), rng.normal(2.66, 1, 6)))
         if s[:6].max() < s[6:].min():
-            over += perfect(1.0, np.repeat([0, 1], 6), None).low > truth
+            over += perfect_auroc_interval(1.0, np.repeat([0, 1], 6), None).low > truth
     assert over / 2000 <= 0.025
 
 
@@ -113,7 +124,7 @@ def test_an_interval_has_a_width_or_is_none(values):
     found = percentile(np.array(values))
     if max(values) - min(values) <= 1e-9:
         assert found is None
-        assert "all draws agree" in spread(np.array(values), worth_of(np.arange(50))).note
+        assert "all draws agree" in interval_from_draws(np.array(values), count_groups(np.arange(50))).note
 
 
 @pytest.mark.slow

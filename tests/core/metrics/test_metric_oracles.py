@@ -11,7 +11,7 @@ from scipy.stats import binned_statistic, mannwhitneyu, norm
 from sklearn import metrics as sk
 from sklearn.calibration import calibration_curve
 
-from core.metrics.all_metrics import point_figures
+from core.metrics.all_metrics import point_metrics
 from core.metrics.catalogue import FIGURES
 
 BINS = 15
@@ -182,7 +182,7 @@ ORACLES = {
 def test_equals_its_oracle(name, kind):
     p, y = draw(kind)
     needs, oracle = ORACLES[name]
-    found = point_figures(p, y, BINS)[name]
+    found = point_metrics(p, y, BINS)[name]
     if not defined(y, needs):
         assert found is None
     else:
@@ -199,7 +199,7 @@ def test_every_figure_has_an_oracle_a_title_and_a_sentence():
 def test_a_second_opinion_of_another_house(kind):
     """scipy on AUROC (Mann-Whitney) and scikit-learn on the reliability bins, which share no code with the above."""
     p, y = draw(kind)
-    found = point_figures(p, y, BINS)
+    found = point_metrics(p, y, BINS)
     u = mannwhitneyu(p[y == 1], p[y == 0]).statistic
     assert found["auroc"] == pytest.approx(u / (y.sum() * (y.size - y.sum())), abs=1e-12)
     if kind == "random":  # their bins are [a, b): the same without ties on an edge
@@ -211,7 +211,7 @@ def test_a_second_opinion_of_another_house(kind):
 
 def test_the_parts_of_the_brier_score_add_up():
     for kind in KINDS:
-        f = point_figures(*draw(kind), BINS)
+        f = point_metrics(*draw(kind), BINS)
         parts = f["brier_reliability"] - f["brier_resolution"] + f["brier_uncertainty"] + f["brier_within"]
         assert parts == pytest.approx(f["brier"], abs=1e-12)
 
@@ -223,7 +223,7 @@ def test_debiased_ece_of_a_perfect_calibrator_is_near_nothing_where_the_plain_on
     for _ in range(200):
         p = rng.random(300)
         y = (rng.random(300) < p).astype(int)
-        f = point_figures(p, y, BINS)
+        f = point_metrics(p, y, BINS)
         plain.append(f["ece_binary_mass"])
         absolute.append(f["ece_debiased_binary_mass"])
         gap = gaps(p, y, "binary", "mass")

@@ -9,7 +9,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from core.calibrate import calibrators
 from core.evaluate.report import evaluation_report
 from core.evaluate.spec import EvaluateSpec
-from core.metrics.all_metrics import figures, point_figures
+from core.metrics.all_metrics import all_metrics, point_metrics
 from core.metrics.bootstrap_draws import ranking_draws, selective_draws
 from core.metrics.levels import CALIBRATED, at_level
 from core.metrics.metrics import auroc, average_precision, eer
@@ -76,8 +76,8 @@ def test_confidence_does_not_end_at_one():
     assert aurc(expit(z), y, z) == pytest.approx(np.mean(risks))
     assert aurc(expit(z), y) != pytest.approx(np.mean(risks), abs=1e-3)
     z = np.random.default_rng(0).normal(2 * y - 1, 2)
-    plain = figures(expit(z), y, np.arange(40), draws=50)
-    same = figures(expit(z), y, np.arange(40), draws=50, log_odds=z)
+    plain = all_metrics(expit(z), y, np.arange(40), draws=50)
+    same = all_metrics(expit(z), y, np.arange(40), draws=50, log_odds=z)
     for name, value in plain.items():
         assert same[name]["value"] == pytest.approx(value["value"], abs=1e-12), name
 
@@ -119,4 +119,4 @@ def test_intervals_of_a_large_table_hold_their_point(order):
         assert drawn[name].mean() == pytest.approx(value, abs=2e-3), name
     chosen = selective_draws(expit(z), y, None, 30, np.random.default_rng(0))
     for name in ("aurc", "augrc"):
-        assert chosen[name].mean() == pytest.approx(point_figures(expit(z), y)[name], rel=0.02)
+        assert chosen[name].mean() == pytest.approx(point_metrics(expit(z), y)[name], rel=0.02)

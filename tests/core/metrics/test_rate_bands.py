@@ -5,10 +5,10 @@ import base64
 import numpy as np
 import pytest
 
-from core.metrics.all_metrics import figures
+from core.metrics.all_metrics import all_metrics
 from core.metrics.bootstrap import draw_weights
 from core.metrics.effective_groups import LEAST_GROUPS
-from core.metrics.rate_bands import RATES, rate_bands, worth
+from core.metrics.rate_bands import RATES, effective_counts, rate_bands
 from core.policies.boards.threshold_table import ThresholdTable
 
 SAME = ("recall", "specificity", "precision", "accuracy", "balanced_accuracy", "f1", "mcc")
@@ -28,7 +28,7 @@ def test_board_and_headline_agree_at_every_threshold(groups):
     table = ThresholdTable.build(p, y)
     bands = rate_bands(table.edges, p, y, of, draws=120)
     for at in (0, 5, 300, table.index(0.5), 700, 1000, 1020):
-        found = figures(p, y, of, draws=120, threshold=table.threshold(at))
+        found = all_metrics(p, y, of, draws=120, threshold=table.threshold(at))
         for name in SAME:
             ends = [np.nan if found[name][end] is None else found[name][end] for end in ("low", "high")]
             assert [bands.low[name][at], bands.high[name][at]] == pytest.approx(ends, nan_ok=True, abs=1e-12), (
@@ -77,14 +77,14 @@ def test_the_document_is_small_and_holds_them():
 def test_worth_is_the_variance_of_the_bootstrap():
     p, y, of = scored(400)
     edges = np.linspace(0, 1, 11)
-    found = worth(edges, p, y, of)
+    found = effective_counts(edges, p, y, of)
     bands = rate_bands(edges, p, y, of, draws=3000)
     for t in (3, 5, 7):
         drawn = bands.fakes[:, t:].sum(1) / bands.fakes.sum(1)
         v = (p[y == 1] > edges[t]).mean()
         assert found["fake"][t] == pytest.approx(v * (1 - v) / drawn.var(), rel=0.15)
         assert np.unique(of[y == 1]).size <= found["fake"][t] <= (y == 1).sum()
-    alone = worth(edges, p, y, None)["all"]  # single items are worth about themselves
+    alone = effective_counts(edges, p, y, None)["all"]  # single items are worth about themselves
     assert alone[1:-1] == pytest.approx(np.full(9, y.size), rel=0.01)
-    whole = worth([0, 0.5, 1], np.repeat([0.2, 0.8] * 20, 7), np.ones(280, int), np.repeat(np.arange(40), 7))
+    whole = effective_counts([0, 0.5, 1], np.repeat([0.2, 0.8] * 20, 7), np.ones(280, int), np.repeat(np.arange(40), 7))
     assert whole["fake"][1] == pytest.approx(40, rel=0.05)  # groups that agree wholly count once

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from core.metrics.all_metrics import drawn_figures, figures, interval_of
+from core.metrics.all_metrics import all_metrics, drawn_metrics, interval_of
 from core.metrics.bootstrap_draws import probability_draws, selective_draws
 from core.metrics.catalogue import FIGURES
 from core.metrics.debiased import debiased_ece
@@ -50,9 +50,9 @@ def test_every_slice_by_hand():
 def test_every_figure_is_drawn_and_its_interval_holds_the_value():
     frame = table()
     p, y, groups = frame["p"].to_numpy(), frame["label"].to_numpy(), frame["group"].to_numpy()
-    drawn = drawn_figures(p, y, groups, 200)
+    drawn = drawn_metrics(p, y, groups, 200)
     assert set(drawn) == set(FIGURES)
-    for name, found in figures(p, y, groups, draws=200).items():
+    for name, found in all_metrics(p, y, groups, draws=200).items():
         assert found["low"] <= found["high"], name
         if not name.startswith(("mce", "brier_re")):  # a maximum's draws are skewed; the parts' are biased by bins
             assert found["low"] - 1e-3 <= found["value"] <= found["high"] + 1e-3, name
@@ -62,7 +62,7 @@ def test_draws_equal_recomputing_each_draw():
     frame = table()
     p, y, groups = frame["p"].to_numpy(), frame["label"].to_numpy(), frame["group"].to_numpy()
     weights = draw_weights(100, 5, np.random.default_rng(7))
-    drawn = drawn_figures(p, y, groups, 5, seed=7)
+    drawn = drawn_metrics(p, y, groups, 5, seed=7)
     again = selective_draws(p, y, groups, 5, np.random.default_rng(7))
     for i in range(5):
         rows = np.repeat(np.arange(p.size), weights[i][groups].astype(int))

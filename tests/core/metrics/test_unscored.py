@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, roc_auc_score
 
-from core.metrics.all_metrics import point_figures
+from core.metrics.all_metrics import point_metrics
 from core.metrics.unscored import BOUNDED, coverage_report, worst_case
 from core.tables.predictions import FAILED, Predictions
 
@@ -51,7 +51,7 @@ def test_no_other_scores_of_the_failed_are_worse(seed):
     bound = worst_case(p, y, failed)
     lower_is_better = {"eer", "brier", "aurc", "augrc"}
     for _ in range(80):
-        found = point_figures(np.append(p, rng.choice([0.0, 1.0, rng.random()], 3)), np.append(y, failed))
+        found = point_metrics(np.append(p, rng.choice([0.0, 1.0, rng.random()], 3)), np.append(y, failed))
         for name in BOUNDED:
             sign = -1 if name in lower_is_better else 1
             assert sign * found[name] >= sign * bound[name] - 1e-12, name

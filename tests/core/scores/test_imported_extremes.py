@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from core.scores.imported_file import ScoresError, read_foreign
+from core.scores.imported_file import ScoresError, read_imported_table
 from core.scores.imported_rows import checked_rows, log_odds_of
 from core.scores.spec import ImportScoresSpec
 
@@ -14,7 +14,7 @@ from core.scores.spec import ImportScoresSpec
 def read(tmp_path, text, **changes):
     path = tmp_path / "s.csv"
     path.write_text(text)
-    return checked_rows(read_foreign(path), ImportScoresSpec(file=str(path), **changes), "mine")
+    return checked_rows(read_imported_table(path), ImportScoresSpec(file=str(path), **changes), "mine")
 
 
 @pytest.mark.parametrize("larger", ["fake", "real"])

@@ -16,7 +16,7 @@ from core.models.inference.run import Run
 from core.progress import Cancelled, Silent
 from core.scores import imported_file as foreign_table
 from core.scores.cached import run_predictions
-from core.scores.imported_file import ScoresError, read_foreign
+from core.scores.imported_file import ScoresError, read_imported_table
 from core.scores.imported_rows import checked_rows
 from core.scores.imported_run import import_scores, is_scores, kept_predictions, state_scores
 from core.scores.spec import ImportScoresSpec
@@ -37,7 +37,7 @@ def read(tmp_path, text, **changes):
     path = tmp_path / "s.csv"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     spec = ImportScoresSpec(file=str(path), **changes)
-    return checked_rows(read_foreign(path), spec, "mine")
+    return checked_rows(read_imported_table(path), spec, "mine")
 
 
 @pytest.mark.parametrize(
@@ -109,18 +109,18 @@ def test_parquet_is_read_and_bounded_alike(tmp_path, monkeypatch):
     frame = items().assign(score=lambda f: f["score"].astype("float32"), label=lambda f: f["label"].astype(float))
     path = tmp_path / "s.parquet"
     frame.to_parquet(path)
-    rows, _ = checked_rows(read_foreign(path), ImportScoresSpec(file=str(path), score="log_odds"), "mine")
+    rows, _ = checked_rows(read_imported_table(path), ImportScoresSpec(file=str(path), score="log_odds"), "mine")
     np.testing.assert_array_equal(rows["log_odds"], frame["score"].astype(float))
     np.testing.assert_array_equal(rows["label"], frame["label"])
     frame.assign(more=[[1, 2]] * len(frame)).to_parquet(path)
     with pytest.raises(ScoresError, match="'more' holds list"):
-        read_foreign(path)
+        read_imported_table(path)
     monkeypatch.setattr(foreign_table, "MOST_ROWS", 10)
     with pytest.raises(ScoresError, match="more than 10 rows"):
-        read_foreign(path)
+        read_imported_table(path)
     path.write_bytes(b"PAR1" + b"\x00" * 100)
     with pytest.raises(ScoresError, match="cannot be read"):
-        read_foreign(path)
+        read_imported_table(path)
 
 
 def test_what_a_score_means_is_what_was_said(tmp_path):

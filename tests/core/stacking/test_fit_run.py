@@ -249,9 +249,9 @@ def test_predictions_are_the_table_that_everybody_reads(stack):
 def test_the_stored_model_gives_the_stored_scores_of_test(stack):
     """Read back from disk and fed from the runs again, stage 3 gives the p_stack that was written."""
     workspace, spec, run = stack
-    from core.stacking.data import gather, stack_members
+    from core.stacking.data import collect_stack_data, stack_members
 
-    data = gather(spec, workspace, stack_members(spec, workspace), Silent())
+    data = collect_stack_data(spec, workspace, stack_members(spec, workspace), Silent())
     meta = load_meta(run.folder / "stack")
     test = data.rows_of(["test"])
     table = feature_table(

@@ -14,7 +14,7 @@ from core.models.inference.run import Run
 from core.models.inference.scoring import score
 from core.policies.spec import StackSpec
 from core.progress import Cancelled, Silent
-from core.stacking.data import gather, stack_members
+from core.stacking.data import collect_stack_data, stack_members
 from core.stacking.fit_run import fit_stack
 from core.stacking.refit import cut_folds, refit
 from core.tables.embeddings import read_embeddings
@@ -124,7 +124,7 @@ def test_what_stage3_learns_from_and_what_it_is_judged_on(home, stack, monkeypat
     run, _ = stack
     monkeypatch.setattr(training, "fit", lambda *a, **k: pytest.fail("trained again"))
     members = stack_members(SPEC, home)
-    frozen = gather(SPEC, home, members, Silent())
+    frozen = collect_stack_data(SPEC, home, members, Silent())
     data = refit(SPEC, home, run.folder, members, frozen, Silent())
     assert set(data.frame["split"]) == {"train", "val_calib", "test"}
     assert len(data.embeddings["efficientnet_tiny_texture"]) == len(data.frame)

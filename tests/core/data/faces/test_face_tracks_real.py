@@ -9,7 +9,7 @@ import pytest
 
 from core.data.faces.faces import find_faces
 from core.data.faces.tracks import link_tracks
-from core.data.prepare.collect import gather, summary
+from core.data.prepare.collect import collect, summary
 from core.data.prepare.spec import PrepareSpec
 from core.data.sources.base import SourceItem
 from core.media.decode import decode
@@ -32,7 +32,7 @@ def test_a_person_is_one_track(path: Path) -> None:
 def test_real_clips_become_crops_of_their_person(tmp_path: Path) -> None:
     items = [SourceItem(path, path.name, {"label": 0}) for path in CLIPS[:2]]
     spec = PrepareSpec(path="raw", detect_faces=True, frames="nth", every_frames=30, max_faces=3)
-    rows = gather(items, spec, tmp_path, Silent())
+    rows = collect(items, spec, tmp_path, Silent())
     assert rows.groupby("source").size().to_dict() == {path.name: 3 for path in CLIPS[:2]}
     assert rows["frame"].tolist() == [0, 30, 60] * 2
     assert set(rows["track"]) == {0}

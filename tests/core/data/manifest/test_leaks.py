@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.data.manifest.leaks import crossings, near_pairs
+from core.data.manifest.leaks import leaks, near_pairs
 
 
 def frame(**columns: list[str]) -> pd.DataFrame:
@@ -24,7 +24,7 @@ def test_planted_leaks_are_named_most_certain_first() -> None:
         video=["v", "w", "x", "v"],
         phash=["0" * 14 + "f0", "f" * 16, "0" * 14 + "f3", "8" * 16],
     )
-    found = crossings(rows)
+    found = leaks(rows)
     assert [item.kind for item in found] == ["bytes", "identity", "video", "near"]
     assert [item.rows for item in found] == [(0, 3), (1, 2), (0, 3), (0, 2)]
     assert all("train and test" in item.sentence for item in found)
@@ -32,7 +32,7 @@ def test_planted_leaks_are_named_most_certain_first() -> None:
 
 
 def test_a_swap_of_two_people_leaks_each_of_them() -> None:
-    found = crossings(frame(identity=["p; q", "r", "q", "s;p"]))
+    found = leaks(frame(identity=["p; q", "r", "q", "s;p"]))
     assert {(item.sentence.split("'")[1], item.rows) for item in found} == {("p", (0, 3)), ("q", (0, 2))}
 
 
@@ -43,14 +43,14 @@ def test_what_stays_in_one_split_or_is_unknown_is_no_leak() -> None:
         video=["v", "v", "w", "w"],
         phash=["0" * 16] * 2 + [""] * 2,
     )
-    assert crossings(rows) == []
-    assert crossings(frame()) == []
-    assert crossings(rows.assign(split="")) == []
+    assert leaks(rows) == []
+    assert leaks(frame()) == []
+    assert leaks(rows.assign(split="")) == []
 
 
 def test_the_same_bytes_are_not_said_to_look_alike_as_well() -> None:
     rows = frame(sha256=["aa", "bb", "aa", "cc"], phash=["0" * 16, "f" * 16, "0" * 16, "f" * 16])
-    assert [(item.kind, item.rows) for item in crossings(rows)] == [("bytes", (0, 2)), ("near", (1, 3))]
+    assert [(item.kind, item.rows) for item in leaks(rows)] == [("bytes", (0, 2)), ("near", (1, 3))]
 
 
 @given(seed=st.integers(0, 10_000), distance=st.integers(0, 8), split=st.booleans())
@@ -75,7 +75,7 @@ def test_a_distance_out_of_range_and_a_broken_hash_are_refused() -> None:
     with pytest.raises(ValueError, match="0 to 16"):
         near_pairs(np.zeros(3, np.uint64), 40)
     with pytest.raises(ValueError, match="16 hex digits"):
-        crossings(frame(phash=["zz"] * 4))
+        leaks(frame(phash=["zz"] * 4))
 
 
 @pytest.mark.benchmark
@@ -99,6 +99,6 @@ def test_a_hundred_thousand_rows_take_seconds() -> None:
     ],
 )
 def test_a_borrowed_face_and_a_fake_s_original_leak_like_the_person_and_the_clip(kind, columns) -> None:
-    found = crossings(frame(split=["train", "test"], **columns))
+    found = leaks(frame(split=["train", "test"], **columns))
     assert [(leak.kind, leak.rows) for leak in found] == [(kind, (0, 1))]
-    assert crossings(frame(split=["test", "test"], **columns)) == []
+    assert leaks(frame(split=["test", "test"], **columns)) == []

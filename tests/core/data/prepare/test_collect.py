@@ -14,7 +14,7 @@ from PIL import Image
 from core.artifacts.workspace import Workspace
 from core.data.faces.faces import find_faces
 from core.data.prepare import ingest as taking
-from core.data.prepare.collect import gather, summary, thresholds
+from core.data.prepare.collect import collect, summary, thresholds
 from core.data.prepare.hashes import perceptual_hash
 from core.data.prepare.prepare import prepare
 from core.data.prepare.spec import PrepareSpec
@@ -65,7 +65,7 @@ def raw(tmp_path_factory) -> Path:
 class Prepared:
     def __init__(self, root: Path, folder: Path, spec: PrepareSpec) -> None:
         self.folder = folder
-        self.rows = gather(items_of(root), spec, folder, Silent())
+        self.rows = collect(items_of(root), spec, folder, Silent())
         self.report = pd.read_csv(folder / "report.csv", keep_default_na=False).set_index("file")
 
     def of(self, name: str) -> pd.DataFrame:
@@ -189,7 +189,7 @@ def test_aligned_crops_differ_and_have_level_eyes(raw: Path, tmp_path: Path) -> 
     crops = []
     for aligned in (False, True):
         (tmp_path / str(aligned)).mkdir()
-        rows = gather([item], FACES.model_copy(update={"aligned": aligned}), tmp_path / str(aligned), Silent())
+        rows = collect([item], FACES.model_copy(update={"aligned": aligned}), tmp_path / str(aligned), Silent())
         crops.append(np.asarray(Image.open(tmp_path / str(aligned) / rows["path"][0])))
     left, right = find_faces(crops[1])[0].landmarks[:2]
     assert abs(left[1] - right[1]) < 8
@@ -198,7 +198,7 @@ def test_aligned_crops_differ_and_have_level_eyes(raw: Path, tmp_path: Path) -> 
 
 def test_alignment_needs_landmarks_and_says_so_at_once(raw: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="lbp gives no landmarks to align by; use mtcnn"):
-        gather(items_of(raw), FACES.model_copy(update={"aligned": True, "detector": "lbp"}), tmp_path, Silent())
+        collect(items_of(raw), FACES.model_copy(update={"aligned": True, "detector": "lbp"}), tmp_path, Silent())
     assert not list(tmp_path.iterdir())
 
 

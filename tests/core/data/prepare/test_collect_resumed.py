@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from core.data.prepare.collect import gather, workers_for
+from core.data.prepare.collect import collect, workers_for
 from core.data.prepare.journal import JOURNAL
 from core.progress import Cancelled, Silent
 from tests.core.data.prepare.test_worker_pool import children, needs_proc
@@ -79,8 +79,8 @@ def test_killed_work_is_resumed_to_the_same_result(pictures: Path, tmp_path: Pat
     first = json.loads(journal.read_text().splitlines()[0])["crops"][0]["path"]
     (folder / first).write_bytes(b"")  # as after a power cut: listed, and empty
     untouched = {path: path.stat().st_mtime_ns for path in (folder / "pictures").iterdir() if path.stat().st_size}
-    rows = gather(items_of(pictures), PLAIN, folder, Silent())
-    pd.testing.assert_frame_equal(rows, gather(items_of(pictures), PLAIN, whole, Silent()))
+    rows = collect(items_of(pictures), PLAIN, folder, Silent())
+    pd.testing.assert_frame_equal(rows, collect(items_of(pictures), PLAIN, whole, Silent()))
     assert (folder / "report.csv").read_bytes() == (whole / "report.csv").read_bytes()
     kept = [path for path, changed in untouched.items() if path.stat().st_mtime_ns == changed]
     assert len(kept) >= done - 2
@@ -105,7 +105,7 @@ def test_cancelled_work_stops_at_once_and_leaves_no_process(pictures: Path, tmp_
     folder.mkdir()
     stop = Stop(after=4)
     with pytest.raises(Cancelled):
-        gather(items_of(pictures), PLAIN.model_copy(update={"workers": 2}), folder, stop)
+        collect(items_of(pictures), PLAIN.model_copy(update={"workers": 2}), folder, stop)
     assert not children()
     assert 4 <= (folder / JOURNAL).read_text().count("\n") <= 6
     assert stop.said[0].startswith("0 of 40 files")

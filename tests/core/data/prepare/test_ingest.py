@@ -11,7 +11,7 @@ from PIL import Image
 
 from core.data.faces.types import FaceDetection
 from core.data.prepare import ingest as taking
-from core.data.prepare.collect import gather, thresholds
+from core.data.prepare.collect import collect, thresholds
 from core.data.prepare.journal import JOURNAL, Outcome
 from core.data.prepare.spec import PrepareSpec
 from core.data.sources.base import SourceItem
@@ -35,7 +35,7 @@ def scripted(tmp_path: Path, monkeypatch):
         folder = tmp_path / "made"
         folder.mkdir()
         try:
-            rows = gather([item], made, folder, Silent())
+            rows = collect([item], made, folder, Silent())
         except ValueError:
             rows = pd.DataFrame()
         return rows, Outcome.of((folder / JOURNAL).read_text())
@@ -79,7 +79,7 @@ def test_frontmost_goes_over_cuts(scripted) -> None:
 def test_a_subject_that_is_no_track_number_is_an_error(scripted, tmp_path: Path) -> None:
     item = SourceItem(tmp_path / "x.mp4", "x.mp4", {"label": 1, "subject": "left"})
     with pytest.raises(ValueError, match=r"x\.mp4: column subject holds 'left'; give track numbers"):
-        gather([item], PrepareSpec(path="raw"), tmp_path, Silent())
+        collect([item], PrepareSpec(path="raw"), tmp_path, Silent())
 
 
 @pytest.mark.parametrize(
@@ -112,4 +112,4 @@ def test_faces_of_a_reduced_frame_count_in_pixels_of_the_file(tmp_path: Path) ->
     Image.fromarray(np.full((4000, 5000, 3), 90, np.uint8)).save(tmp_path / "big.png")
     item = SourceItem(tmp_path / "big.png", "big.png", {"label": 0})
     (tmp_path / "made").mkdir()
-    assert gather([item], PLAIN, tmp_path / "made", Silent())["native_px"].tolist() == [5000.0]
+    assert collect([item], PLAIN, tmp_path / "made", Silent())["native_px"].tolist() == [5000.0]

@@ -92,7 +92,7 @@ def test_cancelled_work_is_resumed(workspace, media, monkeypatch):
         prepare(spec, workspace, Stop(after=4))
     assert not (workspace.datasets / "set").exists()
     taken = []
-    original = gather.take_in
+    original = gather.ingest
     monkeypatch.setattr(gather, "take_in", lambda s, **rest: (taken.append(s.name), original(s, **rest))[1])
     folder = prepare(spec, workspace, Silent())
     assert len(taken) == 2

@@ -13,7 +13,7 @@ from PIL import Image
 from core.artifacts.files import read_json
 from core.artifacts.workspace import Workspace
 from core.data.manifest.groups import joined
-from core.data.manifest.leaks import DISTANCE, crossings
+from core.data.manifest.leaks import DISTANCE, leaks
 from core.data.manifest.manifest import Manifest, ManifestError, open_dataset, read_manifest
 from core.data.prepare.hashes import hamming, hash_bits, perceptual_hash, with_hashes
 from core.data.prepare.prepare import prepare
@@ -113,7 +113,7 @@ def test_a_person_on_two_sides_is_refused_or_by_wish_told_first(listed):
 def test_the_card_tells_the_worst_and_counts_the_rest(listed):
     manifest = read_manifest(listed / "list.csv")
     frame = manifest.frame.assign(video=[f"v{i // 2 % 6}" for i in range(24)])
-    found = crossings(frame)
+    found = leaks(frame)
     card = leak_card(found * 6, manifest)
     assert card["counts"] == {"video": 36}
     assert len(card["worst"]) == 20
@@ -137,7 +137,7 @@ def test_joining_equals_comparing_every_pair(seed, tmp_path):
 def test_one_picture_ten_thousand_times_over_is_soon_told():
     hashes = ["f00ff00f12345678"] * 10_000 + ["0" * 16] * 10_000
     frame = pd.DataFrame({"phash": hashes, "split": ["train", "test"] * 10_000})
-    found = crossings(frame)
+    found = leaks(frame)
     assert {leak.kind for leak in found} == {"near"}
     assert len(found) == 9
     frame = frame.assign(split="", group=[str(i) for i in range(20_000)])

@@ -22,7 +22,7 @@ from core.evaluate.experts.report import (
     measure,
     read_report,
 )
-from core.evaluate.experts.scores import judged_runs
+from core.evaluate.experts.scores import expert_runs
 from core.evaluate.experts.spec import ExpertsSpec
 from core.progress import Silent
 from tests.support.experts_folder import NAMES, drawn_scores
@@ -116,8 +116,8 @@ def test_a_job_leaves_all_that_the_page_shows(judged):
 def test_a_run_named_twice_or_unknown_is_refused(judged):
     workspace, _, _ = judged
     with pytest.raises(ValueError, match="tiny_stage1 is to be judged twice"):
-        judged_runs(ExpertsSpec(runs=["tiny_stage1", "tiny_stage1"]), workspace)
+        expert_runs(ExpertsSpec(runs=["tiny_stage1", "tiny_stage1"]), workspace)
     with pytest.raises(ValueError, match="is no stack"):
-        judged_runs(ExpertsSpec(stack="tiny_stage1"), workspace)
+        expert_runs(ExpertsSpec(stack="tiny_stage1"), workspace)
     with pytest.raises(FileNotFoundError, match="no run 'gone'"):
-        judged_runs(ExpertsSpec(runs=["gone"]), workspace)
+        expert_runs(ExpertsSpec(runs=["gone"]), workspace)

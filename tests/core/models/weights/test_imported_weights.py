@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from core.artifacts.files import sha256_file
 from core.models.weights import imported_file as foreign
-from core.models.weights.imported_file import ForeignWeightsRefused, read_foreign
+from core.models.weights.imported_file import ImportedWeightsRefused, read_imported_weights
 from core.models.weights.imported_file_reader import outcome
 from core.models.weights.state_dicts import unwrap
 
@@ -48,7 +48,7 @@ class Runs:
 )
 def test_a_state_dict_comes_back_as_it_was(tmp_path, wrap, zipped):
     torch.save(wrap(state()), tmp_path / "a.pth", _use_new_zipfile_serialization=zipped)
-    found = read_foreign(tmp_path / "a.pth", dead=("old.",))
+    found = read_imported_weights(tmp_path / "a.pth", dead=("old.",))
     assert found.dead == ["old.x"]
     assert found.sha256 == sha256_file(tmp_path / "a.pth")
     assert set(found.tensors) == {"fc.weight", "fc.bias", "bn.count"}
@@ -60,7 +60,7 @@ def test_safetensors_and_half_precision(tmp_path):
     save_file(halved, tmp_path / "a.safetensors")
     torch.save(halved, tmp_path / "a.pt")
     for name in ("a.safetensors", "a.pt"):
-        found = read_foreign(tmp_path / name, dead=("old.",))
+        found = read_imported_weights(tmp_path / name, dead=("old.",))
         assert found.dead == ["old.x"]
         assert found.tensors["fc.weight"].dtype == torch.float32
         assert torch.equal(found.tensors["fc.weight"], state()["fc.weight"].half().float())
@@ -79,8 +79,8 @@ def hostile(kind, marker):
 def test_a_hostile_pickle_runs_nothing(tmp_path, kind):
     marker = tmp_path / "ran"
     (tmp_path / "evil.pth").write_bytes(hostile(kind, marker))
-    with pytest.raises(ForeignWeightsRefused, match=r"evil\.pth is refused: it asks to run or build \w+\.system"):
-        read_foreign(tmp_path / "evil.pth")
+    with pytest.raises(ImportedWeightsRefused, match=r"evil\.pth is refused: it asks to run or build \w+\.system"):
+        read_imported_weights(tmp_path / "evil.pth")
     assert not marker.exists()
 
 
@@ -130,22 +130,22 @@ def test_anything_else_is_refused_with_a_sentence(tmp_path, content, message):
 
 def test_a_refusal_of_the_child_names_the_file(tmp_path):
     (tmp_path / "a.pth").write_bytes(saved(state())[:900])
-    with pytest.raises(ForeignWeightsRefused, match=r"a\.pth is refused: it is damaged, or no file of weights"):
-        read_foreign(tmp_path / "a.pth")
+    with pytest.raises(ImportedWeightsRefused, match=r"a\.pth is refused: it is damaged, or no file of weights"):
+        read_imported_weights(tmp_path / "a.pth")
 
 
 def test_values_that_are_not_finite_are_refused(tmp_path):
     save_file({"a": torch.tensor([1.0, float("nan")])}, tmp_path / "a.safetensors")
-    with pytest.raises(ForeignWeightsRefused, match="1 tensors are not finite, first a"):
-        read_foreign(tmp_path / "a.safetensors")
+    with pytest.raises(ImportedWeightsRefused, match="1 tensors are not finite, first a"):
+        read_imported_weights(tmp_path / "a.safetensors")
 
 
 @pytest.mark.slow
 def test_a_bomb_is_bounded(tmp_path):
     (tmp_path / "a.pth").write_bytes(bomb())
     assert (tmp_path / "a.pth").stat().st_size < 4 << 20
-    with pytest.raises(ForeignWeightsRefused, match=r"memory|damaged"):
-        read_foreign(tmp_path / "a.pth")
+    with pytest.raises(ImportedWeightsRefused, match=r"memory|damaged"):
+        read_imported_weights(tmp_path / "a.pth")
 
 
 def saved(thing):
@@ -157,23 +157,23 @@ def saved(thing):
 def test_names_and_sizes_are_refused_before_a_process_starts(tmp_path, monkeypatch):
     monkeypatch.setattr(foreign, "_ask", lambda *_: pytest.fail("a child was started"))
     (tmp_path / "a.pkl").write_bytes(b"x")
-    with pytest.raises(ForeignWeightsRefused, match=r"read from \.safetensors, \.pth"):
-        read_foreign(tmp_path / "a.pkl")
+    with pytest.raises(ImportedWeightsRefused, match=r"read from \.safetensors, \.pth"):
+        read_imported_weights(tmp_path / "a.pkl")
     (tmp_path / "a.pth").write_bytes(b"")
-    with pytest.raises(ForeignWeightsRefused, match="has 0 bytes"):
-        read_foreign(tmp_path / "a.pth")
+    with pytest.raises(ImportedWeightsRefused, match="has 0 bytes"):
+        read_imported_weights(tmp_path / "a.pth")
     (tmp_path / "a.safetensors").write_bytes(pickle.dumps({}))
-    with pytest.raises(ForeignWeightsRefused, match=r"no whole \.safetensors"):
-        read_foreign(tmp_path / "a.safetensors")
+    with pytest.raises(ImportedWeightsRefused, match=r"no whole \.safetensors"):
+        read_imported_weights(tmp_path / "a.safetensors")
     with pytest.raises(FileNotFoundError, match="is not a file"):
-        read_foreign(tmp_path / "absent.pth")
+        read_imported_weights(tmp_path / "absent.pth")
 
 
 def test_an_old_torch_opens_no_pickle(tmp_path, monkeypatch):
     monkeypatch.setattr(torch, "__version__", "2.9.1")
     (tmp_path / "a.pth").write_bytes(saved(state()))
-    with pytest.raises(ForeignWeightsRefused, match=r"torch 2\.9\.1 is too old"):
-        read_foreign(tmp_path / "a.pth")
+    with pytest.raises(ImportedWeightsRefused, match=r"torch 2\.9\.1 is too old"):
+        read_imported_weights(tmp_path / "a.pth")
 
 
 @pytest.mark.parametrize("answer", [{"dead": ["fc.weight"], "live": 1}, {"dead": 3}, {}])
@@ -187,11 +187,11 @@ def test_the_child_is_not_believed(tmp_path, monkeypatch, answer):
 
     save_file({"fc.weight": torch.zeros(1)}, tmp_path / "good.safetensors")
     monkeypatch.setattr(foreign, "_ask", taken_over)
-    with pytest.raises(ForeignWeightsRefused, match="strange answer"):
-        read_foreign(tmp_path / "a.pth", dead=("old.",))
+    with pytest.raises(ImportedWeightsRefused, match="strange answer"):
+        read_imported_weights(tmp_path / "a.pth", dead=("old.",))
     (tmp_path / "good.safetensors").write_bytes(b"nonsense")
-    with pytest.raises(ForeignWeightsRefused, match="did not come back whole"):
-        read_foreign(tmp_path / "a.pth", dead=("old.",))
+    with pytest.raises(ImportedWeightsRefused, match="did not come back whole"):
+        read_imported_weights(tmp_path / "a.pth", dead=("old.",))
 
 
 def test_two_keys_must_not_become_one():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from core.documents.analysis import CascadePolicy, Exits, ExpertExits
-from core.policies.boards.joint_table import JointTable, figures
+from core.policies.boards.joint_table import JointTable, joint_figures
 from core.policies.replay.simulate import simulate
 
 MEMBERS = ("filter", "texture", "genconvit", "stack")
@@ -52,7 +52,7 @@ def test_equals_the_policy_replayed_item_by_item(n, seed, raw):
     assert tally[:, 1].sum() == (replay["verdict"] == "fake").sum()
     assert tally[-1, 2].sum() == (replay["verdict"] == "uncertain").sum()
     assert tally[:3, 2].sum() == replay["asked"].sum()
-    found = figures(tally, [1.0, 2.0, 4.0, 0.0])
+    found = joint_figures(tally, [1.0, 2.0, 4.0, 0.0])
     wrong = ((replay["verdict"] == "real") & (y == 1)).sum()
     assert found["leakage"] == (pytest.approx(wrong / y.sum()) if y.sum() else None)
     assert found["cost"] == pytest.approx(

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.policies.boards.grid import cascade_grid, exit_levels, levels_of
-from core.policies.boards.joint_table import JointTable, figures
+from core.policies.boards.joint_table import JointTable, joint_figures
 from core.policies.search.pareto import Limits, allowed, cheapest, cheapest_at, front, pareto
 
 COSTS = [1.0, 2.0, 5.0, 0.0]
@@ -32,7 +32,7 @@ def test_every_combination_is_the_tables_own_answer(members, levels):
     for index in itertools.product(*(range(len(p)) for p in grid.pairs)):
         cuts = grid.cuts(index)
         tally = table.tally(cuts)
-        found = figures(tally, costs)
+        found = joint_figures(tally, costs)
         assert grid.leaked[index] == tally[:, 0, 1].sum()
         assert grid.accused[index] == tally[:, 1, 0].sum()
         assert grid.left[index] == tally[-1, 2].sum()
@@ -99,7 +99,7 @@ def test_front_and_cheapest_against_an_exhaustive_walk(members, limits):
     closed = table.auroc(table.closed())
     rows = []
     for index in itertools.product(*(range(len(p)) for p in grid.pairs)):
-        f = figures(table.tally(grid.cuts(index)), costs)
+        f = joint_figures(table.tally(grid.cuts(index)), costs)
         loss = closed - table.auroc(grid.cuts(index))
         assert loss == pytest.approx(grid.auroc_loss[index[:-1]], abs=2e-3)
         rows.append((f["cost"], f["leakage"], f["false_alarms"], float(grid.auroc_loss[index[:-1]]), f["uncertain"]))
@@ -121,7 +121,7 @@ def test_front_and_cheapest_against_an_exhaustive_walk(members, limits):
     low = min(r[0] for r in within)
     assert found[0] == pytest.approx(low)
     fewest = min(r[4] for r in within if r[0] <= low + 1e-9)
-    assert figures(table.tally(found[1]), costs)["uncertain"] == pytest.approx(fewest)
+    assert joint_figures(table.tally(found[1]), costs)["uncertain"] == pytest.approx(fewest)
 
 
 def test_one_walk_for_all_shares_of_the_limits_finds_what_a_walk_each_finds():

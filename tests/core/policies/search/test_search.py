@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 from app.views.cascade.search import GIVEN
 from core.documents.analysis import CascadePolicy, Exits, ExpertExits
 from core.metrics.intervals import clopper_pearson
-from core.policies.binomial_test import Promise, groups_for, most_errors
+from core.policies.binomial_test import BinomialTest, groups_for, most_errors
 from core.policies.boards.binning import default_edges, edge_exits
 from core.policies.boards.grid import cascade_grid
 from core.policies.boards.joint_table import JointTable
@@ -238,15 +238,15 @@ def test_paths_laid_down_see_no_data_and_open_step_by_step():
 
 
 def test_a_promise_counts_groups_exactly():
-    promise = Promise("leakage", 0.05, 3, 103, 0.9)
+    promise = BinomialTest("leakage", 0.05, 3, 103, 0.9)
     assert promise.bound == pytest.approx(clopper_pearson(3, 103, 0.8)[1])
     assert promise.kept == (promise.bound <= 0.05)
     need = promise.groups_for()
     assert binom.cdf(3, need, 0.05) <= 0.1 < binom.cdf(3, need - 1, 0.05)
     assert str(need) in promise.refusal()
-    assert Promise("leakage", 0.02, 0, 149, 0.95).kept
-    assert not Promise("leakage", 0.02, 0, 148, 0.95).kept
-    assert Promise("leakage", 0.02, 0, 0, 0.95).p_value == 1
+    assert BinomialTest("leakage", 0.02, 0, 149, 0.95).kept
+    assert not BinomialTest("leakage", 0.02, 0, 148, 0.95).kept
+    assert BinomialTest("leakage", 0.02, 0, 0, 0.95).p_value == 1
 
 
 @pytest.mark.parametrize("method", ["split", "sequences"])

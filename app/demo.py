@@ -26,9 +26,9 @@ from app.analysis import bundles, card_tables, cards
 from app.analysis import requests as analyses
 from app.policies.exits import active_policy
 from app.server.host_check import Guard, trusted_names
-from app.ui import theme
+from app.ui import html, theme
+from core.analysis.spec import AnalyzeSpec
 from core.documents.analysis import Analysis, Evidence
-from core.policies.spec import AnalyzeSpec
 from jobs.client import Workbench
 from jobs.queue.views import JobView
 from jobs.settings import Settings
@@ -36,13 +36,13 @@ from jobs.settings import Settings
 POLL_SECONDS = 0.35
 PATIENCE_SECONDS = 600.0
 LEAD = "Upload a picture or a clip with a face. Three stages judge it; the marked one decided."
-EMPTY = cards.empty("No analysis yet", "Upload a file and press Analyze. The verdict fills in as the stages finish.")
+EMPTY = html.empty("No analysis yet", "Upload a file and press Analyze. The verdict fills in as the stages finish.")
 
 
 def build(workbench: Workbench) -> gr.Blocks:
     """The page. Every event is private: the demo offers no programming interface of its own."""
     with gr.Blocks(title="AWARE-NET demo", analytics_enabled=False, delete_cache=(300, 900)) as page:
-        gr.HTML(cards.heading("AWARE-NET demo", LEAD))
+        gr.HTML(html.heading("AWARE-NET demo", LEAD))
         with gr.Row():
             with gr.Column(scale=1, min_width=260):
                 limit = workbench.settings.upload_mb
@@ -143,8 +143,8 @@ def page_of(
     note = f'<p class="aw aw-why">{escape(said)}</p>' if said else ""
     if analysis is None:
         return None, note, EMPTY if not said else "", "", "", [], ""
-    warnings = cards.notes(analysis.warnings)
-    facts = cards.facts(cards.media_facts(analysis)) + card_tables.promise_table(analysis.bundle, titles or {})
+    warnings = html.notes(analysis.warnings)
+    facts = html.facts(cards.media_facts(analysis)) + card_tables.promise_table(analysis.bundle, titles or {})
     head = cards.file_head(analysis.file_name, analyses.embedded(analyses.inside(folder, analysis.picture), "the file"))
     strip = cards.stage_strip(analysis, titles or {}, analysis.complete) if analysis.faces else ""
     text = json.dumps(analysis.model_dump(mode="json"), indent=2, ensure_ascii=False)

@@ -13,8 +13,9 @@ from typing import IO, Any
 
 from core.artifacts.files import sync_folder
 from core.artifacts.workspace import Workspace
-from core.documents.analysis import CascadePolicy
+from core.documents.policy import CascadePolicy
 from core.spec import Spec
+from jobs import process as processes
 from jobs.kind import Produced, kinds
 from jobs.kinds import load_plugins
 from jobs.queue.database import connect
@@ -23,7 +24,6 @@ from jobs.queue.views import Active, ActiveChangeView, ArtifactView, JobView, Wo
 from jobs.settings import Settings
 from jobs.specs.checks import check
 from jobs.specs.references import settled
-from jobs.worker import process as processes
 from jobs.workspace.discovery import Finder, kept
 from jobs.workspace.housekeeping import delete_analysis, make_room
 from jobs.workspace.policies import write_policy
@@ -182,7 +182,7 @@ class Workbench:
             file = Path(policy).expanduser().resolve()
             if not file.is_file():
                 raise FileNotFoundError(f"policy file {file} is not there")
-            from core.bundles.bundle import read_policy  # these read tables, which a command's start can do without
+            from core.documents.read import read_policy  # these read tables, which a command's start can do without
             from core.policies.origin import check_origin
 
             check_origin(read_policy(file), folder if bundle is not None else self.active().bundle)

@@ -13,8 +13,8 @@ from app.analysis.delete_analysis import delete_button
 from app.analysis.samples import samples
 from app.ui import session, widgets
 from app.ui.navigation import PageInfo
+from core.analysis.spec import AnalyzeSpec
 from core.explain.captions import METHOD_TITLES
-from core.policies.spec import AnalyzeSpec
 from jobs.client import Workbench
 
 PAGE = PageInfo(section="Analysis", title="Analyze", url="analyze", icon=":material/frame_inspect:", order=10)

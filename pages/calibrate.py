@@ -9,13 +9,12 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app.analysis import cards
 from app.charts import scores as score_charts
 from app.forms.job_forms import job_form
 from app.scores.detector import calibrated_runs
 from app.ui import chart as chart_files
+from app.ui import html, session, tables, widgets
 from app.ui import page_state as links
-from app.ui import session, tables, widgets
 from app.ui.navigation import PageInfo
 from app.views.calibrate import run as calibrated
 from app.views.calibrate.board import LOSSES, Look, calibration_board
@@ -65,7 +64,7 @@ def render() -> None:
 def about(found: Calibrated) -> None:
     """Method, data, parameters; and what the fit ran into: a bound, one class, too few items."""
     document = found.document
-    st.html(cards.facts({"Method": calibrated.title(document["method"]), "Fitted on": f"{document['split']}, "
+    st.html(html.facts({"Method": calibrated.title(document["method"]), "Fitted on": f"{document['split']}, "
                          f"{document['n']:,} items of {document['groups']:,} groups, {document['n_fake']:,} fake",
                          **{k: widgets.figure(v) for k, v in found.parameters.items()}}))  # fmt: skip
     if document["warnings"]:
@@ -149,7 +148,7 @@ def methods(name: str, found: Calibrated) -> None:
     }  # one of each kind: the folds say the same with other numbers
     if said:
         with st.expander("What the methods say of these items"):
-            st.html(cards.notes(list(said.values())))
+            st.html(html.notes(list(said.values())))
 
 
 def launch(workbench: Workbench) -> None:

@@ -20,7 +20,7 @@ from app.views.cascade.board import BoardView, cascade_board, cascade_data, cuts
 from app.views.cascade.search import NO_CALIBRATION, asked_loss, is_found, last_search, policy_to_save, search_panel
 from app.views.cascade.tables import fronts, grid_if_ready, joint_of, limits_at, make_grid
 from app.views.cascade.transfer import transfer_panel
-from core.documents.analysis import CascadePolicy, Exits
+from core.documents.policy import CascadePolicy, Exits
 from core.policies.boards.grid import Grid
 from core.policies.boards.joint_table import JointTable
 from core.policies.origin import scores_fingerprint

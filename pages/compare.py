@@ -5,14 +5,13 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from app.analysis import cards
 from app.charts.scores import interval_text
 from app.forms.import_scores import import_form
 from app.scores import calibration_items as fitted_on
 from app.scores.detector import DetectorScores, detector_scores, stamp_of
 from app.scores.view import reference
+from app.ui import html, session, tables, widgets
 from app.ui import page_state as links
-from app.ui import session, tables, widgets
 from app.ui.chart import show_chart
 from app.ui.formatting import p_text
 from app.ui.navigation import PageInfo
@@ -138,7 +137,7 @@ def caption(found: Comparison) -> None:
     """What is compared, on how much, and what was left out."""
     how = "" if found.level == "frame" else f", each from its frames by {found.pooling.replace('_', ' ')}"
     y = found.labels
-    st.html(cards.facts(dict(name.split(": ", 1) for name in found.names)))
+    st.html(html.facts(dict(name.split(": ", 1) for name in found.names)))
     st.caption(
         f"{len(y):,} {UNITS[found.level]}{how}, of {found.frame['group'].nunique():,} groups, that all of them scored; "
         f"{int(y.sum()):,} fake, {int((1 - y).sum()):,} real. Intervals: 95 %, {DRAWS} draws of whole groups."

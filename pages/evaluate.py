@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app.analysis import cards
 from app.charts import scores as score_charts
 from app.charts import transfer as elsewhere_charts
 from app.forms.job_forms import job_form
@@ -18,8 +17,8 @@ from app.scores import view as judging
 from app.scores.detector import DRAWS, detector_scores
 from app.scores.view import View
 from app.ui import chart as chart_files
+from app.ui import html, session, tables, widgets
 from app.ui import page_state as links
-from app.ui import session, tables, widgets
 from app.ui.navigation import PageInfo
 from app.views.evaluate.threshold_board import CURVES, evidence_of, threshold_board
 from core.evaluate.report import prevalence_note
@@ -125,7 +124,7 @@ def headline(view: View, threshold: float) -> None:
             "figures follow the log-odds behind it, the curves of the board p_fake. A calibrator brings them apart."
         ], "info")  # fmt: skip
     found = judging.measured(view, threshold)
-    st.html(cards.tiles([widgets.figure_tile(title, found[name]) for name, title in HEADLINE.items()]))
+    st.html(html.tiles([widgets.figure_tile(title, found[name]) for name, title in HEADLINE.items()]))
     if notes := interval_notes(found):
         st.caption(f"Of the intervals: {'; '.join(notes)}.")
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from app.analysis import cards
 from app.charts.scores import interval_text
 from app.forms.job_forms import job_form, stack_form
 from app.ui import chart as chart_files
-from app.ui import session, tables, widgets
+from app.ui import html, session, tables, widgets
 from app.ui.navigation import PageInfo
 from app.views.experts import charts as experts_charts
 from app.views.experts import evidence_report
@@ -99,10 +98,10 @@ def together(report: ExpertsReport) -> None:
     found = report.document["together"]
     left, right = st.columns(2, gap="large")
     with left:
-        st.html(cards.tiles([widgets.figure_tile("All together, at best", found["oracle"])]))
+        st.html(html.tiles([widgets.figure_tile("All together, at best", found["oracle"])]))
         st.caption("Share of items that at least one expert calls rightly: no way to combine them can do better.")
     with right:
-        st.html(cards.tiles([widgets.figure_tile("Gain over the best one", found["gain"])]))
+        st.html(html.tiles([widgets.figure_tile("Gain over the best one", found["gain"])]))
         best = widgets.plain_markdown(report.title_of(found["best"]))
         st.caption(f"Best alone at p_fake 0.5: {best}, accuracy {interval_text(found['accuracy'])}.")
 

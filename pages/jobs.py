@@ -7,12 +7,11 @@ from datetime import UTC, datetime
 import pandas as pd
 import streamlit as st
 
-from app.analysis import cards
 from app.charts import basic as charts
 from app.forms.fields import describe, label_of
 from app.forms.import_scores import import_result
 from app.ui import chart as chart_files
-from app.ui import navigation, session, widgets
+from app.ui import html, navigation, session, widgets
 from app.ui.navigation import PageInfo
 from jobs.client import Workbench
 from jobs.kind import kinds
@@ -124,7 +123,7 @@ def whole(job: JobView, workbench: Workbench) -> None:
 def actions(job: JobView, workbench: Workbench) -> None:
     """Title line with the state, and cancel (asked twice) or retry."""
     left, right = st.columns([4, 1], vertical_alignment="center")
-    title, quiet = cards.escape(kind_title(job.kind)), cards.escape(" ".join([job.id, attempt_words(job)]))
+    title, quiet = html.escape(kind_title(job.kind)), html.escape(" ".join([job.id, attempt_words(job)]))
     left.html(
         f'<div class="aw"><b>{title}</b> {widgets.state_chip(job.state)} <span class="aw-quiet">{quiet}</span></div>'
     )
@@ -177,7 +176,7 @@ def details(job: JobView, workbench: Workbench) -> None:
         st.subheader("Times", anchor=False)
         times = {"queued": job.created_at, "started": job.started_at, "ended": job.ended_at}
         shown = {name: widgets.when(moment) for name, moment in times.items() if moment}
-        st.html(cards.facts({**shown, "took": widgets.span(took(job)) or "–", "worker": job.worker or "–"}))
+        st.html(html.facts({**shown, "took": widgets.span(took(job)) or "–", "worker": job.worker or "–"}))
         with st.expander("Input"):
             st.dataframe(input_rows(job), hide_index=True)
     with right:
@@ -231,7 +230,7 @@ def result(job: JobView) -> None:
         return
     plain = {name: value for name, value in values.items() if not isinstance(value, dict | list)}
     made = {item["kind"]: f"{item['name']}, in {item['path']}" for item in job.result.get("produced", [])}
-    st.html(cards.facts({name.replace("_", " "): widgets.figure(value) for name, value in plain.items()} | made))
+    st.html(html.facts({name.replace("_", " "): widgets.figure(value) for name, value in plain.items()} | made))
     if len(plain) < len(values):
         with st.expander("Everything it gave"):
             st.json(values, expanded=1)

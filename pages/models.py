@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app.analysis import bundles, cards
+from app.analysis import bundles
 from app.forms.job_forms import job_form, stack_form
-from app.ui import session, widgets
+from app.ui import html, session, widgets
 from app.ui.navigation import PageInfo
 from jobs.client import SHIPPED_BUNDLE, Workbench
 from jobs.queue.views import ArtifactView
@@ -64,8 +64,8 @@ def bundle_card(folder: Path, workbench: Workbench, in_force: bool = False) -> N
         members = ", ".join(f"{m.title} ({m.gflops:.2g} GFLOP)" for m in manifest.members)
         last = "meta-model" if manifest.stacked else "none; the last expert decides"
         st.html(
-            f'<div class="aw"><b>{cards.escape(f"{manifest.name} {manifest.version}")}</b></div>'
-            + cards.facts(
+            f'<div class="aw"><b>{html.escape(f"{manifest.name} {manifest.version}")}</b></div>'
+            + html.facts(
                 {"Members": members, "Stage 3": last, "Made": widgets.when(manifest.created_at), "Folder": folder}
             )
         )
@@ -83,7 +83,7 @@ def bundle_card(folder: Path, workbench: Workbench, in_force: bool = False) -> N
 def confirm(folder: Path, workbench: Workbench) -> None:
     """Put a bundle in force, after saying what changes."""
     with st.popover("Put in force"):
-        st.html(cards.facts(bundles.changes(workbench.active().bundle, folder)))
+        st.html(html.facts(bundles.changes(workbench.active().bundle, folder)))
         st.caption("Every new analysis uses it from now on; finished ones keep what they were judged by.")
         reason = st.text_input("Why (kept in the history)", key=f"why-{folder}", max_chars=400)
         if st.button("Yes, put it in force", key=f"use-{folder}", type="primary"):
@@ -146,7 +146,7 @@ def run_table(runs: list[ArtifactView]) -> None:
     item = runs[chosen.selection.rows[0]]
     st.subheader(widgets.plain_markdown(item.name), anchor=False)
     plain = {k: v for k, v in item.summary.items() if not isinstance(v, dict | list)}
-    st.html(cards.facts({k.replace("_", " "): widgets.figure(v) for k, v in plain.items()} | {"folder": item.path}))
+    st.html(html.facts({k.replace("_", " "): widgets.figure(v) for k, v in plain.items()} | {"folder": item.path}))
     curves = item.path / "training_curves.png"
     if curves.is_file():
         st.image(str(curves), width=760)

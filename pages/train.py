@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.analysis import cards
 from app.forms.import_weights import import_form
 from app.forms.job_forms import job_form
-from app.ui import navigation, session, widgets
+from app.ui import html, navigation, session, widgets
 from app.ui.navigation import PageInfo
 from core.train.recipes import Recipe, recipes
 
@@ -48,4 +47,4 @@ def about(recipe: Recipe) -> None:
         f"{recipe.optimizer}, learning rate {recipe.lr:g}, weight decay {recipe.weight_decay:g}, "
         f"{recipe.schedule} schedule; patience {recipe.patience}; augmentation {recipe.augmentation}"
     )
-    st.html(cards.facts({**pairs, "Fills in": filled}))
+    st.html(html.facts({**pairs, "Fills in": filled}))

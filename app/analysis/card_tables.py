@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from core.documents.analysis import BundleReference, Evidence, Guarantee
+from core.documents.analysis import BundleReference, Evidence
+from core.documents.policy import Guarantee
 
 STAGE_TITLES = {"stage1": "Stage 1", "stage3": "Stage 3: meta-model", "cascade": "All exits together"}
 METHODS = {

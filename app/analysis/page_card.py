@@ -11,9 +11,9 @@ from app.analysis import bundles, card_tables, cards
 from app.analysis import requests as analyses
 from app.charts import basic as charts
 from app.ui import chart as chart_files
-from app.ui import widgets
+from app.ui import html, widgets
+from core.analysis.spec import AnalyzeSpec
 from core.documents.analysis import Analysis, Evidence
-from core.policies.spec import AnalyzeSpec
 from jobs.client import Workbench
 from jobs.queue.views import JobView
 
@@ -168,11 +168,11 @@ def facts(analysis: Analysis, job: JobView, titles: dict[str, str]) -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
         st.subheader("File", anchor=False)
-        st.html(cards.facts(cards.media_facts(analysis)))
+        st.html(html.facts(cards.media_facts(analysis)))
     with right:
         st.subheader("Time", anchor=False)
         times = {titles.get(name) or name.replace("_", " "): f"{took:.2f} s" for name, took in analysis.timings.items()}
-        st.html(cards.facts(times))
+        st.html(html.facts(times))
     if table := card_tables.promise_table(analysis.bundle, titles):
         st.html(table)
     if analysis.complete:

@@ -6,14 +6,14 @@ import base64
 from html import escape
 from pathlib import Path
 
+from core.analysis.spec import AnalyzeSpec
 from core.analysis.verdict import RULES
 from core.artifacts.files import read_json
+from core.artifacts.finding import find_bundle
 from core.documents.analysis import Analysis
-from core.policies.spec import AnalyzeSpec
 from core.spec import fingerprint
 from jobs.client import Workbench
 from jobs.queue.views import JobView
-from jobs.specs.references import find_bundle
 
 DOCUMENT = "analysis.json"
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from app.ui.theme import QUIET, SERIES, VERDICT_COLOURS
-from core.documents.analysis import Exits
+from core.documents.policy import Exits
 from core.task import FACES
 
 LABEL_COLOURS = [VERDICT_COLOURS["real"], VERDICT_COLOURS["fake"]]

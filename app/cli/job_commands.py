@@ -15,10 +15,10 @@ from pydantic_core import PydanticUndefined
 from app import console
 from app.analysis.cards import policy_facts
 from app.console import BAD_USE, Bar, told
+from core.analysis.spec import AnalyzeSpec
 from core.artifacts.files import read_json
 from core.documents.analysis import BundleReference
 from core.media.types import MediaRejected
-from core.policies.spec import AnalyzeSpec
 from core.spec import Spec
 from jobs.kind import JobKind, JobResult
 from jobs.settings import Settings

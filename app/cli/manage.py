@@ -132,8 +132,8 @@ def use(
     reason: str = typer.Option("", help="Why."),
 ) -> None:
     """Put a bundle in force for page, demo and command, after checking its hashes."""
+    from core.artifacts.finding import find_bundle, find_policy
     from core.bundles.bundle import open_bundle
-    from jobs.specs.references import find_bundle, find_policy
 
     workbench = _workbench()
     path = find_bundle(bundle, workbench.workspace)
@@ -150,8 +150,8 @@ def import_zip(
     name: str = typer.Option("", help="Folder name in the workspace; empty: the zip's."),
 ) -> None:
     """Unpack a bundle into the workspace: names and hashes are checked before anything is believed."""
-    from core.bundles.bundle import import_bundle
-    from jobs.kinds.export import produced_bundle
+    from core.bundles.archive import import_bundle
+    from jobs.workspace.bundles import produced_bundle
 
     workbench = _workbench()
     target = workbench.workspace.bundles / (name or archive.stem)

@@ -16,7 +16,7 @@ from jobs.settings import Settings
 if TYPE_CHECKING:
     import pandas as pd
 
-    from core.documents.analysis import CascadePolicy
+    from core.documents.policy import CascadePolicy
     from jobs.client import Workbench
 
 policies_app = typer.Typer(no_args_is_help=True, help="Policies: what there is, which one is in force.")
@@ -61,7 +61,7 @@ def promote(
     """Put a policy in force for page, demo and command, after showing what changes; --back undoes it."""
     from app.policies.changes import headline, previous_policy, refusal, title
     from app.policies.exits import active_policy, read_policy
-    from jobs.specs.references import find_policy
+    from core.artifacts.finding import find_policy
 
     if bool(policy) == back:
         raise ValueError("name a policy (`aware policies list` shows them), or say --back")

@@ -12,8 +12,8 @@ from app import console
 from app.console import Bar
 from core.data.manifest.tables import ManifestError
 from core.data.prepare.dry_run import Estimate, Survey, estimates, surveyed, unreadable
-from core.data.prepare.spec import PrepareSpec
 from core.data.sources.base import counted
+from core.data.spec import PrepareSpec
 from jobs.settings import Settings
 
 SHOWN = 20

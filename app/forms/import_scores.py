@@ -8,10 +8,9 @@ from typing import Any
 
 import streamlit as st
 
-from app.analysis import cards
 from app.forms.file_input import incoming
 from app.forms.job_forms import job_form
-from app.ui import navigation, widgets
+from app.ui import html, navigation, widgets
 from core.scores.imported_file import column_names
 from core.scores.imported_run import MEMBER
 from jobs.client import Workbench
@@ -46,7 +45,7 @@ def import_form(workbench: Workbench) -> None:
         return
     size = path.stat().st_size
     shown = f"{size / 2**20:.1f} MiB" if size >= 2**20 else f"{size / 1024:.1f} KiB"
-    st.html(cards.facts({"File": path.name, "Size": shown, "Columns": ", ".join(names)}))
+    st.html(html.facts({"File": path.name, "Size": shown, "Columns": ", ".join(names)}))
     job_form(
         "import_scores", workbench, key="scores", submit="Import scores", given={"file": str(path)},
         values=guessed(names, path),
@@ -67,7 +66,7 @@ def import_result(about: Mapping[str, Any]) -> None:
     """What an import brought, in words; what was decided for the reader; and the ways on. about: its run.json."""
     splits = {WHAT_FOR.get(name, name): f"{part['items']:,} items, {part['fake']:,} fake, {part['groups']:,} groups"
               for name, part in about["splits"].items()}  # fmt: skip
-    st.html(cards.facts({
+    st.html(html.facts({
         "Scores": f"{about['items']:,}, {about['fake']:,} of fakes", "Groups": f"{about['groups']:,}",
         "Without a score": f"{about['failed']:,}", **splits, "From": about["file"], "Run": about["run"],
         **({"Cost": f"{about['gflops']:g} GFLOP an item"} if about["gflops"] else {}),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.analysis import cards
 from app.forms.file_input import incoming
 from app.forms.job_forms import job_form
+from app.ui import html
 from core.models.weights.published_figures import CAVEAT, FIGURES
 from jobs.client import Workbench
 
@@ -20,11 +20,11 @@ def import_form(workbench: Workbench) -> None:
         "checked by name and shape, and the run says what was left out. Calibrate it before you use its figures."
     )
     published = ", ".join(f"{f.dataset} {f.accuracy:.3f} / {f.auroc:.4g}" for f in FIGURES)
-    st.html(cards.facts({"Published accuracy / AUROC": published, "Mind": CAVEAT}))
+    st.html(html.facts({"Published accuracy / AUROC": published, "Mind": CAVEAT}))
     path = incoming(workbench, "Weights", ENDINGS, "weights")
     if path is None:
         return
-    st.html(cards.facts({"File": path.name, "Size": f"{path.stat().st_size / 2**20:.1f} MiB"}))
+    st.html(html.facts({"File": path.name, "Size": f"{path.stat().st_size / 2**20:.1f} MiB"}))
     job_form(
         "import_detector", workbench, key="import", submit="Import", given={"file": str(path)}, front=("layout", "name")
     )

@@ -10,7 +10,7 @@ import pandas as pd
 
 from app.scores.sources import ScoreSource
 from core.artifacts.files import read_json
-from core.documents.analysis import CascadePolicy, Exits, Guarantee
+from core.documents.policy import CascadePolicy, Exits, Guarantee
 from core.policies.boards.joint_table import JointTable
 from core.policies.choose import STACK
 from core.policies.origin import members_of

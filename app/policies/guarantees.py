@@ -8,12 +8,11 @@ from functools import lru_cache
 import pandas as pd
 import streamlit as st
 
-from app.analysis import cards
 from app.policies.changes import title
 from app.policies.exits import active_policy, bound_words, percent, policy_rows, stage_titles
 from app.scores.sources import PREDICTIONS, ScoreSource, predictions_of, stages_of, stamp_of
-from app.ui import tables, widgets
-from core.documents.analysis import CascadePolicy, Exits
+from app.ui import html, tables, widgets
+from core.documents.policy import CascadePolicy, Exits
 from core.policies.choose import exit_policies, table_fingerprint
 from core.policies.replay.audit import ChoseIt, check_not_chosen_on
 from core.policies.replay.batch import Items
@@ -195,7 +194,7 @@ def promises_panel(workbench: Workbench) -> None:
     bundle = workbench.active().bundle
     facts = {"Policy": f"{title(policy)} ({policy.policy_id})", "Made": widgets.when(policy.created_at),
              "Author": policy.author, "Why": policy.reason, "Chosen on": policy.data_fingerprint[:16]}  # fmt: skip
-    st.html(cards.facts({k: v for k, v in facts.items() if v}))
+    st.html(html.facts({k: v for k, v in facts.items() if v}))
     source = ScoreSource("bundle in force", bundle) if (bundle / PREDICTIONS).is_file() else None
     chose = chosen_splits(policy, predictions_of(source)) if source else {}
     of = " and ".join(split for split in chose if chose[split])

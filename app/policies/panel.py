@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.analysis import cards
 from app.policies.changes import exit_changes, exits_note, headline, previous_policy, rate_changes, refusal, title
 from app.policies.exits import active_policy, read_policy, stage_titles
 from app.policies.guarantees import promise_words, shown_rows
-from app.ui import session, tables, widgets
-from core.documents.analysis import CascadePolicy
+from app.ui import html, session, tables, widgets
+from core.documents.policy import CascadePolicy
 from jobs.client import Workbench
 from jobs.queue.views import ArtifactView
 
@@ -32,8 +31,8 @@ def policy_panel(workbench: Workbench) -> None:
             left, right = st.columns([5, 1])
             words = "in force" if used else widgets.when(policy.created_at)
             left.html(
-                f'<div class="aw"><b>{cards.escape(title(policy))}</b> {widgets.chip(words, "#17616b")}</div>'
-                + cards.facts({"Id": policy.policy_id, "Author": policy.author or "–", "Why": policy.reason or "–",
+                f'<div class="aw"><b>{html.escape(title(policy))}</b> {widgets.chip(words, "#17616b")}</div>'
+                + html.facts({"Id": policy.policy_id, "Author": policy.author or "–", "Why": policy.reason or "–",
                                "Made": widgets.when(policy.created_at), "Chosen on": policy.data_fingerprint[:16]})
             )  # fmt: skip
             with st.expander("Targets, bounds, groups"):

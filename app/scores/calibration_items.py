@@ -9,7 +9,7 @@ import numpy as np
 
 from app.scores.sources import PREDICTIONS, ScoreSource, predictions_of
 from core.artifacts.files import read_json
-from core.calibrate import load_calibrator
+from core.calibrate import load_calibrator, of_run
 from core.scores.imported_run import is_scores
 from core.tables.item_membership import members
 from core.tables.predictions import item_fingerprint
@@ -22,9 +22,9 @@ UNTOLD = (
 
 def calibrator_file(folder: Path, member: str) -> Path | None:
     """The file that turned a member's log-odds into the folder's p_fake: of a stack run, a bundle, imported scores."""
-    places = [folder / "calibrators" / f"{member}.json", folder / member / "calibrator.json"]
     if is_scores(folder):
-        places = [folder / "calibration_temp.json", folder / "calibrator.json"]
+        return of_run.calibrator_file(folder)
+    places = [folder / "calibrators" / f"{member}.json", folder / member / of_run.CALIBRATOR_FILE]
     return next((path for path in places if path.is_file()), None)
 
 

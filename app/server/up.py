@@ -20,8 +20,8 @@ from pathlib import Path
 from app.console import DONE, FAILED, err, out
 from core.artifacts.workspace import Workspace
 from jobs.client import Workbench, tail
+from jobs.process import kill_group
 from jobs.settings import Settings
-from jobs.worker.process import kill_group
 
 log = logging.getLogger(__name__)
 MAIN = Path(__file__).with_name("asgi.py")
@@ -174,7 +174,7 @@ def alone(workspace: Workspace, service: str) -> Iterator[None]:
 
 def prepare_workspace(settings: Settings) -> None:
     """Give a new workspace something to look at: the demo data set, drawn by the worker in the background."""
-    from core.data.prepare.spec import PrepareSpec
+    from core.data.spec import PrepareSpec
 
     workbench = Workbench.open(settings)
     try:

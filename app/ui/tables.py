@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from html import escape
 
 import pandas as pd
 import streamlit as st
 
-from app.analysis.cards import escape
 from app.ui.chart import slug
 from app.ui.components import component
 from core.data.manifest.tables import csv_text

@@ -8,8 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.analysis import cards
-from app.ui import theme
+from app.ui import html, theme
 from app.ui.formatting import span as span
 from app.ui.formatting import when as when
 
@@ -32,12 +31,12 @@ def page_header(title: str, lead: str) -> None:
 
 def empty(title: str, next_step: str) -> None:
     """An empty state: what is not there yet and what to do next."""
-    st.html(cards.empty(title, next_step))
+    st.html(html.empty(title, next_step))
 
 
 def chip(text: str, colour: str) -> str:
     """A small outlined word, as HTML."""
-    return f'<span class="aw-chip" style="--aw-tone: {colour}">{cards.escape(text)}</span>'
+    return f'<span class="aw-chip" style="--aw-tone: {colour}">{html.escape(text)}</span>'
 
 
 def state_chip(state: str) -> str:
@@ -66,7 +65,7 @@ def figure(value: Any) -> str:
 
 
 def figure_tile(title: str, found: Mapping[str, Any], digits: int = 3) -> tuple[str, str, str]:
-    """A row of `cards.tiles`. found: value, low, high, perhaps a note on its interval."""
+    """A row of `html.tiles`. found: value, low, high, perhaps a note on its interval."""
     value = "–" if found["value"] is None else f"{found['value']:.{digits}f}"
     if found["low"] is None:
         return title, value, found.get("note") or ""

@@ -18,17 +18,19 @@ from core.analysis.consistency_checks import objections
 from core.analysis.evidence import explain_face
 from core.analysis.faces import FaceCandidate, FacesFound, centre_square, find_face_candidates
 from core.analysis.preview import marked_frame, marked_picture
+from core.analysis.spec import AnalyzeSpec
 from core.analysis.verdict import abstain, input_problems, judge, rule_of
 from core.artifacts.files import write_text
 from core.bundles.bundle import Bundle, open_bundle
+from core.bundles.load import load_bundle
 from core.cascade.cascade import Cascade, UnitResult
-from core.documents.analysis import Analysis, CascadePolicy, Evidence, FaceReport
+from core.documents.analysis import Analysis, Evidence, FaceReport
+from core.documents.policy import CascadePolicy
 from core.explain.pictures import save_png
 from core.explain.spec import check_members
 from core.media.decode import decode
 from core.media.types import Media
 from core.policies.origin import check_origin
-from core.policies.spec import AnalyzeSpec
 from core.progress import Reporter, Silent
 
 PICTURE = "picture.png"
@@ -48,7 +50,7 @@ class Analyzer:
 
     def __init__(self, bundle: Bundle | Path | str, policy: CascadePolicy | None = None, device: str = "auto") -> None:
         self.bundle = bundle if isinstance(bundle, Bundle) else open_bundle(bundle)
-        self.loaded = self.bundle.load(device)
+        self.loaded = load_bundle(self.bundle, device)
         self.titles = {member.name: member.title for member in self.loaded.members}
         self.use_policy(policy)
 

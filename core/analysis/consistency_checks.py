@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from core.documents.analysis import CascadePolicy, Decision, Exits, TraceStep
+from core.documents.decision import Decision, TraceStep
+from core.documents.policy import CascadePolicy, Exits
 from core.policies.replay.simulate import simulate, stage1_member
 
 HULL_MARGIN = 0.10

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from core.bundles.load import LoadedMember
-from core.documents.analysis import Evidence, Verdict
+from core.documents.analysis import Evidence
+from core.documents.decision import Verdict
 from core.explain.evidence import explain, explain_spectrum
 from core.explain.spec import heat_map_of
 

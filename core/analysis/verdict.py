@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.documents.analysis import Decision, FaceReport, Verdict
+from core.documents.analysis import FaceReport
+from core.documents.decision import Decision, Verdict
 
 RULES = 2
 """Raised whenever scores may become another verdict, so that no answer by older rules is given to a new question."""

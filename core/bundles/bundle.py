@@ -2,45 +2,33 @@
 
 A bundle may come from a stranger. Nothing in it is executed: only safetensors, JSON, Parquet, Markdown and one
 LightGBM text file are allowed, told by extension and by content; pickles, links, foreign names and surplus files are
-refused by name. `Bundle.load` (bundle_load.py) is where torch begins.
+refused by name. `load_bundle` (load.py) is where torch begins.
 """
 
 from __future__ import annotations
 
 import re
 import stat
-import zipfile
-import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 from pydantic import ValidationError
 
-from core.artifacts.files import atomic_folder, read_json, sha256_file
-from core.artifacts.workspace import Workspace
-from core.documents.analysis import BundleReference, CascadePolicy
+from core.artifacts.files import read_json, sha256_file
+from core.documents.analysis import BundleReference
 from core.documents.bundle import BundleManifest, Member
-from core.policies.spec import ExportSpec
-from core.progress import Reporter, Silent
-
-if TYPE_CHECKING:
-    from core.bundles.load import LoadedBundle
+from core.documents.policy import CascadePolicy
+from core.documents.read import BundleError, read_policy
 
 MANIFEST = "bundle.json"
 MAX_MANIFEST = 1 << 20
 MAX_FILES = 200
 MAX_BYTES = 8 << 30
-MAX_RATIO = 200
-"""An archive member that unpacks to more than this many times its packed size is a bomb."""
 ALLOWED = (".safetensors", ".json", ".txt", ".parquet", ".md")
 _PART = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}$")
-
-
-class BundleError(ValueError):
-    """A bundle that is refused. The message says which file, what is wrong, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -97,22 +85,6 @@ class Bundle:
             policy_promises=[promise.sentence() for promise in policy.guarantees],
             policy_guarantees=list(policy.guarantees),
         )
-
-    def load(self, device: str = "cpu") -> LoadedBundle:
-        """Detectors, calibrators and meta-model in memory; one copy a process and device. Imports torch."""
-        from core.bundles.load import load_bundle
-
-        return load_bundle(self, device)
-
-
-def read_policy(path: Path) -> CascadePolicy:
-    """Read a policy document. Raises BundleError naming the file and the first field that is wrong."""
-    try:
-        return CascadePolicy.model_validate(read_json(path))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise BundleError(f"{path} is not a policy: {where}: {first['msg']}") from error
 
 
 def open_bundle(path: Path | str) -> Bundle:
@@ -205,64 +177,3 @@ def _check_content(path: Path) -> None:
                 good = False
     if not good:
         raise BundleError(f"{path} is not what its name says ({path.suffix})")
-
-
-def import_bundle(archive: Path, target: Path) -> Bundle:
-    """Unpack a bundle's zip into the new folder `target` and open it; on any refusal `target` does not exist.
-
-    Names, links, sizes and ratios of all members are checked before a byte is written. The archive may hold the
-    files at its top or in one folder. Raises BundleError, FileExistsError."""
-    try:
-        with zipfile.ZipFile(archive) as packed:
-            entries = _checked_entries(packed)
-            with atomic_folder(target) as folder:
-                for name, info in entries.items():
-                    _unpack(packed, info, folder / name)
-                opened = open_bundle(folder)
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
-        raise BundleError(f"{archive} is not a readable zip file: {error}") from error
-    except FileNotFoundError as error:
-        raise BundleError(f"{archive} holds no {MANIFEST}") from error
-    return Bundle(target, opened.manifest, opened.sha256)
-
-
-def _checked_entries(packed: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
-    infos = [info for info in packed.infolist() if not info.is_dir()]
-    if len(infos) > MAX_FILES:
-        raise BundleError(f"the archive holds more than {MAX_FILES} files")
-    if sum(info.file_size for info in infos) > MAX_BYTES:
-        raise BundleError(f"the archive unpacks to more than {MAX_BYTES >> 30} GiB")
-    tops = {info.filename.split("/", 1)[0] for info in infos}
-    inside = len(tops) == 1 and all("/" in info.filename for info in infos)
-    entries: dict[str, zipfile.ZipInfo] = {}
-    for info in infos:
-        name = info.filename.split("/", 1)[1] if inside else info.filename
-        _check_name(name)
-        kind = stat.S_IFMT(info.external_attr >> 16)
-        if kind not in (0, stat.S_IFREG):
-            raise BundleError(f"{info.filename} is not a plain file; a bundle holds no links")
-        if info.file_size > MAX_RATIO * max(info.compress_size, 1024):
-            raise BundleError(f"{info.filename} unpacks to over {MAX_RATIO} times its size; it is refused as a bomb")
-        if name in entries:
-            raise BundleError(f"the archive holds {name} twice")
-        entries[name] = info
-    return entries
-
-
-def _unpack(packed: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> None:
-    """Write one member, and not one byte more than the directory of the archive announced."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    left = info.file_size
-    with packed.open(info) as source, open(target, "xb") as sink:
-        while piece := source.read(1 << 20):
-            left -= len(piece)
-            if left < 0:
-                raise BundleError(f"{info.filename} is larger than the archive says")
-            sink.write(piece)
-
-
-def export_bundle(spec: ExportSpec, workspace: Workspace, report: Reporter | None = None) -> Path:
-    """Freeze runs, stack and policy into a bundle folder; see bundle_export.py. Returns the folder."""
-    from core.bundles.export import export
-
-    return export(spec, workspace, report or Silent())

@@ -12,17 +12,18 @@ import pandas as pd
 
 import core
 from core.artifacts.files import atomic_folder, atomic_path, read_json, sha256_file, write_bytes, write_text
+from core.artifacts.finding import RUN, find_policy, find_stack
 from core.artifacts.workspace import Workspace
-from core.bundles.bundle import MANIFEST, BundleError, open_bundle, read_policy
+from core.bundles.bundle import MANIFEST, open_bundle
 from core.bundles.model_card import model_card
+from core.bundles.spec import ExportSpec
 from core.documents.bundle import BundleManifest, Member
+from core.documents.read import BundleError, read_policy
 from core.models.inference.run import member_weights
 from core.policies.origin import OtherScores, check_origin
-from core.policies.spec import ExportSpec
 from core.policies.thresholds_document import thresholds_document
-from core.progress import Reporter
+from core.progress import Reporter, Silent
 
-STACK_RUN = "run.json"
 HALF = "Weights are stored as float16: scores differ from the training run's by about 1e-3."
 
 
@@ -48,14 +49,15 @@ def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
 
 
-def export(spec: ExportSpec, workspace: Workspace, report: Reporter) -> Path:
+def export_bundle(spec: ExportSpec, workspace: Workspace, report: Reporter | None = None) -> Path:
     """Write the bundle, open it once as any reader would, and return its folder.
 
     Raises FileNotFoundError (no such stack, policy or card), FileExistsError (the name is taken), ValueError."""
+    report = report or Silent()
     stack = find_stack(spec.stack, workspace)
-    policy_path = find_policy(spec.policy, stack, workspace)
+    policy_path = find_policy(spec.policy, workspace) if spec.policy else newest_policy(stack, workspace)
     policy = read_policy(policy_path)
-    about = read_json(stack / STACK_RUN)
+    about = read_json(stack / RUN)
     members = [Member.model_validate(row["member"]) for row in about["members"]]
     try:
         check_origin(policy, stack)
@@ -97,21 +99,19 @@ def export(spec: ExportSpec, workspace: Workspace, report: Reporter) -> Path:
     return target
 
 
-def find_stack(ref: str, workspace: Workspace) -> Path:
-    """Folder of a stack run, by path or by name. Raises FileNotFoundError that says what was looked for."""
-    for folder in (Path(ref), workspace.runs / ref):
-        if (folder / "stack" / "stack.json").is_file():
-            return folder
-    raise FileNotFoundError(f"{ref!r} is no stack run (neither a folder nor a name in {workspace.runs}); run `stack`")
+def newest_policy(stack: Path, workspace: Workspace) -> Path:
+    """The newest policy that was chosen on the scores of a stack run.
 
+    Args:
+        stack: Folder of the stack run.
+        workspace: Its policies are searched, and those in the stack's own folder.
 
-def find_policy(ref: str, stack: Path, workspace: Workspace) -> Path:
-    """A policy file by path, or by id in the workspace; empty: the newest one chosen on the stack's scores."""
-    if ref:
-        for path in (Path(ref), workspace.policies / f"{ref}.json"):
-            if path.is_file():
-                return path
-        raise FileNotFoundError(f"policy {ref!r} is neither a file nor an id in {workspace.policies}")
+    Returns:
+        The policy's JSON file.
+
+    Raises:
+        FileNotFoundError: No policy was chosen on these scores yet.
+    """
     fitting = []
     for path in [*workspace.policies.glob("*.json"), *stack.glob("policy*.json")]:
         policy = read_policy(path)

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from core.artifacts.files import write_json
-from core.documents.analysis import Analysis, CascadePolicy
+from core.documents.analysis import Analysis
 from core.documents.bundle import BundleManifest
+from core.documents.policy import CascadePolicy
 from core.policies.thresholds_document import ThresholdsDocument
 from core.spec import Spec
 

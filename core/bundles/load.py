@@ -19,12 +19,13 @@ from safetensors.torch import load as load_tensors
 from torch import Tensor
 
 from core.artifacts.files import read_json
-from core.bundles.bundle import Bundle, BundleError
+from core.bundles.bundle import Bundle
 from core.calibrate import load_calibrator
 from core.cascade.cascade import Scores
 from core.data.loading.transforms import normalise, resize_uint8
 from core.documents.bundle import Member
 from core.documents.inputs import InputSpec
+from core.documents.read import BundleError
 from core.models.detector import Detector
 from core.models.inference.scoring import pick_device
 from core.models.registry import build_detector

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from core.documents.analysis import CascadePolicy, Exits, Guarantee
 from core.documents.bundle import Member
+from core.documents.policy import CascadePolicy, Exits, Guarantee
 from core.evaluate.thresholds import threshold_rows
 from core.policies.cost import cascade_cost
 from core.policies.replay.audit import audit

@@ -13,6 +13,7 @@ from core.calibrate import Calibrator, calibrators
 from core.calibrate.compare import compare_calibrators
 from core.calibrate.folds import crossed
 from core.calibrate.held_out import HeldOut, held_out_auroc
+from core.calibrate.of_run import FILES, file_name
 from core.calibrate.spec import CalibrateSpec
 from core.metrics.all_metrics import CALIBRATION, all_metrics
 from core.progress import Reporter
@@ -35,11 +36,6 @@ def make_calibrator(spec: CalibrateSpec) -> Calibrator:
     if spec.method == "temperature_ece":
         return kind(spec.n_bins)  # type: ignore[call-arg]
     return kind()
-
-
-def file_name(method: str) -> str:
-    """calibration_temp.json for a temperature, calibrator.json for all others."""
-    return "calibration_temp.json" if method.startswith("temperature") else "calibrator.json"
 
 
 def held_out(groups: np.ndarray, labels: np.ndarray, share: float, seed: int) -> np.ndarray:
@@ -155,7 +151,7 @@ def calibrate_run(spec: CalibrateSpec, run: Run, predictions: Predictions, repor
     note = f"Points on the dashed line: stated p_fake is right ({spec.split}, {rows.size} items, groups not fitted)"
     draw_reliability(run.folder / "reliability_diagram.png", panels, spec.n_bins, note)
     write_json(run.folder / "calibration_metrics.json", document)
-    for other in {"calibration_temp.json", "calibrator.json"} - {file_name(spec.method)}:
+    for other in set(FILES) - {file_name(spec.method)}:
         (run.folder / other).unlink(missing_ok=True)  # a run has one calibrator: the latest
     calibrator.save(run.folder / file_name(spec.method))
     change = [document[when]["ece_binary_width"]["value"] for when in ("before", "after")]

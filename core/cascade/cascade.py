@@ -13,13 +13,12 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from core.documents.analysis import CascadePolicy, Decision, Exits, StageName, TraceStep
+from core.calibrate.log_odds import calibrated_log_odds
+from core.documents.decision import Decision, StageName, TraceStep
 from core.documents.inputs import InputSpec
+from core.documents.policy import CascadePolicy, Exits
 
 log = logging.getLogger(__name__)
-
-LIMIT = 1e-7
-"""Calibrated probabilities are kept this far from 0 and 1 before their log-odds are taken."""
 
 
 @dataclass(frozen=True)
@@ -90,12 +89,6 @@ class UnitResult:
 
 
 OnStage = Callable[[str, list[UnitResult]], None]
-
-
-def calibrated_log_odds(p_fake: np.ndarray) -> np.ndarray:
-    """log(p / (1 - p)), (N,) float64, with p held LIMIT away from 0 and 1."""
-    p = np.clip(np.asarray(p_fake, np.float64), LIMIT, 1 - LIMIT)
-    return np.log(p) - np.log1p(-p)
 
 
 class Cascade:

@@ -11,7 +11,8 @@ from scipy.special import expit
 
 from core.artifacts.files import atomic_path, write_json
 from core.artifacts.workspace import Workspace
-from core.calibrate import Calibrator, calibrators, check_unseen, load_calibrator
+from core.calibrate import Calibrator, check_unseen, load_calibrator
+from core.calibrate.of_run import calibrator_of
 from core.evaluate.spec import EvaluateSpec
 from core.evaluate.thresholds import threshold_rows
 from core.metrics.all_metrics import all_metrics
@@ -37,10 +38,7 @@ def find_calibrator(spec: EvaluateSpec, folder: Path) -> tuple[Calibrator, str]:
         if not path.is_file():
             raise FileNotFoundError(f"no calibrator file at {path}; leave it empty for the run's own")
         return load_calibrator(path), f"calibrated by {path.name}"
-    for name in ("calibration_temp.json", "calibrator.json"):
-        if (folder / name).is_file():
-            return load_calibrator(folder / name), f"calibrated by the run's {name}"
-    return calibrators.get("none")().fit([0.0], [0]), "not calibrated: the run has no calibrator; run `calibrate` first"
+    return calibrator_of(folder)
 
 
 def prevalence_note(labels: np.ndarray) -> str:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from core.documents.analysis import Evidence, Verdict
+from core.documents.analysis import Evidence
+from core.documents.decision import Verdict
 from core.explain.cam import Side, grad_cam
 from core.explain.captions import NO_EFFECT, NOT_LEARNED, wording
 from core.explain.layers import cam_point

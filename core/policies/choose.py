@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 import numpy as np
 import pandas as pd
 
+from core.artifacts.finding import find_source
 from core.artifacts.workspace import Workspace
-from core.documents.analysis import CascadePolicy, Exits, ExpertExits, Guarantee
+from core.documents.policy import CascadePolicy, Exits, ExpertExits, Guarantee
 from core.policies.guarantees import (
     Choice,
     ExitPolicy,
@@ -20,7 +21,7 @@ from core.policies.guarantees import (
     group_extremes,
     groups_needed,
 )
-from core.policies.origin import find_source, scores_fingerprint
+from core.policies.origin import scores_fingerprint
 from core.policies.risk_control import exit_policies  # with every method registered
 from core.policies.spec import PolicySpec
 from core.policies.table import OUT_OF_FOLD, STACK, calibration_rows, require, table_fingerprint, table_members

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from core.documents.analysis import CascadePolicy, Exits, Guarantee
+from core.documents.policy import CascadePolicy, Exits, Guarantee
 from core.metrics.intervals import upper_bound
 from core.policies.choose import Said, new_policy
 from core.policies.guarantees import Side, group_extremes

@@ -11,9 +11,8 @@ from pathlib import Path
 import pandas as pd
 
 from core.artifacts.files import read_json, sha256_file
-from core.artifacts.workspace import Workspace
-from core.documents.analysis import CascadePolicy
 from core.documents.bundle import BundleManifest, Member
+from core.documents.policy import CascadePolicy
 from core.policies.table import calibration_rows, table_fingerprint
 
 PREDICTIONS = "predictions.parquet"
@@ -21,19 +20,6 @@ PREDICTIONS = "predictions.parquet"
 
 class OtherScores(ValueError):
     """A policy whose thresholds were chosen on scores of other detectors. The message says which, and what to do."""
-
-
-def find_source(ref: str, workspace: Workspace) -> Path:
-    """The folder that a policy's `source` names: a stack run or a bundle, by path or by name in the workspace.
-
-    Raises FileNotFoundError that says where it looked."""
-    for folder in (workspace.runs / ref, workspace.bundles / ref, Path(ref).expanduser()):
-        if ref and (folder / PREDICTIONS).is_file():
-            return folder
-    raise FileNotFoundError(
-        f"{ref!r} is no stack run and no bundle (no {PREDICTIONS} in {workspace.runs}, {workspace.bundles} or as "
-        "a path); run `stack` first"
-    )
 
 
 def members_of(folder: Path) -> list[Member]:

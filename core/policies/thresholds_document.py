@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from core.documents.analysis import CascadePolicy, Exits
+from core.documents.policy import CascadePolicy, Exits
 from core.metrics.metrics import ratio
 from core.metrics.sweep import Sweep, sweep
 from core.policies.choose import STACK, calibration_rows, require

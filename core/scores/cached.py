@@ -30,7 +30,7 @@ def run_predictions(
             raise ValueError(f"run {run.name!r} holds imported scores: it cannot be asked about another data set")
         report.progress(0.9, f"reading the imported scores of {split}")
         return kept_predictions(run.folder, split)
-    from core.data.manifest.manifest import open_dataset
+    from core.data.manifest.open import open_dataset
 
     manifest = open_dataset(run.dataset(dataset), workspace).select(split)
     weights = sha256_file(run.folder / "best_model.safetensors")

@@ -5,6 +5,7 @@ The folder looks like a run's: run.json (kind `scores`), spec.json, a table of p
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,6 @@ import pandas as pd
 from scipy.special import expit
 
 from core.artifacts.files import atomic_folder, atomic_path, read_json, sha256_file, write_json, write_text
-from core.calibrate import Calibrator, load_calibrator
 from core.data.manifest.tables import csv_text
 from core.progress import Reporter, Within
 from core.scores.imported_file import read_imported_table
@@ -60,7 +60,7 @@ def import_scores(spec: ImportScoresSpec, folder: Path, report: Reporter) -> dic
             part.save(made / "predictions" / f"{split}.parquet")
         write_text(made / "failed.csv", csv_text(frame.loc[frame["reason"] != "", [*FAILED, "split"]]))
         write_text(made / "spec.json", spec.to_json())
-        _state(made, parts, None)
+        write_tables(made, parts)
         write_json(made / "run.json", document)
     report.progress(1.0, f"{document['items']:,} items")
     return document
@@ -101,19 +101,19 @@ def about(spec: ImportScoresSpec, path: Path, frame: pd.DataFrame, notes: list[s
     }
 
 
-def state_scores(folder: Path) -> None:
-    """Write predictions.parquet and failed.parquet anew by the run's calibrator, once it has one: readers of the table
-    see calibrated p_fake."""
-    parts = {path.stem: Predictions.load(path) for path in sorted((folder / "predictions").glob("*.parquet"))}
-    fitted = [folder / n for n in ("calibration_temp.json", "calibrator.json") if (folder / n).is_file()]
-    _state(folder, parts, load_calibrator(fitted[0]) if fitted else None)
+def write_tables(
+    folder: Path, parts: Mapping[str, Predictions], to_p_fake: Callable[[np.ndarray], np.ndarray] | None = None
+) -> None:
+    """Write predictions.parquet (every split's items with p_scores) and failed.parquet (items without a score).
 
-
-def _state(folder: Path, parts: dict[str, Predictions], calibrator: Calibrator | None) -> None:
-    """predictions.parquet: every split's items with p_scores; failed.parquet: items without a score."""
+    Args:
+        folder: Folder of the run, which exists.
+        parts: Uncalibrated predictions by split.
+        to_p_fake: (N,) log-odds to (N,) p_fake; None: the logistic function.
+    """
     frame = pd.concat([part.frame for part in parts.values() if len(part)], ignore_index=True)
     z = frame["log_odds"].to_numpy(np.float64)
-    p = calibrator.transform(z) if calibrator else expit(z)
+    p = to_p_fake(z) if to_p_fake else expit(z)
     failed = pd.concat([part.failed.assign(split=split) for split, part in parts.items()], ignore_index=True)
     for name, rows in (("predictions", frame.assign(**{f"p_{MEMBER}": p})), ("failed", failed)):
         with atomic_path(folder / f"{name}.parquet") as temporary:

@@ -13,18 +13,19 @@ import pandas as pd
 
 from core.artifacts.workspace import Workspace
 from core.calibrate import Calibrator, load_calibrator
-from core.cascade.cascade import calibrated_log_odds
-from core.data.manifest.manifest import Manifest, open_dataset
+from core.calibrate.log_odds import calibrated_log_odds
+from core.calibrate.of_run import calibrator_file
+from core.data.manifest.manifest import Manifest
+from core.data.manifest.open import open_dataset
 from core.documents.bundle import Member
 from core.models.inference.run import BEST, Run, find_run
-from core.policies.spec import StackSpec
 from core.progress import Reporter, Within
 from core.stacking.feature_sets import part_block
+from core.stacking.spec import StackSpec
 from core.tables.embeddings import EmbeddingTable, read_embeddings
 from core.tables.item_rows import ItemRows
 
 FITTABLE = ("val_select", "val_calib")
-CALIBRATORS = ("calibrator.json", "calibration_temp.json")
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,9 @@ def _member(name: str, role: Literal["stage1", "expert"], ref: str, workspace: W
     run = find_run(ref, workspace)
     if "detector" not in run.document:
         raise ValueError(f"run {ref!r} holds no detector (it is a {run.document.get('kind')} run); name a training")
-    file = _calibrator_file(run)
+    file = calibrator_file(run.folder)
+    if file is None:
+        raise FileNotFoundError(f"run {run.name!r} has no calibrator; run `calibrate` on it first")
     return StackMember(name, role, run, file, load_calibrator(file))
 
 
@@ -127,14 +130,6 @@ def _free_name(detector: str, taken: set[str]) -> str:
     """The detector's name as a member's, with a number when it is taken."""
     base = detector[:36] if detector != "stage1" else "expert"
     return next(name for name in [base, *(f"{base}_{i}" for i in range(2, 99))] if name not in taken)
-
-
-def _calibrator_file(run: Run) -> Path:
-    """The run's newest calibrator."""
-    there = [run.folder / name for name in CALIBRATORS if (run.folder / name).is_file()]
-    if not there:
-        raise FileNotFoundError(f"run {run.name!r} has no calibrator; run `calibrate` on it first")
-    return max(there, key=lambda path: path.stat().st_mtime_ns)
 
 
 def collect_stack_data(

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from core.calibrate import calibrators
-from core.policies.spec import StackSpec
 from core.progress import Reporter
 from core.stacking.data import StackData
 from core.stacking.feature_sets import STAGE3, FeatureSet
 from core.stacking.meta_model import Projection, feature_names, feature_table, fit_projection
 from core.stacking.report import importance
+from core.stacking.spec import StackSpec
 
 EARLY_STOPPING = 30
 HELD_OUT = 0.2

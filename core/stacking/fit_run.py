@@ -17,9 +17,8 @@ import numpy as np
 import pandas as pd
 
 from core.artifacts.files import read_json
+from core.artifacts.finding import RUN
 from core.artifacts.workspace import Workspace
-from core.bundles.export import STACK_RUN
-from core.policies.spec import StackSpec
 from core.progress import Reporter, Silent, Within
 from core.stacking.data import (
     StackData,
@@ -32,6 +31,7 @@ from core.stacking.data import (
 from core.stacking.feature_sets import STAGE3, FeatureSet, feature_sets
 from core.stacking.fit import Fitted, fit_meta
 from core.stacking.optimism import Learned, leak_report
+from core.stacking.spec import StackSpec
 from core.stacking.write import write_stack
 
 
@@ -48,7 +48,7 @@ class StackRun:
 
     @property
     def document(self) -> dict[str, Any]:
-        return read_json(self.folder / STACK_RUN)
+        return read_json(self.folder / RUN)
 
     @property
     def report(self) -> dict[str, Any]:

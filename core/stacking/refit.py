@@ -19,15 +19,16 @@ import pandas as pd
 from core.artifacts.files import read_json, sha256_file, write_json
 from core.artifacts.workspace import Workspace
 from core.calibrate import calibrators
-from core.cascade.cascade import calibrated_log_odds
-from core.data.manifest.manifest import Manifest, open_dataset
+from core.calibrate.log_odds import calibrated_log_odds
+from core.data.manifest.manifest import Manifest
+from core.data.manifest.open import open_dataset
 from core.models.inference.run import Run
-from core.policies.spec import StackSpec
 from core.progress import Reporter, Within
 from core.spec import fingerprint
 from core.stacking.alignment import explained, fit_alignment
 from core.stacking.data import StackData, StackMember
 from core.stacking.fit import group_folds
+from core.stacking.spec import StackSpec
 from core.tables.embeddings import EmbeddingAbout, EmbeddingTable, read_embeddings, write_shard
 
 FOLDS = "folds"

@@ -12,10 +12,9 @@ import numpy as np
 
 import core
 from core.artifacts.files import atomic_path, read_json, sha256_file, write_json, write_text
-from core.bundles.export import STACK_RUN
+from core.artifacts.finding import RUN
 from core.models.inference.run import kept_weights
 from core.policies.choose import calibration_rows, table_fingerprint
-from core.policies.spec import StackSpec
 from core.spec import fingerprint
 from core.stacking.data import StackData, StackMember
 from core.stacking.feature_sets import STAGE3
@@ -23,6 +22,7 @@ from core.stacking.fit import SETTINGS, Fitted, Projector, Way
 from core.stacking.member_identity import MemberIdentity, weights_fingerprint
 from core.stacking.meta_model import feature_names, save_meta
 from core.stacking.report import comparison, permutation
+from core.stacking.spec import StackSpec
 
 NOTES = {
     "frozen": [
@@ -52,7 +52,7 @@ def write_stack(
     leak: dict[str, Any] | None,
 ) -> None:
     """Everything of the stack run; run.json last, so that a folder with it is whole."""
-    (folder / STACK_RUN).unlink(missing_ok=True)
+    (folder / RUN).unlink(missing_ok=True)
     for part in ("stack", "calibrators"):
         shutil.rmtree(folder / part, ignore_errors=True)
         (folder / part).mkdir(parents=True)
@@ -78,7 +78,7 @@ def write_stack(
         for member, described in zip(members, data.members, strict=True)
     ]
     write_json(
-        folder / STACK_RUN,
+        folder / RUN,
         {
             "format": 1,
             "kind": "stack",

@@ -18,7 +18,8 @@ from core.artifacts.files import read_json, write_json, write_text
 from core.artifacts.workspace import Workspace
 from core.data.loading.dataset import EpochSampler, FaceCache, TrainFaces, cache_side, item_seed, open_cache
 from core.data.loading.transforms import train_transform
-from core.data.manifest.manifest import Manifest, open_dataset
+from core.data.manifest.manifest import Manifest
+from core.data.manifest.open import open_dataset
 from core.models.detector import Detector
 from core.models.genconvit.samples import save_run_samples
 from core.models.inference.run import BEST, FINAL, RUN, START, Run, load_trained

@@ -6,12 +6,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from core.analysis.spec import AnalyzeSpec
+from core.artifacts.finding import find_bundle, find_policy
 from core.media.types import MediaRejected
-from core.policies.spec import AnalyzeSpec
 from core.progress import Reporter
 from jobs.kind import JobContext, JobKind, JobResult, Produced, kinds
 from jobs.settings import Settings
-from jobs.specs.references import find_bundle, find_policy
 
 PASSING = {"timeout", "out_of_memory", "not_found"}
 """Codes of refusals that may be the moment's: the machine was busy, or the file was gone."""
@@ -26,7 +26,7 @@ def analyzer_for(bundle: Path, policy: Path | None, device: str) -> Any:
     device `auto`: what AWARE_DEVICE says, so that a job finds the bundle that was loaded before it came.
     The key holds bundle.json's time and size, so that a bundle exported anew under its name is loaded anew."""
     from core.analysis.analyze import Analyzer
-    from core.bundles.bundle import read_policy
+    from core.documents.read import read_policy
 
     global _loaded
     if device == "auto":

@@ -10,12 +10,13 @@ from jobs.workspace.runs import produced_run
 
 def run(spec: CalibrateSpec, context: JobContext) -> JobResult:
     from core.calibrate.fit import fit_calibration
-    from core.scores.imported_run import is_scores, state_scores
+    from core.calibrate.restate import restate_scores
+    from core.scores.imported_run import is_scores
 
     report = fit_calibration(spec, context.workspace, context.report)
     folder = find_run(spec.run, context.workspace).folder
     if is_scores(folder):
-        state_scores(folder)
+        restate_scores(folder)
     item = produced_run(folder)
     return JobResult(f"Run {item.name} is calibrated ({spec.method}).", {"run": item.name, "report": report}, [item])
 

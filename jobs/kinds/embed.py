@@ -8,7 +8,8 @@ from jobs.kind import JobContext, JobKind, JobResult, kinds
 
 
 def run(spec: EmbedSpec, context: JobContext) -> JobResult:
-    from core.data.manifest.manifest import Manifest, open_dataset
+    from core.data.manifest.manifest import Manifest
+    from core.data.manifest.open import open_dataset
     from core.models.inference.embedding import embed_dataset
     from core.tables.embeddings import read_about
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.artifacts.finding import find_bundle
 from core.explain.spec import EvidenceSpec
 from jobs.kind import JobContext, JobKind, JobResult, Produced, kinds
-from jobs.specs.references import find_bundle
 from jobs.workspace.runs import produced_run, run_name
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def run(spec: EvidenceSpec, context: JobContext) -> JobResult:
     """A run's report goes into its folder, a bundle's into one of its own: a bundle does not change."""
     from core.artifacts.files import write_json
-    from core.data.manifest.manifest import open_dataset
+    from core.data.manifest.open import open_dataset
     from core.explain.planted import REPORT, document, judge_maps, real_faces
     from core.models.inference.run import find_run
     from core.progress import Within
@@ -54,12 +54,13 @@ def run(spec: EvidenceSpec, context: JobContext) -> JobResult:
 def _members(spec: EvidenceSpec, context: JobContext) -> list[tuple[str, str, Detector, Path | None]]:
     """(name, title, detector, folder of the run if it is one)."""
     from core.bundles.bundle import open_bundle
+    from core.bundles.load import load_bundle
     from core.models.inference.run import find_run
     from core.models.inference.scoring import pick_device
     from core.models.registry import detectors
 
     if spec.bundle:
-        loaded = open_bundle(find_bundle(spec.bundle, context.workspace)).load(spec.device)
+        loaded = load_bundle(open_bundle(find_bundle(spec.bundle, context.workspace)), spec.device)
         return [(member.name, member.title, member.detector, None) for member in loaded.members]
     device = str(pick_device(spec.device))
     found: list[tuple[str, str, Detector, Path | None]] = []

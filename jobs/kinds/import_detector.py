@@ -8,8 +8,8 @@ from jobs.workspace.runs import produced_run, run_name
 
 
 def run(spec: ImportSpec, context: JobContext) -> JobResult:
+    from core.models.inference.import_weights import import_detector
     from core.models.inference.run import Run
-    from core.models.weights.importing import import_detector
 
     folder = context.workspace.runs / run_name(spec.name, spec.layout, context)
     made = Run(folder)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from core.artifacts.files import read_json
-from core.data.prepare.spec import PrepareSpec
+from core.data.spec import PrepareSpec
 from jobs.kind import JobContext, JobKind, JobResult, Produced, kinds
 
 

@@ -7,7 +7,7 @@ from jobs.kind import JobContext, JobKind, JobResult, kinds
 
 
 def run(spec: ProtocolSpec, context: JobContext) -> JobResult:
-    from core.data.manifest.protocols import pin_protocols
+    from core.data.manifest.pin import pin_protocols
 
     made, passed_over = pin_protocols(spec, context.workspace)
     name = spec.dataset

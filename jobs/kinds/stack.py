@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.policies.spec import StackSpec
+from core.stacking.spec import StackSpec
 from jobs.kind import JobContext, JobKind, JobResult, kinds
 from jobs.workspace.runs import produced_run, run_name
 

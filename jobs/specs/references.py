@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from core.analysis.spec import AnalyzeSpec
 from core.artifacts.workspace import Workspace
-from core.policies.spec import AnalyzeSpec
 from core.spec import Spec
 from jobs.queue.views import Active
 
@@ -69,26 +69,3 @@ def _named(text: str, workspace: Workspace, rooms: tuple[str, ...]) -> str:
         return text
     path = Path(text).expanduser()
     return str(path.absolute()) if path.exists() else text
-
-
-def find_bundle(reference: str, workspace: Workspace) -> Path:
-    """Folder of the bundle that a name or path means. Raises FileNotFoundError listing what there is."""
-    for place in (workspace.bundles / reference, Path(reference).expanduser()):
-        if reference and (place / "bundle.json").is_file():
-            return place
-    known = sorted(p.parent.name for p in workspace.bundles.glob("*/bundle.json"))
-    raise FileNotFoundError(
-        f"no bundle {reference!r}: it is neither a folder with bundle.json nor one of the workspace's "
-        f"({', '.join(known) or 'none yet'})"
-    )
-
-
-def find_policy(reference: str, workspace: Workspace) -> Path:
-    """File of the policy that an id or path means. Raises FileNotFoundError listing what there is."""
-    for place in (workspace.policies / f"{reference}.json", Path(reference).expanduser()):
-        if reference and place.is_file():
-            return place
-    known = sorted(p.stem for p in workspace.policies.glob("*.json"))
-    raise FileNotFoundError(
-        f"no policy {reference!r}: it is neither a file nor one of the workspace's ({', '.join(known) or 'none yet'})"
-    )

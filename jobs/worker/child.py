@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from jobs.client import Workbench
+from jobs.process import die_with_parent, kill_group
 from jobs.settings import Settings
 from jobs.worker.execution import run_claimed, stop_on_sigterm
-from jobs.worker.process import die_with_parent, kill_group
 from jobs.worker.reporter import StoreReporter
 
 WORK_NICENESS = 5  # an analysis, which somebody waits for, goes before a training

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from jobs.client import Workbench, tail
+from jobs.process import JOB_VARIABLE, kill_group, machine_memory, oom_kills, session_memory
 from jobs.queue.models import Job
 from jobs.settings import Settings
 from jobs.worker.exit_reason import ExitReason, exit_reason
-from jobs.worker.process import JOB_VARIABLE, kill_group, machine_memory, oom_kills, session_memory
 
 GRACE_SECONDS = 1.0
 

@@ -8,14 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from core.analysis.spec import AnalyzeSpec
+from core.artifacts.finding import find_bundle, find_policy
 from core.artifacts.workspace import Workspace
-from core.policies.spec import AnalyzeSpec
 from core.progress import Reporter
 from core.spec import Spec
 from jobs.client import Workbench
 from jobs.kind import kinds
 from jobs.specs.checks import check
-from jobs.specs.references import find_bundle, find_policy, settled
+from jobs.specs.references import settled
 from jobs.worker.execution import Outcome, run_claimed
 from jobs.worker.reporter import StoreReporter
 from jobs.worker.worker import HERE, new_worker

@@ -11,10 +11,10 @@ import time
 
 from sqlalchemy.exc import DBAPIError
 
+from jobs import process as processes
 from jobs.client import Workbench
 from jobs.queue.models import Job, Worker
 from jobs.queue.store import BEAT_SECONDS, LEASE_SECONDS, LeaseLost
-from jobs.worker import process as processes
 from jobs.worker.children import Child, WarmChild, log_file, memory_limit, start_work
 
 log = logging.getLogger(__name__)

@@ -27,7 +27,7 @@ def _dataset(mark: Path) -> Produced:
 
 
 def _bundle(mark: Path) -> Produced:
-    from jobs.kinds.export import produced_bundle
+    from jobs.workspace.bundles import produced_bundle
 
     return produced_bundle(mark.parent)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from core.artifacts.files import read_json, write_text
 from core.artifacts.workspace import Workspace
-from core.documents.analysis import CascadePolicy
+from core.documents.policy import CascadePolicy
 from jobs.kind import Produced
 
 

@@ -22,9 +22,9 @@ from PIL import Image
 
 from core.data.faces.faces import find_faces
 from core.data.prepare.ingest import SEEN_PX, ingest, plan_of
-from core.data.prepare.spec import PrepareSpec
 from core.data.prepare.worker_pool import unordered
 from core.data.sources.base import SourceItem
+from core.data.spec import PrepareSpec
 from core.media import fork_server as nursery
 from core.media.decode import stream
 from core.media.limits import LIBRARY

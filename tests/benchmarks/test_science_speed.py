@@ -16,7 +16,7 @@ from scipy.stats import binned_statistic_dd
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from core.calibrate.methods.temperature import fit_newton, margins
-from core.documents.analysis import Exits
+from core.documents.policy import Exits
 from core.evaluate.calibration_table import CalibrationTable
 from core.metrics.intervals import ranking_draws
 from core.metrics.reliability import ece

@@ -12,7 +12,7 @@ from app.policies.exits import active_policy, cuts_of
 from app.scores.sources import member_facts, predictions_of, score_sources, stages_of
 from app.views.cascade.board import cuts_of_text
 from app.views.cascade.tables import joint_of
-from core.documents.analysis import Exits
+from core.documents.policy import Exits
 from core.policies.boards.joint_table import JointTable, joint_figures
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]

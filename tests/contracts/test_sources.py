@@ -7,12 +7,12 @@ import pytest
 
 from core.artifacts.files import read_json
 from core.artifacts.workspace import Workspace
-from core.data.manifest.manifest import open_dataset
+from core.data.manifest.open import open_dataset
 from core.data.manifest.splits import SPLITS, leaking_groups
 from core.data.prepare.prepare import prepare
-from core.data.prepare.spec import PrepareSpec
 from core.data.sources import checked, data_sources, find, recognised
 from core.data.sources.base import TEXTS
+from core.data.spec import PrepareSpec
 from core.progress import Silent
 from tests.support.layouts import LAYOUTS
 

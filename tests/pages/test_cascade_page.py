@@ -15,7 +15,7 @@ from app.views.cascade.board import cuts_of_text, cuts_text
 from app.views.cascade.search import Answer, asked_loss, policy_to_save
 from app.views.cascade.tables import fronts, grid_if_ready, joint_of, limits_at, make_grid
 from core.artifacts.files import write_json
-from core.documents.analysis import Exits
+from core.documents.policy import Exits
 from core.policies.boards.grid import cascade_grid
 from core.policies.boards.joint_table import JointTable, joint_figures
 from core.policies.choose import calibration_rows

@@ -14,9 +14,9 @@ from app.views.datasets import card as datasets_card
 from app.views.datasets import table as datasets_table
 from app.views.datasets.table import BOTH, OUT, DatasetTable, Filter
 from core.data.manifest.exclusions import Exclusion, exclude, excluded, history
-from core.data.manifest.manifest import open_dataset
+from core.data.manifest.open import open_dataset
+from core.data.manifest.pin import pin_protocols
 from core.data.manifest.protocol_spec import ProtocolSpec
-from core.data.manifest.protocols import pin_protocols
 from jobs.client import Workbench
 from tests.support.face_set import PEOPLE, face_set
 from tests.support.page_text import button, by_label, texts

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.ui import navigation
-from core.policies.spec import AnalyzeSpec
+from core.analysis.spec import AnalyzeSpec
 from jobs.kind import Produced
 from tests.support.page_text import texts
 

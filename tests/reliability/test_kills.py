@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import func, select
 
 from jobs.client import Workbench
+from jobs.process import job_processes
 from jobs.queue.models import Artifact
 from jobs.queue.store import LEASE_SECONDS
-from jobs.worker.process import job_processes
 from tests.support.fake_kinds import FakeSpec
 from tests.support.queueing import ROOT, open_workbench, until, worker_process
 from tests.support.races import CLAIMERS

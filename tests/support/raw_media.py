@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from core.data.faces.types import FaceDetection
-from core.data.prepare.spec import PrepareSpec
 from core.data.sources.base import SourceItem
+from core.data.spec import PrepareSpec
 
 FACES = PrepareSpec(path="raw", detect_faces=True, frames="seconds", every_seconds=0.4, max_faces=5, people="all")
 PLAIN = PrepareSpec(path="raw", frames="nth", every_frames=2, max_faces=10)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from core.documents.analysis import Exits
+from core.documents.policy import Exits
 from core.policies.replay.batch import Items, Outcomes, outcomes
 
 

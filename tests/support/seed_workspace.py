@@ -9,7 +9,9 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from core.artifacts.files import write_json
-from core.documents.analysis import Analysis, BundleReference, Decision, Evidence, Exits, FaceReport, TraceStep
+from core.documents.analysis import Analysis, BundleReference, Evidence, FaceReport
+from core.documents.decision import Decision, TraceStep
+from core.documents.policy import Exits
 from jobs.client import Workbench
 from jobs.kind import Produced
 

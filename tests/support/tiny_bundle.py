@@ -14,9 +14,9 @@ import pandas as pd
 
 from core.artifacts.files import atomic_folder, write_text
 from core.bundles.export import seal
-from core.cascade.cascade import calibrated_log_odds
-from core.documents.analysis import CascadePolicy, Exits, ExpertExits
+from core.calibrate.log_odds import calibrated_log_odds
 from core.documents.bundle import Member
+from core.documents.policy import CascadePolicy, Exits, ExpertExits
 from core.policies.thresholds_document import thresholds_document
 from core.stacking.meta_model import feature_names, feature_table, fit_projection, save_meta
 

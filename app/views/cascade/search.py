@@ -12,7 +12,7 @@ from app.forms import form as forms
 from app.scores.sources import MemberFacts, ScoreSource
 from app.ui import widgets
 from app.views.cascade import search_tries
-from core.documents.analysis import CascadePolicy, Exits
+from core.documents.policy import CascadePolicy, Exits
 from core.policies.choose import STACK, calibration_rows
 from core.policies.manual import manual_policy
 from core.policies.search.policy import policy_of

@@ -9,7 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from app.scores.sources import ScoreSource
-from core.policies.origin import find_source
+from core.artifacts.finding import find_source
 from jobs.client import Workbench
 from jobs.queue.store import Store
 

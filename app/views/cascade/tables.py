@@ -11,7 +11,7 @@ import numpy as np
 
 from app.policies.exits import exits_by_member
 from app.scores.sources import ScoreSource, predictions_of, stages_of, stamp_of
-from core.documents.analysis import CascadePolicy
+from core.documents.policy import CascadePolicy
 from core.policies.boards.effective_sizes import effective_sizes
 from core.policies.boards.grid import Grid, cascade_grid
 from core.policies.boards.joint_table import JointTable

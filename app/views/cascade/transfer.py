@@ -13,7 +13,7 @@ from app.scores.sources import ScoreSource, predictions_of, stages_of, stamp_of
 from app.ui import chart as chart_files
 from app.ui import tables, widgets
 from app.views.cascade.left_out_runs import left_out_part
-from core.documents.analysis import CascadePolicy
+from core.documents.policy import CascadePolicy
 from core.policies.choose import choose_policy
 from core.policies.replay.base_rate import at_base_rate
 from core.policies.replay.transport import Cell, Place, auroc_matrix, last_score, place_rows, transport

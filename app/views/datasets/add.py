@@ -8,12 +8,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.analysis import cards
 from app.forms import form as forms
 from app.forms.allowed_paths import allowed
-from app.ui import widgets
+from app.ui import html, widgets
 from core.data.prepare.archive import is_archive
-from core.data.prepare.spec import PrepareSpec
+from core.data.spec import PrepareSpec
 from jobs.client import Workbench
 
 UPLOAD, FOLDER, DEMO = "Upload a zip", "Name a folder", "Draw the demo set"
@@ -71,7 +70,7 @@ def upload(workbench: Workbench) -> None:
         st.caption(f"A larger set: put its folder where the server may read it, and choose “{FOLDER}”.")
         return
     size = kept.stat().st_size / 2**20
-    st.html(cards.facts({"Archive": kept.name, "Size": f"{size:.1f} MiB", "Kept as": f"sha256 {kept.parent.name}"}))
+    st.html(html.facts({"Archive": kept.name, "Size": f"{size:.1f} MiB", "Kept as": f"sha256 {kept.parent.name}"}))
     form(workbench, str(kept), f"zip.{kept.parent.name[:12]}")
 
 
@@ -87,7 +86,7 @@ def stored(stream: object, name: str, workbench: Workbench) -> Path:
 def folder(workbench: Workbench) -> None:
     """A folder, zip or manifest below one of the roots that the operator allowed."""
     roots = workbench.settings.readable_roots()
-    st.html(cards.facts([("The server may read below", " , ".join(str(root) for root in roots))]))
+    st.html(html.facts([("The server may read below", " , ".join(str(root) for root in roots))]))
     st.caption(
         "Put a folder there, or start the workbench with AWARE_DATA_ROOTS set to more folders, separated by "
         f"{os.pathsep!r}. The command `aware prepare` reads any folder of the person who runs it."

@@ -7,10 +7,9 @@ from collections import Counter
 import pandas as pd
 import streamlit as st
 
-from app.analysis import cards
 from app.charts import basic as charts
 from app.ui import chart as chart_files
-from app.ui import navigation, widgets
+from app.ui import html, navigation, widgets
 from app.views.datasets import shortcut_check as datasets_sources
 from app.views.datasets.table import QUALITIES, DatasetTable
 from core.data.manifest.splits import SPLITS
@@ -139,10 +138,10 @@ def made(item: ArtifactView, table: DatasetTable) -> None:
         "Excluded": excluded(table),
         "Columns": ", ".join(table.frame.columns),
     }
-    st.html(cards.facts(facts))
+    st.html(html.facts(facts))
     if spec := card.get("spec"):
         st.caption("Prepared by these options")
-        st.html(cards.facts({name.replace("_", " "): widgets.figure(value) for name, value in spec.items() if value}))
+        st.html(html.facts({name.replace("_", " "): widgets.figure(value) for name, value in spec.items() if value}))
 
 
 def excluded(table: DatasetTable) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from app.analysis import cards
-from app.ui import session, widgets
+from app.ui import html, session, widgets
 from app.views.datasets.table import DatasetTable
 from core.data.manifest.exclusions import history, restore, undo_last
 
@@ -38,7 +37,7 @@ def consequences(table: DatasetTable) -> None:
     """What an exclusion changes, in figures."""
     then, now = str(table.card.get("fingerprint", "")), table.fingerprint
     st.html(
-        cards.facts(
+        html.facts(
             {
                 "In use": f"{len(table.kept):,} of {len(table.frame):,} pictures",
                 "Fingerprint now": now[:16],

@@ -7,10 +7,9 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app.analysis import cards
 from app.charts import basic as charts
 from app.ui import chart as chart_files
-from app.ui import widgets
+from app.ui import html, widgets
 from app.views.datasets.table import DatasetTable
 from core.data.manifest.tables import read_table
 
@@ -69,7 +68,7 @@ def archive(contents: dict[str, Any] | None) -> None:
     skipped = contents.get("skipped", {})
     facts = {"File": contents.get("file", ""), "Unpacked": f"{contents.get('files', 0):,} files"}
     facts |= {f"Left out: {reason}": f"{count:,}" for reason, count in skipped.items()}
-    st.html(cards.facts(facts))
+    st.html(html.facts(facts))
     st.caption("Zip and unpacked files stay below `uploads` of the workspace; remove them with the data set.")
     if named := contents.get("not_unpacked"):
         with st.expander("Files that were left out"):
@@ -85,9 +84,9 @@ def listing(table: DatasetTable) -> None:
     pairs = {"Layout": said.get("source"), "Chosen because": said.get("how"), "A group is": said.get("group"),
              "Files listed": f"{said.get('files', 0):,}"}  # fmt: skip
     lists = {f"Official list {name}": f"sha256 {digest}" for name, digest in said.get("official_lists", {}).items()}
-    st.html(cards.facts({k: v for k, v in (pairs | lists).items() if v}))
+    st.html(html.facts({k: v for k, v in (pairs | lists).items() if v}))
     if said.get("notes"):
-        st.html(cards.notes(said["notes"]))
+        st.html(html.notes(said["notes"]))
     path = table.folder / "not_listed.csv"
     left = _report(str(path), path.stat().st_mtime_ns) if path.is_file() else pd.DataFrame()
     if len(left):
@@ -114,7 +113,7 @@ def taken(counts: dict[str, Any] | None) -> None:
     pairs = {label: widgets.figure(counts[name]) for name, label in TAKEN.items() if counts.get(name)}
     left = {f"Left out: {reason.replace('_', ' ')}": f"{n:,}" for reason, n in counts.get("left_out", {}).items()}
     st.subheader("What was found", anchor=False)
-    st.html(cards.facts(pairs | left))
+    st.html(html.facts(pairs | left))
 
 
 def thresholds(values: dict[str, Any] | None) -> None:
@@ -123,4 +122,4 @@ def thresholds(values: dict[str, Any] | None) -> None:
         return
     st.subheader("Thresholds of the extraction", anchor=False)
     given = {name: value for name, value in values.items() if value is not None}
-    st.html(cards.facts({name.replace("_", " "): widgets.figure(value) for name, value in given.items()}))
+    st.html(html.facts({name.replace("_", " "): widgets.figure(value) for name, value in given.items()}))

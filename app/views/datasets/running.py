@@ -6,12 +6,11 @@ import os
 
 import streamlit as st
 
-from app.analysis import cards
-from app.ui import navigation, session, widgets
+from app.ui import html, navigation, session, widgets
+from jobs import process as processes
 from jobs.client import Workbench
 from jobs.kind import kinds
 from jobs.queue.views import JobView
-from jobs.worker import process as processes
 
 WORK = ("prepare", "protocol")
 """Job kinds that make or change data sets."""
@@ -63,8 +62,8 @@ def progress(job: JobView, workbench: Workbench, idle: bool) -> None:
         elif job.state == "running" and deserted(job, workbench):
             words = "The command that ran this is gone; a worker (`aware worker`) goes on where it stopped"
         left.html(
-            f'<div class="aw"><b>{cards.escape(subject(job))}</b> {widgets.state_chip(job.state)} '
-            f'<span class="aw-quiet">{cards.escape(job.id)}</span></div>'
+            f'<div class="aw"><b>{html.escape(subject(job))}</b> {widgets.state_chip(job.state)} '
+            f'<span class="aw-quiet">{html.escape(job.id)}</span></div>'
         )
         left.progress(min(1.0, job.fraction), text=words)
         with right.popover("Cancel", width="stretch", disabled=job.cancel_requested):

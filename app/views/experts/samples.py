@@ -8,8 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.analysis import cards
-from app.ui import widgets
+from app.ui import html, widgets
 from app.views.experts.reports import ExpertsReport
 
 PER_PAGE = 12
@@ -55,7 +54,7 @@ def sample_card(report: ExpertsReport, row: dict[str, Any]) -> str:
     pictures = [] if face is None else [("picture", face)]
     pictures += [(f"as {report.title_of(name)} rebuilds it", path) for name, path in report.rebuilt(row["sample_id"])]
     images = "".join(
-        f'<img src="{data_url(path)}" alt="{cards.escape(what)}" title="{cards.escape(what)}" '
+        f'<img src="{data_url(path)}" alt="{html.escape(what)}" title="{html.escape(what)}" '
         'style="flex:1 1 0;min-width:0;max-width:192px;border-radius:4px">'
         for what, path in pictures
     )
@@ -63,7 +62,7 @@ def sample_card(report: ExpertsReport, row: dict[str, Any]) -> str:
         images = '<span class="aw-quiet">No picture kept; judge again with more pictures.</span>'
     truth = "fake" if row["label"] else "real"
     scores = "".join(
-        f'<span>{cards.escape(report.title_of(row[who]))}</span><span style="text-align:right">{row[p]:.3f}</span>'
+        f'<span>{html.escape(report.title_of(row[who]))}</span><span style="text-align:right">{row[p]:.3f}</span>'
         for who, p in (("right", "p_right"), ("wrong", "p_wrong"))
     )
     return (

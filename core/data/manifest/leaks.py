@@ -1,7 +1,7 @@
 """What lies on both sides of a split although it should not: the same bytes, people, clips, or the same sight.
 
 Most certain first. A detector that saw one side recognises the other instead of judging it, and figures on `test` are
-then too good. Near-duplicates are pairs of perceptual hashes (core/data/prepare/hashes.py) within a Hamming distance;
+then too good. Near-duplicates are pairs of perceptual hashes (core/data/manifest/hashes.py) within a Hamming distance;
 they are
 found by bands: two 64-bit hashes that differ in at most d bits agree in one of d + 1 bands (pigeonhole), so only rows
 that share a band are compared."""
@@ -16,13 +16,13 @@ import numpy as np
 import pandas as pd
 
 from core.data.manifest.groups import LINKS, names_of
+from core.data.manifest.hashes import hamming, hash_bits
 from core.data.manifest.splits import SPLITS
-from core.data.prepare.hashes import hamming, hash_bits
 
 Kind = Literal["bytes", "identity", "video", "near"]
 DISTANCE = 4
 """Default Hamming distance; of 4.5 million pairs of unrelated faces one lies within it
-(core/data/prepare/hashes.py)."""
+(core/data/manifest/hashes.py)."""
 SENTENCES = {
     "bytes": "The same file lies in {splits}: {n} rows share the SHA-256 {value}.",
     "identity": "The person {value!r} lies in {splits}: {n} rows{lent}.",

@@ -16,14 +16,12 @@ from __future__ import annotations
 import hashlib
 import re
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 
 import pandas as pd
 
 from core.artifacts.files import read_json, write_json
-from core.artifacts.workspace import Workspace
-from core.data.manifest.manifest import CARD, Manifest, dataset_place, open_dataset
-from core.data.manifest.protocol_spec import ProtocolSpec
+from core.data.manifest.manifest import Manifest
 from core.spec import Spec
 
 FOLDER = "protocols"
@@ -152,32 +150,3 @@ def open_protocol(folder: Path, name: str, manifest: Manifest) -> pd.DataFrame:
             f"`aware protocol {folder.name} --replace`"
         )
     return rows
-
-
-def pin_protocols(spec: ProtocolSpec, workspace: Workspace) -> tuple[list[Protocol], dict[str, str]]:
-    """Make and save what a spec asks for: the protocols, and value -> why it cannot be left out.
-
-    Raises ValueError when a named choice, or every one in turn, is impossible; FileExistsError; FileNotFoundError."""
-    place = dataset_place(spec.dataset, workspace)
-    if not (place.parent / CARD).is_file():
-        raise ValueError(f"{spec.dataset!r} is not prepared; run prepare first, so that its splits stand still")
-    manifest = open_dataset(place, workspace)
-    kind = cast(Kind, spec.kind)
-    if spec.left_out:
-        protocol = make_protocol(manifest, kind, tuple(sorted(set(spec.left_out))), spec.name)
-        save_protocol(place.parent, protocol, spec.replace)
-        return [protocol], {}
-    if spec.name:
-        raise ValueError("a name fits one protocol; say what it leaves out")
-    frame = manifest.frame[manifest.frame["label"] == 1] if kind == "method" else manifest.frame
-    made, passed_over = [], {}
-    for value in sorted(frame[COLUMN[kind]].unique()):
-        try:
-            made.append(make_protocol(manifest, kind, (value,)))
-        except ValueError as error:
-            passed_over[str(value)] = str(error)
-    if not made:
-        raise ValueError(f"no {kind} can be left out: {'; '.join(passed_over.values())}")
-    for protocol in made:
-        save_protocol(place.parent, protocol, spec.replace)
-    return made, passed_over

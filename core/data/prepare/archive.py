@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from core.artifacts.files import atomic_folder, write_json
+from core.data.sources.walk import CONTENTS
 from core.media.limits import Refusal
 from core.media.sniff import HEAD_BYTES, sniff
 from core.progress import Reporter, Silent
@@ -29,7 +30,6 @@ MEDIA = frozenset((*IMAGES, ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"))
 LISTS = frozenset((".csv", ".json", ".txt", ".parquet"))
 ARCHIVES = frozenset([".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst"])
 LITTER = ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini")
-CONTENTS = ".contents.json"
 LOCAL_HEADER = 30
 """Bytes of an entry's own header before its name: two entries nearer than that share bytes."""
 ENCRYPTED = 0x1 | 0x40 | 0x2000

@@ -15,9 +15,9 @@ from core.data.faces.faces import find_faces  # noqa: F401 - the registry is fil
 from core.data.faces.types import face_detectors
 from core.data.prepare.ingest import ingest, subjects_of, thresholds
 from core.data.prepare.journal import JOURNAL, Outcome, read_journal, summary, why, write_report
-from core.data.prepare.spec import PrepareSpec
 from core.data.prepare.worker_pool import Died, unordered, usable_cores
 from core.data.sources.base import SourceItem
+from core.data.spec import PrepareSpec
 from core.progress import Reporter
 
 FILES_A_WORKER = 8

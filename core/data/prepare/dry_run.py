@@ -18,9 +18,9 @@ from core.data.manifest.leaks import leaks
 from core.data.manifest.splits import assign_splits
 from core.data.prepare.archive import is_archive
 from core.data.prepare.prepare import listed, opened, place_of, shares_of, stays_in_place
-from core.data.prepare.spec import PrepareSpec
 from core.data.sources import Listing, SourceItem, checked
 from core.data.sources.base import CLIPS
+from core.data.spec import PrepareSpec
 from core.media.limits import Refusal
 from core.media.sniff import HEAD_BYTES, sniff
 from core.progress import Reporter, Silent

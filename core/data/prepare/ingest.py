@@ -16,10 +16,10 @@ from PIL import Image
 from core.data.faces.align import aligned_crop
 from core.data.faces.faces import FaceDetection, crop_face, face_quality, find_faces
 from core.data.faces.tracks import Track, Tracker
-from core.data.prepare.hashes import perceptual_hash
+from core.data.manifest.hashes import perceptual_hash
 from core.data.prepare.journal import Crop, Outcome
-from core.data.prepare.spec import PrepareSpec
 from core.data.sources.base import SourceItem
+from core.data.spec import PrepareSpec
 from core.media.decode import stream
 from core.media.limits import LIBRARY
 from core.media.plan import FramePlan

@@ -19,9 +19,9 @@ from core.data.manifest.splits import Shares
 from core.data.manifest.tables import csv_text
 from core.data.prepare.archive import CONTENTS, inner_root, is_archive, unpack
 from core.data.prepare.shortcut_check import settled
-from core.data.prepare.spec import PrepareSpec
 from core.data.sources import AUTO, Listing, data_sources, find
 from core.data.sources.base import CLIPS
+from core.data.spec import PrepareSpec
 from core.progress import Reporter
 
 ABOUT_DEMO = (

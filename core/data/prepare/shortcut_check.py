@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from core.data.manifest.groups import joined
+from core.data.manifest.hashes import hash_bits, with_hashes
 from core.data.manifest.leaks import DISTANCE, FLAT, Leak, leaks, near_pairs
 from core.data.manifest.manifest import Manifest
 from core.data.manifest.splits import WORDS, Shares
-from core.data.prepare.hashes import hash_bits, with_hashes
-from core.data.prepare.spec import PrepareSpec
+from core.data.spec import PrepareSpec
 from core.progress import Reporter
 
 SHOWN = 20

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 from core.artifacts.files import sha256_file
 from core.data.manifest.manifest import Manifest
-from core.data.prepare.spec import PrepareSpec
 from core.data.sources.walk import walk
+from core.data.spec import PrepareSpec
 from core.registry import Registry
 from core.task import FACES, Task
 

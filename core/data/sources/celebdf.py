@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from core.data.manifest.tables import ManifestError
-from core.data.prepare.spec import PrepareSpec
 from core.data.sources.base import CLIPS, PICTURES, Collector, Listing, counted, grouping, thinned
 from core.data.sources.walk import read_list
+from core.data.spec import PrepareSpec
 from core.task import FACES
 
 LABELS = {"Celeb-real": 0, "YouTube-real": 0, "Celeb-synthesis": 1}

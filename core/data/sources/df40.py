@@ -12,11 +12,11 @@ from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
-from core.data.prepare.spec import PrepareSpec
 from core.data.sources.base import PICTURES, Collector, DataSource, Listing, SourceItem, counted, grouping, thinned
 from core.data.sources.celebdf import CelebDF
 from core.data.sources.ffpp import FaceForensics
 from core.data.sources.links import components
+from core.data.spec import PrepareSpec
 from core.task import FACES
 
 PLACE = re.compile(r"(?:(?:train|test)/)?(?P<method>[^/]+)/(?:(?P<domain>ff|cdf)/)?frames/(?P<clip>[^/]+)/[^/]+")

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 from core.data.manifest.splits import WORDS
 from core.data.manifest.tables import ManifestError
-from core.data.prepare.spec import PrepareSpec
 from core.data.sources.base import CLIPS, PICTURES, Collector, Listing, counted, grouping
 from core.data.sources.folder import LABELS as FOLDERS
 from core.data.sources.folder import label_folders
 from core.data.sources.walk import read_listed_json
+from core.data.spec import PrepareSpec
 from core.task import FACES
 
 METADATA = "metadata.json"

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from core.data.manifest.tables import ManifestError
-from core.data.prepare.spec import PrepareSpec
 from core.data.sources.base import CLIPS, PICTURES, Collector, Listing, counted, grouping, thinned
 from core.data.sources.links import components
 from core.data.sources.walk import read_listed_json
+from core.data.spec import PrepareSpec
 from core.task import FACES
 
 PLACE = re.compile(

@@ -10,8 +10,8 @@ import pandas as pd
 from core.data.manifest.manifest import Manifest
 from core.data.manifest.tables import Table
 from core.data.manifest.validate import validate
-from core.data.prepare.spec import PrepareSpec
 from core.data.sources.base import AUTO, TEXTS, Listing, SourceItem, counted, data_sources, is_faces
+from core.data.spec import PrepareSpec
 
 
 def find(spec: PrepareSpec, *, confined: bool = False) -> Listing:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.data.prepare.spec import PrepareSpec
 from core.data.sources.base import Collector, Listing, grouping
+from core.data.spec import PrepareSpec
 from core.task import FACES
 
 LABELS = {"real": 0, "fake": 1}

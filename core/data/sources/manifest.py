@@ -7,8 +7,8 @@ from pathlib import Path
 from core.data.manifest.manifest import Manifest, read_manifest
 from core.data.manifest.tables import ManifestError, read_table
 from core.data.manifest.validate import PATHS, parse_label_map
-from core.data.prepare.spec import PrepareSpec
 from core.data.sources.base import Listing, SourceItem, grouping
+from core.data.spec import PrepareSpec
 from core.task import FACES
 
 NAMES = ("manifest.parquet", "manifest.csv")

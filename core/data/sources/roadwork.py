@@ -17,10 +17,10 @@ import pandas as pd
 from core.data.manifest.manifest import Manifest
 from core.data.manifest.tables import ManifestError, Table, frame_as_text, read_table
 from core.data.manifest.validate import parse_label_map, validate
-from core.data.prepare.spec import PrepareSpec
 from core.data.sources.base import PICTURES, Listing, grouping
 from core.data.sources.manifest import Dialects, listing_of
 from core.data.sources.walk import read_list, read_listed_json
+from core.data.spec import PrepareSpec
 from core.task import ROADWORK
 
 POSITIVE = ("roadwork", "road_work", "road work", "road-work", "construction", "true", "yes", "positive")

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.data.prepare.archive import CONTENTS
-
 MOST_FILES = 5_000_000
 LIST_BYTES = 64 << 20
+CONTENTS = ".contents.json"
+"""Where an unpacked archive says what it held; it is not part of the data."""
 LITTER = frozenset(["__MACOSX", "Thumbs.db", "desktop.ini"])
 
 

@@ -100,7 +100,7 @@ def measure(spec: ExpertsSpec, workspace: Workspace, folder: Path, report: Repor
 
     Returns the report. Raises FileNotFoundError (run, calibrator, data set), ValueError (no such split, weights that
     have changed, a run named twice)."""
-    from core.data.manifest.manifest import open_dataset
+    from core.data.manifest.open import open_dataset
 
     members = expert_runs(spec, workspace)
     dataset = members[0].run.dataset(spec.dataset)

@@ -12,7 +12,8 @@ import pandas as pd
 
 from core.artifacts.files import sha256_file, write_bytes
 from core.artifacts.workspace import Workspace
-from core.calibrate import Calibrator, calibrators, load_calibrator
+from core.calibrate import Calibrator, load_calibrator
+from core.calibrate.of_run import calibrator_of
 from core.evaluate.experts.reconstruction_quality import compare_all
 from core.evaluate.experts.spec import ExpertsSpec
 from core.progress import Reporter, Within
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from core.models.detector import Detector
     from core.models.inference.run import Run
 
-CALIBRATORS = ("calibrator.json", "calibration_temp.json")
 THUMBNAIL = 192
 """Side of the pictures that a report keeps, pixels."""
 
@@ -65,11 +65,7 @@ def expert_runs(spec: ExpertsSpec, workspace: Workspace) -> list[ExpertRun]:
         run = find_run(ref, workspace)
         if "detector" not in run.document:
             raise ValueError(f"run {ref!r} holds no detector (it is a {run.document.get('kind')} run); name a training")
-        there = [run.folder / name for name in CALIBRATORS if (run.folder / name).is_file()]
-        newest = max(there, key=lambda path: path.stat().st_mtime_ns) if there else None
-        calibrator = load_calibrator(newest) if newest else calibrators.get("none")().fit([0.0], [0])
-        said = f"calibrated by {newest.name}" if newest else "not calibrated: run `calibrate` on it first"
-        found.append(ExpertRun(run.name, "expert", run, calibrator, said))
+        found.append(ExpertRun(run.name, "expert", run, *calibrator_of(run.folder)))
     names = [item.name for item in found]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ValueError(f"{', '.join(twice)} is to be judged twice; name each run once")

@@ -24,7 +24,6 @@ from core.models.genconvit.hybrid import HybridGenConViT
 from core.models.genconvit.published import PublishedED, PublishedGenConViT, PublishedVAE, live_state
 from core.models.registry import DetectorEntry, register
 from core.models.weights.weights import fetch, read_safetensors
-from core.train import objectives_genconvit as _objective  # noqa: F401  registers `reconstruction`
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.artifacts.files import read_json
+from core.artifacts.finding import RUN, find_run_folder
 from core.artifacts.workspace import Workspace
 from core.documents.inputs import InputSpec
 
 if TYPE_CHECKING:
     from core.models.detector import Detector
 
-RUN = "run.json"
 START = "start.json"
 BEST = "best_model.safetensors"
 FINAL = "final_model.safetensors"
@@ -107,9 +107,4 @@ def member_weights(stack: Path, row: Mapping[str, Any]) -> Path:
 
 def find_run(ref: str | Path, workspace: Workspace) -> Run:
     """A run by name in the workspace or by folder. Raises FileNotFoundError that lists the runs there are."""
-    named = workspace.runs / str(ref)
-    for folder in (named, Path(ref).expanduser()):
-        if str(ref) and (folder / RUN).is_file():
-            return Run(folder)
-    known = sorted(p.parent.name for p in workspace.runs.glob(f"*/{RUN}"))
-    raise FileNotFoundError(f"no run {str(ref)!r} in {workspace.runs}; there are: {', '.join(known) or 'none'}")
+    return Run(find_run_folder(ref, workspace))

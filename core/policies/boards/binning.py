@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from core.documents.analysis import Exits
+from core.documents.policy import Exits
 
 CUSTOMARY = (0.01, 0.02, 0.05, 0.1, 0.9, 0.95, 0.98, 0.99)
 """Leave as real at the first four and below, as fake at the others and above."""

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from core.documents.analysis import Exits
+from core.documents.policy import Exits
 from core.policies.boards.binning import (
     CUSTOMARY_EDGES,
     bin_index,

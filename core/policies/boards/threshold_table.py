@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from core.documents.analysis import Exits
+from core.documents.policy import Exits
 from core.metrics.metrics import probabilities
 from core.policies.boards.binning import bin_index, default_edges, exact_edges
 from core.policies.boards.joint_table import histogram_auroc

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from core.documents.analysis import CascadePolicy
+from core.documents.policy import CascadePolicy
 from core.metrics.intervals import clopper_pearson, group_codes
 from core.metrics.metrics import ratio
 from core.policies.choose import require, table_fingerprint

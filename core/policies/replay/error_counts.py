@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from core.documents.analysis import CascadePolicy, Exits
+from core.documents.policy import CascadePolicy, Exits
 from core.metrics.intervals import upper_bound
 from core.policies.choose import STACK, require
 from core.policies.replay.batch import Items

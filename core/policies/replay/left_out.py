@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from core.artifacts.workspace import Workspace
-from core.data.manifest.manifest import dataset_place, open_dataset, split_reference
+from core.data.manifest.open import dataset_place, open_dataset, split_reference
 from core.data.manifest.protocols import COLUMN, load_protocol
 from core.metrics.delong import delong_difference
 from core.policies.replay.transport import auroc_interval

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.evaluate.thresholds import group_share
+from core.metrics.group_share import group_share
 
 
 @dataclass(frozen=True)

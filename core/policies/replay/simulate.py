@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from core.documents.analysis import CascadePolicy, Exits
+from core.documents.policy import CascadePolicy, Exits
 from core.policies.choose import STACK, require
 
 REAL, FAKE, UNCERTAIN = "real", "fake", "uncertain"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from core.documents.analysis import CascadePolicy
+from core.documents.policy import CascadePolicy
 from core.metrics.bootstrap import group_codes
 from core.metrics.delong import delong
 from core.metrics.metrics import auroc

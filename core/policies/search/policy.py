@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from core.artifacts.finding import find_source
 from core.artifacts.workspace import Workspace
-from core.documents.analysis import CascadePolicy, Guarantee
 from core.documents.bundle import Member
+from core.documents.policy import CascadePolicy, Guarantee
 from core.policies.binomial_test import BinomialTest
 from core.policies.choose import Said, new_policy
 from core.policies.guarantees import Side
-from core.policies.origin import find_source, members_of, scores_fingerprint
+from core.policies.origin import members_of, scores_fingerprint
 from core.policies.search.search import PolicyCandidate, SearchResult, search
 from core.policies.search_spec import SearchSpec
 from core.policies.table import STACK, calibration_rows, table_members

@@ -31,7 +31,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 import pandas as pd
 
-from core.documents.analysis import Exits
+from core.documents.policy import Exits
 from core.metrics.delong import delong_difference
 from core.policies.binomial_test import BinomialTest
 from core.policies.boards.binning import default_edges, edge_exits

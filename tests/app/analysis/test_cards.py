@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from app.analysis import card_tables, cards
+from app.ui import html
 from app.ui.widgets import plain_markdown
-from core.documents.analysis import Decision, Exits, Guarantee, TraceStep
+from core.documents.decision import Decision, TraceStep
+from core.documents.policy import Exits, Guarantee
 from tests.support.seed_workspace import STAGE1, analysis, face
 
 
@@ -48,8 +50,8 @@ def test_hostile_words_stay_words():
     document = document.model_copy(update={"trace": [step, *document.trace[1:]]})
     evil = document.evidence[0].model_copy(update={"title": HOSTILE, "caption": HOSTILE, "caveat": HOSTILE})
     made = (
-        cards.verdict_card(document) + cards.stage_strip(document, {}) + cards.facts(cards.media_facts(document))
-        + cards.notes(document.warnings) + cards.evidence_words(evil) + cards.empty(HOSTILE, HOSTILE)
+        cards.verdict_card(document) + cards.stage_strip(document, {}) + html.facts(cards.media_facts(document))
+        + html.notes(document.warnings) + cards.evidence_words(evil) + html.empty(HOSTILE, HOSTILE)
         + cards.file_head(HOSTILE) + card_tables.promise_table(hostile_promises(document), {})
     )  # fmt: skip
     seen = Tags(made)
@@ -61,8 +63,8 @@ def test_hostile_words_stay_words():
 @given(st.text(max_size=60))
 def test_any_text_comes_out_as_itself(words):
     words = words.replace("\r", " ").replace("\x00", " ").replace("`", " ")
-    assert Tags(cards.facts({"name": words})).text == "name" + words
-    assert Tags(f"<p>{cards.prose(words)}</p>").text == words
+    assert Tags(html.facts({"name": words})).text == "name" + words
+    assert Tags(f"<p>{html.prose(words)}</p>").text == words
 
 
 def test_the_decider_is_marked_and_what_was_not_asked_is_grey():

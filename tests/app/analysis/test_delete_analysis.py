@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner
 
 from app.cli import main as cli
-from core.policies.spec import AnalyzeSpec
+from core.analysis.spec import AnalyzeSpec
 
 runner = CliRunner()
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from app.analysis import requests as analyses
-from core.policies.spec import AnalyzeSpec
+from core.analysis.spec import AnalyzeSpec
 
 
 class Desk:

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from app.charts import basic as charts
-from core.documents.analysis import Exits
+from core.documents.policy import Exits
 
 
 def rows_of(document: dict) -> list[dict]:

@@ -10,7 +10,7 @@ from app import console
 from app.cli import main as cli
 from core.artifacts.files import read_json
 from core.models.genconvit.published import PublishedED
-from core.models.weights import importing
+from core.models.inference import import_weights as importing
 
 runner = CliRunner()
 

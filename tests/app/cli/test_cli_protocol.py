@@ -7,7 +7,8 @@ from typer.testing import CliRunner
 
 from app.cli.main import app
 from core.artifacts.workspace import Workspace
-from core.data.manifest.manifest import open_dataset, read_manifest
+from core.data.manifest.manifest import read_manifest
+from core.data.manifest.open import open_dataset
 
 
 @pytest.fixture

@@ -19,11 +19,11 @@ from app.cli import main as cli
 from app.cli.examples import EXAMPLES
 from app.cli.job_commands import POSITIONAL
 from app.server.up import alone, free_port, services
-from core.data.prepare.spec import PrepareSpec
+from core.data.spec import PrepareSpec
 from core.media.types import MediaRejected
 from jobs.kind import kinds
+from jobs.process import start_time
 from jobs.settings import Settings
-from jobs.worker.process import start_time
 from tests.support.queueing import ROOT, until
 
 runner = CliRunner()

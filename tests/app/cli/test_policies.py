@@ -7,7 +7,7 @@ from app.cli.main import app
 from app.policies.changes import exit_changes, exits_note
 from app.policies.exits import active_policy
 from app.scores.sources import predictions_of, score_sources, stages_of
-from core.documents.analysis import Exits
+from core.documents.policy import Exits
 from core.policies.manual import manual_policy
 from core.policies.origin import scores_fingerprint
 from jobs.client import Workbench

@@ -11,11 +11,13 @@ from streamlit.testing.v1 import AppTest
 
 from app.forms import fields
 from app.forms.allowed_paths import allowed, bounded
-from core.data.prepare.spec import PrepareSpec
+from core.bundles.spec import ExportSpec
+from core.data.spec import PrepareSpec
 from core.models.spec import ImportSpec
 from core.policies.search_spec import SearchSpec
-from core.policies.spec import ExportSpec, PolicySpec, StackSpec
+from core.policies.spec import PolicySpec
 from core.spec import Spec
+from core.stacking.spec import StackSpec
 from core.train.spec import TrainSpec
 from jobs.client import Workbench
 from jobs.kind import Produced, kinds
@@ -126,7 +128,7 @@ def test_names_words_and_places_inside_pass(workbench, tmp_path, monkeypatch) ->
 
 
 def test_the_bundle_in_force_is_offered_wherever_it_lies(workbench) -> None:
-    from core.policies.spec import AnalyzeSpec
+    from core.analysis.spec import AnalyzeSpec
 
     bundle = str(workbench.active().bundle)
     upload = workbench.workspace.uploads / "x.png"

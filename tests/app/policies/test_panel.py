@@ -20,7 +20,7 @@ from app.policies.guarantees import (
 )
 from app.scores.sources import member_facts, predictions_of, score_sources, stages_of
 from core.bundles.bundle import open_bundle
-from core.documents.analysis import Exits
+from core.documents.policy import Exits
 from core.policies.choose import choose_policy, exit_policies
 from core.policies.manual import manual_policy
 from core.policies.replay.audit import audit

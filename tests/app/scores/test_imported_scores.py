@@ -12,10 +12,11 @@ from app.scores.sources import ScoreSource, predictions_of
 from app.scores.view import reference
 from core.artifacts.files import read_json, write_json
 from core.calibrate.fit import calibrate_run
+from core.calibrate.restate import restate_scores
 from core.calibrate.spec import CalibrateSpec
 from core.models.inference.run import Run
 from core.progress import Silent
-from core.scores.imported_run import import_scores, kept_predictions, state_scores
+from core.scores.imported_run import import_scores, kept_predictions
 from core.scores.spec import ImportScoresSpec
 from jobs.workspace.runs import produced_run
 
@@ -33,7 +34,7 @@ def bring(workbench, name, share, calibrate="", n=400):
     if calibrate:
         spec = CalibrateSpec(run=name, method="platt", val_split=float(calibrate), compare=False)
         calibrate_run(spec, Run(folder), kept_predictions(folder, "val_calib"), Silent())
-        state_scores(folder)
+        restate_scores(folder)
     workbench.register(produced_run(folder))
     return folder
 

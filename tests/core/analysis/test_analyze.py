@@ -12,12 +12,14 @@ from skimage import data as photographs
 
 from core.analysis.analyze import Analyzer
 from core.analysis.faces import FaceCandidate, find_face_candidates
+from core.analysis.spec import AnalyzeSpec
 from core.analysis.verdict import abstain, input_problems, judge, rule_of
 from core.bundles.bundle import open_bundle
 from core.data.faces.types import FaceDetection
-from core.documents.analysis import Analysis, Decision, Exits, FaceReport
+from core.documents.analysis import Analysis, FaceReport
+from core.documents.decision import Decision
+from core.documents.policy import Exits
 from core.media.types import Frame, Media, MediaRejected
-from core.policies.spec import AnalyzeSpec
 from core.progress import Cancelled
 from tests.support.tiny_bundle import build_tiny_bundle, tiny_policy
 

@@ -19,7 +19,8 @@ from core.analysis.consistency_checks import (
     outside_members,
     withheld,
 )
-from core.documents.analysis import CascadePolicy, Decision, Exits, ExpertExits, TraceStep
+from core.documents.decision import Decision, TraceStep
+from core.documents.policy import CascadePolicy, Exits, ExpertExits
 from core.policies.replay.simulate import simulate
 
 BUNDLE = Path(__file__).parents[3] / "assets" / "demo_bundle"

@@ -14,13 +14,18 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from core.artifacts.files import read_json, write_json, write_text
-from core.bundles.bundle import MANIFEST, BundleError, export_bundle, import_bundle, open_bundle
-from core.bundles.export import pack
+from core.bundles.archive import import_bundle
+from core.bundles.bundle import MANIFEST, open_bundle
+from core.bundles.export import export_bundle, pack
+from core.bundles.load import load_bundle
+from core.bundles.spec import ExportSpec
 from core.cascade.cascade import Cascade, Unit
+from core.documents.read import BundleError
 from core.policies.choose import choose_policy
-from core.policies.spec import ExportSpec, PolicySpec, StackSpec
+from core.policies.spec import PolicySpec
 from core.progress import Silent
 from core.stacking.fit_run import fit_stack
+from core.stacking.spec import StackSpec
 from tests.support.tiny_bundle import build_tiny_bundle
 from tests.support.tiny_runs import RUNS, tiny_workspace
 
@@ -55,8 +60,8 @@ def test_a_sealed_bundle_opens_without_torch(master):
 
 
 def test_one_copy_of_a_bundle_is_loaded(master):
-    first = open_bundle(master).load("cpu")
-    assert open_bundle(master).load("cpu") is first
+    first = load_bundle(open_bundle(master), "cpu")
+    assert load_bundle(open_bundle(master), "cpu") is first
     assert [member.name for member in first.members] == ["stage1", "texture", "other"]
 
 
@@ -144,7 +149,7 @@ def test_weights_that_do_not_fit_are_refused_even_with_a_right_hash(bundle, spoi
     save_file(tensors, path)
     reseal(bundle, "stage1/weights.safetensors")
     with pytest.raises(BundleError, match=said):
-        open_bundle(bundle).load()
+        load_bundle(open_bundle(bundle))
 
 
 def test_weights_changed_after_opening_are_not_loaded(bundle):
@@ -248,14 +253,14 @@ def workspace(tmp_path_factory):
 
 
 def first_scores(folder, crops):
-    loaded = open_bundle(folder).load("cpu")
+    loaded = load_bundle(open_bundle(folder), "cpu")
     result = Cascade(loaded.members, loaded.bundle.policy, loaded.meta).run([Unit(lambda spec: crops, [0.0])])[0]
     return [step.log_odds for step in result.steps if step.status == "scored"]
 
 
 def test_export_gives_a_bundle_that_scores_as_its_runs_do(workspace, tmp_path):
     from core.data.loading.dataset import cache_side, load_square
-    from core.data.manifest.manifest import open_dataset
+    from core.data.manifest.open import open_dataset
     from core.models.inference.run import find_run
     from core.models.inference.scoring import score
 
@@ -281,14 +286,14 @@ def test_export_gives_a_bundle_that_scores_as_its_runs_do(workspace, tmp_path):
     manifest = open_dataset("squares", workspace).select("test")
     expected = score(find_run("tiny_stage1", workspace).load_detector("cpu"), manifest, workspace.root / "cache")
     picture = load_square(manifest.file(manifest.frame["path"].iloc[0]), cache_side(64))[None]
-    scores = bundle.load("cpu").member("stage1").score(picture)
+    scores = load_bundle(bundle, "cpu").member("stage1").score(picture)
     assert scores.log_odds[0] == pytest.approx(expected.log_odds[0], abs=1e-4)
 
 
 def test_the_cascade_does_what_the_table_says(workspace, tmp_path):
     """Every test picture through the loaded bundle: the same verdicts, ways and costs as `simulate` on the table."""
     from core.data.loading.dataset import cache_side, load_square
-    from core.data.manifest.manifest import open_dataset
+    from core.data.manifest.open import open_dataset
     from core.policies.replay.simulate import simulate
 
     bundle = open_bundle(export_bundle(ExportSpec(stack="stack", out=str(tmp_path / "b")), workspace))
@@ -296,7 +301,7 @@ def test_the_cascade_does_what_the_table_says(workspace, tmp_path):
     expected = simulate(table, bundle.policy, "stage1")
     manifest = open_dataset("squares", workspace).select("test")
     assert list(manifest.frame["sample_id"]) == list(table["sample_id"])
-    loaded = bundle.load("cpu")
+    loaded = load_bundle(bundle, "cpu")
     units = []
     for path in manifest.frame["path"]:
         crop = load_square(manifest.file(path), cache_side(64))[None]

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 
 from core.bundles.model_card import model_card
-from core.documents.analysis import CascadePolicy, Exits
 from core.documents.bundle import Member
 from core.documents.inputs import InputSpec
+from core.documents.policy import CascadePolicy, Exits
 from core.stacking.report import comparison
 
 

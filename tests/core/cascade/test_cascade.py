@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.cascade.cascade import Cascade, Scores, Unit, calibrated_log_odds
-from core.documents.analysis import CascadePolicy, Exits, ExpertExits
+from core.calibrate.log_odds import calibrated_log_odds
+from core.cascade.cascade import Cascade, Scores, Unit
 from core.documents.inputs import InputSpec
+from core.documents.policy import CascadePolicy, Exits, ExpertExits
 
 
 def sigmoid(x):

@@ -6,7 +6,7 @@ import pytest
 
 from core.artifacts.files import read_json, write_json, write_text
 from core.artifacts.workspace import Workspace
-from core.documents.analysis import CascadePolicy, Exits, ExpertExits
+from core.documents.policy import CascadePolicy, Exits, ExpertExits
 from core.policies.choose import choose_policy, fit_policy
 from core.policies.origin import OtherScores, check_origin, members_of, scores_fingerprint
 from core.policies.search.policy import policy_of

@@ -9,6 +9,7 @@ from sklearn.metrics import roc_auc_score
 from core.artifacts.files import read_json
 from core.artifacts.workspace import Workspace
 from core.calibrate.fit import calibrate_run
+from core.calibrate.restate import restate_scores
 from core.calibrate.spec import CalibrateSpec
 from core.evaluate.report import evaluate
 from core.evaluate.spec import EvaluateSpec
@@ -18,7 +19,7 @@ from core.scores import imported_file as foreign_table
 from core.scores.cached import run_predictions
 from core.scores.imported_file import ScoresError, read_imported_table
 from core.scores.imported_rows import checked_rows
-from core.scores.imported_run import import_scores, is_scores, kept_predictions, state_scores
+from core.scores.imported_run import import_scores, is_scores, kept_predictions
 from core.scores.spec import ImportScoresSpec
 
 HEAD = "id,label,score,group\n"
@@ -262,7 +263,7 @@ def test_evaluate_and_calibrate_take_it_like_any_run(imported):
     before = pd.read_parquet(folder / "predictions.parquet")
     spec = CalibrateSpec(run="theirs", method="platt", compare=False)
     calibrate_run(spec, Run(folder), kept_predictions(folder, "val_calib"), Silent())
-    state_scores(folder)
+    restate_scores(folder)
     after = pd.read_parquet(folder / "predictions.parquet")
     assert not np.allclose(before["p_scores"], after["p_scores"])
     assert roc_auc_score(after["label"], after["p_scores"]) == pytest.approx(

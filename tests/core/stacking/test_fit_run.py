@@ -12,11 +12,10 @@ import pytest
 from sklearn.decomposition import PCA
 from sklearn.metrics import roc_auc_score
 
-from core.bundles.bundle import BundleError
 from core.documents.bundle import Member
 from core.documents.inputs import InputSpec
+from core.documents.read import BundleError
 from core.models.inference.run import find_run
-from core.policies.spec import StackSpec
 from core.progress import Silent
 from core.stacking.data import StackData, check_splits, order_notes
 from core.stacking.feature_sets import feature_sets
@@ -24,6 +23,7 @@ from core.stacking.fit import SETTINGS, fit_meta, group_folds, hold_out
 from core.stacking.fit_run import fit_stack
 from core.stacking.meta_model import feature_table, fit_projection, load_meta
 from core.stacking.report import comparison, importance, paired, permutation
+from core.stacking.spec import StackSpec
 from tests.support.tiny_runs import RUNS, tiny_workspace
 
 SPEC = StackSpec(stage1="a", experts=["b"], rounds=60, projection=6, folds=4)
@@ -330,7 +330,8 @@ def test_a_run_that_knows_these_groups_is_refused(stack, tmp_path):
     """A run trained on another cut of the same pictures has seen groups that stage 3 would be judged on."""
     workspace, spec, _ = stack
     from core.artifacts.files import read_json, write_json
-    from core.data.manifest.manifest import Manifest, open_dataset
+    from core.data.manifest.manifest import Manifest
+    from core.data.manifest.open import open_dataset
 
     whole = open_dataset("squares", workspace)
     turned = whole.frame.assign(split=whole.frame["split"].map({"test": "train", "train": "test"}).fillna("val_calib"))

@@ -8,13 +8,13 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from core.data.manifest.manifest import Manifest
-from core.policies.spec import StackSpec
 from core.progress import Silent
 from core.stacking.data import StackData, leak_rows
 from core.stacking.feature_sets import STAGE3, feature_sets
 from core.stacking.fit import fit_meta
 from core.stacking.fit_run import measure_leak
 from core.stacking.optimism import Learned, leak_report, optimism
+from core.stacking.spec import StackSpec
 
 SPEC = StackSpec(stage1="a", experts=["b"], rounds=40, projection=6, folds=3, search=1)
 

@@ -9,14 +9,14 @@ import pytest
 
 from core.artifacts.workspace import Workspace
 from core.calibrate import calibrators
-from core.data.manifest.manifest import open_dataset
+from core.data.manifest.open import open_dataset
 from core.models.inference.run import Run
 from core.models.inference.scoring import score
-from core.policies.spec import StackSpec
 from core.progress import Cancelled, Silent
 from core.stacking.data import collect_stack_data, stack_members
 from core.stacking.fit_run import fit_stack
 from core.stacking.refit import cut_folds, refit
+from core.stacking.spec import StackSpec
 from core.tables.embeddings import read_embeddings
 from core.train import fit as training
 from core.train.spec import TrainSpec

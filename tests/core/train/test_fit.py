@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from core.artifacts.workspace import Workspace
 from core.data.loading.dataset import cache_side, open_cache
-from core.data.manifest.manifest import open_dataset
+from core.data.manifest.open import open_dataset
 from core.models.inference.run import Run, find_run
 from core.models.inference.scoring import embed_rows, score
 from core.progress import Cancelled

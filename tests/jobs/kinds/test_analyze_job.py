@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 from skimage import data
 
+from core.analysis.spec import AnalyzeSpec
 from core.documents.analysis import Analysis
-from core.policies.spec import AnalyzeSpec
-from jobs.kinds.export import produced_bundle
 from jobs.worker.foreground import run_here
+from jobs.workspace.bundles import produced_bundle
 from tests.support.queueing import ROOT, open_workbench, supervised, until
 from tests.support.tiny_bundle import build_tiny_bundle, tiny_policy
 

@@ -6,16 +6,18 @@ import sys
 
 import pytest
 
+from core.analysis.spec import AnalyzeSpec
 from core.artifacts.files import write_json
-from core.data.prepare.spec import PrepareSpec
-from core.documents.analysis import CascadePolicy, Exits
-from core.policies.spec import AnalyzeSpec, PolicySpec
+from core.artifacts.finding import find_bundle, find_policy
+from core.data.spec import PrepareSpec
+from core.documents.policy import CascadePolicy, Exits
+from core.policies.spec import PolicySpec
 from core.spec import Spec
 from jobs.client import SHIPPED_BUNDLE, UploadTooLarge, Workbench, safe_name
 from jobs.kind import kinds
 from jobs.kinds import load_kinds
 from jobs.settings import Settings
-from jobs.specs.references import find_bundle, find_policy, settled
+from jobs.specs.references import settled
 from jobs.worker import reporter
 from jobs.worker.execution import on_device, sentence
 from jobs.worker.foreground import run_here

@@ -10,11 +10,14 @@ import time
 
 import pytest
 
+from core.analysis.spec import AnalyzeSpec
+from core.bundles.spec import ExportSpec
 from core.calibrate.spec import CalibrateSpec
-from core.data.prepare.spec import PrepareSpec
+from core.data.spec import PrepareSpec
 from core.evaluate.spec import EvaluateSpec
-from core.policies.spec import AnalyzeSpec, ExportSpec, PolicySpec, StackSpec
+from core.policies.spec import PolicySpec
 from core.spec import Spec
+from core.stacking.spec import StackSpec
 from core.train.spec import TrainSpec
 from jobs.kind import kinds
 from jobs.specs.checks import check

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from jobs.client import Workbench
+from jobs.process import job_processes, start_time
 from jobs.queue.views import JobView
-from jobs.worker.process import job_processes, start_time
 from tests.support.fake_kinds import FakeSpec
 from tests.support.queueing import open_workbench, supervised, until, without_bundle, worker_process
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from core.data.prepare.spec import PrepareSpec
-from core.policies.spec import AnalyzeSpec
+from core.analysis.spec import AnalyzeSpec
+from core.data.spec import PrepareSpec
 from jobs.kind import Produced
 from jobs.queue import database
 from jobs.workspace import housekeeping

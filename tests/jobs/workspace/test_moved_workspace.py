@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from core.artifacts.files import write_json
 from core.artifacts.workspace import Workspace
-from core.documents.analysis import CascadePolicy, Exits
+from core.documents.policy import CascadePolicy, Exits
 from core.models.inference.run import kept_weights, member_weights
 from jobs.client import SHIPPED_BUNDLE, Workbench
 from jobs.kind import Produced

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from core.artifacts.workspace import Workspace
-from core.documents.analysis import CascadePolicy, Exits
+from core.documents.policy import CascadePolicy, Exits
 from jobs.workspace.policies import write_policy
 
 

@@ -10,8 +10,8 @@ import pytest
 from core.data.faces.faces import find_faces
 from core.data.faces.tracks import link_tracks
 from core.data.prepare.collect import collect, summary
-from core.data.prepare.spec import PrepareSpec
 from core.data.sources.base import SourceItem
+from core.data.spec import PrepareSpec
 from core.media.decode import decode
 from core.progress import Silent
 

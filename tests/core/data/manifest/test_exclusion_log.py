@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from core.artifacts.workspace import Workspace
 from core.data.manifest.exclusions import LOG, exclude, excluded, history, restore, undo_last
-from core.data.manifest.manifest import open_dataset
+from core.data.manifest.open import open_dataset
 from tests.support.face_set import write_face_set
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -7,9 +7,11 @@ import pytest
 
 from core.artifacts.workspace import Workspace
 from core.data.manifest.groups import groups_of, joined
-from core.data.manifest.manifest import ManifestError, open_dataset, read_manifest
+from core.data.manifest.manifest import ManifestError, read_manifest
+from core.data.manifest.open import open_dataset
+from core.data.manifest.pin import pin_protocols
 from core.data.manifest.protocol_spec import ProtocolSpec
-from core.data.manifest.protocols import pin_protocols, protocol_rows
+from core.data.manifest.protocols import protocol_rows
 
 HEADER = "path,label,dataset,split,group,method,identity\n"
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from core.artifacts.workspace import Workspace
 from core.data.manifest.card import dataset_card, filtration_sentence
-from core.data.manifest.manifest import COLUMNS, ManifestError, open_dataset, parse_label_map, read_manifest
+from core.data.manifest.manifest import COLUMNS, ManifestError, parse_label_map, read_manifest
+from core.data.manifest.open import open_dataset
 from core.data.manifest.tables import RISKY, guard, unguard
 
 

@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from core.artifacts.workspace import Workspace
-from core.data.manifest.manifest import ManifestError, open_dataset
+from core.data.manifest.manifest import ManifestError
+from core.data.manifest.open import open_dataset
 from core.data.prepare.archive import CONTENTS, ArchiveLimits, ArchiveRefused, is_archive, unpack
 from core.data.prepare.prepare import prepare
-from core.data.prepare.spec import PrepareSpec
+from core.data.spec import PrepareSpec
 from core.progress import Cancelled, Silent
 
 

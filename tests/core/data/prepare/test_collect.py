@@ -13,11 +13,11 @@ from PIL import Image
 
 from core.artifacts.workspace import Workspace
 from core.data.faces.faces import find_faces
+from core.data.manifest.hashes import perceptual_hash
 from core.data.prepare import ingest as taking
 from core.data.prepare.collect import collect, summary, thresholds
-from core.data.prepare.hashes import perceptual_hash
 from core.data.prepare.prepare import prepare
-from core.data.prepare.spec import PrepareSpec
+from core.data.spec import PrepareSpec
 from core.progress import Silent
 from tests.support.clips import QUARTER_TURNS, encode, people, turn
 from tests.support.raw_media import FACES, A, found, items_of

@@ -5,10 +5,10 @@ import shutil
 import pytest
 
 from core.artifacts.workspace import Workspace
-from core.data.manifest.manifest import open_dataset
+from core.data.manifest.open import open_dataset
 from core.data.prepare.dry_run import estimates, surveyed, unreadable
 from core.data.prepare.prepare import prepare
-from core.data.prepare.spec import PrepareSpec
+from core.data.spec import PrepareSpec
 from core.progress import Silent
 from tests.support import layouts
 

@@ -13,8 +13,8 @@ from core.data.faces.types import FaceDetection
 from core.data.prepare import ingest as taking
 from core.data.prepare.collect import collect, thresholds
 from core.data.prepare.journal import JOURNAL, Outcome
-from core.data.prepare.spec import PrepareSpec
 from core.data.sources.base import SourceItem
+from core.data.spec import PrepareSpec
 from core.progress import Silent
 from tests.support.clips import encode
 from tests.support.raw_media import PLAIN, TINY, A, B, found

@@ -9,11 +9,12 @@ from PIL import Image
 
 from core.artifacts.workspace import Workspace
 from core.data.faces.types import FaceDetection
-from core.data.manifest.manifest import ManifestError, open_dataset
+from core.data.manifest.manifest import ManifestError
+from core.data.manifest.open import open_dataset
 from core.data.prepare import collect as gather
 from core.data.prepare import ingest as take_in
 from core.data.prepare.prepare import dataset_name, prepare
-from core.data.prepare.spec import PrepareSpec
+from core.data.spec import PrepareSpec
 from core.data.synth.clip import make_clip
 from core.progress import Cancelled, Silent
 

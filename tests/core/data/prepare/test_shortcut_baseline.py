@@ -17,7 +17,7 @@ from core.data.manifest.manifest import Manifest, read_manifest
 from core.data.prepare.prepare import prepare
 from core.data.prepare.shortcut_baseline import FOLDS, askable, guesses, sample, source_check
 from core.data.prepare.shortcut_features import BANDS, SPECTRUM_SIDE, features_of, radial_spectrum, thumbnail
-from core.data.prepare.spec import PrepareSpec
+from core.data.spec import PrepareSpec
 from core.progress import Silent
 
 PER_SOURCE = 24

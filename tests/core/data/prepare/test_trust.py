@@ -13,12 +13,13 @@ from PIL import Image
 from core.artifacts.files import read_json
 from core.artifacts.workspace import Workspace
 from core.data.manifest.groups import joined
+from core.data.manifest.hashes import hamming, hash_bits, perceptual_hash, with_hashes
 from core.data.manifest.leaks import DISTANCE, leaks
-from core.data.manifest.manifest import Manifest, ManifestError, open_dataset, read_manifest
-from core.data.prepare.hashes import hamming, hash_bits, perceptual_hash, with_hashes
+from core.data.manifest.manifest import Manifest, ManifestError, read_manifest
+from core.data.manifest.open import open_dataset
 from core.data.prepare.prepare import prepare
 from core.data.prepare.shortcut_check import leak_card, with_joined_duplicates
-from core.data.prepare.spec import PrepareSpec
+from core.data.spec import PrepareSpec
 from core.progress import Silent
 
 PLACES = ("train", "val_select", "val_calib", "test")

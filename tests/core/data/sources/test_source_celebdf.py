@@ -3,11 +3,11 @@
 import pytest
 
 from core.artifacts.workspace import Workspace
-from core.data.manifest.manifest import open_dataset
+from core.data.manifest.open import open_dataset
 from core.data.manifest.tables import ManifestError
 from core.data.prepare.prepare import prepare
-from core.data.prepare.spec import PrepareSpec
 from core.data.sources import find
+from core.data.spec import PrepareSpec
 from core.progress import Silent
 from tests.support import layouts
 

@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 
-from core.data.prepare.spec import PrepareSpec
 from core.data.sources import find, recognised
+from core.data.spec import PrepareSpec
 from tests.support import layouts
 
 

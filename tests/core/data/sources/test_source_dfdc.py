@@ -3,8 +3,8 @@
 import pytest
 
 from core.data.manifest.tables import ManifestError
-from core.data.prepare.spec import PrepareSpec
 from core.data.sources import find, recognised
+from core.data.spec import PrepareSpec
 from tests.support import layouts
 
 

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from core.data.manifest.tables import ManifestError
-from core.data.prepare.spec import PrepareSpec
 from core.data.sources import find
+from core.data.spec import PrepareSpec
 from tests.support import layouts
 
 C23 = "manipulated_sequences/Deepfakes/c23/videos"

@@ -5,10 +5,11 @@ import json
 import pytest
 
 from core.artifacts.workspace import Workspace
-from core.data.manifest.manifest import ManifestError, open_dataset
+from core.data.manifest.manifest import ManifestError
+from core.data.manifest.open import open_dataset
 from core.data.prepare.prepare import prepare
-from core.data.prepare.spec import PrepareSpec
 from core.data.sources import find, recognised
+from core.data.spec import PrepareSpec
 from core.progress import Silent
 from tests.support import layouts
 

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from core.data.manifest.tables import ManifestError
 from core.data.prepare.archive import CONTENTS
-from core.data.prepare.spec import PrepareSpec
 from core.data.sources import find, recognised
 from core.data.sources import walk as walking
 from core.data.sources.links import components
 from core.data.sources.walk import read_listed_json, walk
+from core.data.spec import PrepareSpec
 from tests.support import layouts
 
 IDS = st.text("abcdef", min_size=1, max_size=2)

@@ -16,9 +16,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from core.artifacts.workspace import Workspace
-from core.data.manifest.manifest import open_dataset
+from core.data.manifest.open import open_dataset
 from core.data.prepare.prepare import prepare
-from core.data.prepare.spec import PrepareSpec
+from core.data.spec import PrepareSpec
 from core.data.synth import camera, portraits
 from core.data.synth.fields import linear, srgb, stream
 from core.data.synth.forge import Plate, box_of, face_mask, makers

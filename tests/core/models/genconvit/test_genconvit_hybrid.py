@@ -13,8 +13,7 @@ from core.models.genconvit.autoencoder import PixelRange
 from core.models.genconvit.entries import TABLE
 from core.models.genconvit.hybrid import SwinOnMap
 from core.models.registry import build_detector, detectors
-from core.train.objectives import build_objective
-from core.train.objectives_genconvit import kl_divergence
+from core.train.objectives import build_objective, kl_divergence
 
 TINY = ["genconvit_ed_tiny", "genconvit_vae_tiny"]
 

@@ -9,9 +9,9 @@ from core.evaluate.experts.report import measure
 from core.evaluate.experts.spec import ExpertsSpec
 from core.evaluate.report import evaluate
 from core.evaluate.spec import EvaluateSpec
-from core.policies.spec import StackSpec
 from core.progress import Silent
 from core.stacking.fit_run import fit_stack
+from core.stacking.spec import StackSpec
 from tests.support.tiny_runs import tiny_workspace
 
 RUNS = {"strange": "efficientnet_tiny", "own": "efficientnet_tiny_texture"}

@@ -6,6 +6,7 @@ import torch
 
 from core.artifacts.files import write_json
 from core.bundles.bundle import open_bundle
+from core.bundles.load import load_bundle
 from core.models.registry import build_detector
 from core.models.weights.weights import recorded_options
 
@@ -15,7 +16,7 @@ FILTER = BUNDLE / "stage1" / "weights.safetensors"
 
 def test_a_bundle_members_weights_start_a_training_as_they_were():
     again = build_detector("mobilenetv1_filter", str(FILTER)).eval()
-    member = open_bundle(BUNDLE).load("cpu").members[0].detector
+    member = load_bundle(open_bundle(BUNDLE), "cpu").members[0].detector
     assert again.input_spec == member.input_spec
     pixels = torch.randn(2, 3, 160, 160, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(again.scores(pixels), member.scores(pixels))

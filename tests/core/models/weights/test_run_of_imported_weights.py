@@ -6,18 +6,20 @@ from safetensors.torch import save_file
 
 from core.artifacts.files import read_json
 from core.bundles.bundle import open_bundle
-from core.bundles.export import export
+from core.bundles.export import export_bundle
+from core.bundles.spec import ExportSpec
 from core.calibrate.fit import fit_calibration
 from core.calibrate.spec import CalibrateSpec
 from core.evaluate.report import evaluate
 from core.evaluate.spec import EvaluateSpec
 from core.models.genconvit.published import PublishedED
+from core.models.inference.import_weights import import_detector
 from core.models.spec import ImportSpec
-from core.models.weights.importing import import_detector
 from core.policies.choose import fit_policy
-from core.policies.spec import ExportSpec, PolicySpec, StackSpec
+from core.policies.spec import PolicySpec
 from core.progress import Silent
 from core.stacking.fit_run import fit_stack
+from core.stacking.spec import StackSpec
 from jobs.workspace.policies import write_policy
 from tests.support.tiny_runs import tiny_workspace
 
@@ -41,5 +43,5 @@ def test_an_imported_run_goes_all_the_way_to_a_bundle(tmp_path):
     assert [row["member"]["detector"] for row in members] == ["efficientnet_tiny", "genconvit_ed_published"]
     policy = fit_policy(PolicySpec(source="stacked"), workspace, Silent())
     write_policy(policy, workspace)
-    folder = export(ExportSpec(stack="stacked", name="b", version="1"), workspace, Silent())
+    folder = export_bundle(ExportSpec(stack="stacked", name="b", version="1"), workspace, Silent())
     assert open_bundle(folder).manifest.members[1].input.size == 224

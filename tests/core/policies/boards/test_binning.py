@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.documents.analysis import CascadePolicy, Exits, ExpertExits
+from core.documents.policy import CascadePolicy, Exits, ExpertExits
 from core.policies.boards.binning import CUSTOMARY, bin_index, default_edges, edge_exits, edge_indices
 from core.policies.replay.simulate import simulate
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from core.documents.analysis import CascadePolicy, Exits, ExpertExits
+from core.documents.policy import CascadePolicy, Exits, ExpertExits
 from core.policies.boards.joint_table import JointTable, joint_figures
 from core.policies.replay.simulate import simulate
 

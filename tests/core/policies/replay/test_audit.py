@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.documents.analysis import CascadePolicy, Exits
+from core.documents.policy import CascadePolicy, Exits
 from core.policies.choose import choose_policy
 from core.policies.replay.audit import NOTHING_KEPT, ChoseIt, audit
 from core.policies.spec import PolicySpec

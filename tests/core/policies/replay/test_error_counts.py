@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from core.documents.analysis import CascadePolicy, Exits, ExpertExits
+from core.documents.policy import CascadePolicy, Exits, ExpertExits
 from core.policies.replay.audit import audit
 from core.policies.replay.batch import Items
 from core.policies.replay.error_counts import Count, counts, policy_counts

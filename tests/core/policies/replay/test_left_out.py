@@ -9,9 +9,10 @@ from app.charts import transfer as elsewhere_charts
 from app.views.cascade.left_out_runs import left_out_runs, loss_words, stack_learnt
 from core.artifacts.files import read_json, write_json
 from core.artifacts.workspace import Workspace
-from core.data.manifest.manifest import CARD, Manifest, open_dataset
+from core.data.manifest.manifest import CARD, Manifest
+from core.data.manifest.open import open_dataset
+from core.data.manifest.pin import pin_protocols
 from core.data.manifest.protocol_spec import ProtocolSpec
-from core.data.manifest.protocols import pin_protocols
 from core.policies.replay.left_out import Unseen, comparable, left_out, unseen_of, unseen_sources
 from core.policies.replay.transport import auroc_matrix
 from core.policies.spec import Spec

@@ -6,8 +6,8 @@ import pytest
 from scipy.special import expit, logit
 
 from core.cascade.cascade import Cascade, Scores, Unit
-from core.documents.analysis import CascadePolicy, Exits, ExpertExits
 from core.documents.inputs import InputSpec
+from core.documents.policy import CascadePolicy, Exits, ExpertExits
 from core.policies.replay.simulate import simulate
 
 

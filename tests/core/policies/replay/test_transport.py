@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.stats import beta
 from sklearn.metrics import precision_score, roc_auc_score
 
-from core.documents.analysis import CascadePolicy, Exits
+from core.documents.policy import CascadePolicy, Exits
 from core.policies.replay.base_rate import at_base_rate
 from core.policies.replay.rates import group_rate
 from core.policies.replay.transport import (

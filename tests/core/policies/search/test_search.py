@@ -8,7 +8,7 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import roc_auc_score
 
 from app.views.cascade.search import GIVEN
-from core.documents.analysis import CascadePolicy, Exits, ExpertExits
+from core.documents.policy import CascadePolicy, Exits, ExpertExits
 from core.metrics.intervals import clopper_pearson
 from core.policies.binomial_test import BinomialTest, groups_for, most_errors
 from core.policies.boards.binning import default_edges, edge_exits

@@ -6,9 +6,9 @@ from safetensors.torch import save_file
 
 from core.artifacts.workspace import Workspace
 from core.models.genconvit.published import PublishedED
+from core.models.inference.import_weights import import_detector
 from core.models.inference.run import find_run
 from core.models.spec import ImportSpec
-from core.models.weights.importing import import_detector
 from core.models.weights.published_figures import FIGURES
 
 DEAD = {
@@ -90,7 +90,7 @@ def test_another_file_is_refused_by_name_and_leaves_no_run(network, workspace, t
 def test_ed_weights_are_no_vae(network, workspace, tmp_path, monkeypatch):
     """Refused by names alone; the large network is not filled for it."""
     from core.models.genconvit.published import PublishedVAE
-    from core.models.weights import importing
+    from core.models.inference import import_weights as importing
 
     def on_meta(name, weights, crop_scale):
         with torch.device("meta"):

@@ -1,0 +1,37 @@
+"""What the cascade decides on one face, and the way there. Pure data."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from core.documents.policy import Exits
+from core.spec import Spec
+
+Verdict = Literal["real", "fake", "uncertain", "not_applicable"]
+
+
+StageName = Literal["stage1", "stage2", "stage3"]
+
+
+class TraceStep(Spec):
+    """One stage's part in one item's way through the cascade."""
+
+    stage: StageName
+    member: str
+    status: Literal["scored", "skipped", "missing", "failed"]
+    p_fake: float | None = None
+    log_odds: float | None = None
+    exits: Exits | None = None
+    outcome: Literal["real", "fake", "uncertain", "open"] | None = None
+    reason: str
+    seconds: float = 0.0
+
+
+class Decision(Spec):
+    """What the cascade says of one unit (a face, or the track of one face through a clip)."""
+
+    verdict: Literal["real", "fake", "uncertain"]
+    p_fake: float | None
+    decided_by: StageName | None
+    reason: str
+    trace: list[TraceStep]

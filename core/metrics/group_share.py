@@ -1,0 +1,38 @@
+"""The share of items, with its interval over whole groups."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from core.metrics.effective_groups import GroupInterval, share_interval
+from core.metrics.intervals import bootstrap_sums
+
+
+def group_share(
+    hit: np.ndarray,
+    among: np.ndarray,
+    codes: np.ndarray,
+    n_groups: int,
+    draws: int,
+    seed: int | np.random.Generator = 0,
+) -> dict[str, Any]:
+    """hit & among / among over items: value (None over nothing: unknown, not 0), numerator, denominator, groups (with
+    an item in the denominator), low, high and note of its interval over whole groups (exact at 0 and 1:
+    `core.metrics.effective_groups.share_interval`).
+
+    hit, among: (N,) bool. codes: (N,) group codes under n_groups. draws 0: no interval."""
+    k, n = int((hit & among).sum()), int(among.sum())
+    own = codes[among]
+    found = GroupInterval(None, None)
+    if n and draws:
+        drawn = None
+        if 0 < k < n and n_groups > 1:
+            columns = np.stack((hit & among, among), 1).astype(np.float64)
+            sums = bootstrap_sums(columns, codes, n_groups, draws, np.random.default_rng(seed))
+            with np.errstate(invalid="ignore", divide="ignore"):
+                drawn = sums[:, 0] / sums[:, 1]
+        found = share_interval(k / n, drawn, own)
+    value = {"value": k / n if n else None, "numerator": k, "denominator": n, "groups": int(np.unique(own).size)}
+    return value | {"low": found.low, "high": found.high, "note": found.note}

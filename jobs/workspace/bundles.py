@@ -1,0 +1,24 @@
+"""A bundle as what a job has made."""
+
+from __future__ import annotations
+
+from jobs.kind import Produced
+
+
+def produced_bundle(folder: object) -> Produced:
+    """A checked bundle folder as an artefact. Raises BundleError when a hash does not hold."""
+    from core.bundles.bundle import open_bundle
+
+    bundle = open_bundle(str(folder))
+    manifest = bundle.manifest
+    summary = {
+        "name": manifest.name,
+        "version": manifest.version,
+        "created_at": manifest.created_at,
+        "sha256": bundle.sha256,
+        "members": [member.name for member in manifest.members],
+        "stacked": manifest.stacked,
+        "policy": bundle.policy.policy_id,
+        "bytes": sum(file.stat().st_size for file in bundle.path.rglob("*") if file.is_file()),
+    }
+    return Produced("bundle", bundle.path.name, str(bundle.path), summary)

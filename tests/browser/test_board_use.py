@@ -24,7 +24,7 @@ from core.metrics.metrics import brier, confusion, eer, nll, threshold_metrics
 from core.metrics.reliability import ece, mce, reliability
 from core.policies.boards.effective_sizes import effective_sizes
 from core.policies.boards.joint_table import JointTable
-from core.policies.boards.joint_table import all_metrics as cascade_figures
+from core.policies.boards.joint_table import joint_figures as cascade_figures
 from core.policies.replay.base_rate import at_base_rate
 from tests.support.boards import COSTS, MEMBERS, MOVE, READ, SAID, draw, drawn, overconfident, percent, saved
 

@@ -138,7 +138,8 @@ class Bar:
 @contextmanager
 def json_only(wanted: bool) -> Iterator[Callable[[Any], None]]:
     """Yield a printer of JSON lines. When wanted, whatever else writes to stdout (a library's C code too) goes to
-    stderr until the block ends, so that stdout holds JSON alone."""
+    stderr until the block ends, so that stdout holds JSON alone.
+    """
     if not wanted:
         yield lambda document: None
         return

@@ -1,7 +1,8 @@
 """The Gradio demo: `python -m app.demo --port 7860`. It queues an analysis and shows it grow; it judges nothing itself.
 
 Pictures reach the browser inside the page (data URIs): Gradio's file cache can be read by every visitor, so nothing
-of an analysis goes there, and the upload leaves it as soon as the workbench has its own copy."""
+of an analysis goes there, and the upload leaves it as soon as the workbench has its own copy.
+"""
 
 from __future__ import annotations
 

@@ -33,5 +33,6 @@ def choose(what: str) -> dict[str, Any]:
     """Marks a string field as a reference that a form offers as a list.
 
     `what` is one of dataset, run (with a network), scored_run (imported scores too), expert_runs (one network: no
-    stack), bundle, policy, recipe, calibrator, exit_policy, face_detector, data_source, pooling."""
+    stack), bundle, policy, recipe, calibrator, exit_policy, face_detector, data_source, pooling.
+    """
     return {"choose": what}

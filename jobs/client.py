@@ -65,7 +65,8 @@ class Workbench:
     def submit(self, kind: str, spec: Spec, *, key: str | None = None, max_attempts: int = MAX_ATTEMPTS) -> str:
         """Queue a job and return its id; the same `key` is the same job.
 
-        Raises ValueError for another kind's spec; LookupError, FileNotFoundError when what it refers to is not here."""
+        Raises ValueError for another kind's spec; LookupError, FileNotFoundError when what it refers to is not here.
+        """
         entry = kinds.get(kind)
         if not isinstance(spec, entry.spec):
             raise ValueError(f"a {kind} job takes a {entry.spec.__name__}, not a {type(spec).__name__}")
@@ -129,7 +130,8 @@ class Workbench:
 
     def delete_analysis(self, job_id: str) -> list[Path]:
         """Delete an ended analysis with everything it left, and its uploads unless a job or a data set needs
-        them; those that are gone are returned. Raises LookupError, ValueError."""
+        them; those that are gone are returned. Raises LookupError, ValueError.
+        """
         return delete_analysis(job_id, self.store, self.workspace)
 
     # ---- artefacts ---------------------------------------------------------------------------------------------
@@ -169,7 +171,8 @@ class Workbench:
     ) -> None:
         """Promote. A new bundle without a policy brings its own (thresholds belong to the detectors they were
         chosen for); policy "" goes back to the bundle's own. Raises FileNotFoundError, and ValueError for a policy of
-        other experts or chosen on other scores."""
+        other experts or chosen on other scores.
+        """
         if bundle is None and policy is None:
             raise ValueError("name a bundle or a policy to put in force")
         changes: dict[str, str] = {}
@@ -208,7 +211,8 @@ class Workbench:
     # ---- uploads -----------------------------------------------------------------------------------------------
     def store_upload(self, stream: IO[bytes], file_name: str) -> Path:
         """Copy an upload to `uploads/<sha256>/<safe name>` in pieces. Raises UploadTooLarge, ValueError if empty
-        or when the uploads are full of what is still needed."""
+        or when the uploads are full of what is still needed.
+        """
         limit = self.settings.upload_mb << 20
         digest, size = hashlib.sha256(), 0
         temporary = self.workspace.uploads / f".{secrets.token_hex(8)}"

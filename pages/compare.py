@@ -70,7 +70,8 @@ def render() -> None:
 
 def ask(available: dict[str, DetectorScores]) -> Question | None:
     """Detectors, split, level and pooling, as the address or the reader asks; None with fewer than two, or where they
-    have nothing in common (which is then said)."""
+    have nothing in common (which is then said).
+    """
     key, state = "compare-with", st.session_state
     if not set(state.get(key, ["?"])) <= set(available):
         linked = [name for name in st.query_params.get("with", "").split(",") if name in available]

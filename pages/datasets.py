@@ -50,7 +50,8 @@ def chosen(found: list[ArtifactView], workbench: Workbench) -> ArtifactView:
     """The data set that a job has just given, else the one chosen, else that of the address, else the newest.
 
     The choice lives in the session and the address follows it: a start value that changed with the address would make
-    another widget of it, and the next click would be lost."""
+    another widget of it, and the next click would be lost.
+    """
     names = [item.name for item in found]
     state, job = st.session_state, st.query_params.get("job", "")
     made = datasets_live.made(job, workbench)

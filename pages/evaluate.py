@@ -72,7 +72,8 @@ def render() -> None:
 
 def working(view: View, what: str) -> Any:
     """While it is under way, a line that says what is being counted, over how much, and about how long; it stays away
-    where that is a moment, as when the answer is kept from before."""
+    where that is a moment, as when the answer is kept from before.
+    """
     seconds = judging.seconds(view)
     if seconds < 1:
         return nullcontext()

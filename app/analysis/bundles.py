@@ -27,7 +27,8 @@ def bundle_manifest(folder: Path) -> BundleManifest | None:
 
 def member_titles(folder: Path) -> dict[str, str]:
     """Member name -> title of a bundle, with names for stage 3 and for evidence of no member (the crop's spectrum);
-    these alone when the bundle is gone."""
+    these alone when the bundle is gone.
+    """
     manifest = bundle_manifest(folder)
     return {"stage3": "Meta-model", "": "The picture itself"} | (
         {member.name: member.title for member in manifest.members} if manifest else {}

@@ -80,7 +80,8 @@ def trouble(job: JobView, workbench: Workbench) -> None:
 def refused(rejected: list[tuple[str, str]], alone: bool) -> None:
     """Files that are not analysed, and why; trying them again would say the same, so another file is offered.
 
-    rejected: (file name, sentence). alone: nothing else of this job was judged."""
+    rejected: (file name, sentence). alone: nothing else of this job was judged.
+    """
     for name, sentence in rejected:
         st.html(cards.file_head(name))
         widgets.notice([f"Not analysed. {sentence}"], "warning")

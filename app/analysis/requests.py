@@ -57,7 +57,8 @@ def file_name(job: JobView) -> str:
 
 def outcome(job: JobView) -> str:
     """What became of a job, for a list: the verdict's name in `app.analysis.cards.WORDS`, `not analysed`, or the job's
-    state."""
+    state.
+    """
     if job.state != "done":
         return job.state
     return (job.part or {}).get("verdict", "") or "not analysed"

@@ -56,7 +56,8 @@ def training_curves(
 ) -> dict[str, alt.LayerChart | alt.FacetChart]:
     """One chart a family of figures ("loss", "auroc", ...): rows are {"step": n, name: value}.
 
-    `train_loss` and `val_loss` share a chart; a name without a known prefix stands alone."""
+    `train_loss` and `val_loss` share a chart; a name without a known prefix stands alone.
+    """
     frame = pd.DataFrame(list(rows))
     if frame.empty or "step" not in frame:
         return {}
@@ -116,7 +117,8 @@ def spread(
 ) -> alt.Chart:
     """How a number is spread over the two labels: the share of each one's items in each of `bins` equal ranges.
 
-    rows: columns `column` and `label` (1 = fake); missing numbers are left out."""
+    rows: columns `column` and `label` (1 = fake); missing numbers are left out.
+    """
     known = rows[[column, "label"]].dropna()
     low, high = float(known[column].min()), float(known[column].max())
     edges = np.linspace(low, high if high > low else low + 1.0, bins + 1)

@@ -22,7 +22,8 @@ def reliability_charts(
 ) -> tuple[alt.LayerChart | alt.FacetChart, alt.Chart]:
     """Stated against observed shares with their intervals; and, to go below it, how many items each bin holds.
 
-    Two charts, because a concatenated one does not follow the width of its column."""
+    Two charts, because a concatenated one does not follow the width of its column.
+    """
     frame = pd.DataFrame({"stated": r.stated, "observed": r.observed, "low": r.low, "high": r.high, "items": r.count})
     frame["from"], frame["to"] = r.edges[:-1], r.edges[1:]
     filled = frame[frame["items"] > 0]
@@ -98,7 +99,8 @@ def frame_of(rows: pd.DataFrame) -> tuple[float, float] | None:
     """Ends of an axis on which most lines can be told apart, where one or two are so long that they squeeze the rest;
     None where all fit. rows: low, high.
 
-    Ends more than three times as far out as three quarters of the lines reach are left to be clipped."""
+    Ends more than three times as far out as three quarters of the lines reach are left to be clipped.
+    """
     known = rows.dropna(subset=["low", "high"])
     if len(known) < 4:
         return None
@@ -126,7 +128,8 @@ def interval_chart(
 ) -> alt.LayerChart | alt.FacetChart:
     """One line a source: value with its interval. rows: source, value, low, high, n, perhaps groups. zero: mark 0.
 
-    ends: of the axis, as of `frame_of`; what runs past them is cut there and marked by a triangle."""
+    ends: of the axis, as of `frame_of`; what runs past them is cut there and marked by a triangle.
+    """
     base = alt.Chart(rows).encode(
         y=alt.Y("source:N", title=None, sort=None, axis=alt.Axis(labelLimit=260)),
         tooltip=[

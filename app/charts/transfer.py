@@ -69,7 +69,8 @@ def base_rates(
     rates: Mapping[str, float | None], ends: Sequence[Sequence[float | None]], at: float
 ) -> alt.LayerChart | alt.FacetChart:
     """Precision of an alarm over the share of fakes, on a log axis. rates: found, false_alarms, leakage, spared. ends:
-    (found, false_alarms) at their lower and at their upper limits. at: the share marked."""
+    (found, false_alarms) at their lower and at their upper limits. at: the share marked.
+    """
     pi = np.geomspace(0.001, 0.9, 80)
     found, alarmed = rates["found"] or 0.0, rates["false_alarms"] or 0.0
     frame = pd.DataFrame({"share": pi, "precision": at_base_rate(pi, found, alarmed).precision_fake})
@@ -115,7 +116,8 @@ def matrix(cells: Sequence[Cell]) -> alt.LayerChart | alt.FacetChart:
 
 def left_out(rows: Sequence[LeftOut]) -> alt.LayerChart | alt.FacetChart:
     """A line a source or method, from the AUROC without it in training to the one with it; the bar is the 95 % interval
-    of their difference, laid off from the latter."""
+    of their difference, laid off from the latter.
+    """
     long = [
         {
             "source": f"{r.source}\n{r.run}",
@@ -148,7 +150,8 @@ def left_out(rows: Sequence[LeftOut]) -> alt.LayerChart | alt.FacetChart:
 
 def left_out_table(rows: Sequence[LeftOut]) -> pd.DataFrame:
     """One row a source or method: AUROC without it in training and with it, and what was lost, each with its 95 %
-    interval; whose runs, and how many items."""
+    interval; whose runs, and how many items.
+    """
     return pd.DataFrame(
         [
             {

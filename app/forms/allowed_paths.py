@@ -1,6 +1,7 @@
 """What a browser may name: things of the workspace, and places below the folders that the operator allowed.
 
-Every form is held to this in one place (`forms.spec_form`). Commands are not: they read what their person may read."""
+Every form is held to this in one place (`forms.spec_form`). Commands are not: they read what their person may read.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ REGISTERED = ("dataset", "run", "bundle", "policy")
 def bounded(spec: Spec, workbench: Workbench) -> Spec:
     """The spec with each place that it names made absolute and found inside the bounds. Raises ValueError.
 
-    A name of the workspace, a word such as `pretrained` and whatever a form offers stay as they are."""
+    A name of the workspace, a word such as `pretrained` and whatever a form offers stay as they are.
+    """
     changes: dict[str, Any] = {}
     resolved = settled(spec, workbench.workspace)
     for name in places(type(spec)):
@@ -38,7 +40,8 @@ def bounded(spec: Spec, workbench: Workbench) -> Spec:
 def allowed(text: str, roots: Sequence[Path]) -> Path:
     """The real path behind `text` when it lies in a root. Raises ValueError that tells nothing of other places.
 
-    A relative path is looked for in each root. Links are followed before the place is judged."""
+    A relative path is looked for in each root. Links are followed before the place is judged.
+    """
     inside = _inside(text, roots)
     there = [path for path in inside if path.exists()]
     if not there:
@@ -84,7 +87,8 @@ def _place(name: str, text: str, workbench: Workbench) -> str:
     """A path as text: of something the workbench lists itself, or below a root. Raises ValueError.
 
     Listed are the rooms of the workspace, what is registered (wherever it lies), and the bundles that ship with the
-    product or were put in force: an operator chose these, and pages offer them."""
+    product or were put in force: an operator chose these, and pages offer them.
+    """
     roots = workbench.settings.readable_roots()
     if name == OUT:
         return str(_inside(text, roots)[0])

@@ -21,7 +21,8 @@ MISSING: Any = object()
 @dataclass(frozen=True)
 class FormField:
     """One input. `low`/`high` are inclusive bounds (an exclusive one is left to validation, which says it). titles: of
-    choices that people read under another name."""
+    choices that people read under another name.
+    """
 
     name: str
     label: str

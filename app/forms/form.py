@@ -1,6 +1,7 @@
 """A form built from any Spec: types, bounds, help and references come from the fields themselves.
 
-A field that is added to a spec appears here by itself, as it does in the command and in the JSON file."""
+A field that is added to a spec appears here by itself, as it does in the command and in the JSON file.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +35,8 @@ def spec_form(
     """Draw the form; return the spec once it has been submitted and is valid, else None.
 
     given: fields decided elsewhere on the page (not drawn). values: other starting values. front: fields shown at
-    once, beside those that are required or refer to something; the others are folded away under "More options"."""
+    once, beside those that are required or refer to something; the others are folded away under "More options".
+    """
     given, values = dict(given or {}), dict(values or {})
     fields = [field for field in describe(spec) if field.name not in given]
     first = [field for field in fields if field.required or field.name in front]

@@ -35,7 +35,8 @@ def exit_changes(
 ) -> pd.DataFrame:
     """One row an exit or promise of either: where it lies and its bound, now and then, and the groups behind the new.
 
-    titles: of `stage_titles`. Rows that stay the same say so in `change`."""
+    titles: of `stage_titles`. Rows that stay the same say so in `change`.
+    """
     sides = [{} if p is None else {r["exit"]: r for r in policy_rows(p, titles, every=True).to_dict("records")}
              for p in (now, then)]  # fmt: skip
     rows = []
@@ -92,7 +93,8 @@ def effect_changes(now: CascadePolicy | None, then: CascadePolicy, source: Score
     """(one row a rate: now, then, each with its 95 % interval; one sentence on the items behind it).
 
     Both are replayed on the items that reports are for (`test`), else on the first split that chose neither. Empty
-    with a reason where there are none."""
+    with a reason where there are none.
+    """
     table = predictions_of(source)
     splits = sorted(set(table["split"]), key=lambda name: name != "test")
     for split in splits:
@@ -152,7 +154,8 @@ def title(policy: CascadePolicy) -> str:
 
 def previous_policy(workbench: Workbench) -> tuple[Path | None, str] | None:
     """(file, or None for the bundle's own; its name) of what was in force before the present policy, under the same
-    bundle; None when nothing was, or its file is gone."""
+    bundle; None when nothing was, or its file is gone.
+    """
     mine: list[str] = []
     for change in workbench.active_history():
         if change.what == "policy":

@@ -24,7 +24,8 @@ def read_policy(path: Path) -> CascadePolicy:
 
 def active_policy(workbench: Workbench, source: ScoreSource | None = None) -> CascadePolicy | None:
     """The policy in force: the promoted one, else the bundle's own. With `source` another than the bundle in force:
-    that source's own policy.json, if it has one."""
+    that source's own policy.json, if it has one.
+    """
     active = workbench.active()
     if source is not None and source.folder != active.bundle:
         own = source.folder / "policy.json"
@@ -51,7 +52,8 @@ def exits_of(table: JointTable, members: Sequence[str], cuts: Sequence[tuple[int
 
 def stage_titles(folder: Path) -> dict[str, str]:
     """What a policy's stages are called on the board: "stage1", an expert's name, "stage3" -> title; no names of
-    members where the folder's bundle or stack run says none."""
+    members where the folder's bundle or stack run says none.
+    """
     titles = {"stage1": "Stage 1", "stage3": "Stage 3: meta-model"}
     for member in members_of(folder):
         first = member.role == "stage1"
@@ -63,7 +65,8 @@ def policy_rows(policy: CascadePolicy, titles: Mapping[str, str] | None = None, 
     """One row an exit: exit, at, method, target, confidence, bound, observed, groups, note.
 
     titles: of `stage_titles`; a stage that they do not name goes by its own name. every: also exits that the policy
-    says nothing of, closed ones."""
+    says nothing of, closed ones.
+    """
     titles = {"stage1": "Stage 1", "stage3": "Stage 3", **(titles or {})}
     exits = exits_by_member(policy, "stage1") | {"stage3": policy.final}
     said = {(g.stage, g.side): g for g in policy.guarantees}

@@ -62,7 +62,8 @@ def method_words(name: str) -> tuple[str, str]:
 
 def shown_rows(policy: CascadePolicy, titles: Mapping[str, str] | None = None) -> pd.DataFrame:
     """`policy_rows` in the words of the board: exit, at p_fake, method, asked, groups in error, bound, note; a column
-    that says nothing is left out."""
+    that says nothing is left out.
+    """
     rows = []
     for row in policy_rows(policy, titles).to_dict("records"):
         rows.append(
@@ -105,7 +106,8 @@ def missed_words(count: Count, confidence: float) -> str:
 
 def whole_rows(policy: CascadePolicy, source: ScoreSource) -> pd.DataFrame:
     """A row a split and rate of the whole policy: groups in error, their bound, items in error. Items that chose the
-    policy, or may have, give no bound: there the count is too good."""
+    policy, or may have, give no bound: there the count is too good.
+    """
     return _whole(policy.to_json(), source, stamp_of(source))
 
 

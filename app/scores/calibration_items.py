@@ -57,7 +57,8 @@ def _found(source: ScoreSource, member: str) -> tuple[np.ndarray, bool]:
 @lru_cache(maxsize=32)
 def _seen(source: ScoreSource, file: Path, changed: float, written: float) -> tuple[np.ndarray, bool]:
     """((N,) bool: fitted on; whether that is all that can be asked). A calibrator from before sketches is known only by
-    the fingerprint of its items: a split that has it was fitted on, whole."""
+    the fingerprint of its items: a split that has it was fitted on, whole.
+    """
     table, fitted = predictions_of(source), load_calibrator(file).fitted
     if fitted.item_sketch:
         return members(fitted.item_sketch, table["sample_id"], table["label"])[0], True

@@ -27,7 +27,8 @@ class DetectorScores:
     """label: how a list shows it. `run`: folder of an evaluated run; else `source` and `member`.
 
     Items that its calibrator was fitted on are left out (`app.scores.calibration_items`); an evaluated run has none of
-    them."""
+    them.
+    """
 
     label: str
     run: Path | None = None
@@ -44,7 +45,8 @@ class DetectorScores:
 
     def frame(self, split: str = "") -> pd.DataFrame:
         """Columns sample_id, group, dataset, label, split, p_fake (NaN: failed) and, where known, CALIBRATED, the
-        log-odds of p_fake, by which items rank; all splits when `split` is empty."""
+        log-odds of p_fake, by which items rank; all splits when `split` is empty.
+        """
         return _frame(self, split, stamp_of(self))
 
 
@@ -57,7 +59,8 @@ def with_failed(source: ScoreSource) -> pd.DataFrame:
 
 def ranked(table: pd.DataFrame, folder: Path, member: str) -> pd.DataFrame:
     """`table` with CALIBRATED from the member's log-odds and its calibrator, where both are kept and give the table's
-    p_fake; a calibrator in steps has no log-odds, and a stack keeps none."""
+    p_fake; a calibrator in steps has no log-odds, and a stack keeps none.
+    """
     raw = next((name for name in (f"log_odds_{member}", "log_odds") if name in table), None)
     if raw is None:
         return table

@@ -78,7 +78,8 @@ class MemberFacts:
     """names: members in the order asked. titles: as people read them. gflops: of one forward.
 
     seconds: of one item on one CPU thread, measured; None unless all members were (the stack counts as nothing).
-    calls: True where no cost is known, as of imported scores: then each member costs one call."""
+    calls: True where no cost is known, as of imported scores: then each member costs one call.
+    """
 
     names: list[str]
     titles: list[str]
@@ -100,7 +101,8 @@ class MemberFacts:
 def member_facts(source: ScoreSource, names: list[str]) -> MemberFacts:
     """What is known of the members: from a stack run's run.json or a bundle's manifest.
 
-    Raises ValueError naming the members whose cost is not known."""
+    Raises ValueError naming the members whose cost is not known.
+    """
     if is_scores(source.folder):
         gflops = read_json(source.folder / "run.json")["gflops"]
         return MemberFacts(list(names), ["Imported scores"], [gflops or 1.0], None, calls=gflops is None)

@@ -157,7 +157,8 @@ def sliced(view: View, column: str) -> dict[str, Any]:
 
 def slice_rows(found: dict[str, Any], figure: str) -> pd.DataFrame:
     """One row a value of the column: source, value, low, high, n, fake, groups, against; slices where the figure is
-    undefined have value NaN. A slice of one class is ranked against all items of the other, and `against` says so."""
+    undefined have value NaN. A slice of one class is ranked against all items of the other, and `against` says so.
+    """
     rows = []
     for name, part in found.items():
         of = part["metrics"][figure]
@@ -172,7 +173,8 @@ def slice_rows(found: dict[str, Any], figure: str) -> pd.DataFrame:
 @lru_cache(maxsize=16)
 def coverage(view: View) -> dict[str, Any]:
     """`core.metrics.unscored.coverage_report`: of the run's own report where it has one for this split, else counted
-    from the rows without a score. Always by item."""
+    from the rows without a score. Always by item.
+    """
     run = view.scores.run
     if run is not None and (run / "evaluation_report.json").is_file():
         report = read_json(run / "evaluation_report.json")

@@ -2,7 +2,8 @@
 
 A page of a stranger's site can point its own name at 127.0.0.1 (DNS rebinding) and then read what is served there as
 its own. Such a request still bears the stranger's name in `Host`, so names that are not ours are refused. An address
-typed as numbers cannot be rebound."""
+typed as numbers cannot be rebound.
+"""
 
 from __future__ import annotations
 

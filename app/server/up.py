@@ -154,7 +154,8 @@ def services(settings: Settings, wanted: Collection[str] = SERVICES) -> list[Ser
 def alone(workspace: Workspace, service: str) -> Iterator[None]:
     """Hold the workspace's lock of one service: containers that share a workspace run one each.
 
-    Raises ValueError when another `aware up` holds it."""
+    Raises ValueError when another `aware up` holds it.
+    """
     workspace.create()
     place = workspace.root / f"up-{service}.lock"
     with open(place, "a+", encoding="utf-8") as handle:

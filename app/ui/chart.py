@@ -1,6 +1,7 @@
 """A chart on the page, what to read off it, and what can be taken away: SVG, PNG, and its numbers as CSV.
 
-Nothing of it needs a network: the pictures are made in the browser, and no entry opens another site."""
+Nothing of it needs a network: the pictures are made in the browser, and no entry opens another site.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ def show_chart(chart: Any, name: str, says: str = "", rows: pd.DataFrame | None 
     """Draw an Altair chart; under it the pills SVG, PNG, CSV, and the sentence that says what to read off it.
 
     name: of the files, their title, and unique on the page. says: plain text; it stands in the SVG and PNG too. rows:
-    what the CSV holds; None: what the chart draws."""
+    what the CSV holds; None: what the chart draws.
+    """
     stem = slug(name)
     with st.container(key=f"chart-box-{stem}", gap="xsmall"):
         with st.container(key=f"drawn-{stem}"):  # by its class the pills find the drawing
@@ -39,7 +41,8 @@ def slug(name: str) -> str:
 
 def chart_rows(chart: Any) -> pd.DataFrame:
     """Every number that a chart draws, a row a mark. Where its layers hold tables of their own, the column `layer`
-    counts them; the same table in two layers is given once."""
+    counts them; the same table in two layers is given once.
+    """
     tables: list[pd.DataFrame] = []
     for frame in _frames(chart):
         if not any(frame is known for known in tables):

@@ -16,7 +16,8 @@ def choose(place: Any, label: str, name: str, options: Mapping[str, str], page: 
     """Let the reader choose one of `options` (word of the address -> text on the screen); return the word.
 
     place: a column or `st`. name: of the query parameter; page: puts pages' widgets apart. What the address asks for
-    is chosen at first, else the first option; an option that is gone gives way to the first."""
+    is chosen at first, else the first option; an option that is gone gives way to the first.
+    """
     known, key = list(options), f"{page}-{name}"
     if st.session_state.get(key) not in known:
         st.session_state[key] = asked(name, known, known[0])
@@ -45,7 +46,8 @@ def number(name: str, otherwise: float, low: float = 0.0, high: float = 1.0) -> 
 def tabs(page: str, names: Mapping[str, str]) -> dict[str, Any]:
     """Tabs whose open one stands in the address; only that one's content need be drawn (`.open`).
 
-    names: word of the address -> title."""
+    names: word of the address -> title.
+    """
     key = f"{page}-tab"
     if st.session_state.get(key) not in names.values():
         st.session_state[key] = names[asked("tab", list(names), next(iter(names)))]

@@ -24,7 +24,8 @@ def workbench() -> Workbench:
 
 def author() -> str:
     """Who sits at the page: the name of the person signed in, where the server has people sign in; else what was last
-    typed as an author in this browser session; else empty. Never the account that the server runs under."""
+    typed as an author in this browser session; else empty. Never the account that the server runs under.
+    """
     if st.user.get("is_logged_in"):
         return str(st.user.get("name") or st.user.get("email") or "")
     return str(st.session_state.get(AUTHOR, ""))
@@ -32,7 +33,8 @@ def author() -> str:
 
 def author_input(**options: Any) -> str:
     """The input "Author", stripped, with `author()` in it at first; what is typed is offered again. options: of
-    `st.text_input`."""
+    `st.text_input`.
+    """
     said = st.text_input("Author", author(), max_chars=80, placeholder="your name", **options).strip()
     if said:
         st.session_state[AUTHOR] = said

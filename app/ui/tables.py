@@ -20,7 +20,8 @@ def show_table(rows: pd.DataFrame, name: str, wide: Collection[str] = (), file: 
     """Draw a table, and under it a pill that saves it as CSV.
 
     name: of the file, and unique on the page. wide: columns of running text, which take the room that is left. file:
-    what the CSV holds; None: what is shown."""
+    what the CSV holds; None: what is shown.
+    """
     stem = slug(name)
     with st.container(key=f"table-box-{stem}", gap="xsmall"):
         st.html(as_html(rows, wide))
@@ -31,7 +32,8 @@ def show_table(rows: pd.DataFrame, name: str, wide: Collection[str] = (), file: 
 
 def as_html(rows: pd.DataFrame, wide: Collection[str] = ()) -> str:
     """The table as HTML; all text is escaped. An interval, `0.91 (0.88 to 0.94)`, goes under its figure where room is
-    short."""
+    short.
+    """
     marks = {c: ' class="wide"' if c in wide else "" for c in rows.columns}
     head = "".join(f"<th{marks[c]}>{escape(str(c))}</th>" for c in rows.columns)
     body = "".join(

@@ -46,7 +46,8 @@ def state_chip(state: str) -> str:
 
 def plain_markdown(text: str) -> str:
     """Markdown of a file with everything that could fetch, link or run taken out: pictures, links, HTML, formulas,
-    and Streamlit's own `:word:` directives. Headings, lists, tables and emphasis stay."""
+    and Streamlit's own `:word:` directives. Headings, lists, tables and emphasis stay.
+    """
     text = re.sub(r"([\\\[\]<>!$@])", r"\\\1", text)
     return re.sub(r":(?=[A-Za-z])", r"\:", text.replace("://", ":\\//").replace("www.", "www\\."))
 

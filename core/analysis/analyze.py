@@ -56,7 +56,8 @@ class Analyzer:
 
     def use_policy(self, policy: CascadePolicy | None) -> None:
         """Change the exits and keep the networks. Raises ValueError when the policy is another bundle's: of other
-        experts, or chosen on other scores."""
+        experts, or chosen on other scores.
+        """
         if policy is not None:
             check_origin(policy, self.bundle.path)
         policy = policy or self.bundle.policy
@@ -72,7 +73,8 @@ class Analyzer:
         evidence without its pictures. `report.part` gets
         partial documents. Raises MediaRejected for a file that is not analysed, LookupError for an unknown face
         detector, ValueError for a heat map of a member that the bundle lacks, RuntimeError when the face detector
-        cannot run here."""
+        cannot run here.
+        """
         check_members(spec.heat_maps, [member.name for member in self.loaded.members])
         return _Analysis(self, Path(path), spec, out, report or Silent()).run()
 
@@ -229,7 +231,8 @@ class _Analysis:
         self, final: Analysis, found: FacesFound, results: list[UnitResult]
     ) -> tuple[list[Evidence], list[str]]:
         """Pictures for the face that decided, at its most suspicious frame, by every member that scored it; told piece
-        by piece. Without a folder to keep them in, only their words and values remain."""
+        by piece. Without a folder to keep them in, only their words and values remain.
+        """
         if not (self.spec.explain and final.faces):
             return [], []
         if self.out is not None:

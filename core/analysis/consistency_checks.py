@@ -35,7 +35,8 @@ def objections(
     """Why this answer should be withheld, a sentence each; empty: it stands, or it is none.
 
     final: the policy's last band, which stands in for an exit that a member lacks (all are calibrated). timeline:
-    (seconds, p_fake) of the deciding member's frames. titles: names of members for people."""
+    (seconds, p_fake) of the deciding member's frames. titles: names of members for people.
+    """
     if decision.verdict == "uncertain":
         return []
     found = (
@@ -65,7 +66,8 @@ def outside_members(decision: Decision) -> str | None:
 def contradiction(decision: Decision, final: Exits, titles: Mapping[str, str]) -> str | None:
     """A member asked on the way leans to the other side, nearly as far as its own exit there (NEAR).
 
-    Members asked for the card alone have no say: the answer does not depend on whether they were asked."""
+    Members asked for the card alone have no say: the answer does not depend on whether they were asked.
+    """
     against = []
     for step, p in _asked(decision):
         exits = _whole(step.exits or Exits(), final)
@@ -93,7 +95,8 @@ def fake_run(decision: Decision, final: Exits, timeline: Sequence[tuple[float, f
 def withheld(table: pd.DataFrame, policy: CascadePolicy, stage1: str | None = None) -> np.ndarray:
     """(N,) bool: items of a predictions table (as for `simulate`) whose answer the gates would withhold, frames apart.
 
-    A table has no frames, so `fake_run` has no part in it."""
+    A table has no frames, so `fake_run` has no part in it.
+    """
     first = stage1 or stage1_member(table, policy)
     way = simulate(table, policy, first)
     named = [(first, policy.stage1), *((expert.name, expert.exits) for expert in policy.experts)]

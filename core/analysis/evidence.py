@@ -28,7 +28,8 @@ def explain_face(
     """What each member shows for its crop (H, W, 3) uint8 of the face, then the crop's spectrum: (evidence, warning).
     heat_maps: as in AnalyzeSpec.
 
-    A member whose picture cannot be drawn costs the evidence, never the verdict: it is named in a warning."""
+    A member whose picture cannot be drawn costs the evidence, never the verdict: it is named in a warning.
+    """
     for member, crop in zip(members, crops, strict=True):
         try:
             method = heat_map_of(member.name, list(heat_maps))

@@ -30,7 +30,8 @@ class FaceCandidate:
     """One face to judge. pictures, boxes, times: one entry a frame; boxes in pixels of those pictures.
 
     side_px: median longer side of the boxes. sharpness: median of `face_quality`. whole: the centre square, no
-    face. turn: quarter turns to the left that the pictures were given."""
+    face. turn: quarter turns to the left that the pictures were given.
+    """
 
     pictures: list[np.ndarray]
     boxes: list[Box]
@@ -77,7 +78,8 @@ class FaceCandidate:
 class FacesFound:
     """What there is to judge. left_out: faces over the limit; brief: tracks taken for mistakes; seen: frames with a
     face; cuts: seconds at which a track was cut because another shot begins; how: what it took to
-    find them, where the first look found none."""
+    find them, where the first look found none.
+    """
 
     candidates: list[FaceCandidate]
     left_out: int = 0
@@ -89,7 +91,8 @@ class FacesFound:
 
 def find_face_candidates(media: Media, detector: str, max_faces: int) -> FacesFound:
     """Faces of an image, largest first; tracks of a clip, longest first, each within one shot. Raises as `find_faces`
-    does."""
+    does.
+    """
     pictures = [frame.rgb for frame in media.frames]
     detections = [find_faces(rgb, detector) for rgb in pictures]
     turn, how = 0, ""

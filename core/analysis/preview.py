@@ -17,7 +17,8 @@ INK, EDGE = (255, 255, 255), (20, 20, 20)
 def marked_picture(rgb: np.ndarray, boxes: Sequence[tuple[str, Box]] = ()) -> np.ndarray:
     """(H, W, 3) uint8, longest side at most SIDE: the picture with boxes and their labels.
 
-    rgb: (H, W, 3) uint8; boxes: (label, box in pixels of rgb). Two lines, dark and light, stand out on any picture."""
+    rgb: (H, W, 3) uint8; boxes: (label, box in pixels of rgb). Two lines, dark and light, stand out on any picture.
+    """
     small = Image.fromarray(rgb)
     ratio = min(1.0, SIDE / max(small.size))
     if ratio < 1:

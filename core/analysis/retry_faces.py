@@ -22,7 +22,8 @@ Box = tuple[float, float, float, float]
 @dataclass(frozen=True)
 class RetriedFaces:
     """detections: a list a picture, in pixels of `pictures`, which are what the members score: turned where the look
-    turned them, never brightened. turn: quarter turns to the left. how: in words."""
+    turned them, never brightened. turn: quarter turns to the left. how: in words.
+    """
 
     detections: list[list[FaceDetection]]
     pictures: list[np.ndarray]
@@ -34,7 +35,8 @@ def retry_faces(pictures: Sequence[np.ndarray], detector: str) -> RetriedFaces |
     """The first look that finds a face, or None. pictures: (H, W, 3) uint8, frames of one file.
 
     Of a clip the middle frame is tried first and the others only where it shows a face, so that a clip without faces
-    costs four detections more at most. Raises as `find_faces` does."""
+    costs four detections more at most. Raises as `find_faces` does.
+    """
     middle = len(pictures) // 2
     for turn, gain, how in _ways(pictures[middle]):
         if not _sure(pictures[middle], turn, gain, detector):
@@ -47,7 +49,8 @@ def retry_faces(pictures: Sequence[np.ndarray], detector: str) -> RetriedFaces |
 def unturned(box: Box, turn: int, size: tuple[int, int]) -> Box:
     """A box of a picture that was turned by `turn` quarters to the left, in pixels of the picture before.
 
-    size: (width, height) of the turned picture."""
+    size: (width, height) of the turned picture.
+    """
     x, y, w, h = box
     width, height = size
     for _ in range(turn):

@@ -67,7 +67,7 @@ def rule_of(faces: int, left_out: int = 0) -> str:
 
 
 def _rank(decision: Decision) -> tuple[int, float]:
-    """fake over uncertain over real; within one verdict the highest p_fake. No number ranks below any number."""
+    """Fake over uncertain over real; within one verdict the highest p_fake. No number ranks below any number."""
     order = {"real": 0, "uncertain": 1, "fake": 2}
     return order[decision.verdict], -1.0 if decision.p_fake is None else decision.p_fake
 
@@ -81,7 +81,8 @@ def abstain(decision: Decision, why: str) -> Decision:
 def input_problems(side_px: float, sharpness: float, what: str = "face") -> tuple[str | None, list[str]]:
     """(why to abstain or None, warnings) for one face, or for the `picture` scored in its place.
 
-    side_px: longer side of the face box in the decoded picture, pixels. sharpness: see BLURRED."""
+    side_px: longer side of the face box in the decoded picture, pixels. sharpness: see BLURRED.
+    """
     if side_px < MIN_FACE_PX:
         said = f"The {what} is {side_px:.0f} px wide; under {MIN_FACE_PX} px too little is left to judge."
         return said, [said]

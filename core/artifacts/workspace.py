@@ -61,7 +61,8 @@ class Workspace:
 
     def kept(self, path: Path | str) -> str:
         """A path as a document or a database keeps it: relative to the workspace where it lies inside, so that a
-        workspace can be moved or copied; absolute elsewhere."""
+        workspace can be moved or copied; absolute elsewhere.
+        """
         place = Path(path).expanduser().absolute()
         for whole in (place, place.resolve()):
             if whole.is_relative_to(self.root):

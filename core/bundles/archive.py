@@ -24,7 +24,8 @@ def import_bundle(archive: Path, target: Path) -> Bundle:
     """Unpack a bundle's zip into the new folder `target` and open it; on any refusal `target` does not exist.
 
     Names, links, sizes and ratios of all members are checked before a byte is written. The archive may hold the
-    files at its top or in one folder. Raises BundleError, FileExistsError."""
+    files at its top or in one folder. Raises BundleError, FileExistsError.
+    """
     try:
         with zipfile.ZipFile(archive) as packed:
             entries = _checked_entries(packed)

@@ -47,7 +47,8 @@ class Bundle:
     @cached_property
     def predictions(self) -> pd.DataFrame:
         """One row an item of val_calib and test: sample_id, group, dataset, label, split, method, log_odds_<member>,
-        p_<member>, p_stack."""
+        p_<member>, p_stack.
+        """
         return pd.read_parquet(self.path / "predictions.parquet")
 
     @property

@@ -52,7 +52,8 @@ def _files(folder: Path) -> list[Path]:
 def export_bundle(spec: ExportSpec, workspace: Workspace, report: Reporter | None = None) -> Path:
     """Write the bundle, open it once as any reader would, and return its folder.
 
-    Raises FileNotFoundError (no such stack, policy or card), FileExistsError (the name is taken), ValueError."""
+    Raises FileNotFoundError (no such stack, policy or card), FileExistsError (the name is taken), ValueError.
+    """
     report = report or Silent()
     stack = find_stack(spec.stack, workspace)
     policy_path = find_policy(spec.policy, workspace) if spec.policy else newest_policy(stack, workspace)

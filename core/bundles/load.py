@@ -58,7 +58,8 @@ class LoadedMember:
     @torch.inference_mode()
     def score(self, crops: np.ndarray) -> Scores:
         """One crop a forward, so that a crop's digits depend on nothing that is scored beside it (and a CPU gains
-        nothing from batches)."""
+        nothing from batches).
+        """
         log_odds, embeddings = [], []
         for crop in self.inputs(crops).split(1):
             output = self.detector(crop)

@@ -31,7 +31,8 @@ def model_card(
 ) -> str:
     """card.md: the author's words first, then members, figures on test, exits and promises, limits, hashes.
 
-    table: predictions.parquet; report: stack_report.json; hashes: relative path -> SHA-256."""
+    table: predictions.parquet; report: stack_report.json; hashes: relative path -> SHA-256.
+    """
     test = table[table["split"] == "test"].reset_index(drop=True)
     blocks = [
         [intro],

@@ -1,7 +1,8 @@
 """Log-odds into probabilities. Asking this package for one of its names registers every calibrator; no torch here.
 
 The methods bring scipy and pandas, which a command's help and the web process must not wait for: they are imported
-when the first name is asked for, so that `core.calibrate.spec` alone stays light."""
+when the first name is asked for, so that `core.calibrate.spec` alone stays light.
+"""
 
 from __future__ import annotations
 
@@ -17,16 +18,9 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from core.calibrate import base
-    from core.calibrate.methods import (  # noqa: F401  # noqa: F401
-        beta,
-        dirichlet,
-        histogram,
-        identity,
-        isotonic,
-        moment_dirichlet,
-        platt,
-        temperature,
-        venn_abers,
-    )
+
+    # Forms list the calibrators in this order.
+    from core.calibrate.methods import temperature, platt, beta, dirichlet, isotonic  # noqa: F401, I001
+    from core.calibrate.methods import histogram, venn_abers, moment_dirichlet, identity  # noqa: F401
 
     return getattr(base, name)

@@ -63,7 +63,8 @@ class Calibrator(ABC):
     @property
     def keeps_order(self) -> bool:
         """Whether the fitted map rises strictly: then it leaves every ranking figure as it was, and ranking is best
-        read off the log-odds themselves, for p_fake ties whatever rounds to 1."""
+        read off the log-odds themselves, for p_fake ties whatever rounds to 1.
+        """
         return False
 
     def fit_on(self, predictions: Predictions) -> Calibrator:
@@ -161,7 +162,8 @@ class SeenBefore(ValueError):
 def check_unseen(calibrator: Calibrator, predictions: Predictions) -> str:
     """Raises SeenBefore, with their number, when `predictions` hold items that `calibrator` was fitted on.
 
-    Returns a sentence on what could not be checked, empty when everything could."""
+    Returns a sentence on what could not be checked, empty when everything could.
+    """
     fitted = calibrator.fitted
     advice = (
         "take another split (test), or measure by cross-fitting as `aware calibrate` does; items that only bear the "

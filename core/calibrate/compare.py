@@ -36,7 +36,8 @@ def compare_calibrators(
     high, note}}, warnings} or {refused: why}}, best, choice}. Gain: figure without calibration minus figure with it, on
     the same draws of groups, so positive is better and an interval above 0 is more than luck for a method named in
     advance. best: the lowest NLL among methods; choice: what picking it does to its interval.
-    Raises ValueError with fewer groups than folds."""
+    Raises ValueError with fewer groups than folds.
+    """
     y, groups = predictions.labels, predictions.groups
     worth = smallest_class(y, groups)
     fold = dealt(groups, y, folds, seed)

@@ -41,7 +41,8 @@ def make_calibrator(spec: CalibrateSpec) -> Calibrator:
 def held_out(groups: np.ndarray, labels: np.ndarray, share: float, seed: int) -> np.ndarray:
     """(N,) int: 1 or 2 for two folds of whole groups, or 1 for the held-out `share` and 0 for the rest.
 
-    Groups with fakes and groups without are dealt out apart, so that both classes meet both sides."""
+    Groups with fakes and groups without are dealt out apart, so that both classes meet both sides.
+    """
     rng = np.random.default_rng(seed)
     names = np.unique(groups)
     with_fakes = np.isin(names, np.unique(groups[labels == 1]))
@@ -56,7 +57,8 @@ def held_out(groups: np.ndarray, labels: np.ndarray, share: float, seed: int) ->
 def cross_fitted(spec: CalibrateSpec, predictions: Predictions) -> tuple[HeldOut, str]:
     """(items by a calibrator that never saw their group, one sentence on how).
 
-    Raises ValueError when the groups do not suffice to have both classes on both sides."""
+    Raises ValueError when the groups do not suffice to have both classes on both sides.
+    """
     side = held_out(predictions.groups, predictions.labels, spec.val_split, spec.seed)
     judged = (1,) if spec.val_split else (1, 2)
     if any(not (side == part).any() or (side == part).all() for part in judged):
@@ -71,7 +73,8 @@ def cross_fitted(spec: CalibrateSpec, predictions: Predictions) -> tuple[HeldOut
 def calibration_metrics(spec: CalibrateSpec, predictions: Predictions, calibrator: Calibrator) -> dict[str, Any]:
     """calibration_metrics.json: figures before and after with 95 % intervals over groups, n, method, warnings.
 
-    The adopted calibrator is fitted on all items of the split (without the held-out share when val_split is set)."""
+    The adopted calibrator is fitted on all items of the split (without the held-out share when val_split is set).
+    """
     held, how = cross_fitted(spec, predictions)
     rows = held.rows
     z, y, groups = predictions.log_odds[rows], predictions.labels[rows], predictions.groups[rows]
@@ -116,7 +119,8 @@ def fit_calibration(spec: CalibrateSpec, workspace: Workspace, report: Reporter)
     calibration_metrics.json, calibrated_predictions.csv and reliability_diagram.png into the run's folder.
 
     Returns calibration_metrics.json. Raises ValueError on a split with one class or too few groups; LookupError for an
-    unknown method; FileNotFoundError for an unknown run or data set."""
+    unknown method; FileNotFoundError for an unknown run or data set.
+    """
     from core.models.inference.run import find_run
 
     calibrators.get(spec.method)

@@ -14,7 +14,8 @@ from core.tables.predictions import Predictions
 def dealt(groups: np.ndarray, labels: np.ndarray, folds: int, seed: int) -> np.ndarray:
     """(N,) fold of each item, 0 ... folds - 1: whole groups, those with fakes and those without dealt apart.
 
-    Raises ValueError when there are fewer groups than folds."""
+    Raises ValueError when there are fewer groups than folds.
+    """
     rng = np.random.default_rng(seed)
     names = np.unique(groups)
     if names.size < folds:
@@ -29,7 +30,8 @@ def dealt(groups: np.ndarray, labels: np.ndarray, folds: int, seed: int) -> np.n
 def out_of_fold(kind: type[Calibrator], predictions: Predictions, folds: np.ndarray) -> HeldOut:
     """Every item by a calibrator that saw no item of its group. folds: (N,), of `dealt`.
 
-    Raises ValueError where a fit is refused, one class in a fold's complement included."""
+    Raises ValueError where a fit is refused, one class in a fold's complement included.
+    """
     return crossed(kind, predictions, folds, np.unique(folds))
 
 

@@ -3,7 +3,8 @@
 The folds of a cross-fit are mapped by different calibrators. For probabilities that is no matter: each is judged by its
 own item. But a figure of the order compares items, and pooled over folds it would compare what two maps said of two
 items: a temperature, which keeps every order, would seem to change AUROC. So ranking is taken from the log-odds
-themselves where every map keeps their order, and else from the pairs of items inside each fold."""
+themselves where every map keeps their order, and else from the pairs of items inside each fold.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ WITHIN = (
 @dataclass(frozen=True)
 class HeldOut:
     """rows: (M,) positions in a table; p_fake, fold: (M,) of these items, by the calibrator that did not see the fold's
-    groups. keeps_order: whether every fold's map rises strictly. warnings: of the fits, each once."""
+    groups. keeps_order: whether every fold's map rises strictly. warnings: of the fits, each once.
+    """
 
     rows: np.ndarray
     p_fake: np.ndarray
@@ -44,7 +46,8 @@ class HeldOut:
 def held_out_auroc(held: HeldOut, table: Predictions, draws: int, seed: int) -> dict[str, Any]:
     """{value, low, high, note} of AUROC, as the module says; draws of groups inside each fold.
 
-    table: of all items, which `held.rows` points into. value None with one class."""
+    table: of all items, which `held.rows` points into. value None with one class.
+    """
     z, y, groups = table.log_odds[held.rows], table.labels[held.rows], table.groups[held.rows]
     scores, fold = (z, np.zeros(z.size, np.int64)) if held.keeps_order else (held.p_fake, held.fold)
     pairs, values, drawn = [], [], []

@@ -34,7 +34,8 @@ class ScaleBands:
     scaled: (STEPS + 1, 2, 2) by temperature, of [NLL, Brier]; calibrated: (2, 2) of p_fake as calibrated; best: (2,) of
     the temperature of least NLL, on the grid. worth: how many independent items the calibration gap is worth, of the
     scores as they are ("before") and as calibrated ("after"), and a share of all items beyond a score ("items").
-    note: "" or how far to trust all of it."""
+    note: "" or how far to trust all of it.
+    """
 
     scaled: np.ndarray
     calibrated: np.ndarray
@@ -77,7 +78,8 @@ def _bands(
     scores: np.ndarray, y: np.ndarray, groups: ArrayLike | None, p: np.ndarray, draws: int, seed: int, enough: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """((T, 2, 2) limits of NLL and Brier of the cells of `scores` at p, (C, T); (2,) of the best temperature,
-    NaN unless there is a column for each)."""
+    NaN unless there is a column for each).
+    """
     cells, cell = Cells.placed(scores, y)
     reals, fakes = drawn_counts(cell, cells.x.size, y, groups, draws, np.random.default_rng(seed))
     q = np.clip(p, CLIP, 1 - CLIP)
@@ -96,7 +98,8 @@ def _bands(
 def effective_gap_count(p_fake: np.ndarray, labels: np.ndarray, codes: np.ndarray) -> float:
     """How many independent items the mean of label - p_fake is worth when whole groups are drawn: its variance were the
     items independent over that of whole groups, times the items; never under the effective groups (Kish 1965) nor over
-    the items. p_fake, labels, codes (groups from 0): (N,)."""
+    the items. p_fake, labels, codes (groups from 0): (N,).
+    """
     gap = labels - p_fake
     gap = gap - gap.mean()
     sizes = np.bincount(codes).astype(np.float64)

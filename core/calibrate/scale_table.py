@@ -21,7 +21,8 @@ class Cells:
     """Items of neighbouring scores taken together, ascending. x: (C,) their mean score; counts: (C, 2) reals, fakes.
 
     One cell a distinct score up to CELLS of them, else cells of equal mass; a score may then be taken for one of a
-    cell's width away, which moves an ECE by some 1e-4."""
+    cell's width away, which moves an ECE by some 1e-4.
+    """
 
     x: np.ndarray
     counts: np.ndarray

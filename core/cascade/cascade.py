@@ -39,7 +39,8 @@ class Scorer(Protocol):
 
     def score(self, crops: np.ndarray) -> Scores:
         """crops: (N, H, H, 3) uint8 RGB, brought to the member's size by its own evaluation transform. Equal crops give
-        equal digits whatever else is scored with them."""
+        equal digits whatever else is scored with them.
+        """
 
     def p_fake(self, log_odds: np.ndarray) -> np.ndarray:
         """(N,) uncalibrated log-odds -> (N,) calibrated p_fake."""
@@ -57,7 +58,8 @@ class Meta(Protocol):
 @dataclass(frozen=True)
 class Unit:
     """One face of an image, or one tracked face of a clip. crops(InputSpec) -> (N, H, H, 3) uint8 RGB for the N
-    moments in `times` (seconds)."""
+    moments in `times` (seconds).
+    """
 
     crops: Callable[[InputSpec], np.ndarray]
     times: Sequence[float]
@@ -68,7 +70,8 @@ class UnitResult:
     """A unit's way so far; `decision` is None while it is open.
 
     frames: calibrated p_fake (N,) of every frame by member, and by `stage3` where it was asked. log_odds: calibrated,
-    of the pooled score. embeddings: mean (D,); frame_embeddings: (N, D)."""
+    of the pooled score. embeddings: mean (D,); frame_embeddings: (N, D).
+    """
 
     times: Sequence[float]
     steps: list[TraceStep] = field(default_factory=list)
@@ -170,7 +173,8 @@ class Cascade:
     ) -> TraceStep:
         """One member on one unit. The unit's score is the calibrated mean of its frames' log-odds.
 
-        A member that raises or gives a number that is not finite is named as failed; its part stays empty."""
+        A member that raises or gives a number that is not finite is named as failed; its part stays empty.
+        """
         start = time.perf_counter()
         try:
             scores = member.score(unit.crops(member.input))

@@ -28,7 +28,8 @@ class Member(Spec):
 class BundleManifest(Spec):
     """bundle.json. Files: `<member>/weights.safetensors`, `<member>/calibrator.json`, `stack/meta.txt`,
     `stack/stack.json`, `stack/projections.safetensors`, `policy.json`, `thresholds.json`,
-    `predictions.parquet` (one row an item of val_calib and test, a log_odds column a member), `card.md`."""
+    `predictions.parquet` (one row an item of val_calib and test, a log_odds column a member), `card.md`.
+    """
 
     format: Literal[1] = 1
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,60}$")

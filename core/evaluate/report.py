@@ -176,7 +176,8 @@ def evaluate(spec: EvaluateSpec, workspace: Workspace, report: Reporter) -> dict
     latest evaluation replaces the one before, and the report names its split.
 
     Returns evaluation_report.json. Raises FileNotFoundError (run, data set, calibrator), ValueError (no such split, a
-    bad calibrator file), SeenBefore when the calibrator was fitted on any of these items."""
+    bad calibrator file), SeenBefore when the calibrator was fitted on any of these items.
+    """
     from core.models.inference.run import find_run
 
     run = find_run(spec.run, workspace)

@@ -27,7 +27,8 @@ def threshold_rows(
     coverage = passed on / all; filtration_of_reals = reals exited / all reals. Balanced figures weigh both classes
     alike, so they do not move with the base rate: balanced_filtration is the mean of leakage and filtration_of_reals,
     balanced_precision is filtration_of_reals / (filtration_of_reals + leakage). Intervals: 95 %, of `group_share`;
-    group_leakage (groups with a fake that exits / groups with a fake) has the exact Clopper-Pearson interval."""
+    group_leakage (groups with a fake that exits / groups with a fake) has the exact Clopper-Pearson interval.
+    """
     codes, n_groups = group_codes(groups, labels.size)
     fake, every = labels == 1, np.ones(labels.size, bool)
     rows = []

@@ -21,7 +21,8 @@ Side = Literal["fake", "real"]
 class _Logits(nn.Module):
     """The detector as the package wants it: a tensor of logits out, (B, 1).
 
-    What the package would do to every module and parameter, `untouched` has done, and undoes."""
+    What the package would do to every module and parameter, `untouched` has done, and undoes.
+    """
 
     def __init__(self, detector: Detector) -> None:
         super().__init__()
@@ -110,7 +111,8 @@ def cam_maps(detector: Detector, inputs: Tensor, signs: list[float], method: str
 def _start_gradient(point: CamPoint, module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
     """Gradients begin at this map: what lies before it is a constant, computed without any bookkeeping.
 
-    Recording stays on for the rest of the forward and ends with the caller's `no_grad`."""
+    Recording stays on for the rest of the forward and ends with the caller's `no_grad`.
+    """
     shape = (output if point.reshape is None else point.reshape(output)).shape
     if len(shape) != 4:
         raise ValueError(f"a map is (B, C, h, w); {type(module).__name__} gives {tuple(shape)}")

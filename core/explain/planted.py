@@ -38,7 +38,8 @@ class Face:
 def real_faces(manifest: Manifest, items: int, seed: int) -> list[Face]:
     """At most `items` seeded real faces, each with another group's real face as donor.
 
-    Raises ValueError when there are not two groups of real faces."""
+    Raises ValueError when there are not two groups of real faces.
+    """
     frame = manifest.frame[manifest.frame["label"] == 0].reset_index(drop=True)
     groups = frame["group"].astype(str).to_numpy()
     if len(set(groups)) < 2:
@@ -60,7 +61,8 @@ def judge_maps(
     name: str, title: str, detector: Detector, faces: Sequence[Face], spec: EvidenceSpec, report: Reporter
 ) -> dict[str, Any]:
     """One expert's part of the report: a row a plant and method (see `summary`), JSON-ready. The detector is left as it
-    was, in evaluation mode."""
+    was, in evaluation mode.
+    """
     rows = []
     combinations = [(plant, method) for plant in spec.plants for method in spec.methods]
     for done, (plant, method) in enumerate(combinations):
@@ -80,7 +82,8 @@ def mark(detector: Detector, crop: np.ndarray, planted: Plant, method: str) -> d
     """The figures of one planted face, all of maps that argue for fake.
 
     mass: see `mass_ratio`; the same place is marked in the map of the face without its plant (mass_unplanted) and in
-    that of the detector's randomised copy (mass_randomised). shift: log-odds that the plant adds."""
+    that of the detector's randomised copy (mass_randomised). shift: log-odds that the plant adds.
+    """
     heat = grad_cam(detector, planted.picture, method=method)
     before = grad_cam(detector, crop, method=method)
     other = grad_cam(randomised_copy(detector), planted.picture, method=method)
@@ -100,7 +103,8 @@ def mark(detector: Detector, crop: np.ndarray, planted: Plant, method: str) -> d
 
 def summary(records: pd.DataFrame, groups: np.ndarray, *, draws: int, seed: int) -> dict[str, Any]:
     """Mean of each of FIGURES as {value, low, high}, 95 % over resampled groups; faces whose map is empty count in
-    `empty` and in no mass. records: (N, FIGURES); groups: (N,)."""
+    `empty` and in no mass. records: (N, FIGURES); groups: (N,).
+    """
     figures = {name: _mean(records[name].to_numpy(np.float64), groups, draws, seed) for name in FIGURES}
     return {"items": len(records), "groups": len(set(groups)), "empty": int(records["mass"].isna().sum()), **figures}
 

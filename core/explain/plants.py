@@ -40,7 +40,8 @@ def noise_patch(crop: np.ndarray, donor: np.ndarray, rng: np.random.Generator) -
 
 def blended_patch(crop: np.ndarray, donor: np.ndarray, rng: np.random.Generator) -> Plant:
     """An ellipse of another face at the same place, matched in mean and spread of colour, its edge softened: what a
-    swap leaves. donor: (H', W', 3) uint8; the mask is where the donor outweighs the crop."""
+    swap leaves. donor: (H', W', 3) uint8; the mask is where the donor outweighs the crop.
+    """
     height, width = crop.shape[:2]
     axes = width * SIDE / 2, height * SIDE / 2
     centre = rng.uniform(axes[0], width - axes[0]), rng.uniform(axes[1], height - axes[1])
@@ -70,5 +71,6 @@ def mass_ratio(heat: np.ndarray, mask: np.ndarray) -> float:
 
 def hit(heat: np.ndarray, mask: np.ndarray) -> float:
     """Pointing game (Zhang et al. 2018): 1 when the map's largest value lies on the mask, else 0; NaN for an empty map.
-    Its chance is the mask's share of the area."""
+    Its chance is the mask's share of the area.
+    """
     return float(mask.flat[int(np.argmax(heat))]) if float(heat.sum()) > 0 else float("nan")

@@ -23,7 +23,8 @@ _lock = threading.Lock()
 
 def randomised_copy(detector: Detector) -> Detector:
     """The detector's one randomised copy, made on first use (a deep copy and one small forward) and kept as long as
-    the detector lives: memory for one more set of weights, no cost a map but the map's own."""
+    the detector lives: memory for one more set of weights, no cost a map but the map's own.
+    """
     with _lock:
         if detector not in _copies:
             _copies[detector] = randomise(detector)

@@ -19,7 +19,8 @@ RESIDUAL_FULL_SCALE = 0.33
 @dataclass(frozen=True)
 class Reconstruction:
     """input, picture: (S, S, 3) uint8 RGB at the detector's size. values: `mse` (pixels in [0, 1], squared), `psnr`
-    (dB; left out when there is no difference), `ssim` in [-1, 1]."""
+    (dB; left out when there is no difference), `ssim` in [-1, 1].
+    """
 
     input: np.ndarray
     picture: np.ndarray

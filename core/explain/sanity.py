@@ -35,7 +35,8 @@ CELLS = 16
 class Sanity:
     """similarity: Spearman's rank correlation, in [-1, 1], with the map that the randomised copy draws of this picture
     (of its maps for fake and for real, the more alike). Drops are in log-odds of the side that the map argues for;
-    positive: the region supported it. beaten: share of the other regions whose drop is smaller, in [0, 1]."""
+    positive: the region supported it. beaten: share of the other regions whose drop is smaller, in [0, 1].
+    """
 
     similarity: float
     drop_hot: float
@@ -99,7 +100,8 @@ def sanity(
 def likeness_to_randomised(detector: Detector, crop: np.ndarray, heat: np.ndarray, method: str = "") -> float:
     """Rank correlation of a map with those of the detector's randomised copy, the larger of fake and real.
 
-    Which side the copy's score means is chance, so a map that would come out for either counts as explained away."""
+    Which side the copy's score means is chance, so a map that would come out for either counts as explained away.
+    """
     other = randomised_copy(detector)
     maps = cam_maps(other, prepare(other, crop).repeat(2, 1, 1, 1), [1.0, -1.0], method)
     return max(likeness(heat, found) for found in maps)

@@ -1,7 +1,8 @@
 """The decoding child: limits itself, then decodes standard input and writes messages to standard output.
 
 A message is 4 bytes of length (big endian), that many bytes of JSON, and, for a frame, its raw RGB bytes, for a piece
-of sound its samples. Children are forked by `core.media.fork_server`; nothing here imports numpy or torch."""
+of sound its samples. Children are forked by `core.media.fork_server`; nothing here imports numpy or torch.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ def confine(memory: int, cpu_seconds: float, written: int = 0) -> None:
     """Bound this process for good: address space, processor time, bytes written to a file, no core dump, no new
     descriptor.
 
-    With no descriptor left neither a file nor a socket can be opened, so a hijacked decoder has nowhere to go."""
+    With no descriptor left neither a file nor a socket can be opened, so a hijacked decoder has nowhere to go.
+    """
     cpu = max(math.ceil(cpu_seconds), 1)
     bounds = [
         (resource.RLIMIT_AS, (memory, memory)),

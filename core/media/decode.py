@@ -40,7 +40,8 @@ def decode(path: Path, *, max_frames: int = 16, scout: bool = False, limits: Lim
     max_frames: of a clip, spread evenly over its length. scout: keyframes only, for a quick first look. A frame is
     (H, W, 3) uint8, upright, longest side at most `limits.image_side` (`video_side` for a clip), `Media.width` and
     `.height` are those of the original. Raises MediaRejected with a code: not_found, empty, too_large, unsupported,
-    damaged, too_many_pixels, too_long, no_video, timeout, out_of_memory."""
+    damaged, too_many_pixels, too_long, no_video, timeout, out_of_memory.
+    """
     if max_frames < 1:
         raise ValueError(f"max_frames must be at least 1, not {max_frames}")
     with stream(path, FramePlan("scout" if scout else "even", max_frames), limits=limits) as reading:
@@ -56,7 +57,8 @@ def stream(
 
     sound_to: where the sound of a clip goes, as a WAV of 16 kHz, mono, 16 bits, once every frame was taken; sample 0
     is heard with the first frame; nothing is written when there is no sound. Raises MediaRejected (codes as `decode`),
-    also while frames are taken; the time that the caller spends on a frame does not count against the limits."""
+    also while frames are taken; the time that the caller spends on a frame does not count against the limits.
+    """
     handle = _open(Path(path), limits)
     try:
         kind = sniff(os.pread(handle, HEAD_BYTES, 0))
@@ -72,7 +74,8 @@ def stream(
 
 class Reading:
     """A file that is being decoded: iterate once over its frames. Facts are known from the first frame on; `warnings`
-    and `sound` (kept, none: no sound track, unread: a codec that is not opened) when the last frame was taken."""
+    and `sound` (kept, none: no sound track, unread: a codec that is not opened) when the last frame was taken.
+    """
 
     def __init__(self, kind: Format, sha256: str, child: _Child, sound_to: Path | None) -> None:
         self.kind, self.sha256 = kind.kind, sha256
@@ -187,7 +190,8 @@ class _Child:
 
     def messages(self) -> Iterator[tuple[dict, Any]]:
         """(JSON object, pixels (H, W, 3) or samples or None) up to and with the last. Raises Refusal, also for how
-        the child died."""
+        the child died.
+        """
         head: dict = {}
         try:
             while "end" not in head:

@@ -2,7 +2,8 @@
 
 It holds the decoders ready, opens nothing itself and talks to one owner over one socket: a request with two
 descriptors (the file, the pipe for the answers) comes in, the child's exit status goes out. When the owner hangs up,
-or dies, the child is killed and the process ends."""
+or dies, the child is killed and the process ends.
+"""
 
 from __future__ import annotations
 

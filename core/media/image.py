@@ -35,7 +35,8 @@ def decode_image(stream: BinaryIO, kind: Format, limits: Limits) -> tuple[dict, 
     """Header facts (JSON) and the upright RGB picture, longest side at most `limits.image_side`.
 
     Only the plug-ins of `kind` are tried. The pixel count is checked before decoding, and JPEG is reduced by the
-    decoder itself. Raises Refusal (damaged, too_many_pixels, unsupported)."""
+    decoder itself. Raises Refusal (damaged, too_many_pixels, unsupported).
+    """
     notes: list[str] = []
     if kind.name == "tiff":
         stream = io.BytesIO(stream.read())  # libtiff would duplicate a descriptor, and the child has none to spare

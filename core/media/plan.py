@@ -15,7 +15,8 @@ class Timeline:
     """Packets of a track in stored order, as groups that each begin with a keyframe.
 
     times: seconds from the first shown frame, one a packet; starts: first packet of each group; order: packets in the
-    order in which they are shown (a frame's number is its place there); duration: seconds; fps: frames a second."""
+    order in which they are shown (a frame's number is its place there); duration: seconds; fps: frames a second.
+    """
 
     times: list[float]
     starts: list[int]
@@ -30,7 +31,8 @@ class Timeline:
     def of(cls, stamps: list[float | None], keys: list[bool], rate: float, hidden: frozenset[int] = frozenset()):
         """From raw time stamps (None where the file has none), keyframe marks, and the claimed frames a second.
 
-        hidden: packets that are decoded but never shown (before an edit's start)."""
+        hidden: packets that are decoded but never shown (before an edit's start).
+        """
         rate = rate if 0.1 <= rate <= 1000 else 25.0
         known = [stamp for stamp in stamps if stamp is not None]
         trusted = len(known) == len(stamps) and len(set(known)) > len(known) // 2
@@ -69,7 +71,8 @@ class FramePlan:
     """Which frames of a clip are wanted, at most `count`.
 
     even: spread over the whole clip, no two closer than `step` seconds. scout: the keyframes nearest to those, which
-    decode alone. nth: every `step`-th frame from the first on. seconds: the frame on display every `step` seconds."""
+    decode alone. nth: every `step`-th frame from the first on. seconds: the frame on display every `step` seconds.
+    """
 
     kind: Literal["even", "scout", "nth", "seconds"] = "even"
     count: int = 16
@@ -88,7 +91,8 @@ def plan_frames(timeline: Timeline, plan: FramePlan, budget: float = math.inf) -
 
     For an even plan the length is cut into equal slots. Each slot gives the frame on display at its middle; where that
     would mean to decode more than `budget` packets, each slot that holds a keyframe gives the one nearest to its
-    middle instead. Other plans are exact whatever they cost."""
+    middle instead. Other plans are exact whatever they cost.
+    """
     if plan.kind == "nth":
         places = range(0, len(timeline.order), round(plan.step))[: plan.count]
         return _grouped(timeline, [_whole(timeline, timeline.order[place]) for place in places])
@@ -126,7 +130,8 @@ def _whole(timeline: Timeline, packet: int) -> int:
     """The packet, or its neighbour where it cannot be decoded from its own group.
 
     A frame shown before the keyframe that is stored before it needs the group before as well (open GOP). The keyframe
-    does as well at a fraction of the price."""
+    does as well at a fraction of the price.
+    """
     start = timeline.group_of(packet)
     return start if timeline.times[packet] < timeline.times[start] else packet
 

@@ -28,7 +28,8 @@ _GAP = 0.1
 class Sound:
     """The sound track of a clip, if it has one that is read. After `pieces` ran out `word` says what came of it:
 
-    kept, none (no sound track), unread (a codec that is not opened, or damaged from the start)."""
+    kept, none (no sound track), unread (a codec that is not opened, or damaged from the start).
+    """
 
     def __init__(
         self, stream: BinaryIO, kind: Format, limits: Limits, timeline: Timeline, clock: Clock, notes: list[str]

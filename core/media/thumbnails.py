@@ -1,7 +1,8 @@
 """Small views of many pictures that nobody vouches for: one limited child decodes them one after the other.
 
 A page shows two dozen pictures at once, and a process a picture is dear (about 0.15 s). The child bounds itself once,
-for good, and then only ever sees bytes on a pipe; one that dies or dawdles over a picture costs that picture."""
+for good, and then only ever sees bytes on a pipe; one that dies or dawdles over a picture costs that picture.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +37,8 @@ class _ChildFailed(Exception):
 def thumbnails(paths: Sequence[Path], side: int = 160) -> list[bytes | str]:
     """One answer a path, in order: a JPEG made here, longer side at most `side`, or a sentence why there is none.
 
-    Only still pictures by their first bytes; a clip gets a sentence. Never raises for what a file holds."""
+    Only still pictures by their first bytes; a clip gets a sentence. Never raises for what a file holds.
+    """
     answers: list[bytes | str] = []
     child: _Child | None = None
     try:

@@ -32,7 +32,8 @@ CODECS = {
 class Clock:
     """What of the time for a clip is spent: 1 is when reading should stop, well before the limits end the process.
 
-    waited: seconds in which whoever takes the frames was busy with them; they do not count."""
+    waited: seconds in which whoever takes the frames was busy with them; they do not count.
+    """
 
     def __init__(self, limits: Limits) -> None:
         self.start, self.wall, self.cpu = time.monotonic(), limits.video_wall * 2 / 3, limits.video_cpu / 2
@@ -46,7 +47,8 @@ class Clock:
 @dataclass(frozen=True)
 class Clip:
     """An opened clip. facts: JSON; frames: (upright RGB picture, seconds from the first shown frame, frame number);
-    notes: warnings, growing while frames are taken; timeline: of the picture track."""
+    notes: warnings, growing while frames are taken; timeline: of the picture track.
+    """
 
     facts: dict
     frames: Iterator[tuple[Image.Image, float, int]]
@@ -58,7 +60,8 @@ def decode_video(stream: BinaryIO, kind: Format, limits: Limits, plan: FramePlan
     """Open a clip and plan its frames; they are decoded while they are taken.
 
     Only groups of pictures that hold a wanted frame are decoded. Raises Refusal (damaged, no_video, unsupported,
-    too_many_pixels, too_long)."""
+    too_many_pixels, too_long).
+    """
     container, track = _open(stream, kind, limits)
     area = max(track.codec_context.width * track.codec_context.height, 1)
     notes: list[str] = []
@@ -194,7 +197,8 @@ def _until_damage(container, track, count: int) -> Iterator:
 class _Group:
     """Decodes one group of pictures as far as its last wanted packet.
 
-    Frames that no other refers to are skipped unless wanted themselves: the pixels of the others are the same."""
+    Frames that no other refers to are skipped unless wanted themselves: the pixels of the others are the same.
+    """
 
     def __init__(self, track, timeline: Timeline, start: int, packets: list[int]) -> None:
         self.context = track.codec_context

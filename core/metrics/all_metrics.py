@@ -40,7 +40,8 @@ def point_metrics(
     """Every figure of the catalogue by name, in its order; None where undefined (one class, nothing called fake).
 
     log_odds: (N,) those of p_fake, where known (`Calibrator.calibrated_log_odds`). What ranks items or orders them by
-    confidence is then taken from them: from 37 on p_fake is 1 in a double, and ordered items would be tied."""
+    confidence is then taken from them: from 37 on p_fake is 1 in a double, and ordered items would be tied.
+    """
     ranks = p_fake if log_odds is None else log_odds
     values: dict[str, Any] = {
         "auroc": metrics.auroc(ranks, labels),
@@ -74,7 +75,8 @@ def drawn_metrics(
     log_odds: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """(draws,) of every figure under the same draws of groups: two tables of the same items and groups can be
-    subtracted draw by draw. log_odds: as of `point_metrics`."""
+    subtracted draw by draw. log_odds: as of `point_metrics`.
+    """
     ranks = p_fake if log_odds is None else log_odds
     found = ranking_draws(ranks, labels, groups, draws, np.random.default_rng(seed))
     found |= probability_draws(p_fake, labels, groups, draws, np.random.default_rng(seed), n_bins, threshold)
@@ -87,7 +89,8 @@ def interval_of(name: str, value: float, plugged: float | None, drawn: np.ndarra
     A draw adds its own noise to that of the sample, and an error that is never negative grows by it: the draws of a
     plain ECE or MCE scatter about more than its value, those of a debiased figure about the plain one (`plugged`). So
     the percentiles are moved by the draws' mean excess over the value, or, for a debiased figure, the error
-    drawn - plugged is taken off the value; both end at 0 or more."""
+    drawn - plugged is taken off the value; both end at 0 or more.
+    """
     found = percentile(drawn)
     if found is None or FIGURES[name].kind != "calibration":
         return found
@@ -132,7 +135,8 @@ def all_metrics(
     """{name: {value, low, high, note}}; low and high: 95 % interval over `draws` bootstrap draws of groups; of a share
     (or AUROC) that is 0 or 1 the exact one over groups. None without draws, with too few groups of a class (recall and
     specificity: of theirs), where all draws agree or most are undefined: `note` then says which, and else is "" or
-    "few groups: ..." (`core.metrics.effective_groups`). log_odds: as of `point_metrics`."""
+    "few groups: ..." (`core.metrics.effective_groups`). log_odds: as of `point_metrics`.
+    """
     points = point_metrics(p_fake, labels, n_bins, threshold, log_odds)
     drawn: dict[str, np.ndarray] = {}
     if draws and np.unique(groups).size > 1:

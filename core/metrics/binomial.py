@@ -12,7 +12,8 @@ from core.metrics.bootstrap import Interval
 def wilson(share: ArrayLike, n: ArrayLike, confidence: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
     """Wilson's (1927) score interval (low, high) of shares in [0, 1], each seen on n items; n need not be whole.
 
-    share, n: numbers or arrays that broadcast. NaN where n is 0 or either is NaN."""
+    share, n: numbers or arrays that broadcast. NaN where n is 0 or either is NaN.
+    """
     p, n = np.asarray(share, np.float64), np.asarray(n, np.float64)
     z = float(norm.ppf((1 + confidence) / 2))
     with np.errstate(invalid="ignore", divide="ignore"):

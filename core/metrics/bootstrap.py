@@ -56,7 +56,8 @@ def alike(values: np.ndarray) -> bool:
 
 def percentile(values: np.ndarray, confidence: float = 0.95) -> Interval | None:
     """Percentile interval of finite draws; None when under half of the draws are defined, or when all agree: an
-    interval of no width would claim certainty that the draws cannot give."""
+    interval of no width would claim certainty that the draws cannot give.
+    """
     known = values[np.isfinite(values)]
     if known.size < max(1, values.size // 2) or alike(known):
         return None

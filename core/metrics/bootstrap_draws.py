@@ -39,7 +39,8 @@ def rank_cells(scores: np.ndarray, flag: np.ndarray, most: int = RANK_CELLS) -> 
     """(cell of each item, ascending with its score; number of cells).
 
     flag: (N,), 1 where an item counts as a hit (a fake, an error), else 0. The ranks are cut at quantiles of each kind,
-    so that a rare one is resolved as finely, and besides at the RARE upper quantiles of flag 0."""
+    so that a rare one is resolved as finely, and besides at the RARE upper quantiles of flag 0.
+    """
     kinds = [_sample(scores[flag == kind]) for kind in (0, 1)]
     inner = np.unique(np.concatenate(kinds))
     if inner.size > most or scores.size > SAMPLED:
@@ -63,7 +64,8 @@ def drawn_counts(
 ) -> tuple[np.ndarray, np.ndarray]:
     """(draws, size) counts of the items of each cell whose flag is 0, and of those whose flag is 1.
 
-    Without groups every item is its own: the counts of a draw are multinomial."""
+    Without groups every item is its own: the counts of a draw are multinomial.
+    """
     column = cell * 2 + flag
     if groups is None:
         counts = np.bincount(column, minlength=2 * size)
@@ -123,7 +125,8 @@ def selective_draws(
 ) -> dict[str, np.ndarray]:
     """(draws,) aurc and augrc of each draw; items of one cell of confidence are accepted together.
 
-    log_odds: as of `core.metrics.selective.judged`."""
+    log_odds: as of `core.metrics.selective.judged`.
+    """
     sure, right = judged(p_fake, labels, log_odds)
     wrong = 1 - right.astype(np.int64)
     cell, size = rank_cells(sure, wrong)

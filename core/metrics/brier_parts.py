@@ -12,13 +12,14 @@ PARTS = ("reliability", "resolution", "uncertainty", "within")
 
 
 def brier_parts(p_fake: ArrayLike, labels: ArrayLike, n_bins: int | None = None) -> dict[str, float]:
-    """brier = reliability - resolution + uncertainty + within, exactly (Murphy 1973; Stephenson et al. 2008).
+    """Brier = reliability - resolution + uncertainty + within, exactly (Murphy 1973; Stephenson et al. 2008).
 
     reliability: mean squared gap between stated and observed frequency of a bin (0 is best). resolution: how far the
     bins' observed frequencies lie from the base rate (more is better). uncertainty: base rate x (1 - base rate), the
     set's own. within: what p_fake varies inside bins, less what that variation explains (0 without bins).
     n_bins: bins of equal mass; None: one bin a distinct value, Murphy's own form, which for values that are all
-    distinct says nothing (each item is its own bin)."""
+    distinct says nothing (each item is its own bin).
+    """
     p, y = probabilities(p_fake, labels)
     if n_bins is None:
         stated, index, count = np.unique(p, return_inverse=True, return_counts=True)

@@ -15,7 +15,8 @@ from core.metrics.reliability import ece
 
 def auroc_draws(scores: np.ndarray, labels: np.ndarray, groups: np.ndarray, draws: int, seed: Any = 0) -> np.ndarray:
     """(draws,) AUROC of each draw of groups, as `ranking_draws` has it without its other figures. NaN where a
-    draw lacks a class. Equal seeds and groups are equal draws, so two scores can be paired."""
+    draw lacks a class. Equal seeds and groups are equal draws, so two scores can be paired.
+    """
     y = np.asarray(labels)
     cell, size = rank_cells(np.asarray(scores, np.float64), y)
     reals, fakes = drawn_counts(cell, size, y, groups, draws, np.random.default_rng(seed))
@@ -27,7 +28,8 @@ def auroc_interval(
     scores: np.ndarray, labels: np.ndarray, groups: np.ndarray, draws: int, seed: Any = 0
 ) -> GroupInterval:
     """95 % interval of an AUROC over groups, by the rules of `core.metrics.effective_groups`. labels hold both
-    classes."""
+    classes.
+    """
     if not draws:
         return GroupInterval(None, None)
     if (area := auroc(scores, labels)) in (0.0, 1.0):
@@ -56,7 +58,8 @@ def by_source(
     with their 95 % intervals over groups (`interval`, `f1_interval`, `ece_interval`). On its own items alone: `items`,
     `fakes`, `mean_p_fake`, and `right`, the share called rightly at p_fake 0.5.
 
-    All arguments (N,); log_odds: those of p_fake where known, to rank by."""
+    All arguments (N,); log_odds: those of p_fake where known, to rank by.
+    """
     found = {}
     ranks = p_fake if log_odds is None else log_odds
     for source in np.unique(sources):
@@ -81,7 +84,8 @@ def by_source(
 
 def at_a_half(p: np.ndarray, labels: np.ndarray, groups: np.ndarray, draws: int, seed: int = 0) -> dict[str, Any]:
     """`f1` at p_fake 0.5 and `ece` (binary, 15 equal widths), and their 95 % intervals over groups as `f1_interval` and
-    `ece_interval`: None where the figure is, with a single group, or without draws."""
+    `ece_interval`: None where the figure is, with a single group, or without draws.
+    """
     values = {"f1": threshold_metrics(confusion(p, labels))["f1"], "ece": ece(p, labels)}
     found: dict[str, Any] = {}
     drawn = {}

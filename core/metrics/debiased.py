@@ -51,7 +51,8 @@ def debiased_rmsce(
     """Debiased root-mean-square calibration error (Kumar et al. 2019; Bröcker 2012), in [0, 1].
 
     Its square before the cut at 0 is unbiased for the squared calibration error of the binned predictor, where what is
-    stated within a bin is taken as its mean."""
+    stated within a bin is taken as its mean.
+    """
     return float(debiased_rmsce_of(*binned(p_fake, labels, n_bins, which, binning)))
 
 

@@ -36,7 +36,8 @@ class AurocEstimate:
 
     low, high: at an AUROC of 0 or 1, where the error is 0 whatever the truth, those of
     `core.metrics.effective_groups.perfect_auroc_interval`; None with too few groups. note: why, or how far to trust it,
-    or "" (`Worth.note`)."""
+    or "" (`Worth.note`).
+    """
 
     auroc: float
     standard_error: float
@@ -47,7 +48,8 @@ class AurocEstimate:
 
 class Gap(NamedTuple):
     """One AUROC less another. p: two-sided; None where the error is 0 though the two differ, or with too few groups.
-    half: half of the interval at the confidence asked for, None where p is None."""
+    half: half of the interval at the confidence asked for, None where p is None.
+    """
 
     value: float
     error: float
@@ -61,7 +63,8 @@ class AurocDifference:
     """AUROC of `a` less that of `b` on the same items. p: two-sided; p_holm: adjusted for all pairs of the comparison.
 
     low, high: interval of the difference, not adjusted. They and the p-values are None where `Gap` has none, and note
-    says why. groups: independent units that it rests on."""
+    says why. groups: independent units that it rests on.
+    """
 
     a: str
     b: str
@@ -78,7 +81,8 @@ class AurocDifference:
 
 def delong_parts(scores: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Structural components (fakes, reals): for each fake the share of reals under it, for each real the share of
-    fakes above it, ties half. Midrank form (Sun & Xu 2014)."""
+    fakes above it, ties half. Midrank form (Sun & Xu 2014).
+    """
     fakes, reals = scores[labels == 1], scores[labels == 0]
     together = rankdata(np.concatenate((fakes, reals)))
     of_fakes = (together[: fakes.size] - rankdata(fakes)) / reals.size
@@ -89,7 +93,8 @@ def delong_parts(scores: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np
 def _variance(of_fakes: np.ndarray, of_reals: np.ndarray, labels: np.ndarray, codes: np.ndarray, groups: int) -> float:
     """Variance of the mean component (or of a mean difference of components) when whole groups are independent
     (Obuchowski 1997): each class's sum of squares over its I_c groups times I_c / (I_c - 1), and the covariance of the
-    classes over all I groups times I / (I - 1). With one item a group it is DeLong's. NaN with one group of a class."""
+    classes over all I groups times I / (I - 1). With one item a group it is DeLong's. NaN with one group of a class.
+    """
     total, g = 0.0, np.zeros((2, groups))
     for row, (label, part) in enumerate(((1, of_fakes), (0, of_reals))):
         of = codes[labels == label]
@@ -125,7 +130,8 @@ def delong(
 ) -> AurocEstimate | None:
     """AUROC and its variance by DeLong et al. 1988; with `groups`, of whole groups (Obuchowski 1997).
 
-    None with fewer than two items (groups) of a class."""
+    None with fewer than two items (groups) of a class.
+    """
     s, y = checked(scores, labels)
     units = _ready(y, groups, confidence)
     if units is None:
@@ -170,7 +176,8 @@ def delong_difference(
 
 def holm(p_values: ArrayLike) -> np.ndarray:
     """Adjusted p-values, same order: reject those at most alpha and the chance of any false rejection is at most alpha
-    (Holm 1979), whatever the dependence. Raises ValueError outside [0, 1]."""
+    (Holm 1979), whatever the dependence. Raises ValueError outside [0, 1].
+    """
     p = np.asarray(p_values, np.float64).ravel()
     if p.size and not (p.min() >= 0 and p.max() <= 1):
         raise ValueError("p-values must lie in [0, 1]")
@@ -188,7 +195,8 @@ def compare_aurocs(
     as one that is not rejected).
 
     scores: name -> (N,) higher = more fake, in the order of `labels`. Empty where DeLong is undefined (fewer than two
-    groups of a class)."""
+    groups of a class).
+    """
     y = np.asarray(labels)
     pairs = list(combinations(scores, 2))
     found = [(pair, delong_difference(scores[pair[0]], scores[pair[1]], y, groups, confidence)) for pair in pairs]

@@ -28,7 +28,8 @@ FEW_GROUPS = 30
 @dataclass(frozen=True)
 class GroupCount:
     """groups: how many. effective: (sum m)^2 / sum m^2 over their numbers of items m (Kish 1965), at most `groups`.
-    of: the class in words, "" for all items."""
+    of: the class in words, "" for all items.
+    """
 
     groups: int
     effective: float
@@ -83,7 +84,8 @@ def smallest_class(labels: ArrayLike, groups: ArrayLike | None) -> GroupCount:
 
 def interval_from_draws(drawn: np.ndarray | None, worth: GroupCount, confidence: float = 0.95) -> GroupInterval:
     """Percentile interval of a figure's draws. No interval with too few groups, or where all draws agree: then the
-    draws do not say how far off the figure may be."""
+    draws do not say how far off the figure may be.
+    """
     if drawn is None or not drawn.size:
         return GroupInterval(None, None, "" if worth.enough else worth.note)
     if not worth.enough:
@@ -102,7 +104,8 @@ def exact_interval(value: float, groups: int, confidence: float = 0.95) -> Group
 
     It holds for groups drawn at random, whatever happens inside them, if their sizes have nothing to do with it: that
     none of `groups` has a hit is at most as likely as that `groups` single items have none. None with fewer than two
-    groups."""
+    groups.
+    """
     if groups < 2:
         return GroupInterval(None, None, f"no interval: {groups} group{'' if groups == 1 else 's'}")
     low, high = clopper_pearson(groups if value else 0, groups, confidence) or (None, None)
@@ -113,7 +116,8 @@ def perfect_auroc_interval(
     area: float, labels: ArrayLike, groups: ArrayLike | None, confidence: float = 0.95
 ) -> GroupInterval:
     """Of an AUROC of 0 or 1, where no draw of groups can differ and DeLong's error is 0: as `exact_interval`, each
-    trial a pair of a group with fakes and another with reals, no group in two pairs. labels, groups: (N,)."""
+    trial a pair of a group with fakes and another with reals, no group in two pairs. labels, groups: (N,).
+    """
     y = np.asarray(labels)
     codes, _ = group_codes(groups, y.size)
     there = [np.unique(codes[y == label]) for label in (0, 1)]
@@ -130,7 +134,8 @@ def share_interval(
 ) -> GroupInterval:
     """Interval of hits / items: `exact_interval` at 0 and 1, else `interval_from_draws` of its draws.
 
-    codes: group codes of the items in the denominator. value None: nothing is known."""
+    codes: group codes of the items in the denominator. value None: nothing is known.
+    """
     if value is None:
         return GroupInterval(None, None)
     worth = count_groups(codes, of)
@@ -150,7 +155,8 @@ def interval_limits(
     interval.
 
     value: (T,), NaN where unknown; drawn: (draws, T), NaN where undefined; enough: (T,) or one, whether groups suffice.
-    exact_groups: (T,) groups in the denominator of shares, which at 0 and 1 are limited as by `exact_interval`."""
+    exact_groups: (T,) groups in the denominator of shares, which at 0 and 1 are limited as by `exact_interval`.
+    """
     low, high = np.full(value.size, np.nan), np.full(value.size, np.nan)
     tail = (1 - confidence) / 2
     open_ = np.isfinite(value)

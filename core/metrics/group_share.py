@@ -18,11 +18,12 @@ def group_share(
     draws: int,
     seed: int | np.random.Generator = 0,
 ) -> dict[str, Any]:
-    """hit & among / among over items: value (None over nothing: unknown, not 0), numerator, denominator, groups (with
+    """Hit & among / among over items: value (None over nothing: unknown, not 0), numerator, denominator, groups (with
     an item in the denominator), low, high and note of its interval over whole groups (exact at 0 and 1:
     `core.metrics.effective_groups.share_interval`).
 
-    hit, among: (N,) bool. codes: (N,) group codes under n_groups. draws 0: no interval."""
+    hit, among: (N,) bool. codes: (N,) group codes under n_groups. draws 0: no interval.
+    """
     k, n = int((hit & among).sum()), int(among.sum())
     own = codes[among]
     found = GroupInterval(None, None)

@@ -28,7 +28,8 @@ def grouped_reliability(
     """`reliability` with 95 % intervals from draws of whole groups, by the rules of
     `core.metrics.effective_groups.interval_limits`: exact where a bin's share is 0 or 1, none in a bin of fewer than
     LEAST_GROUPS groups. The same draws as of `figures` and `rate_bands` with that seed. groups None: every item its
-    own."""
+    own.
+    """
     r = reliability(p_fake, labels, n_bins, which, binning)
     x, hit = convention(*probabilities(p_fake, labels), which)
     codes, _ = group_codes(groups, x.size)

@@ -41,7 +41,8 @@ def _sizes(p: np.ndarray, first: np.ndarray) -> np.ndarray:
 
 def mean_log_odds(p: np.ndarray, first: np.ndarray) -> np.ndarray:
     """Sigmoid of the mean log-odds: frames as equally good witnesses. p is kept within [2**-52, 1 - 2**-52] where its
-    log-odds are not known."""
+    log-odds are not known.
+    """
     z = logit(np.clip(p, CLIP, 1 - CLIP))
     return expit(np.add.reduceat(z, first) / _sizes(p, first))
 
@@ -84,7 +85,8 @@ for _name, _rule in (
 def pool(p_fake: ArrayLike, units: ArrayLike, rule: str) -> tuple[np.ndarray, np.ndarray]:
     """(pooled p_fake (U,), index of each unit's first item (U,)), units in the order of their names.
 
-    p_fake: (N,) in [0, 1]. units: (N,) names. Raises LookupError for an unknown rule, ValueError on unequal lengths."""
+    p_fake: (N,) in [0, 1]. units: (N,) names. Raises LookupError for an unknown rule, ValueError on unequal lengths.
+    """
     of = pooling.get(rule)
     p = np.asarray(p_fake, np.float64)
     _, item, codes = np.unique(np.asarray(units), return_index=True, return_inverse=True)
@@ -136,7 +138,8 @@ def at_level(frame: pd.DataFrame, level: Level, rule: str) -> pd.DataFrame:
     frame: sample_id, group, dataset, label, p_fake and, above frames, `video` and `track`. With CALIBRATED, the
     log-odds of p_fake, the rules OF_LOG_ODDS pool those (p_fake is then their sigmoid, never cut) and keep the column;
     the others drop it. A unit is fake when any of its items is. Raises ValueError when a unit lies in two groups: it
-    would then count as two independent ones."""
+    would then count as two independent ones.
+    """
     if level == "frame":
         return frame.assign(items=1)
     units = unit_names(frame, level)

@@ -89,7 +89,7 @@ def confusion(p_fake: ArrayLike, labels: ArrayLike, threshold: float = 0.5) -> C
 
 
 def ratio(numerator: float, denominator: float) -> float | None:
-    """numerator / denominator, or None when the denominator is 0."""
+    """Numerator / denominator, or None when the denominator is 0."""
     return numerator / denominator if denominator else None
 
 
@@ -99,7 +99,8 @@ def threshold_metrics(c: Confusion) -> dict[str, float | None]:
     accuracy: called rightly / all. recall: fakes called fake / fakes; specificity: reals called real / reals;
     balanced_accuracy: their mean. precision: fakes called fake / all called fake. f1: harmonic mean of precision and
     recall, 2 tp / (2 tp + fp + fn). mcc: Matthews correlation in [-1, 1]. balanced_accuracy and mcc are None with one
-    class; mcc also when everything is called alike."""
+    class; mcc also when everything is called alike.
+    """
     recall, specificity = ratio(c.tp, c.tp + c.fn), ratio(c.tn, c.tn + c.fp)
     both = recall is not None and specificity is not None
     product = (c.tp + c.fp) * (c.tp + c.fn) * (c.tn + c.fp) * (c.tn + c.fn)

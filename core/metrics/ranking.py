@@ -10,7 +10,8 @@ from core.metrics.sweep import sweep
 
 def tpr_at_fpr(scores: ArrayLike, labels: ArrayLike, max_fpr: float = 0.01) -> float | None:
     """Largest share of fakes caught by a threshold whose false-alarm rate is at most `max_fpr` (no interpolation: a
-    threshold that exists). None with one class. Raises ValueError when max_fpr lies outside [0, 1]."""
+    threshold that exists). None with one class. Raises ValueError when max_fpr lies outside [0, 1].
+    """
     if not 0.0 <= max_fpr <= 1.0:
         raise ValueError(f"max_fpr must lie in [0, 1], not {max_fpr}")
     s = sweep(scores, labels)
@@ -22,7 +23,8 @@ def tpr_at_fpr(scores: ArrayLike, labels: ArrayLike, max_fpr: float = 0.01) -> f
 
 def partial_auroc(scores: ArrayLike, labels: ArrayLike, max_fpr: float = 0.1) -> float | None:
     """Area under the ROC curve for false-alarm rates up to `max_fpr`, standardised by McClish (1989): 0.5 for guessing,
-    1 for perfect. None with one class. Raises ValueError when max_fpr lies outside (0, 1]."""
+    1 for perfect. None with one class. Raises ValueError when max_fpr lies outside (0, 1].
+    """
     if not 0.0 < max_fpr <= 1.0:
         raise ValueError(f"max_fpr must lie in (0, 1], not {max_fpr}")
     s = sweep(scores, labels)

@@ -33,7 +33,8 @@ class RateBands:
     `core.metrics.metrics.threshold_metrics`; even_precision, even_npv: precision and npv were half of the items fakes,
     tpr / (tpr + fpr) and tnr / (tnr + fnr), which another share of fakes only shifts. note: "" or how far to trust it.
 
-    reals, fakes: (draws, B) counts of each draw by fine bin. cell, codes, labels: (N,), of the items."""
+    reals, fakes: (draws, B) counts of each draw by fine bin. cell, codes, labels: (N,), of the items.
+    """
 
     low: Mapping[str, np.ndarray]
     high: Mapping[str, np.ndarray]
@@ -46,7 +47,8 @@ class RateBands:
 
     def bars(self, of: ArrayLike) -> np.ndarray:
         """(bars, 2, 2): low and high of the share of the reals, and of the fakes, that lie in each bar. of: (B,) the
-        bar of each fine bin."""
+        bar of each fine bin.
+        """
         bar = np.asarray(of)
         size = int(bar.max()) + 1
         result = np.full((size, 2, 2), np.nan)
@@ -89,7 +91,8 @@ def rate_bands(
     [0, 1]; labels: (N,), 1 = fake; groups: (N,), None: every item its own.
 
     At a threshold just above edges[t] the limits are those of `figures(..., draws=draws, seed=seed)`. Raises ValueError
-    on bad input."""
+    on bad input.
+    """
     p, y = probabilities(p_fake, labels)
     inner = np.asarray(edges, np.float64)[1:-1]
     cell, size = np.searchsorted(inner, p, side="left"), inner.size + 1
@@ -158,7 +161,8 @@ def effective_counts(
     v (1 - v) over the variance of that share v when whole groups are drawn, G / (G - 1) sum_g (h_g - m_g v)^2 / n^2;
     never under the effective groups (Kish: as if the items of a group agreed wholly) nor over the items. At v = 0 and
     1, where nothing varies, the effective groups. 0 without items. For Wilson's interval where several rates of one
-    stage are combined and none can be drawn beforehand."""
+    stage are combined and none can be drawn beforehand.
+    """
     p, y = probabilities(p_fake, labels)
     inner = np.asarray(edges, np.float64)[1:-1]
     cell, size = np.searchsorted(inner, p, side="left"), inner.size + 1
@@ -171,7 +175,8 @@ def _worth_of_shares(cell: np.ndarray, codes: np.ndarray, size: int) -> np.ndarr
     """(size + 1,) of `effective_counts` for the items of one class.
 
     sum_g (h_g - m_g v)^2 = sum h_g^2 - 2 v sum m_g h_g + v^2 sum m_g^2, and an item that passes above edge t adds to
-    h_g^2 what its rank within its group says: one sort serves all edges."""
+    h_g^2 what its rank within its group says: one sort serves all edges.
+    """
     n = cell.size
     if not n:
         return np.zeros(size + 1)

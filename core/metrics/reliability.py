@@ -31,7 +31,8 @@ BLOCK = 1 << 16
 class Reliability:
     """edges: (B + 1,). count: (B,) int64. stated, observed: (B,) mean x and mean y, NaN where empty.
 
-    low, high: (B,) 95 % Wilson interval of `observed`, items taken as independent (for the chart's bars)."""
+    low, high: (B,) 95 % Wilson interval of `observed`, items taken as independent (for the chart's bars).
+    """
 
     edges: np.ndarray
     count: np.ndarray
@@ -94,7 +95,8 @@ def binned(
     p_fake: ArrayLike, labels: ArrayLike, n_bins: int, which: Convention, binning: Binning
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """`bin_sums` of p_fake (N,) in [0, 1] and labels (N,) under a convention and a binning: what `mce_of` and its kin
-    take. Raises ValueError as `probabilities` does, and for an unknown convention or binning."""
+    take. Raises ValueError as `probabilities` does, and for an unknown convention or binning.
+    """
     x, hit = convention(*probabilities(p_fake, labels), which)
     return bin_sums(x, hit, bin_edges(x, n_bins, binning))
 
@@ -115,7 +117,8 @@ def ece(
     """Expected calibration error: count-weighted mean |observed - stated| over bins (Naeini et al. 2015), in [0, 1].
 
     It is never negative, so noise alone makes it positive: read it beside NLL and Brier. Calling everything by the
-    base rate has ECE 0."""
+    base rate has ECE 0.
+    """
     p, y = probabilities(p_fake, labels)
     edges = bin_edges(convention(p, y, which)[0], n_bins, binning) if binning != "width" else _even(n_bins)
     gaps = np.zeros(edges.size - 1)

@@ -17,7 +17,8 @@ from core.metrics.selective import judged
 @dataclass(frozen=True)
 class RiskBand:
     """One entry a step of confidence, the surest first, all (K,). confidence: items at least this sure are accepted.
-    coverage: accepted / N. risk: errors / accepted. low, high: 95 % interval of that risk, NaN without draws."""
+    coverage: accepted / N. risk: errors / accepted. low, high: 95 % interval of that risk, NaN without draws.
+    """
 
     confidence: np.ndarray
     coverage: np.ndarray
@@ -41,7 +42,8 @@ def risk_band(
     p_fake: (N,) in [0, 1]; labels: (N,), 1 = fake; groups: (N,) names, None: every item its own; log_odds: as of
     `core.metrics.selective.judged`. At most some hundred steps: past that, items of nearly equal confidence are
     accepted together. The interval at a step is that of the error among items at least so sure. draws 0: no intervals.
-    Raises ValueError on bad input."""
+    Raises ValueError on bad input.
+    """
     sure, right = judged(p_fake, labels, log_odds)
     wrong = 1 - right.astype(np.int64)
     cell, size = rank_cells(sure, wrong)

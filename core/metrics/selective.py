@@ -20,7 +20,8 @@ from core.metrics.sweep import checked
 @dataclass(frozen=True)
 class RiskCoverage:
     """One entry a distinct confidence, the surest first. coverage: accepted / N. risk: errors / accepted.
-    generalised: errors accepted / N. All (K,)."""
+    generalised: errors accepted / N. All (K,).
+    """
 
     confidence: np.ndarray
     coverage: np.ndarray
@@ -30,7 +31,8 @@ class RiskCoverage:
 
 def judged(p_fake: ArrayLike, labels: ArrayLike, log_odds: ArrayLike | None = None) -> tuple[np.ndarray, np.ndarray]:
     """(confidence (N,), right (N,) 1 or 0). log_odds: those of p_fake, where known: confidence is then |log_odds|, the
-    same order, which does not end where p_fake rounds to 1. Raises ValueError on bad input."""
+    same order, which does not end where p_fake rounds to 1. Raises ValueError on bad input.
+    """
     p, y = probabilities(p_fake, labels)
     sure, right = convention(p, y, "top_label")
     return (sure if log_odds is None else np.abs(checked(log_odds, y)[0])), right
@@ -56,6 +58,7 @@ def augrc(p_fake: ArrayLike, labels: ArrayLike, log_odds: ArrayLike | None = Non
     """Area under (accepted errors / N) over coverage (Traub et al. 2024), by the trapezoid rule; at most 1/2.
 
     Equal to acc (1 - acc) (1 - AUROC_f) + (1 - acc)^2 / 2, their closed form, where AUROC_f ranks errors by lack of
-    confidence and counts ties one half."""
+    confidence and counts ties one half.
+    """
     c = risk_coverage(p_fake, labels, log_odds)
     return float(np.trapezoid(np.append(0.0, c.generalised), np.append(0.0, c.coverage)))

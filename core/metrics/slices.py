@@ -48,7 +48,8 @@ def slices(
 
     A slice of one class has no ranking of its own: `against` then holds its ranking figures against all items of the
     other class, and `against_what` says so (the fakes of one method against every real). log_odds: those of p where
-    known, to rank by."""
+    known, to rank by.
+    """
     found: dict[str, Any] = {}
 
     def measured(rows: np.ndarray) -> dict[str, Any]:
@@ -90,7 +91,8 @@ def sliced_by(
     """({column: `slices` of it}, one sentence for each column that gives none).
 
     frame: label, group and the columns; log_odds: as of `slices`. A column that is missing, has one value or too many
-    is named."""
+    is named.
+    """
     found, left_out = {}, []
     y, groups = frame["label"].to_numpy(np.int64), frame["group"].astype(str).to_numpy()
     for column in columns:

@@ -14,7 +14,8 @@ from numpy.typing import ArrayLike
 def checked(scores: ArrayLike, labels: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Scores as (N,) float64 and labels as (N,) int64.
 
-    Raises ValueError when they are empty, differ in length, are not finite, or a label is neither 0 nor 1."""
+    Raises ValueError when they are empty, differ in length, are not finite, or a label is neither 0 nor 1.
+    """
     s = np.ascontiguousarray(scores, np.float64).ravel()
     y = np.ascontiguousarray(labels).ravel()
     if s.size == 0:
@@ -65,7 +66,8 @@ def _keys(scores: np.ndarray, labels: np.ndarray, factor: float) -> np.ndarray |
     """(N,) sortable int64: the ordered bits of score x factor, shifted by one, the label in the low bit.
 
     None when a scaled score does not lie within (-2, 2), where its bits fit 63 with the sign, or a label is neither 0
-    nor 1. A factor that is a power of two rounds nothing (values under 2**-1022 excepted)."""
+    nor 1. A factor that is a power of two rounds nothing (values under 2**-1022 excepted).
+    """
     keys = np.empty(scores.size, np.int64)
     for start in range(0, scores.size, BLOCK):
         block, of = keys[start : start + BLOCK], labels[start : start + BLOCK]
@@ -97,7 +99,8 @@ class Sweep:
     """Exact counts at every threshold of one score. Built by `sweep`.
 
     score: (K,) distinct scores, ascending. fakes: (K,) integers, how many lie at or below each; ties: (K,), the same
-    for all items, or None when all scores differ (then it counts 1, 2, ..., K)."""
+    for all items, or None when all scores differ (then it counts 1, 2, ..., K).
+    """
 
     score: np.ndarray
     fakes: np.ndarray
@@ -128,7 +131,8 @@ class Sweep:
 
     def curve(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(false alarms, hits, threshold), each (K + 1,): counts of reals and fakes with score >= threshold, from
-        none (threshold infinite) to all."""
+        none (threshold infinite) to all.
+        """
         hits = self.n_fake - np.concatenate(([0], self.fakes))
         alarms = self.n_real - np.concatenate(([0], self.items - self.fakes))
         return alarms[::-1], hits[::-1], np.concatenate((self.score, [np.inf]))[::-1]
@@ -141,7 +145,8 @@ def _cores() -> int:
 def _sort(keys: np.ndarray) -> None:
     """In place. Unsigned numbers sort a little faster; negative ones come last among them and are put first.
 
-    Many are parted at their median and sorted by two threads, where there are two cores: numpy lets go of the lock."""
+    Many are parted at their median and sorted by two threads, where there are two cores: numpy lets go of the lock.
+    """
     unsigned = keys.view(np.uint64)
     if keys.size < PARTED or _cores() < 2:
         unsigned.sort()
@@ -158,7 +163,8 @@ def _sort(keys: np.ndarray) -> None:
 
 def _counted(keys: np.ndarray) -> tuple[np.ndarray, bool]:
     """(fakes, tied) of sorted keys, which lose their low bit in place, so that the scores' bits stay: cumulative fakes
-    (N,) int32 (int64 from 2**31 items on), and whether two items share a score."""
+    (N,) int32 (int64 from 2**31 items on), and whether two items share a score.
+    """
     fakes = np.empty(keys.size, np.int32 if keys.size < 2**31 else np.int64)
     same = np.empty(min(BLOCK, keys.size), bool)
     so_far, before, tied = 0, 0, False
@@ -195,7 +201,8 @@ def sweep(scores: ArrayLike, labels: ArrayLike) -> Sweep:
 def thin(x: np.ndarray, y: np.ndarray, most: int = 500) -> np.ndarray:
     """Indices of at most `most` points of a curve, ends and sharpest corners kept, for drawing.
 
-    Collinear points go first (exactly); of what is left, points evenly spaced along the curve's length stay."""
+    Collinear points go first (exactly); of what is left, points evenly spaced along the curve's length stay.
+    """
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
     if x.size <= 2:
         return np.arange(x.size)
@@ -212,7 +219,8 @@ def thin(x: np.ndarray, y: np.ndarray, most: int = 500) -> np.ndarray:
 def roc_points(s: Sweep, most: int = 500) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(false positive rate, true positive rate, threshold) for a chart, at most `most` points.
 
-    Raises ValueError when only one class is present."""
+    Raises ValueError when only one class is present.
+    """
     if not s.n_fake or not s.n_real:
         raise ValueError("a ROC curve needs both classes")
     alarms, hits, threshold = s.curve()

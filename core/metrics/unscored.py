@@ -39,7 +39,8 @@ def coverage_report(
     with sample_id, label, group, reason), rule, and worst {figure: value}, empty when nothing failed.
 
     p_fake, labels: (N,) of the scored items; log_odds: those of p_fake where known, to rank by. failed: sample_id,
-    group, label, reason."""
+    group, label, reason.
+    """
     lost = failed["label"].to_numpy(np.int64) if len(failed) else np.zeros(0, np.int64)
     expected = labels.size + lost.size
     rows = failed[["sample_id", "label", "group", "reason"]].head(LISTED) if len(failed) else failed

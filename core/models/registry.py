@@ -22,7 +22,8 @@ PLUGINS = ("core.models.timm_experts", "core.models.genconvit")
 class DetectorEntry:
     """One row. `build(pretrained=bool, **options)` returns a Detector; with `pretrained` it fetches hub weights and
     raises `WeightsOutOfReach` when it cannot. `from_file(detector, path) -> dict` may read a weights file of a foreign
-    layout: it returns a state dict, or None when the file is an ordinary one. `tiny` are options for tests."""
+    layout: it returns a state dict, or None when the file is an ordinary one. `tiny` are options for tests.
+    """
 
     name: str
     title: str

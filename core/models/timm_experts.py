@@ -21,7 +21,8 @@ from core.models.weights.weights import fetch
 @dataclass(frozen=True)
 class TimmRow:
     """`model` is timm's full name with its pretrained tag. `taps` are stages (timm's feature indices) whose maps are
-    pooled and put before the final embedding. `cam` is the dotted path of the map that a CAM reads."""
+    pooled and put before the final embedding. `cam` is the dotted path of the map that a CAM reads.
+    """
 
     name: str
     title: str

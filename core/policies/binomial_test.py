@@ -13,7 +13,8 @@ from core.metrics.intervals import upper_bound
 @lru_cache(maxsize=4096)
 def most_errors(groups: int, target: float, confidence: float) -> int:
     """Most groups in error with which "the rate exceeds `target`" is still refuted: P(Bin(groups, target) <= k) <=
-    1 - confidence. -1 when not even none will do."""
+    1 - confidence. -1 when not even none will do.
+    """
     if not groups:
         return -1
     delta = 1 - confidence
@@ -26,7 +27,8 @@ def most_errors(groups: int, target: float, confidence: float) -> int:
 @lru_cache(maxsize=4096)
 def groups_for(errors: int, target: float, confidence: float) -> int:
     """Fewest groups that certify `target` in spite of `errors`: P(Bin(n, target) <= errors) is the chance that error
-    `errors` + 1 comes after group n, a waiting time."""
+    `errors` + 1 comes after group n, a waiting time.
+    """
     delta = 1 - confidence
     n = errors + 1 + int(nbinom.ppf(1 - delta, errors + 1, target))
     while binom.cdf(errors, n, target) > delta:  # these two loops only undo what rounding may have done
@@ -38,8 +40,8 @@ def groups_for(errors: int, target: float, confidence: float) -> int:
 
 @dataclass(frozen=True)
 class BinomialTest:
-    """A risk at its limit. errors of groups were seen where it was proved; bound: exact upper bound at `confidence`;
-    p_value: of "the risk exceeds the target"."""
+    """A risk at its limit. errors of groups were seen where it was proved; bound: exact upper bound at `confidence`.
+    """
 
     what: str
     target: float
@@ -50,10 +52,6 @@ class BinomialTest:
     @property
     def bound(self) -> float:
         return float(upper_bound(self.errors, self.groups, self.confidence))
-
-    @property
-    def p_value(self) -> float:
-        return float(binom.cdf(self.errors, self.groups, self.target)) if self.groups else 1.0
 
     @property
     def kept(self) -> bool:

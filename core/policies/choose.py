@@ -44,7 +44,8 @@ __all__ = [
 
 def exit_policy(spec: PolicySpec) -> ExitPolicy:
     """The method of a spec; a threshold fixed in advance is tested alone. Raises ValueError for an unknown method, or a
-    fixed threshold with a method that searches."""
+    fixed threshold with a method that searches.
+    """
     if spec.method not in exit_policies:
         raise ValueError(f"unknown exit policy {spec.method!r}; known: {', '.join(exit_policies.names())}")
     if spec.fixed is None:
@@ -105,7 +106,8 @@ def choose_policy(spec: PolicySpec, table: pd.DataFrame, members: Sequence[str],
     members: stage 1 first, then the experts in the order they are asked. Stage 1 gets a real exit (two with
     `stage1_both_sides`), every expert two with an uncertain band between, stage 3 (`p_stack`, where the table has it)
     a band. scores: fingerprint of the table (`core.policies.origin`). Raises ValueError on missing columns or an
-    unknown method."""
+    unknown method.
+    """
     method = exit_policy(spec)
     rows = calibration_rows(table)
     require(rows, [f"p_{name}" for name in members])
@@ -144,7 +146,8 @@ def new_policy(
     scores: str = "",
 ) -> CascadePolicy:
     """A sealed policy, made now. rows: those that chose it; members: stage 1, then experts as asked ("stack" is passed
-    over); exits: by member, stage 3's band under "stack"; scores: fingerprint of the table they come from."""
+    over); exits: by member, stage 3's band under "stack"; scores: fingerprint of the table they come from.
+    """
     return sealed(
         CascadePolicy(
             policy_id="",

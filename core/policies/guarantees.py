@@ -41,7 +41,8 @@ NAMED = np.array([0.01, 0.02, 0.05, 0.10])
 @dataclass(frozen=True)
 class GroupScores:
     """One side of one stage. extreme: (G,) distance of each group's most exposed item from this side's end: p_fake
-    for the real exit, 1 - p_fake for the fake exit. items: (N,) the same, item by item (for the naive rule)."""
+    for the real exit, 1 - p_fake for the fake exit. items: (N,) the same, item by item (for the naive rule).
+    """
 
     extreme: np.ndarray
     items: np.ndarray
@@ -64,7 +65,8 @@ class GroupScores:
 def group_extremes(p_fake: ArrayLike, labels: ArrayLike, groups: ArrayLike, side: Side) -> GroupScores:
     """Scores of the class that must not take `side`: fakes for the real exit, reals for the fake exit.
 
-    A group with items of both classes counts on either side with its items of that class."""
+    A group with items of both classes counts on either side with its items of that class.
+    """
     p, y = np.asarray(p_fake, np.float64), np.asarray(labels)
     wrong = y == (1 if side == "real" else 0)
     distance = p[wrong] if side == "real" else 1.0 - p[wrong]
@@ -78,7 +80,8 @@ def group_extremes(p_fake: ArrayLike, labels: ArrayLike, groups: ArrayLike, side
 class Choice:
     """A distance from the side's end within which items may leave; None: no such exit can be promised.
 
-    bound: upper confidence bound on the share of groups in error there, None for a method without one."""
+    bound: upper confidence bound on the share of groups in error there, None for a method without one.
+    """
 
     at: float | None
     bound: float | None
@@ -87,7 +90,8 @@ class Choice:
 
 class ExitPolicy(Protocol):
     """How an exit is chosen. `title`: as people read it. `guarantees`: whether its bound holds with the confidence
-    asked for. `promise`: what it promises, in words that continue "This method promises: "."""
+    asked for. `promise`: what it promises, in words that continue "This method promises: ".
+    """
 
     name: str
     title: str
@@ -104,7 +108,8 @@ exit_policies: Registry[ExitPolicy] = Registry("exit policy")
 def groups_needed(target: float, confidence: float) -> int:
     """Groups of the endangered class that certify `target` when not one of them errs: (1 - target)^n <= 1 - confidence.
 
-    2 % at 95 %: 149; 5 %: 59; 1 %: 299."""
+    2 % at 95 %: 149; 5 %: 59; 1 %: 299.
+    """
     return math.ceil(math.log1p(-confidence) / math.log1p(-target) - 1e-12)
 
 
@@ -132,7 +137,8 @@ def _over(groups: int, errors: int, bound: float, target: float, confidence: flo
 
 class Observed:
     """Naive: the most generous exit whose observed item error rate is at most the target. Promises nothing: the true
-    rate exceeds the target in about half of all draws."""
+    rate exceeds the target in about half of all draws.
+    """
 
     name = "observed"
     title = "Observed rate"
@@ -152,7 +158,8 @@ class Observed:
 class FixedClopperPearson:
     """Thresholds fixed in advance, each with its exact upper bound; they share delta (Bonferroni), and the most
     generous one whose bound meets the target is taken. By default the customary ones (NAMED); a single threshold that
-    was chosen beforehand has all of delta to itself."""
+    was chosen beforehand has all of delta to itself.
+    """
 
     name = "clopper_pearson"
     title = "Fixed in advance (Clopper-Pearson)"
@@ -187,7 +194,8 @@ class FixedClopperPearson:
 
 class LearnThenTest:
     """Fixed-sequence testing from the strictest exit to the most generous (Angelopoulos et al. 2021): step on while
-    the exact binomial p-value of "the error rate exceeds the target" is at most delta; stop at the first above it."""
+    the exact binomial p-value of "the error rate exceeds the target" is at most delta; stop at the first above it.
+    """
 
     name = "learn_then_test"
     title = "Learn then test"

@@ -31,7 +31,8 @@ def manual_policy(
     fingerprint of the table (`core.policies.origin`). seen: splits that were looked at while choosing: all of their
     items are kept as those that chose it, so that none of them is taken for a fresh one. No guarantee is given: a
     threshold picked after looking at these items may do worse on others, and the note says what the exact bound would
-    be for one fixed in advance. Raises ValueError on missing columns or names."""
+    be for one fixed in advance. Raises ValueError on missing columns or names.
+    """
     missing = [m for m in members if m not in exits]
     if missing:
         raise ValueError(f"no exits are given for {', '.join(missing)}")

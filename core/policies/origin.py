@@ -2,7 +2,8 @@
 
 A policy records the SHA-256 of the table of scores that chose it. A bundle carries the table of its own stack, byte for
 byte and under its seal, so the two are equal exactly when the scores are those of this bundle's own experts, with their
-calibrators and their stage 3. Names of experts prove nothing: a foreign table may bear them."""
+calibrators and their stage 3. Names of experts prove nothing: a foreign table may bear them.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +42,8 @@ def check_origin(policy: CascadePolicy, folder: Path) -> None:
 
     Its experts must be those of the folder, in the same order, and its scores the folder's own. A policy from before
     scores were recorded is held to its items instead; one that names neither and promises nothing (written by hand) to
-    its experts alone."""
+    its experts alone.
+    """
     there = [member.name for member in members_of(folder)][1:]
     named = [expert.name for expert in policy.experts]
     if named != there:

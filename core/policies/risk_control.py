@@ -12,7 +12,8 @@ from core.policies.guarantees import GRID, Choice, GroupScores, exit_policies
 def groups_needed_in_expectation(target: float) -> int:
     """Groups of the endangered class with which an exit is possible at all when none errs: 1 / (n + 1) <= target.
 
-    2 %: 49; 5 %: 19; 1 %: 99."""
+    2 %: 49; 5 %: 19; 1 %: 99.
+    """
     return max(1, math.ceil(1 / target - 1 - 1e-9))
 
 
@@ -22,7 +23,8 @@ class ConformalRiskControl:
     The loss of a group is 1 when any of its items leaves on the wrong side, so it never falls as the exit grows, and
     exchangeable groups are all that is assumed. What is promised: over calibration sets and one new group of the class,
     the chance that it errs is at most the target. What is not: that the exit chosen from this set meets the target; in
-    nearly half of all sets it does not. `learn_then_test` promises that."""
+    nearly half of all sets it does not. `learn_then_test` promises that.
+    """
 
     name = "conformal_risk_control"
     title = "Conformal risk control"

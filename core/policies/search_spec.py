@@ -9,7 +9,8 @@ from core.spec import Spec, choose
 
 class SearchSpec(Spec):
     """Find the cheapest exits of the whole cascade that keep leakage and false alarms under their limits, with the
-    confidence asked for, and lose little AUROC; from a stack run's (or a bundle's) predictions on val_calib."""
+    confidence asked for, and lose little AUROC; from a stack run's (or a bundle's) predictions on val_calib.
+    """
 
     source: str = Field(description="Stack run, bundle or imported scores.", json_schema_extra=choose("scored_run"))
     max_leakage: float = Field(

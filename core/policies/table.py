@@ -13,7 +13,8 @@ OUT_OF_FOLD = "scores are out-of-fold; the stage 3 that ships is fitted on all f
 
 def calibration_rows(table: pd.DataFrame, seen: Sequence[str] = ()) -> pd.DataFrame:
     """Rows of the splits in `seen`, of val_calib where none is named; the whole table when it has no split column.
-    Raises ValueError when there are none, or an item stands there twice."""
+    Raises ValueError when there are none, or an item stands there twice.
+    """
     rows = table[table["split"].isin(seen or ("val_calib",))] if "split" in table else table
     if rows.empty:
         raise ValueError(

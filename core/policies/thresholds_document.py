@@ -21,7 +21,8 @@ SWEEP = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.96, 0.97, 0.98, 0.985, 0.
 
 class ExitFigures(Spec):
     """One exit at one threshold, on items of val_calib as if every one of them came this far. A share over nothing is
-    null."""
+    null.
+    """
 
     threshold: float | None = Field(description="Leaves as real at p_fake <= this, as fake at p_fake >= this.")
     exited: int = Field(ge=0, description="Items that leave here.")

@@ -24,7 +24,8 @@ def run_predictions(
     Kept as `predictions/<split>-<key>.parquet` in the run's folder; the key covers the split's items and files, the
     weights and the input, so a change of any of them scores anew. Items that could not be read are in `failed`; then
     everything is scored anew the next time, for they may have been mended. Raises what opening the run or data set
-    raises."""
+    raises.
+    """
     if is_scores(run.folder):
         if dataset:
             raise ValueError(f"run {run.name!r} holds imported scores: it cannot be asked about another data set")

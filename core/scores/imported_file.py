@@ -1,7 +1,8 @@
 """A foreign file of scores read within bounds: its text cells, its row numbers, and every fault named with its row.
 
 Nothing in the file is believed: its size, rows, columns and cell lengths are bounded before they are kept, text that a
-spreadsheet would run as a formula is refused, and no cell is ever evaluated."""
+spreadsheet would run as a formula is refused, and no cell is ever evaluated.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +46,8 @@ class ScoresError(ValueError):
 class ImportedTable:
     """columns: header in lower case -> cells as text, except a Parquet file's numeric columns, which stay numbers.
 
-    Row i is called `first_row + i`: a CSV's header is row 1, as spreadsheets number it."""
+    Row i is called `first_row + i`: a CSV's header is row 1, as spreadsheets number it.
+    """
 
     name: str
     columns: pd.DataFrame
@@ -62,7 +64,8 @@ class ImportedTable:
 
     def refuse_words(self, rows: np.ndarray, words: str, cells: pd.Series) -> None:
         """As `refuse`, for a column of few words: each distinct one is named once, with how often it stands and where
-        first, the most frequent first."""
+        first, the most frequent first.
+        """
         rows = np.asarray(rows)
         if not rows.size:
             return
@@ -104,7 +107,8 @@ def as_text(column: pd.Series) -> pd.Series:
 def read_imported_table(path: Path, report: Reporter | None = None) -> ImportedTable:
     """Read CSV (comma, semicolon or tab; UTF-8) or Parquet, told apart by content. report: of the share read.
 
-    Raises FileNotFoundError; ScoresError for a file that is too large, ragged, not UTF-8, or without a header."""
+    Raises FileNotFoundError; ScoresError for a file that is too large, ragged, not UTF-8, or without a header.
+    """
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
     if path.stat().st_size > MOST_BYTES:

@@ -30,7 +30,8 @@ def checked_rows(
 ) -> tuple[pd.DataFrame, list[str]]:
     """(columns OURS and at most MOST_FURTHER others; one sentence for each thing that was decided for the reader).
 
-    log_odds: NaN where the item failed, and `reason` then says why, else "". Raises ScoresError naming rows."""
+    log_odds: NaN where the item failed, and `reason` then says why, else "". Raises ScoresError naming rows.
+    """
     notes: list[str] = []
     report = report or Silent()
     there = set(table.columns)
@@ -129,9 +130,10 @@ def scores_of(
 
 
 def log_odds_of(p: np.ndarray, notes: list[str]) -> np.ndarray:
-    """ln p - ln(1 - p), exact for every double between 0 and 1: a softmax of 1e-20 stays apart from one of 1e-22.
+    """Ln p - ln(1 - p), exact for every double between 0 and 1: a softmax of 1e-20 stays apart from one of 1e-22.
 
-    p: (N,) in [0, 1] or NaN. 0 and 1 have no log-odds: they are put beyond SURE and one beyond all others."""
+    p: (N,) in [0, 1] or NaN. 0 and 1 have no log-odds: they are put beyond SURE and one beyond all others.
+    """
     with np.errstate(divide="ignore"):
         z = np.log(p) - np.log1p(-p)
     inside = np.isfinite(z)
@@ -150,7 +152,8 @@ def log_odds_of(p: np.ndarray, notes: list[str]) -> np.ndarray:
 
 def standardised(frame: pd.DataFrame, notes: list[str]) -> np.ndarray:
     """Numbers moved and scaled to median 0 and middle half of -1 to 1 over the calibration split (all rows where there
-    is none), without looking at labels: the order stays, and p_fake means nothing before calibration."""
+    is none), without looking at labels: the order stays, and p_fake means nothing before calibration.
+    """
     values = frame["log_odds"].to_numpy(np.float64)
     calib = frame["split"].to_numpy() == "val_calib"
     known = values[calib & ~np.isnan(values)] if (calib & ~np.isnan(values)).any() else values[~np.isnan(values)]
@@ -168,7 +171,8 @@ def standardised(frame: pd.DataFrame, notes: list[str]) -> np.ndarray:
 def set_aside(groups: pd.Series, labels: np.ndarray, share: float, notes: list[str]) -> np.ndarray:
     """(N,) `val_calib` for about `share` of the groups, by a hash of their names, the rest `test`.
 
-    All of them `test` where the share is 0, or where either part would lack a class that the file has."""
+    All of them `test` where the share is 0, or where either part would lack a class that the file has.
+    """
     everything = np.full(len(groups), "test", object)
     if not share:
         notes.append(

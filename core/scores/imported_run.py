@@ -1,7 +1,8 @@
 """Scores of a detector that was run elsewhere become a run without weights, judged like any other.
 
 The folder looks like a run's: run.json (kind `scores`), spec.json, a table of predictions a split, predictions.parquet
-(p_scores, of all splits) and failed.csv. `calibrate`, `evaluate`, `policy` and `search` take it by its name."""
+(p_scores, of all splits) and failed.csv. `calibrate`, `evaluate`, `policy` and `search` take it by its name.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +45,8 @@ def kept_predictions(folder: Path, split: str) -> Predictions:
 def import_scores(spec: ImportScoresSpec, folder: Path, report: Reporter) -> dict[str, Any]:
     """Read, check and write the run `folder`; returns run.json.
 
-    Raises FileNotFoundError, FileExistsError, ScoresError naming rows."""
+    Raises FileNotFoundError, FileExistsError, ScoresError naming rows.
+    """
     path = Path(spec.file).expanduser()
     report.progress(0.0, f"reading {path.name}")
     table = read_imported_table(path, Within(report, 0.0, 0.3))

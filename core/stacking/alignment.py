@@ -32,7 +32,8 @@ def fit_alignment(source: np.ndarray, target: np.ndarray, size: int = 256) -> Al
     """source, target: (N, D) of the same rows. Both are cut to their `size` first principal directions (all that the
     rows allow, if fewer): directions in which the rows hardly differ would be turned at random.
 
-    Raises ValueError when the shapes differ or there are fewer than two rows."""
+    Raises ValueError when the shapes differ or there are fewer than two rows.
+    """
     from scipy.linalg import orthogonal_procrustes
 
     if source.shape != target.shape or len(source) < 2:
@@ -54,6 +55,7 @@ def _axes(centred: np.ndarray, count: int) -> np.ndarray:
 
 def explained(aligned: np.ndarray, target: np.ndarray) -> float:
     """Share of the target's variance that the aligned embedding explains on these rows: 1 the same, 0 no better than
-    the mean, below 0 worse. 0 for a target that does not vary."""
+    the mean, below 0 worse. 0 for a target that does not vary.
+    """
     total = float(((target - target.mean(0)) ** 2).sum())
     return 1.0 - float(((aligned - target) ** 2).sum()) / total if total else 0.0

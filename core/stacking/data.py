@@ -48,7 +48,8 @@ class StackData(ItemRows):
     """frame: one row an item (sample_id, group, dataset, label, split, method, log_odds_<member>, p_<member>).
 
     log_odds: calibrated, (N,) a member; embeddings: (N, D) an expert; both in the frame's order. aside_log_odds and
-    aside_blocks: what only the comparison of feature sets reads (specialists, parts of an expert's embedding)."""
+    aside_blocks: what only the comparison of feature sets reads (specialists, parts of an expert's embedding).
+    """
 
     frame: pd.DataFrame
     log_odds: dict[str, np.ndarray]
@@ -64,7 +65,8 @@ class StackData(ItemRows):
 
     def learnable(self, splits: Sequence[str], excluded: Sequence[str]) -> np.ndarray:
         """Positions of the rows of some splits whose source is not excluded. Raises ValueError for a source that is
-        not there at all."""
+        not there at all.
+        """
         sources = self.frame["dataset"].astype(str)
         if strange := sorted(set(excluded) - set(sources)):
             known = ", ".join(sorted(set(sources)))
@@ -142,7 +144,8 @@ def collect_stack_data(
     """What every member, as it is, says of val_select, val_calib, test, and of so many rows of train as measure the
     leak. Torch is loaded inside.
 
-    Raises ValueError when a run was trained on groups that stage 3 would learn from or be judged on."""
+    Raises ValueError when a run was trained on groups that stage 3 would learn from or be judged on.
+    """
     dataset = members[0].run.dataset(spec.dataset)
     whole = open_dataset(dataset, workspace)
     wanted = {*spec.fit_splits, "val_select", "val_calib", "test"}
@@ -170,7 +173,8 @@ def collect_stack_data(
 
 def leak_rows(whole: Manifest, spec: StackSpec) -> Manifest | None:
     """So many rows of `train` as the spec allows, whole groups in a seeded order; None when the leak is not measured
-    or there is no such split."""
+    or there is no such split.
+    """
     train = whole.frame[whole.frame["split"] == "train"]
     if not spec.leak_items or train.empty:
         return None

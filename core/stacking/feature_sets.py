@@ -36,7 +36,8 @@ def feature_sets(
     """Stage 3's own set first, then its rivals: fewer features, each expert alone, and more.
 
     parts: blocks of experts that give their embedding apart (`part_block`); specialists: further runs, which bring
-    log-odds and an embedding under their own name."""
+    log-odds and an embedding under their own name.
+    """
     members, own = (stage1, *experts), tuple(experts)
     found = [
         FeatureSet(STAGE3, "LightGBM on log-odds and embeddings (stage 3)", members, own),

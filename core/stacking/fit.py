@@ -44,7 +44,8 @@ Score = Callable[[np.ndarray], np.ndarray]
 class Fitted:
     """Stage 3 and its rivals. p: (N,) p_fake by way, out-of-fold on the fitted rows, else by the final fit.
 
-    raw: the same before calibration. search: by way, the setting kept and the loss of every setting tried."""
+    raw: the same before calibration. search: by way, the setting kept and the loss of every setting tried.
+    """
 
     sets: list[FeatureSet]
     projections: dict[str, Projection]
@@ -178,7 +179,8 @@ Folds = list[tuple[np.ndarray, np.ndarray]]
 
 def cross_fit(way: Way, rows: np.ndarray, folds: Folds) -> Crossed:
     """Out-of-fold scores of the fitted rows, then the final fit: the setting with the least watched loss over all
-    folds, for the median of its rounds; it scores every other row."""
+    folds, for the median of its rounds; it scores every other row.
+    """
     y, groups = way.data.labels, way.data.groups
     raw = np.full(len(y), np.nan)
     trials = []
@@ -238,7 +240,8 @@ def fit_meta(
 
 def group_folds(y: np.ndarray, groups: np.ndarray, folds: int, seed: int) -> Folds:
     """[(training, held-out positions)], no group on both sides, labels spread evenly. Raises ValueError when there are
-    too few groups or a training part would hold one class."""
+    too few groups or a training part would hold one class.
+    """
     from sklearn.model_selection import StratifiedGroupKFold
 
     count = len(np.unique(groups))

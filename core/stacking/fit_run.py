@@ -38,7 +38,8 @@ from core.stacking.write import write_stack
 @dataclass(frozen=True)
 class StackRun:
     """Folder: run.json (kind `stack`), spec.json, stack/, calibrators/, predictions.parquet, stack_report.json; folds/
-    with the out-of-fold answers where the experts were refitted."""
+    with the out-of-fold answers where the experts were refitted.
+    """
 
     folder: Path
 
@@ -64,7 +65,8 @@ def fit_stack(spec: StackSpec, workspace: Workspace, folder: Path, report: Repor
 
     Called again after a kill it goes on: embeddings and folds that are done are not done again.
     Raises FileNotFoundError for a run or calibrator that is not there, ValueError for data that cannot be fitted on
-    (a split that is refused, training groups that leak, one class, too few groups), Cancelled."""
+    (a split that is refused, training groups that leak, one class, too few groups), Cancelled.
+    """
     report = report or Silent()
     check_splits(spec.fit_splits)
     members = stack_members(spec, workspace)

@@ -24,7 +24,8 @@ class MemberIdentity(Spec):
 def weights_fingerprint(tensors: Mapping[str, np.ndarray]) -> str:
     """SHA-256 (hex) over names, shapes and float16 values of a network's tensors, sorted by name.
 
-    Weights that are stored as float16 and widened again keep their fingerprint: a bundle may be exported in half."""
+    Weights that are stored as float16 and widened again keep their fingerprint: a bundle may be exported in half.
+    """
     digest = hashlib.sha256()
     for name in sorted(tensors):
         value = np.asarray(tensors[name])

@@ -40,7 +40,8 @@ class Projection:
 def fit_projection(embedding: np.ndarray, size: int, seed: int = 0) -> Projection:
     """PCA to at most `size` dimensions: fewer when there are fewer dimensions or fewer than size + 1 samples.
 
-    embedding: (N, D). Needs two samples. Exact (LAPACK) and therefore the same every time."""
+    embedding: (N, D). Needs two samples. Exact (LAPACK) and therefore the same every time.
+    """
     from sklearn.decomposition import PCA
 
     kept = min(size, embedding.shape[1], embedding.shape[0] - 1)
@@ -100,7 +101,8 @@ class MetaModel:
 
     def check(self, members: Sequence[MemberIdentity], where: str) -> None:
         """Whether these are the members that stage 3 was fitted on, in its order. Raises ValueError naming those that
-        are not. A stage 3 that was stored before members were recorded is held to their names and embedding sizes."""
+        are not. A stage 3 that was stored before members were recorded is held to their names and embedding sizes.
+        """
         recorded = self.identity or [
             member.model_copy(update={"name": name}) for name, member in zip(self.members, members, strict=False)
         ]
@@ -156,7 +158,8 @@ def save_meta(
 def load_meta(folder: Path) -> MetaModel:
     """Read stage 3. Hashes first: LightGBM and safetensors see only the bytes that stack.json names.
 
-    Raises ValueError naming the file when a hash, a shape or the feature order does not hold."""
+    Raises ValueError naming the file when a hash, a shape or the feature order does not hold.
+    """
     document = read_json(folder / "stack.json")
     text = _checked(folder / "meta.txt", document["meta_sha256"])
     packed = _checked(folder / "projections.safetensors", document["projections_sha256"])

@@ -38,7 +38,8 @@ class Learned:
 def optimism(learned: Learned, *, draws: int = 1000, seed: int = 0) -> dict[str, Any]:
     """`learned` and `test` AUROC and their difference `optimism`, each {value, low, high} (95 %, groups drawn).
 
-    The two sets of rows share no group, so they are drawn apart. Values are None where a class is missing."""
+    The two sets of rows share no group, so they are drawn apart. Values are None where a class is missing.
+    """
     parts: dict[str, tuple[float | None, np.ndarray]] = {}
     sides = (
         ("learned", learned.scores, learned.labels, learned.groups),

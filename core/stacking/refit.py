@@ -38,7 +38,8 @@ KEPT = ("sample_id", "group", "dataset", "label", "split", "method")
 @dataclass(frozen=True)
 class Fold:
     """One fold. train: rows that its networks learn from (split `train`) and select on (val_select); held: the rows
-    of `train` that they answer. folder: where its networks and answers lie."""
+    of `train` that they answer. folder: where its networks and answers lie.
+    """
 
     number: int
     train: Manifest
@@ -75,7 +76,8 @@ def refit(
     """All rows of `train`, answered out-of-fold, above val_calib and test, answered by the runs themselves.
 
     Raises ValueError for a run that was trained on other data than this data set, whatever `core.train.fit.fit` raises,
-    and Cancelled: calling again goes on where it stopped."""
+    and Cancelled: calling again goes on where it stopped.
+    """
     whole = open_dataset(members[0].run.dataset(spec.dataset), workspace)
     for member in members:
         if member.run.document.get("data_fingerprint") != whole.fingerprint():

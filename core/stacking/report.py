@@ -35,7 +35,8 @@ def comparison(
     rows of the sources that stage 3 did not learn from.
 
     ways: (N,) p_fake by method in the frame's order, out-of-fold where it was fitted. titles, features: by method, what
-    it is called and what it reads."""
+    it is called and what it reads.
+    """
     titles, features = {**TITLES, **(titles or {})}, features or {}
     test = np.flatnonzero((frame["split"] == "test").to_numpy())
 
@@ -86,7 +87,8 @@ def paired(
 ) -> dict[str, dict[str, Any]]:
     """By way, `less_mean` and `less_logistic`: its AUROC less the rival's on the same items. None against itself.
 
-    `interval`: 95 %, both ways on the same draws of groups; `p_value`: DeLong over groups (Obuchowski 1997)."""
+    `interval`: 95 %, both ways on the same draws of groups; `p_value`: DeLong over groups (Obuchowski 1997).
+    """
     y, groups = frame["label"].to_numpy(np.int64)[rows], frame["group"].astype(str).to_numpy()[rows]
     both = 0 < y.sum() < len(y)
     drawn = {name: auroc_draws(p[rows], y, groups, draws, seed) for name, p in ways.items() if both}
@@ -130,7 +132,8 @@ def permutation(
     """By member, how much AUROC falls on held-out rows when all of its columns are shuffled together (Breiman 2001).
 
     score: (N, F) -> (N,). `drop` is the mean over `repeats` shuffles, `low` and `high` span 95 % of them. Empty with
-    one class or fewer than two rows."""
+    one class or fewer than two rows.
+    """
     whole = auroc(score(table), labels) if len(np.unique(labels)) == 2 else None
     if whole is None:
         return {}

@@ -55,7 +55,8 @@ class EmbeddingTable:
     """sample_id: (N,) str; log_odds: (N,) float64, of fake, uncalibrated; parts: name -> (N, D) float32.
 
     `parts["embedding"]` is always there. GenConViT also has `image` and `reconstruction` (the classifier's branch on
-    each), `latent`, and `reconstruction_error` (N, 2): mean squared error and PSNR (dB) of the reconstruction."""
+    each), `latent`, and `reconstruction_error` (N, 2): mean squared error and PSNR (dB) of the reconstruction.
+    """
 
     sample_id: np.ndarray
     log_odds: np.ndarray
@@ -92,7 +93,8 @@ def read_embeddings(path: Path, parts: Sequence[str] | None = None, *, incomplet
     """A whole file in memory; `parts` names the columns wanted (None: all). For a large file use `stream_embeddings`.
 
     incomplete: take a file that lacks rows. Raises ValueError for one that does when not asked, for an unknown part,
-    and for a file that is not whole."""
+    and for a file that is not whole.
+    """
     tables = list(stream_embeddings(path, parts, incomplete=incomplete))
     about = tables[0].about
     return EmbeddingTable(
@@ -149,7 +151,8 @@ def write_shard(
 def join_shards(shards: Sequence[Path], target: Path) -> EmbeddingAbout:
     """One file of all shards, a row group each, written aside and renamed; holds one shard in memory at a time.
 
-    Raises ValueError when the shards are of different detectors or data, or leave a gap."""
+    Raises ValueError when the shards are of different detectors or data, or leave a gap.
+    """
     abouts = [read_about(shard) for shard in shards]
     at = 0
     for shard, about in zip(shards, abouts, strict=True):

@@ -3,7 +3,8 @@
 Every item has a 64-bit hash; the KEPT smallest of a set are its sketch ("k minimum values", Bar-Yossef et al. 2002).
 A set of fewer items is kept whole, and of any other set each item is told to be in it or not. Of a larger one the
 sketch tells that of the items whose hash lies below its largest, a random sample that is the same for everybody: two
-sets of which more than about one item in a thousand is common are found out, and the share is estimated."""
+sets of which more than about one item in a thousand is common are found out, and the share is estimated.
+"""
 
 from __future__ import annotations
 

@@ -46,7 +46,8 @@ class Predictions(ItemRows):
     """Scores of one detector. `frame` has the REQUIRED columns (label 1 = fake; log_odds finite, float64; group is
     the unit that counts in every interval and guarantee) and may carry `split`, `method`, `path`, `video`, `track` and
     more. `failed` lists the items that were asked for and have no score: columns FAILED and perhaps `split`, reason in
-    plain words."""
+    plain words.
+    """
 
     frame: pd.DataFrame
     failed: pd.DataFrame = field(default_factory=nothing_failed)
@@ -75,7 +76,8 @@ class Predictions(ItemRows):
 
     def select(self, split: str) -> Predictions:
         """Rows of one split, and its failed items: all of them where the list does not name their splits, for any may
-        be of this one. Raises ValueError when there are no rows."""
+        be of this one. Raises ValueError when there are no rows.
+        """
         rows = self.frame[self.frame["split"] == split]
         if rows.empty:
             known = ", ".join(sorted(self.frame["split"].unique()))

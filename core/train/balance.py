@@ -1,6 +1,7 @@
 """Even labels by one means alone: a sampler that draws them evenly, or weights in the loss, never both.
 
-Both aim at the same expected gradient, so that both together would weigh the rarer label twice."""
+Both aim at the same expected gradient, so that both together would weigh the rarer label twice.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ def sampler_of(balance: str) -> str:
 def objective_options_of(spec: TrainSpec, recipe: Recipe, labels: np.ndarray) -> dict[str, Any]:
     """The recipe's options of its objective and, for `class_weights`, the weights of the training labels (N,).
 
-    Raises ValueError when the recipe's loss weighs the labels itself and `balance` would do so again."""
+    Raises ValueError when the recipe's loss weighs the labels itself and `balance` would do so again.
+    """
     options = dict(recipe.objective_options)
     own = [name for name in WEIGHTING if name in options]
     if own and spec.balance != "none":
@@ -42,7 +44,8 @@ def class_weights(labels: np.ndarray, blend_share: float = 0.0) -> tuple[float, 
     """Weight of a real and of a fake item, N / (2 n_c): both labels weigh alike and the mean weight is 1.
 
     labels: (N,) of 0 and 1. blend_share: the share of real items that are shown as self-blended fakes, and count as
-    such. Raises ValueError when a label would never be shown."""
+    such. Raises ValueError when a label would never be shown.
+    """
     total, fakes = len(labels), float((labels == 1).sum())
     shown = (total - fakes) * (1 - blend_share)
     if not 0 < shown < total:

@@ -19,7 +19,8 @@ from core.train.recipes import recipes
 class Row:
     """parameters: millions. gflops: of one item's forward, 2 x multiply-adds. size: side of the input, pixels.
 
-    recipes: those that train it. published: see `published_words`."""
+    recipes: those that train it. published: see `published_words`.
+    """
 
     name: str
     title: str
@@ -75,7 +76,8 @@ def _counted(name: str) -> tuple[Detector, float]:
 
 def published_words(detector: str) -> str:
     """Of the published network that a detector is, or is the hybrid of: millions of parameters stored / used, and GFLOP
-    as counted here; "" for any other."""
+    as counted here; "" for any other.
+    """
     for network in NETWORKS:
         if detector in (network.detector, network.hybrid):
             gflops = _counted(network.detector)[1]

@@ -75,7 +75,8 @@ class State:
     """Where a training stands. `step` counts within the epoch; `rows` are the finished epochs' metrics.
 
     `best_epoch` is kept: the best AUROC and, of equals, the lowest loss. `gain_epoch` is the last one that raised the
-    AUROC: patience counts from it."""
+    AUROC: patience counts from it.
+    """
 
     epoch: int = 0
     step: int = 0
@@ -267,7 +268,8 @@ WARM_STEPS = 3
 def time_left(seconds: float, epoch: int, step: int, steps: int, epochs: int) -> str:
     """Words on how long the whole training still takes, every epoch at the pace of this one.
 
-    seconds: spent on the `step` steps of epoch number `epoch` (from 0). The first steps are slow: no estimate then."""
+    seconds: spent on the `step` steps of epoch number `epoch` (from 0). The first steps are slow: no estimate then.
+    """
     if epoch == 0 and step < min(WARM_STEPS, steps):
         return "starting"
     left = seconds / max(1, step) * ((epochs - epoch) * steps - step)

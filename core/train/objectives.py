@@ -54,7 +54,8 @@ def focal(gamma: float = 2.0, alpha: float | None = None, class_weights: Sequenc
     """Focal loss (Lin et al. 2017, eq. 4): -(1 - p_t)^gamma log p_t, times the weight of the label.
 
     alpha: the paper's (eq. 5), fakes weigh alpha and reals 1 - alpha. class_weights: of real and of fake, instead.
-    Raises ValueError for both: the labels would be weighted twice."""
+    Raises ValueError for both: the labels would be weighted twice.
+    """
     if alpha is not None and tuple(class_weights) != EVEN:
         raise ValueError("focal loss takes alpha or class_weights, not both: they weigh the same labels twice")
     real, fake = class_weights if alpha is None else (1 - alpha, alpha)

@@ -26,7 +26,8 @@ def part_of(detector: Detector, name: str) -> str:
 def build_optimizer(detector: Detector, recipe: Recipe, lr: float, weight_decay: float) -> torch.optim.Optimizer:
     """A group for each part (backbone, head, autoencoder), with and without weight decay (none on norms and biases).
 
-    Every group keeps its own full rate as `peak`; `set_rates` scales it at each step."""
+    Every group keeps its own full rate as `peak`; `set_rates` scales it at each step.
+    """
     scales = {"backbone": recipe.backbone_lr_scale, "head": 1.0, "autoencoder": recipe.autoencoder_lr_scale}
     groups: dict[tuple[str, bool], list[nn.Parameter]] = {}
     for name, parameter in detector.named_parameters():

@@ -12,7 +12,8 @@ def load_kinds(folders: list[str], package: str) -> list[str]:
     """Import every module in `folders` of `package`, by name; each registers the job kind that it is named after.
 
     Returns their names. Raises ImportError for a file that registers no kind of its name, and whatever a broken file
-    raises."""
+    raises.
+    """
     names = sorted(module.name for module in pkgutil.iter_modules(folders))
     for name in names:
         file = importlib.import_module(f"{package}.{name}").__file__

@@ -24,7 +24,8 @@ def analyzer_for(bundle: Path, policy: Path | None, device: str) -> Any:
     """The Analyzer of (bundle, device), built when it is not the one held already, with the policy's exits.
 
     device `auto`: what AWARE_DEVICE says, so that a job finds the bundle that was loaded before it came.
-    The key holds bundle.json's time and size, so that a bundle exported anew under its name is loaded anew."""
+    The key holds bundle.json's time and size, so that a bundle exported anew under its name is loaded anew.
+    """
     from core.analysis.analyze import Analyzer
     from core.documents.read import read_policy
 
@@ -60,7 +61,8 @@ class _OneOfMany:
 def run(spec: AnalyzeSpec, context: JobContext) -> JobResult:
     """Judge every file. A file that is rejected does not stop the others and does not fail the job: trying again would
     say the same. Only where no file was judged and a reason may pass (PASSING), that is raised, so that it can be
-    tried again."""
+    tried again.
+    """
     bundle = find_bundle(spec.bundle, context.workspace)
     policy = find_policy(spec.policy, context.workspace) if spec.policy else None
     context.report.progress(0.0, "Loading the bundle")

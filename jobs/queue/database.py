@@ -23,7 +23,8 @@ def connect(url: str, home: Path | None = None) -> tuple[Engine, Engine]:
     """(writer, reader) for a database URL, the schema brought up to date. home: the workspace, which its paths are of.
 
     On SQLite a deferred transaction that reads and then writes fails with SQLITE_BUSY_SNAPSHOT whatever the
-    timeout, so the writer begins IMMEDIATE; a reader that did so would queue behind every writer."""
+    timeout, so the writer begins IMMEDIATE; a reader that did so would queue behind every writer.
+    """
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         engine = create_engine(parsed, pool_pre_ping=True)
@@ -62,7 +63,8 @@ def _sqlite(url: str, begin: str) -> Engine:
 def emptied_log(engine: Engine) -> bool:
     """Move SQLite's log into the database and empty it, so that deleted rows are in neither; waits a second at most.
 
-    Returns False when another process was reading: the log then keeps old pages until a later call."""
+    Returns False when another process was reading: the log then keeps old pages until a later call.
+    """
     with closing(engine.raw_connection()) as connection:  # in no transaction: a checkpoint waits for it
         cursor = connection.cursor()
         cursor.execute("PRAGMA busy_timeout=1000")

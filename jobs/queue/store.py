@@ -1,6 +1,7 @@
 """The job table's verbs. Every write of a running job names the attempt it holds; a stale one changes nothing.
 
-`now` (seconds since the epoch) is an argument of every verb that stores a time."""
+`now` (seconds since the epoch) is an argument of every verb that stores a time.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +66,8 @@ class Store:
     ) -> str:
         """Queue a job; returns its id, or the id of the job that already has this key.
 
-        With `worker` the job begins at once, as that worker's attempt 1, and never stands in the queue."""
+        With `worker` the job begins at once, as that worker's attempt 1, and never stands in the queue.
+        """
         values = {
             "id": job_id,
             "key": key,
@@ -124,7 +126,8 @@ class Store:
 
     def delete_job(self, job_id: str) -> None:
         """Remove an ended job, its curve and its artefacts' rows, in one transaction, and what the database's files
-        still hold of it. Raises ValueError, and removes nothing, when the job is gone or has not ended."""
+        still hold of it. Raises ValueError, and removes nothing, when the job is gone or has not ended.
+        """
         statement = delete(Job).where(Job.id == job_id, Job.state.not_in(("queued", "running"))).returning(Job.id)
         with self._write() as session, session.begin():
             session.execute(delete(Artifact).where(Artifact.job_id == job_id))
@@ -154,7 +157,8 @@ class Store:
     def retry(self, job_id: str, now: float) -> None:
         """Queue an ended job again; its folder stays, so it goes on where it stopped. Raises ValueError if not ended.
 
-        The attempt number goes on rising: it is the fencing token."""
+        The attempt number goes on rising: it is the fencing token.
+        """
         self.get(job_id)
         statement = (
             update(Job)
@@ -281,7 +285,8 @@ class Store:
         """Give a job whose process is gone back to the queue, or end it as failed after its last attempt.
 
         `free`: this attempt does not count (a worker that was stopped in good order).
-        Returns False when the attempt was no longer held."""
+        Returns False when the attempt was no longer held.
+        """
         more = (Job.attempt < Job.max_attempts) | free
         stopped = Job.cancel_requested
         given_up = f"{why} Given up after {attempt} attempts; `retry` starts it again."
@@ -350,7 +355,8 @@ class Store:
     def adopt(self, item: Produced, now: float, instead_of: str | None = None) -> bool:
         """Register an artefact that was found; False, and nothing changes, when its name is taken.
 
-        instead_of: a path; a row of that name gives way while it has this path."""
+        instead_of: a path; a row of that name gives way while it has this path.
+        """
         values = {"path": item.path, "summary": item.summary, "job_id": None, "created_at": now}
         insert = self._insert(Artifact).values(kind=item.kind, name=item.name, **values)
         named = ["kind", "name"]

@@ -113,7 +113,8 @@ class WorkerView:
     @classmethod
     def of(cls, row: models.Worker, now: float, patience: float, dead: bool) -> WorkerView:
         """From its row. now: seconds since the epoch; dead: its process is known to be gone. Alive when it takes jobs
-        and was seen less than `patience` seconds before."""
+        and was seen less than `patience` seconds before.
+        """
         alive = row.state == "up" and now - row.seen_at < patience and not dead
         return cls(
             row.id,

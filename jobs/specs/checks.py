@@ -20,7 +20,8 @@ MOST = 12
 def check(spec: Spec, workspace: Workspace) -> None:
     """Raises LookupError for a word that the program does not know, FileNotFoundError for a name of nothing here.
 
-    spec: as `references.settled` leaves it, so that paths are absolute."""
+    spec: as `references.settled` leaves it, so that paths are absolute.
+    """
     for name, field in type(spec).model_fields.items():
         value = getattr(spec, name)
         extra = field.json_schema_extra

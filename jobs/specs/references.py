@@ -36,7 +36,8 @@ def settled(spec: Spec, workspace: Workspace, active: Active | None = None) -> S
     """The spec with nothing left open that depends on where or when it is read.
 
     Relative paths become absolute (a worker has another working directory); an analysis that names no bundle gets
-    the one in force now, so that its record says what judged it."""
+    the one in force now, so that its record says what judged it.
+    """
     changes: dict[str, Any] = {}
     for name in places(type(spec)):
         value = getattr(spec, name)

@@ -1,7 +1,8 @@
 """The process in which jobs run: `python -m jobs.worker.child one JOB ATTEMPT PARENT`, or `... serve PARENT FD`.
 
 `one` runs a single job and ends. `serve` keeps the analysis kind's bundle loaded and runs the jobs that the
-supervisor names on standard input, one JSON line each, answering on FD."""
+supervisor names on standard input, one JSON line each, answering on FD.
+"""
 
 from __future__ import annotations
 

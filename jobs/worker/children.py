@@ -67,7 +67,8 @@ class Child:
     def ended(self) -> bool:
         """True once the process has ended; whatever it left in its session is ended first.
 
-        The leader is looked at without being reaped, so that its group's number cannot have passed to another."""
+        The leader is looked at without being reaped, so that its group's number cannot have passed to another.
+        """
         if self.process.returncode is not None:
             return True
         flags = os.WEXITED | os.WNOHANG | os.WNOWAIT

@@ -60,7 +60,8 @@ def run_claimed(workbench: Workbench, job: Job, reporter: StoreReporter, log: Te
 
     A stop that nobody asked for in the job's row (the worker is going down) stores no end: the supervisor
     gives the job back to the queue. An exception of the job itself is stored as a sentence, its trace goes to
-    `log` (standard error if None), and the caller gets it back."""
+    `log` (standard error if None), and the caller gets it back.
+    """
     store = workbench.store
     ending: dict[str, Any]
     outcome = Outcome()

@@ -28,7 +28,8 @@ def run_here(workbench: Workbench, kind: str, spec: Spec, listener: Listener | N
     """Run a job in this process from start to end; returns its id and how it ended.
 
     It has a row, a lease, a folder and a log. Should this process be killed, the job has failed: no worker goes on
-    with what somebody started, and stopped, at a terminal; a retry does. Raises as `Workbench.submit` does."""
+    with what somebody started, and stopped, at a terminal; a retry does. Raises as `Workbench.submit` does.
+    """
     entry = kinds.get(kind)
     spec = settled(spec, workbench.workspace, workbench.active())
     check(spec, workbench.workspace)
@@ -59,7 +60,8 @@ def run_here(workbench: Workbench, kind: str, spec: Spec, listener: Listener | N
 def judge(spec: AnalyzeSpec, workspace: Workspace, out: Path | None, report: Reporter) -> dict[str, Any]:
     """Analyze the one file of `spec` without a job and without a database; returns the analysis document.
 
-    out: folder for analysis.json and its PNGs; None: no files. Raises MediaRejected, FileNotFoundError, ValueError."""
+    out: folder for analysis.json and its PNGs; None: no files. Raises MediaRejected, FileNotFoundError, ValueError.
+    """
     from jobs.kinds.analyze import analyzer_for
 
     (file,) = spec.files

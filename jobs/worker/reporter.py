@@ -23,7 +23,8 @@ LOG_SECONDS = 10.0
 
 class JobLog:
     """Progress as lines of a job's log: every row of the curve, every new kind of message, and a message that only
-    counts on ("step 7 of 90") once in LOG_SECONDS."""
+    counts on ("step 7 of 90") once in LOG_SECONDS.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream

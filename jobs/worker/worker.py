@@ -255,7 +255,8 @@ class Supervisor:
         """Give back jobs whose worker is dead (this machine: seen in /proc) or silent (any: heartbeat counter).
 
         Silence is measured with this process's own monotonic clock against the counter: clocks that differ between
-        machines, or jump, cannot end a lease."""
+        machines, or jump, cannot end a lease.
+        """
         mine = {child.held for child in self._busy()}
         rows = {row.id: row for row in self.store.running() if (row.id, row.attempt) not in mine}
         self.silent = {job_id: seen for job_id, seen in self.silent.items() if job_id in rows}

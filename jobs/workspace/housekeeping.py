@@ -26,7 +26,8 @@ def delete_analysis(job_id: str, store: Store, workspace: Workspace) -> list[Pat
 
     Returns the uploads that are gone. A file outside of `uploads` is its owner's and stays. Raises LookupError for an
     unknown id, ValueError for a job of another kind or one that has not ended, and Unreadable, a ValueError, when a
-    data set does not say whether it needs the upload; then everything stays."""
+    data set does not say whether it needs the upload; then everything stays.
+    """
     job = store.get(job_id)
     if job.kind != "analyze":
         raise ValueError(f"{job_id} is a {job.kind} job: only analyses are deleted")
@@ -44,7 +45,8 @@ def delete_analysis(job_id: str, store: Store, workspace: Workspace) -> list[Pat
 def remove(room: Path, name: str) -> None:
     """Remove the file or folder of that name in `room`; one that is gone already is gone.
 
-    Raises ValueError for a name that leads elsewhere, `..` among them."""
+    Raises ValueError for a name that leads elsewhere, `..` among them.
+    """
     place = room / name
     if name in ("", ".", "..") or place.name != name or place.parent != room:
         raise ValueError(f"{name!r} names nothing that lies in {room}: it is not removed")
@@ -57,7 +59,8 @@ def make_room(needed: int, bound: int, store: Store, workspace: Workspace, now: 
 
     First what no job names (and leftovers of the demo's cache), then uploads of analyses that have ended. Those of
     waiting and running jobs and of data sets stay, and what no job names yet in the first CACHE_SECONDS. Returns what
-    was removed. Raises NoRoom when it is not enough."""
+    was removed. Raises NoRoom when it is not enough.
+    """
     now = time.time() if now is None else now
     found = [*workspace.uploads.glob("[!.]*"), *_stale(workspace.demo_cache, now)]
     places = [place for place in map(_measured, found) if place is not None]

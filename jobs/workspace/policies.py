@@ -13,7 +13,8 @@ from jobs.kind import Produced
 def write_policy(policy: CascadePolicy, workspace: Workspace) -> Produced:
     """Store `policies/<policy_id>.json` with the next version of its name.
 
-    The same policy chosen again later is no error, and the first stays; another under its id is (ValueError)."""
+    The same policy chosen again later is no error, and the first stays; another under its id is (ValueError).
+    """
     kept = [_read(path) for path in workspace.policies.glob("[!.]*.json")]
     path = workspace.policies / f"{policy.policy_id}.json"
     if not policy.policy_id or path.parent != workspace.policies or path.name.startswith("."):

@@ -29,7 +29,8 @@ def kept_uploads(rows: list[Job], store: Store, workspace: Workspace) -> set[str
     """Folders of `uploads` that must stay: of waiting and running jobs, of jobs that are no analyses, of data sets.
 
     While a job other than an analysis has not ended, whatever archives were unpacked to stays too: such a job names
-    its archive, which may lie anywhere. Raises Unreadable for a data set whose pictures cannot be told."""
+    its archive, which may lie anywhere. Raises Unreadable for a data set whose pictures cannot be told.
+    """
     kept = named_by((row for row in rows if row.kind != "analyze" or row.state not in ENDED), workspace)
     if any(row.kind != "analyze" and row.state not in ENDED for row in rows):
         kept |= {folder.parent.name for folder in workspace.uploads.glob("*/unpacked")}
@@ -42,7 +43,8 @@ def kept_uploads(rows: list[Job], store: Store, workspace: Workspace) -> set[str
 def upload_of(text: str, workspace: Workspace) -> str | None:
     """The name of the folder of `uploads` that an absolute path points into; None when it points elsewhere.
 
-    A path of a workspace that was moved points here when the folder's name is a hash and the folder is here."""
+    A path of a workspace that was moved points here when the folder's name is a hash and the folder is here.
+    """
     uploads = Path(os.path.realpath(workspace.uploads))
     if not os.path.isabs(text) or "\0" in text:
         return None

@@ -17,7 +17,6 @@ from sklearn.metrics import roc_auc_score, roc_curve
 
 from core.calibrate.methods.temperature import fit_newton, margins
 from core.documents.policy import Exits
-from core.evaluate.calibration_table import CalibrationTable
 from core.metrics.intervals import ranking_draws
 from core.metrics.reliability import ece
 from core.metrics.sweep import sweep
@@ -114,16 +113,13 @@ def as_netcal(p: np.ndarray, y: np.ndarray, n_bins: int = 15) -> float:
 def test_ece(record, n):
     z, y = scores(n)
     p = expit(z)
-    table = CalibrationTable.build(p, y)
     assert ece(p, y) == pytest.approx(as_netcal(p, y), abs=1e-9)
-    assert table.ece() == pytest.approx(as_netcal(p, y), abs=1e-9)
     peer = "netcal's calls into scipy"
     compare(record, f"ECE, raw, {n:.0e}", peer, lambda: ece(p, y), lambda: as_netcal(p, y), 10)
-    compare(record, f"ECE, interactive, {n:.0e}", peer, table.ece, lambda: as_netcal(p, y), 300)
 
 
 def test_ece_is_exact_where_float32_is_not():
-    """At 1e7 items the interactive ECE is within 1e-9 of exact summation (math.fsum by bin)."""
+    """At 1e7 items the ECE is within 1e-9 of exact summation (math.fsum by bin)."""
     import math
 
     z, y = scores(10_000_000)
@@ -132,7 +128,6 @@ def test_ece_is_exact_where_float32_is_not():
     gap = p - y
     exact = sum(abs(math.fsum(gap[index == b])) for b in range(15)) / p.size
     assert ece(p, y) == pytest.approx(exact, abs=1e-9)
-    assert CalibrationTable.build(p, y).ece() == pytest.approx(exact, abs=1e-9)
 
 
 def test_temperature(record):

@@ -13,7 +13,8 @@ ROOT = Path(__file__).resolve().parents[2]
 # From the ground up: a room may import rooms that stand before it in this list, and itself. Files that lie directly in
 # core, jobs or app are rooms of their own.
 ORDER = [
-    *("core", "core.progress", "core.registry", "core.spec", "core.artifacts", "core.media", "core.task"),
+    *("core", "core.glossary", "core.progress", "core.registry", "core.spec", "core.artifacts", "core.media"),
+    "core.task",
     *("core.metrics", "core.tables", "core.documents", "core.data", "core.models", "core.explain", "core.train"),
     *("core.scores", "core.calibrate", "core.evaluate", "core.cascade", "core.policies", "core.stacking"),
     *("core.bundles", "core.analysis"),
@@ -29,7 +30,7 @@ INSIDE = {
     "core.models": "weights keras_mobilenet spec detector registry timm_experts genconvit inference",
     "core.calibrate": "log_odds spec base scale_table held_out folds methods scale_bands __init__ of_run compare "
     "restate fit",
-    "core.evaluate": "spec thresholds calibration_table report experts",
+    "core.evaluate": "spec thresholds report experts",
     "core.policies": "cost table search_spec spec binomial_test guarantees risk_control origin choose boards manual "
     "thresholds_document replay search",
 }

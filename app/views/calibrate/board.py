@@ -16,7 +16,8 @@ LOSSES = ("nll", "brier", "ece")
 @dataclass(frozen=True)
 class Look:
     """temperature in [0.1, 10]; bins in 2..50; which: binary or top_label; binning: width or mass; loss: what is drawn
-    by temperature, of LOSSES."""
+    by temperature, of LOSSES.
+    """
 
     temperature: float = 1.0
     bins: int = 15
@@ -28,7 +29,8 @@ class Look:
 @dataclass(frozen=True)
 class ScaleEvidence:
     """What the board draws. fixed: "before" and "after" -> figures {value, low, high} by their name in the catalogue,
-    as a report gives them in `n_bins` bins; there the board shows the report's own intervals of ECE and MCE."""
+    as a report gives them in `n_bins` bins; there the board shows the report's own intervals of ECE and MCE.
+    """
 
     table: ScaleTable
     bands: ScaleBands
@@ -52,7 +54,8 @@ def calibration_data(evidence: ScaleEvidence, start: Look, identity: str, about:
 def calibration_board(evidence: ScaleEvidence, start: Look, identity: str, key: str, about: str = "") -> Look:
     """Draw the board; returns where its sliders rest, `start` before the first move.
 
-    identity: when it changes the board starts anew. about: what was calibrated, in words, for saved pictures."""
+    identity: when it changes the board starts anew. about: what was calibrated, in words, for saved pictures.
+    """
     data = calibration_data(evidence, start, identity, about)
     result = component("calibration_board")(data=data, key=key, on_at_change=lambda: None)
     at = getattr(result, "at", None)

@@ -93,7 +93,8 @@ def scale_evidence(found: Calibrated) -> ScaleEvidence:
 
 def compared(found: Calibrated, ask: bool = True) -> dict[str, Any] | None:
     """`compare_calibrators` on the held-out items, kept while the calibration stands; without `ask` only if it was
-    made before. With fewer groups than FOLDS, as many folds as groups."""
+    made before. With fewer groups than FOLDS, as many folds as groups.
+    """
     key = (found.folder, found.stamp)
     if key not in _comparisons and ask:
         rows = found.rows

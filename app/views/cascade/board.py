@@ -21,7 +21,8 @@ RISKS = ("leakage", "auroc_loss")
 @dataclass(frozen=True)
 class BoardView:
     """What the charts show. focus: stage and side (0 real, 1 fake) of the exit drawn; unit: name of the cost; risk: of
-    RISKS."""
+    RISKS.
+    """
 
     focus: tuple[int, int] = (0, 0)
     unit: str = ""
@@ -44,7 +45,8 @@ class BoardView:
 @dataclass(frozen=True)
 class BoardAnswer:
     """cuts: where the sliders rest, and view: what the charts show, both None before the first move. saved: the cuts
-    in the run in which `Save as policy` was pressed, else None."""
+    in the run in which `Save as policy` was pressed, else None.
+    """
 
     cuts: Cuts | None
     saved: Cuts | None
@@ -91,7 +93,8 @@ def cascade_data(
     of the policy in force, None without one. identity: when it changes the board starts anew; jump: when it changes the
     sliders go to `cuts`. fronts: by unit and by risk (leakage, auroc_loss), points (cost, risk, exits). front_note:
     what they were taken from. found: the cuts of the last search. view: what the charts show at first. about: what was
-    judged, in words, for saved pictures."""
+    judged, in words, for saved pictures.
+    """
     names = [str(unit["name"]) for unit in units]
     view = view or BoardView(unit=names[0])
     return {

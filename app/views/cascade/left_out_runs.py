@@ -51,7 +51,8 @@ def loss_words(row: LeftOut) -> str:
 
 def left_out_runs(workbench: Workbench) -> list[LeftOut]:
     """Every evaluated run and every stack that never saw a method or a source of the fakes it was judged on, beside the
-    one of the same recipe (a stack: of the same recipes) that did and had the most other sources."""
+    one of the same recipe (a stack: of the same recipes) that did and had the most other sources.
+    """
     runs = [item for item in workbench.artifacts("run") if _scores(item.path) is not None]
     stamps = tuple((r.name, r.path, _scores(r.path).stat().st_mtime) for r in runs)  # type: ignore[union-attr]
     return _left_out(workbench.workspace, stamps)
@@ -99,7 +100,8 @@ def stack_learnt(
     about: dict[str, Any], spec: dict[str, Any], table: pd.DataFrame, workspace: Workspace
 ) -> dict[str, Any] | None:
     """What a stack as a whole was made from, in the words of a run.json: `recipe` of all members, and `sources` (items
-    a source) of their training and of the rows that stage 3 was fitted on. None when a member's run is not here."""
+    a source) of their training and of the rows that stage 3 was fitted on. None when a member's run is not here.
+    """
     files = [workspace.runs / str(member.get("run", "")) / "run.json" for member in about.get("members", [])]
     if not files or not all(file.is_file() for file in files):
         return None

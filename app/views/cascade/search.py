@@ -106,7 +106,8 @@ def policy_to_save(
     seen: Sequence[str] = ("val_calib",),
 ) -> CascadePolicy:
     """The search's policy when the sliders stand where it left them, else one set by hand. said: name, author, why;
-    scores: fingerprint of the table; seen: splits whose board was looked at, which chose what is set by hand."""
+    scores: fingerprint of the table; seen: splits whose board was looked at, which chose what is set by hand.
+    """
     name, author, reason = said
     if is_found(answer, exits):
         found, spec = answer.found, answer.spec.model_copy(  # type: ignore[union-attr]

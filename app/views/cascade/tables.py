@@ -23,7 +23,8 @@ _grids: OrderedDict[tuple[Any, ...], Grid] = OrderedDict()
 
 def joint_of(source: ScoreSource, split: str, policy: CascadePolicy | None) -> tuple[JointTable, dict[str, Any]]:
     """(table of one split, what its intervals count, `core.policies.boards.effective_sizes`). The exits of `policy` are
-    exact in it."""
+    exact in it.
+    """
     return _joint(source, split, policy.to_json() if policy else "", stamp_of(source))
 
 
@@ -58,7 +59,8 @@ def limits_at(table: JointTable, cuts: Sequence[tuple[int, int]], auroc_loss: fl
     """A front is only worth comparing with among policies that do no worse otherwise: those that leave no more
     undecided, accuse no more reals and, where it is not the risk drawn, leak no more than these exits do.
 
-    auroc_loss: the most that may be lost, or what these exits lose where that is more."""
+    auroc_loss: the most that may be lost, or what these exits lose where that is more.
+    """
     tally, area = table.tally_and_auroc(cuts)
     reals, fakes = (max(float(n), 1.0) for n in tally[0, 2])
     whole = table.auroc(table.closed())

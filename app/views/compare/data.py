@@ -35,7 +35,8 @@ class NotComparable(ValueError):
 class Comparison:
     """names: a detector's letter and label. frame: one row a shared unit (sample_id, group, dataset, label). p_fake:
     (M, U), a row a detector. log_odds: of p_fake (U,), None where a detector's are not known. left_out: per detector,
-    items that another one lacks."""
+    items that another one lacks.
+    """
 
     names: tuple[str, ...]
     frame: pd.DataFrame
@@ -94,7 +95,8 @@ def shared_items(chosen: tuple[DetectorScores, ...], split: str, stamps: tuple[f
     """The items of `split` that every detector scored: the first one's columns, p_0, p_1, ... and their log-odds z_0,
     z_1, ..., NaN where not known. Not to be changed.
 
-    Raises NotComparable when there are none, or when two tables give one item two labels."""
+    Raises NotComparable when there are none, or when two tables give one item two labels.
+    """
     tables = [scores.frame(split) for scores in chosen]
     tables = [t[t["p_fake"].notna()] for t in tables]
     first = tables[0]
@@ -221,7 +223,8 @@ def roc_bands(question: Question) -> pd.DataFrame:
 @lru_cache(maxsize=16)
 def reliabilities(question: Question, n_bins: int = 10) -> pd.DataFrame:
     """Reliability of each detector, p_fake against the share of fakes, equal-mass bins: detector, stated, observed,
-    low, high (95 %, counting groups), items."""
+    low, high (95 %, counting groups), items.
+    """
     found, parts = compared(question), []
     for name, p in zip(found.names, found.p_fake, strict=True):
         r = grouped_reliability(p, found.labels, found.groups, n_bins, "binary", "mass")

@@ -21,7 +21,8 @@ ROLES = {"stage1": "stage 1", "expert": "expert"}
 
 def run_folder(scores: DetectorScores, runs: Path) -> Path | None:
     """Folder of the run that made the scores: its own, a member's of a stack run, imported scores'; None of a bundle,
-    whose runs need not be here. runs: the workspace's folder of runs."""
+    whose runs need not be here. runs: the workspace's folder of runs.
+    """
     if scores.run is not None:
         return scores.run
     assert scores.source is not None
@@ -78,7 +79,8 @@ def known(scores: DetectorScores, folder: Path | None) -> dict[str, str]:
 def differing(names: Sequence[str], documents: Sequence[Mapping[str, str]]) -> pd.DataFrame:
     """One row a field whose value is not the same in all that have one: field, then a column a detector.
 
-    documents: as of `known` or `asked`; an empty one is not compared."""
+    documents: as of `known` or `asked`; an empty one is not compared.
+    """
     there = [d for d in documents if d]
     keys = dict.fromkeys(key for d in there for key in d)
     rows = [

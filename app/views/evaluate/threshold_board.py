@@ -27,7 +27,8 @@ FIXED = {"auroc": "auroc", "eer": "eer", "ece": "ece_binary_width"}
 @dataclass(frozen=True)
 class ThresholdAnswer:
     """Where the sliders rest. threshold: called fake at p_fake >= this; None before the first move. prevalence: share
-    of fakes asked about; None: that of the items. curve: of CURVES."""
+    of fakes asked about; None: that of the items. curve: of CURVES.
+    """
 
     threshold: float | None
     prevalence: float | None
@@ -39,7 +40,8 @@ class ThresholdEvidence:
     """What the board draws: counts, their intervals, what no threshold moves.
 
     bins: (RELIABILITY_BINS, 4) reals, fakes, and sum of p_fake of the reals and of the fakes. fixed: by the names of
-    FIXED, {value, low, high, note}."""
+    FIXED, {value, low, high, note}.
+    """
 
     table: ThresholdTable
     bands: RateBands
@@ -52,7 +54,8 @@ class ThresholdEvidence:
         figures: Mapping[str, Mapping[str, Any]], draws: int = DRAWS,
     ) -> ThresholdEvidence:  # fmt: skip
         """p_fake, labels, groups: (N,). exact: a threshold at which counts are exact, as at 0.5. figures: of
-        `core.metrics.all_metrics`, with as many draws."""
+        `core.metrics.all_metrics`, with as many draws.
+        """
         even = np.linspace(0.0, 1.0, RELIABILITY_BINS + 1)
         edges = np.nextafter(even[1:-1], 2.0)  # "from just above the edge" puts the edge itself into the table
         table = ThresholdTable.build(p_fake, labels, thresholds=(0.5, exact, *edges.tolist()))
@@ -113,7 +116,8 @@ def threshold_board(
 
     threshold: where the slider starts; the one that `evidence` is exact at. prevalence: where the base-rate slider
     starts. curve: drawn at first. identity: when it changes the board starts anew. about: what was judged, in words,
-    for saved pictures. The server hears of a move when the hand has rested."""
+    for saved pictures. The server hears of a move when the hand has rested.
+    """
     data = threshold_data(evidence, threshold, prevalence, curve, identity, about)
     result = component("threshold_board")(data=data, key=key, on_at_change=lambda: None)
     at = getattr(result, "at", None)

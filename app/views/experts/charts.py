@@ -87,7 +87,8 @@ def silhouettes(rows: pd.DataFrame) -> alt.Chart:
 def intervals(rows: pd.DataFrame, title: str, at: float | None = None, colour: str = ACCENT) -> Layered:
     """Dots with 95 % lines, one a row, and a dashed line at a value that means nothing. rows: source, value, low, high.
 
-    A row may carry `what`, said in the tooltip."""
+    A row may carry `what`, said in the tooltip.
+    """
     tips: list[str | alt.Tooltip] = [
         "source:N",
         *(alt.Tooltip(f"{k}:Q", format=".3f") for k in ("value", "low", "high")),

@@ -29,7 +29,8 @@ WHOSE = {
 def reports(workbench: Workbench) -> dict[str, list[dict[str, Any]]]:
     """By what a list shows: the reports of all runs tested on the same faces together, each bundle's by itself.
 
-    Raises ValueError for a file of that name that is no such report."""
+    Raises ValueError for a file of that name that is no such report.
+    """
     found: dict[str, list[dict[str, Any]]] = {}
     for kind in ("run", "experts"):
         for item in workbench.artifacts(kind):

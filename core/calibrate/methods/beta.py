@@ -1,6 +1,7 @@
 """Beta calibration: logit q = a ln p - b ln(1 - p) + c with a, b >= 0 (Kull et al. 2017).
 
-It is Dirichlet calibration (Kull et al. 2019) with two classes."""
+It is Dirichlet calibration (Kull et al. 2019) with two classes.
+"""
 
 from __future__ import annotations
 

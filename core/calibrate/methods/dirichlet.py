@@ -1,7 +1,8 @@
 """Dirichlet calibration: softmax(W ln p + b) with ODIR regularisation (Kull et al. 2019), for any number of classes.
 
 With two classes and no regularisation it is beta calibration: only the differences of rows of W and b count, so
-a = W[1,1] - W[0,1], b = W[0,0] - W[1,0], c = b[1] - b[0]."""
+a = W[1,1] - W[0,1], b = W[0,0] - W[1,0], c = b[1] - b[0].
+"""
 
 from __future__ import annotations
 
@@ -51,7 +52,8 @@ def fit_dirichlet(
 
     log_p: (N, K) ln of class probabilities (or log-scores). labels: (N,) 0 ... K - 1. Returns (W (K, K), b (K,),
     whether the classes are separable: every item right, or a parameter at its bound). L-BFGS-B from the
-    identity with the analytic gradient; convex."""
+    identity with the analytic gradient; convex.
+    """
     n, k = log_p.shape
     truth, off = np.eye(k)[labels], 1.0 - np.eye(k)
 
@@ -108,7 +110,8 @@ class Dirichlet(Calibrator):
 
     def fit_classes(self, log_p: ArrayLike, labels: ArrayLike, fingerprint: str = "") -> Dirichlet:
         """Fit on (N, K) ln of class probabilities and labels 0 ... K - 1. Raises ValueError on other shapes, values
-        that are not finite, or a class without items."""
+        that are not finite, or a class without items.
+        """
         x, y = np.asarray(log_p, np.float64), np.asarray(labels)
         if x.ndim != 2 or x.shape[1] < 2 or y.shape != x.shape[:1] or not np.isfinite(x).all():
             raise ValueError("log_p must be (N, K) and finite with K at least 2, and labels (N,)")

@@ -34,7 +34,8 @@ class Histogram(Calibrator):
     """BINS bins of equal mass, ties together; p_fake of a bin is its share of fakes.
 
     Bins that fall where they should rise are pooled with their neighbours, for a calibrator must not turn the order of
-    items round; without such bins this is plain histogram binning."""
+    items round; without such bins this is plain histogram binning.
+    """
 
     name = "histogram"
     document = HistogramFitted

@@ -14,7 +14,8 @@ def softplus(x: np.ndarray) -> np.ndarray:
 def fit_logistic(design: np.ndarray, targets: np.ndarray, most: int = 100) -> tuple[np.ndarray, bool]:
     """Minimise mean softplus(X w) - t X w. design: (N, D); targets: (N,) in [0, 1].
 
-    Returns (w, converged); not converged means that the optimum lies at infinity (separable targets)."""
+    Returns (w, converged); not converged means that the optimum lies at infinity (separable targets).
+    """
     w = np.zeros(design.shape[1])
     scale = np.maximum(np.abs(design).max(0), 1e-300)
     x = design / scale

@@ -1,7 +1,8 @@
 """Moment-matched Dirichlet: each class's probabilities as one Dirichlet, fitted by moments, then Bayes' rule.
 
 A baseline, often mistaken for Dirichlet calibration (`dirichlet`): nothing here minimises a loss, so it is as good as
-the assumption that the scores of a class follow a Dirichlet (with two classes, a Beta) distribution."""
+the assumption that the scores of a class follow a Dirichlet (with two classes, a Beta) distribution.
+"""
 
 from __future__ import annotations
 

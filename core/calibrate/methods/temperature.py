@@ -85,7 +85,7 @@ def histogram(m: np.ndarray, bins: int = 8192) -> tuple[np.ndarray, np.ndarray]:
 
 
 def fit_newton(m: np.ndarray, polish: bool = True) -> float:
-    """b by Newton: on a histogram first where items are many, then (`polish`) on all of them from there."""
+    """B by Newton: on a histogram first where items are many, then (`polish`) on all of them from there."""
     if m.size <= 50_000:
         return newton(m)
     b = newton(*histogram(m))
@@ -123,7 +123,8 @@ def search_ece(z: np.ndarray, y: np.ndarray, n_bins: int, t_nll: float) -> tuple
 
     Nowhere else, for ECE alone does not know the classes apart: on a set with as many fakes as reals it falls to 0 as
     T grows and every p_fake nears 1/2. A logarithmic grid of 61 with `t_nll` in its middle, refined three times around
-    its best point; where no minimum is as low as ECE at `t_nll`, that T is given back."""
+    its best point; where no minimum is as low as ECE at `t_nll`, that T is given back.
+    """
     low, high = max(np.log(T_MIN), np.log(t_nll / WITHIN)), min(np.log(T_MAX), np.log(t_nll * WITHIN))
     grid = np.linspace(low, high, 61)
     errors = np.array([ece(expit(z / np.exp(t)), y, n_bins) for t in grid])
@@ -145,7 +146,8 @@ def losses_said(t: float, m: np.ndarray) -> list[str]:
     """What a reader must know of T: a side of 0 for every item, a bound of the search, a loss above the raw one.
 
     m: (N,) margins. NLL is convex in 1 / T and ln 2 at 1 / T = 0, where its slope is -mean(m) / 2: so it is below ln 2
-    for some T exactly when the mean margin is above 0."""
+    for some T exactly when the mean margin is above 0.
+    """
     said = []
     loss, raw = (float(np.mean(softplus(-m / at))) for at in (t, 1.0))
     if m.min() >= 0 and m.max() > 0:
@@ -211,7 +213,8 @@ class TemperatureEceFitted(TemperatureFitted):
 
 class TemperatureEce(Temperature):
     """The temperature of least binary equal-width ECE around the one of least NLL, by bracketing search: ECE is
-    piecewise constant in T, so a method that follows its gradient stays where it starts."""
+    piecewise constant in T, so a method that follows its gradient stays where it starts.
+    """
 
     name = "temperature_ece"
     document = TemperatureEceFitted

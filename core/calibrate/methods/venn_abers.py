@@ -39,7 +39,8 @@ def added_as_fake(count: np.ndarray, fakes: np.ndarray) -> np.ndarray:
 
     count, fakes: (K,) items and fakes at each score. The value is the slope of the greatest convex minorant of the
     cumulative-sum diagram across the added item, whose step (1, 1) wanders from left to right; one stack of corners is
-    kept, so all K slopes cost one pass (algorithms 1 and 2 of the paper)."""
+    kept, so all K slopes cost one pass (algorithms 1 and 2 of the paper).
+    """
     x = np.concatenate(([-1.0, 0.0], np.cumsum(count))).tolist()  # point i of the diagram is at index i + 1
     y = np.concatenate(([-1.0, 0.0], np.cumsum(fakes))).tolist()
     corners: list[tuple[float, float]] = []  # from right to left: the last one is the leftmost

@@ -14,7 +14,8 @@ def similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     """The rotation, uniform scale and shift that takes points nearest to others, least squares (Umeyama 1991).
 
     source, target: (N, 2). Returns (2, 3), to be applied to (x, y, 1); no mirror image. Raises ValueError when the
-    source points fall together."""
+    source points fall together.
+    """
     source, target = np.asarray(source, np.float64), np.asarray(target, np.float64)
     from_mean, to_mean = source.mean(0), target.mean(0)
     a = (source - from_mean) @ np.array([1, 1j])
@@ -31,7 +32,8 @@ def aligned_crop(rgb: np.ndarray, landmarks: np.ndarray, scale: float, size: int
     """(size, size, 3) uint8: the landmarks (5, 2) of a face in rgb (H, W, 3) at the template's places, eyes level.
 
     scale: side of the crop in longer sides of the face box, as in `crop_face`. The square is sampled at the picture's
-    own scale and then resized, so nothing aliases; beyond the picture its edge pixels are repeated."""
+    own scale and then resized, so nothing aliases; beyond the picture its edge pixels are repeated.
+    """
     import cv2
 
     place = similarity(TEMPLATE, landmarks)

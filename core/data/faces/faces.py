@@ -15,7 +15,8 @@ def find_faces(rgb: np.ndarray, detector: str = "mtcnn", min_px: float = 32.0) -
     """Faces of rgb (H, W, 3) uint8, largest first, boxes by the convention in pixels of rgb.
 
     min_px: least longer side of a box. Raises LookupError for an unknown detector, RuntimeError with what to do when
-    it cannot run on this machine."""
+    it cannot run on this machine.
+    """
     if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8:
         raise ValueError(f"find_faces wants (H, W, 3) uint8, not {rgb.shape} {rgb.dtype}")
     chosen = face_detectors.get(detector)
@@ -30,7 +31,8 @@ def find_faces(rgb: np.ndarray, detector: str = "mtcnn", min_px: float = 32.0) -
 def crop_face(rgb: np.ndarray, box: tuple[float, float, float, float], scale: float, size: int) -> np.ndarray:
     """Square of `scale` x the longer side around the middle of box -> (size, size, 3) uint8.
 
-    Nothing is stretched; beyond the picture its edge pixels are repeated."""
+    Nothing is stretched; beyond the picture its edge pixels are repeated.
+    """
     x, y, w, h = box
     if not (w > 0 and h > 0 and np.isfinite(box).all()):
         raise ValueError(f"crop_face wants a box with a positive size, not {box}")
@@ -53,7 +55,8 @@ def face_quality(crop: np.ndarray, found: FaceDetection | None = None) -> dict[s
     41; blurred by a Gaussian of 2, 4 and 6 px: medians 42, 9 and 4);
     brightness and contrast: mean and standard deviation of the grey crop, 0 to 255; with `found` also size_px (longer
     side of its box) and, where it has landmarks, yaw: rough turn of the head in degrees, 0 frontal, from the place of
-    the nose between the eyes."""
+    the nose between the eyes.
+    """
     grey = np.asarray(Image.fromarray(crop).convert("L").resize((128, 128), Image.Resampling.BILINEAR), np.float32)
     inner = grey[1:-1, 1:-1]
     laplacian = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:] - 4 * inner
@@ -73,7 +76,8 @@ def _yaw(landmarks: np.ndarray) -> float:
     """Degrees, positive when the nose points to the right of the picture.
 
     The nose tip stands out from the plane of the eyes by about 0.6 of their distance; its shift along the line of the
-    eyes is the sine of the turn times that."""
+    eyes is the sine of the turn times that.
+    """
     left, right, nose = landmarks[:3].astype(np.float64)
     along = right - left
     span = float(np.hypot(*along))

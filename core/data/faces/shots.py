@@ -32,7 +32,8 @@ def cut_track(track: Track, pictures: Sequence[np.ndarray]) -> list[Track]:
     """The track in pieces of one shot each, at least two frames long; the track itself where no cut is seen.
 
     pictures: (H, W, 3) uint8 RGB, all frames of the clip, of which `track.frames` are positions. A clip without colour
-    is never cut: grey has none to compare."""
+    is never cut: grey has none to compare.
+    """
     crops = [crop_face(pictures[i], box, _CONTEXT, _SIDE) for i, box in zip(track.frames, track.boxes, strict=True)]
     edges = [0, *find_cuts(crops), len(crops)]
     if len(edges) == 2:
@@ -44,7 +45,8 @@ def find_cuts(crops: Sequence[np.ndarray]) -> list[int]:
     """Positions i, ascending, such that a cut lies between crops i - 1 and i; every piece keeps two crops or more.
 
     crops: (H, W, 3) uint8 RGB of one face, one size, in order of time. Two neighbours on each side are compared, every
-    one with every other, so that what passes is no cut."""
+    one with every other, so that what passes is no cut.
+    """
     colours, shapes = [_colours(crop) for crop in crops], [_structure(crop) for crop in crops]
     cuts: list[int] = []
     for i in range(2, len(crops) - 1):

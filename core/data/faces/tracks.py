@@ -62,7 +62,8 @@ class Tracker:
     """Links detections frame by frame, as they come; a track is not changed by what comes later.
 
     A track stays open for 3 s, and always until the next frame: in a sparsely sampled clip place and size are all that
-    tells people apart."""
+    tells people apart.
+    """
 
     def __init__(self) -> None:
         self.tracks: list[Track] = []
@@ -72,7 +73,8 @@ class Tracker:
     def add(self, time: float, found: list[FaceDetection]) -> list[Track]:
         """The track of each detection of the next frame, in the order given; that order is without effect.
 
-        Raises ValueError when times run backwards."""
+        Raises ValueError when times run backwards.
+        """
         if self._frame >= 0 and time < self._before:
             raise ValueError("times must ascend")
         self._frame, self._before = self._frame + 1, time
@@ -98,7 +100,8 @@ def link_tracks(detections: list[list[FaceDetection]], times: list[float]) -> li
     """Tracks of a clip, longest seen first, then largest.
 
     detections: one list a frame; times: seconds of the frames, ascending. The order within a frame is without
-    effect. Raises ValueError when the lists differ in length or times run backwards."""
+    effect. Raises ValueError when the lists differ in length or times run backwards.
+    """
     if len(detections) != len(times):
         raise ValueError(f"{len(detections)} frames of detections but {len(times)} times")
     tracker = Tracker()

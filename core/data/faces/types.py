@@ -2,7 +2,8 @@
 
 **The convention.** A box is the one that YuNet gives: forehead to chin, as wide as the face without ears. Detectors
 with other habits are brought to it by `BoxHabit`, measured on the same faces (figures in `face_table`); crops are
-squares of `scale` x the longer side of that box, so a network sees the same framing from every detector."""
+squares of `scale` x the longer side of that box, so a network sees the same framing from every detector.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ class FaceDetection:
     """box: x, y, width, height, pixels of the given picture, may reach over its edge. score: [0, 1].
 
     landmarks: (5, 2) float pixels (eye on the left of the picture, eye on the right, nose, mouth corner left,
-    right), or None where the detector gives none."""
+    right), or None where the detector gives none.
+    """
 
     box: tuple[float, float, float, float]
     score: float

@@ -196,7 +196,8 @@ class EpochSampler(Sampler[tuple[int, int]]):
 def capped_quotas(total: int, sizes: list[int]) -> list[int]:
     """Cut `total` draws evenly over strata, at most MOST_REPEATS x its size each; the rest goes to the others.
 
-    When every stratum is at its cap the rest is shared by size. Sums to `total`."""
+    When every stratum is at its cap the rest is shared by size. Sums to `total`.
+    """
     quotas = [0] * len(sizes)
     open_ones = sorted(range(len(sizes)), key=lambda i: sizes[i])
     left = total

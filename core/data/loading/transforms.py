@@ -79,7 +79,8 @@ class Noise(nn.Module):
 class Framing(nn.Module):
     """A random window of `low` to `high` of the side (over 1 shows a replicated edge), anywhere, at its own scale.
 
-    Face detectors frame a face differently; a network that learnt one framing fails on the next."""
+    Face detectors frame a face differently; a network that learnt one framing fails on the next.
+    """
 
     def __init__(self, low: float = 0.8, high: float = 1.05) -> None:
         super().__init__()
@@ -125,7 +126,8 @@ def _guide(size: int) -> list[nn.Module]:
 def _robust(size: int) -> list[nn.Module]:
     """For cameras, uploads and generators that are not in the data: framing, resolution, codec, colour, noise.
 
-    The picture is degraded at its own scale and resized last, as it happens to what a visitor brings."""
+    The picture is degraded at its own scale and resized last, as it happens to what a visitor brings.
+    """
     some = lambda p, *layers: v2.RandomApply(list(layers), p)  # noqa: E731
     return [
         Framing(),

@@ -34,7 +34,8 @@ def dataset_card(frame: pd.DataFrame) -> dict[str, Any]:
 def filtration_sentence(prevalence: float, leakage: float = 0.05) -> str:
     """What prevalence alone makes impossible for a filter that lets through simple reals.
 
-    All reals and at most `leakage` of the fakes can exit: (1 - prevalence) + leakage * prevalence of all items."""
+    All reals and at most `leakage` of the fakes can exit: (1 - prevalence) + leakage * prevalence of all items.
+    """
     reals = 1.0 - prevalence
     most = reals + leakage * prevalence
     return (
@@ -119,7 +120,8 @@ def clip_hint(paths: pd.Series) -> str:
     """What file names suggest of clips and people, for a person to confirm; "" when they suggest nothing.
 
     Names that differ in their last number only may be frames of one clip; two numbers of three digits are, in the
-    manner of FaceForensics++, the clip that was changed and the clip that lent its face."""
+    manner of FaceForensics++, the clip that was changed and the clip that lent its face.
+    """
     stems = paths.str.replace(r"\.\w+$", "", regex=True)
     clips = stems.str.replace(r"[_\-/ ]?(?:frame)?[_\-]?\d+$", "", regex=True)
     several = clips.value_counts()

@@ -1,7 +1,8 @@
 """Rows that a person took out of a data set: an append-only log beside the manifest, with reasons, undoable.
 
 Nothing is deleted. `exclusions.jsonl` holds one JSON document a line; what is excluded now is the log read from top to
-bottom. `open_dataset` leaves these rows out, so the fingerprint changes and nothing fitted before can pass for new."""
+bottom. `open_dataset` leaves these rows out, so the fingerprint changes and nothing fitted before can pass for new.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +43,8 @@ class Act:
 def exclude(folder: Path, sample_ids: Iterable[str], reason: str, author: str, *, at: datetime | None = None) -> int:
     """Take rows out; returns how many were in before. Rows that are out already keep their first reason.
 
-    Raises ValueError without a reason or for a sample_id that the manifest does not hold."""
+    Raises ValueError without a reason or for a sample_id that the manifest does not hold.
+    """
     reason = " ".join(reason.split())
     if not 0 < len(reason) <= MOST_REASON:
         raise ValueError(f"an exclusion needs a reason of 1 to {MOST_REASON} characters")

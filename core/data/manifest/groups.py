@@ -2,7 +2,8 @@
 
 Two rows belong together when they share a person (`identity`, or `donor`: whose face a swap put in) or a clip
 (`video`, or `original`: the clip a fake was made from), and so on along the chain. A cell may name several, apart by
-";" (a face swap of two people)."""
+";" (a face swap of two people).
+"""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ def groups_of(frame: pd.DataFrame) -> pd.Series:
     """A group for every row of a frame with text columns `path` and, where there, `group` and the columns of LINKS.
 
     A given group stands. A row without one takes the only given group that its links reach, else is named after the
-    first person (or clip) of its connected part, else after its own path."""
+    first person (or clip) of its connected part, else after its own path.
+    """
     given = frame["group"] if "group" in frame else pd.Series("", index=frame.index)
     tokens = _tokens(frame)
     result = given.where(given != "", frame["path"])
@@ -56,7 +58,8 @@ def leak_names(frame: pd.DataFrame, kind: str, splits: pd.Series) -> dict[str, l
 def names_of(frame: pd.DataFrame, kind: str) -> pd.DataFrame:
     """(row, name, own) of every name of a kind, over all its columns, in the order of rows; a cell may hold several.
 
-    own: the name stands in the first of the columns, so that the row shows the person or clip itself."""
+    own: the name stands in the first of the columns, so that the row shows the person or clip itself.
+    """
     columns = LINKS[kind]
     found = [_column(frame, column).assign(own=column == columns[0]) for column in columns if column in frame]
     if not found:

@@ -8,7 +8,8 @@ Measured on 3,000 face crops of nine sources: JPEG at quality 30, halving the si
 a sixth more brightness or a gamma of 1.3 moves 4 or fewer in 95 % of pictures; of 4.5 million pairs of unrelated
 pictures one lies within 4 bits, 4 within 6, 24 within 8 and 1,111 within 12. Hence the default distance of 4: on all
 5,256 crops it finds 3 pairs among 13.6 million of different groups, 2 of them truly one photograph; on 600 drawn
-portraits none among 178,000."""
+portraits none among 178,000.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +54,8 @@ def with_hashes(manifest: Manifest, report: Reporter, workers: int | None = None
     """The manifest with `sha256` and `phash` filled where they were empty, for files that are pictures.
 
     A file that is no readable picture keeps an empty phash (training names it when it is used); every file is read
-    once, in threads. Cells that are filled already (prepare's own crops) are believed."""
+    once, in threads. Cells that are filled already (prepare's own crops) are believed.
+    """
     frame = manifest.frame
     for name in ("sha256", "phash"):
         if name not in frame:

@@ -4,7 +4,8 @@ Most certain first. A detector that saw one side recognises the other instead of
 then too good. Near-duplicates are pairs of perceptual hashes (core/data/manifest/hashes.py) within a Hamming distance;
 they are
 found by bands: two 64-bit hashes that differ in at most d bits agree in one of d + 1 bands (pigeonhole), so only rows
-that share a band are compared."""
+that share a band are compared.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +52,8 @@ def leaks(frame: pd.DataFrame, distance: int = DISTANCE) -> list[Leak]:
     """Everything that crosses a split, most certain first; columns that a manifest lacks are passed over.
 
     Rows that share bytes, or were taken from one file (then their clip says so), are not reported as look-alikes too.
-    Raises ValueError for a phash that is none."""
+    Raises ValueError for a phash that is none.
+    """
     found: list[Leak] = []
     kinds: tuple[Kind, ...] = ("bytes", "identity", "video")
     for kind in kinds:
@@ -61,7 +63,8 @@ def leaks(frame: pd.DataFrame, distance: int = DISTANCE) -> list[Leak]:
 
 def _shared(frame: pd.DataFrame, kind: Kind) -> list[Leak]:
     """Names of a kind (people, clips, bytes) that stand in more than one split: first those whose own rows do, then
-    those that only a lent face or a fake's original carries over; of each, those with most rows first."""
+    those that only a lent face or a fake's original carries over; of each, those with most rows first.
+    """
     splits = frame["split"].to_numpy()
     table = names_of(frame, kind) if kind in LINKS else _hashes(frame)
     table = table[splits[table["row"].to_numpy(np.int64)] != ""]
@@ -94,7 +97,8 @@ def _look_alikes(frame: pd.DataFrame, distance: int) -> list[Leak]:
     """Pairs across splits within `distance` bits, nearest first.
 
     Of rows that share hash and split the first MOST_ALIKE are compared, so that a clip of one picture a thousand times
-    over stays one finding; flat pictures, whose hash is all zeros, look like nothing."""
+    over stays one finding; flat pictures, whose hash is all zeros, look like nothing.
+    """
     hashes = frame["phash"].astype(str).to_numpy()
     rows = np.flatnonzero((hashes != "") & (hashes != FLAT) & (frame["split"] != "").to_numpy())
     turn = frame.iloc[rows].groupby(["phash", "split"]).cumcount().to_numpy()
@@ -127,7 +131,8 @@ def near_pairs(
 
     bits: (N,) uint64. sides: (N,) values; only pairs with unlike ones are given (e.g. the split). Costs the pairs that
     share a band: for 100,000 unrelated hashes and distance 4 about five million, well under a second; what is alike a
-    thousand times over costs its pairs, so callers thin it first."""
+    thousand times over costs its pairs, so callers thin it first.
+    """
     if not 0 <= distance <= 16:
         raise ValueError(f"the distance of near-duplicates must be 0 to 16 bits, not {distance}")
     codes = np.zeros(len(bits), np.int64) if sides is None else np.unique(sides, return_inverse=True)[1]

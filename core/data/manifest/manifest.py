@@ -34,7 +34,8 @@ __all__ = [
 class Manifest:
     """Rows of COLUMNS (label int64, 1 = fake; all others str, never missing) and whatever else the source brought.
 
-    `path` is relative to `root`, or absolute. Row order is the file's."""
+    `path` is relative to `root`, or absolute. Row order is the file's.
+    """
 
     frame: pd.DataFrame
     root: Path
@@ -49,7 +50,8 @@ class Manifest:
     def fingerprint(self) -> str:
         """SHA-256 (hex) over the sorted (sample_id, label, group, split) and, where known, sha256 of the files.
 
-        What decides a result counts: row order, folders, methods and measured columns do not."""
+        What decides a result counts: row order, folders, methods and measured columns do not.
+        """
         names = ["sample_id", "label", "group", "split"]
         if "sha256" in self.frame and (self.frame["sha256"] != "").any():
             names.append("sha256")
@@ -80,7 +82,8 @@ class Manifest:
         `warnings` the card's own.
 
         The card's `root` is "." when the pictures lie below `folder`, else the absolute folder they lie in.
-        Cells of the CSV that a spreadsheet would run (= + - @ first) are quoted with ' and read back unharmed."""
+        Cells of the CSV that a spreadsheet would run (= + - @ first) are quoted with ' and read back unharmed.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         inside = self.root.resolve() == folder.resolve()
         with atomic_path(folder / "manifest.parquet") as temporary:
@@ -116,7 +119,8 @@ def read_manifest(
         confined: refuse paths that leave `root` (for uploaded manifests).
         check_files: name the rows whose file is missing.
         refuse_leaks: a person or clip whose rows name two splits is refused, rows named.
-    Raises: ManifestError with every problem counted and the first 20 named by row; FileNotFoundError."""
+    Raises: ManifestError with every problem counted and the first 20 named by row; FileNotFoundError.
+    """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no manifest at {path}")

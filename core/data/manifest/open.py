@@ -16,7 +16,8 @@ def open_dataset(ref: str | Path, workspace: Workspace, *, with_excluded: bool =
     `NAME@PROTOCOL` is the data set under one of its protocols (core/data/manifest/protocols.py), refused when its rows
     are not the pinned ones. Rows that a person excluded (core/data/manifest/exclusions.py) are left out unless
     `with_excluded`, so the fingerprint is another one. A manifest that was never prepared gets the default splits (its
-    own words honoured, seed 0). Raises FileNotFoundError naming what was looked for; ManifestError; ValueError."""
+    own words honoured, seed 0). Raises FileNotFoundError naming what was looked for; ManifestError; ValueError.
+    """
     base, protocol = split_reference(str(ref), workspace)
     place = dataset_place(base, workspace)
     prepared = (place.parent / CARD).is_file()

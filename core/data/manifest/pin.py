@@ -14,7 +14,8 @@ from core.data.manifest.protocols import COLUMN, Kind, Protocol, make_protocol, 
 def pin_protocols(spec: ProtocolSpec, workspace: Workspace) -> tuple[list[Protocol], dict[str, str]]:
     """Make and save what a spec asks for: the protocols, and value -> why it cannot be left out.
 
-    Raises ValueError when a named choice, or every one in turn, is impossible; FileExistsError; FileNotFoundError."""
+    Raises ValueError when a named choice, or every one in turn, is impossible; FileExistsError; FileNotFoundError.
+    """
     place = dataset_place(spec.dataset, workspace)
     if not (place.parent / CARD).is_file():
         raise ValueError(f"{spec.dataset!r} is not prepared; run prepare first, so that its splits stand still")

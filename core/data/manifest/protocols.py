@@ -9,7 +9,8 @@
 
 A left-out row whose group still stands in train, val_select or val_calib is dropped: its person or clip has been seen.
 Everything follows from the rows alone, so a protocol file holds the choice and the SHA-256 of the sorted
-(sample_id, split) rows; a data set that changed since is refused."""
+(sample_id, split) rows; a data set that changed since is refused.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +45,8 @@ class Protocol(Spec):
 def protocol_rows(frame: pd.DataFrame, kind: Kind, left_out: tuple[str, ...]) -> pd.DataFrame:
     """The rows of a manifest frame under a protocol, in order, with their new splits.
 
-    Raises ValueError for unknown values, and when train, val_select or test would not hold both labels."""
+    Raises ValueError for unknown values, and when train, val_select or test would not hold both labels.
+    """
     column = COLUMN[kind]
     fakes = frame["label"] == 1
     known = sorted(set(frame.loc[fakes if kind == "method" else slice(None), column]))

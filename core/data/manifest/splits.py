@@ -26,7 +26,8 @@ WORDS = {
 
 class Shares(NamedTuple):
     """Shares of the groups, each in [0, 1]; test is the rest. train fits weights, select picks the epoch,
-    calib fits calibrator and thresholds, test reports."""
+    calib fits calibrator and thresholds, test reports.
+    """
 
     train: float = 0.6
     select: float = 0.1
@@ -73,7 +74,8 @@ def kept_cuts(given: set[str], shares: Shares) -> dict[str, dict[str, float]]:
     """How the splits a manifest brings become ours: given name -> (our name -> weight).
 
     `val` without a `test` gives val_calib and test, and val_select comes out of train; `val` beside a `test` gives
-    val_select and val_calib. A split that has no donor (a manifest of `test` only) stays empty."""
+    val_select and val_calib. A split that has no donor (a manifest of `test` only) stays empty.
+    """
     share = shares.as_dict()
     cuts: dict[str, dict[str, float]] = {name: {name: share[name]} for name in given if name in SPLITS}
     if "val" in given:
@@ -91,7 +93,8 @@ def assign_splits(frame: pd.DataFrame, shares: Shares, seed: int, keep: bool = T
     """One of SPLITS for every row of a frame with columns `group` and `split` ("" or one of WORDS).
 
     keep: honour the given words (see `kept_cuts`); rows without a word follow their group, or are hashed.
-    Raises ValueError when a group has two different words: the caller names the rows (`leaking_groups`)."""
+    Raises ValueError when a group has two different words: the caller names the rows (`leaking_groups`).
+    """
     groups = frame["group"].astype(str)
     if not keep or (frame["split"] == "").all():
         table = {group: split_of(group, shares, seed) for group in groups.unique()}

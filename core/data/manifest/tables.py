@@ -37,7 +37,8 @@ class ManifestError(ValueError):
 @dataclass(frozen=True)
 class Table:
     """Cells as str ("" = empty), headers in lower case. Row i is called `first_row + i` in messages: a CSV's header
-    is row 1, as spreadsheets number it; a Parquet file's first row is row 1."""
+    is row 1, as spreadsheets number it; a Parquet file's first row is row 1.
+    """
 
     name: str
     stem: str

@@ -1,6 +1,7 @@
 """From a foreign table to the columns of a manifest, or every fault named by row.
 
-Dialects: `image_path,label,dataset,split`; `filepath,label,label_name,dataset`; `path,label`. Others are kept."""
+Dialects: `image_path,label,dataset,split`; `filepath,label,label_name,dataset`; `path,label`. Others are kept.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +52,8 @@ def validate(
 ) -> pd.DataFrame:
     """The manifest frame of a table (order kept, empty lines dropped). Raises ManifestError with all problems.
 
-    refuse_leaks: a person (`identity`) or clip (`video`) whose rows name two splits is a problem, rows named."""
+    refuse_leaks: a person (`identity`) or clip (`video`) whose rows name two splits is a problem, rows named.
+    """
     source = table.frame
     path_column = _path_column(table)
     filled = (source != "").any(axis=1)

@@ -2,7 +2,8 @@
 
 Everything is judged on the archive's own table of contents before a byte is written; what is then written is counted,
 checked against its CRC, and appears under its final name only when it is whole. Zip slip, links, overlapping entries
-(Fifield, "A better zip bomb", 2019) and ratios that only bombs have are refused, not repaired."""
+(Fifield, "A better zip bomb", 2019) and ratios that only bombs have are refused, not repaired.
+"""
 
 from __future__ import annotations
 
@@ -100,7 +101,8 @@ def unpack(zip_path: Path, into: Path, limits: ArchiveLimits = ArchiveLimits(), 
 
     Only files whose suffix and first bytes both say picture, clip or list are written; what was skipped, and why,
     is kept in `into/.contents.json`. A folder that stands there already is returned as it is: it can only be whole.
-    Raises: ArchiveRefused; OSError when the disk is full; Cancelled."""
+    Raises: ArchiveRefused; OSError when the disk is full; Cancelled.
+    """
     if into.is_dir():
         return into
     report = report or Silent()
@@ -333,7 +335,8 @@ def _why(contents: Contents) -> str:
 def inner_root(folder: Path, recognised: Callable[[Path], bool]) -> Path:
     """Where the data begin in an unpacked archive: inside the one folder that many archives are packed with.
 
-    recognised: whether a folder already looks like a data set's own root, so that nothing is stepped over."""
+    recognised: whether a folder already looks like a data set's own root, so that nothing is stepped over.
+    """
     while not recognised(folder):
         inside = [path for path in folder.iterdir() if not path.name.startswith(".")]
         if len(inside) != 1 or not inside[0].is_dir():

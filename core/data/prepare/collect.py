@@ -31,7 +31,8 @@ def collect(items: list[SourceItem], spec: PrepareSpec, folder: Path, report: Re
 
     Returns manifest rows in the order of the files, the same for any number of workers. Writes report.csv. Raises
     ValueError when nothing at all could be kept, or the spec asks the impossible; RuntimeError when the detector
-    cannot run; Cancelled, with no process left behind."""
+    cannot run; Cancelled, with no process left behind.
+    """
     _check(items, spec)
     done = read_journal(folder)
     todo = [item for item in items if item.name not in done]

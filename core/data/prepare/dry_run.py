@@ -34,7 +34,8 @@ TABLES = {"split": "split", "source": "dataset", "method": "method", "compressio
 class Survey:
     """The listing of a spec with the splits that it would get. frame: one row a file.
 
-    faults: (file, sentence) of files that cannot be taken in: refused by the source, unreadable, empty."""
+    faults: (file, sentence) of files that cannot be taken in: refused by the source, unreadable, empty.
+    """
 
     listing: Listing
     frame: pd.DataFrame
@@ -80,7 +81,8 @@ class Survey:
 def surveyed(spec: PrepareSpec, workspace: Workspace, report: Reporter) -> Iterator[Survey]:
     """The survey of a spec; writes nothing that outlives the block (a zip is unpacked into a temporary folder).
 
-    Raises as `prepare` does before its first file: ManifestError names every fault of lists, labels and splits."""
+    Raises as `prepare` does before its first file: ManifestError names every fault of lists, labels and splits.
+    """
     if spec.path == "demo":
         raise ValueError("`demo` is drawn, not read: there is nothing to look through; prepare it")
     shares = shares_of(spec)
@@ -98,7 +100,8 @@ def surveyed(spec: PrepareSpec, workspace: Workspace, report: Reporter) -> Itera
 def unreadable(items: list[SourceItem], report: Reporter) -> list[tuple[str, str]]:
     """Files that no decoder would open, with a sentence: gone, empty, or of another kind than pictures and clips.
 
-    Reads the first bytes of each; damage further in shows when they are decoded."""
+    Reads the first bytes of each; damage further in shows when they are decoded.
+    """
     found = []
     for number, item in enumerate(items):
         if number % 500 == 0:
@@ -118,7 +121,8 @@ class Estimate:
     """What the whole would give, from files that were really taken in: sample and files of one kind.
 
     crops, bytes, seconds: expected over all files, seconds for one worker; bytes of pictures and sound on disk;
-    lost: sampled files that gave nothing, by outcome."""
+    lost: sampled files that gave nothing, by outcome.
+    """
 
     kind: str
     files: int

@@ -247,7 +247,8 @@ BYSTANDER = Fault("bystander", lambda q, s: False, lambda q, s: "")
 def subjects_of(item: SourceItem) -> frozenset[int]:
     """The tracks that a file's label speaks of: column `subject` of its row ("0 2"), else track 0.
 
-    Raises ValueError naming the file when the column holds anything but track numbers."""
+    Raises ValueError naming the file when the column holds anything but track numbers.
+    """
     said = str(item.row.get("subject", "")).split()
     if not all(word.isdecimal() for word in said):
         raise ValueError(f"{item.name}: column subject holds {item.row['subject']!r}; give track numbers, e.g. `0 2`")

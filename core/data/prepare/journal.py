@@ -25,7 +25,8 @@ class Crop:
 
     native_px: longer side of the face box in pixels of the original file (of the whole picture where no face was
     searched for); sharpness, brightness, contrast, yaw: as `face_quality`, yaw None where it is not known; phash: of
-    the crop; size: bytes of the PNG."""
+    the crop; size: bytes of the PNG.
+    """
 
     path: str
     frame: int
@@ -55,7 +56,8 @@ class Outcome:
 
     code and sentence say why it was not kept; left_out: crops by the reason why they were not; faces: found in all
     frames together; tracks: people; frames: looked at; seconds: of the clip; sound: kept, none, unread, or "" when it
-    was not asked for; audio: path of the WAV; warnings: what the decoder had to say."""
+    was not asked for; audio: path of the WAV; warnings: what the decoder had to say.
+    """
 
     name: str
     outcome: str = "kept"
@@ -131,7 +133,8 @@ def write_report(folder: Path, outcomes: list[Outcome]) -> None:
 
 def summary(folder: Path, shown: int = 20) -> dict[str, Any]:
     """What report.csv says, for the card: files by outcome and by code, crops left out by reason, sound, and the first
-    files that were not kept."""
+    files that were not kept.
+    """
     outcomes = list(read_journal(folder).values())
     lost = [o for o in outcomes if o.outcome != "kept"]
     clips = [o for o in outcomes if o.kind == "video"]

@@ -37,7 +37,8 @@ def prepare(spec: PrepareSpec, workspace: Workspace, report: Reporter) -> Path:
     Asked again with the same spec it returns what stands there; interrupted, it goes on where it stopped. Pictures of
     a manifest stay where they are unless faces are to be cut out of them or they are clips.
     Raises: ManifestError; FileNotFoundError; ValueError; FileExistsError when the name holds something else;
-    Cancelled."""
+    Cancelled.
+    """
     shares_of(spec)
     folder = place_of(spec, workspace)
     if folder.exists() and any(folder.iterdir()):
@@ -60,7 +61,8 @@ def opened(spec: PrepareSpec, workspace: Workspace, report: Reporter) -> tuple[P
     """The spec with a zip's unpacked folder in the zip's place, and what the card says of the archive.
 
     The folder lies in the workspace under the archive's hash: the same archive is unpacked once. Raises
-    ArchiveRefused, a ValueError."""
+    ArchiveRefused, a ValueError.
+    """
     source = Path(spec.path).expanduser()
     if not source.is_file() or not is_archive(source):
         return spec, {}
@@ -160,7 +162,8 @@ def _demo(spec: PrepareSpec, aside: Path, report: Reporter) -> Made:
 def _staged(folder: Path, spec: PrepareSpec) -> Iterator[Path]:
     """A hidden folder beside the target that outlives failures, so that work can go on; renamed when complete.
 
-    What an attempt with another spec left there is removed."""
+    What an attempt with another spec left there is removed.
+    """
     aside = folder.with_name(f".{folder.name}.part")
     if aside.exists() and not _same_work(_spec_of(aside, "spec.json"), spec):
         shutil.rmtree(aside)

@@ -42,7 +42,8 @@ READABLE = 0.75
 def source_check(manifest: Manifest, seed: int, report: Reporter, most: int = MOST) -> dict[str, Any]:
     """The document for the card: pictures used, sources, and tables `source`, `pairs` and figure `read`; see above.
 
-    At most `most` pictures, drawn evenly over source x label by `seed`. With too little to ask, `why` says so."""
+    At most `most` pictures, drawn evenly over source x label by `seed`. With too little to ask, `why` says so.
+    """
     frame = manifest.frame[["path", "label", "dataset", "group"]]
     frame = frame[askable(frame)]
     frame = frame.iloc[sample(frame, most, seed)].reset_index(drop=True)
@@ -123,7 +124,8 @@ def read_from_source(frame: pd.DataFrame, features: dict[str, np.ndarray]) -> di
 def label_pairs(frame: pd.DataFrame, features: dict[str, np.ndarray]) -> list[dict[str, Any]]:
     """A row per pair of a real and a fake source: AUROC for fake of each set of features, and how many pictures.
 
-    With many sources the MOST_PAIRS pairs with most pictures."""
+    With many sources the MOST_PAIRS pairs with most pictures.
+    """
     found = []
     for real, fake, rows in sorted(_pairs(frame), key=lambda pair: -int(pair[2].sum()))[:MOST_PAIRS]:
         labels, groups = frame.loc[rows, "label"].to_numpy(), frame.loc[rows, "group"].to_numpy(str)
@@ -150,7 +152,8 @@ def _pairs(frame: pd.DataFrame) -> Iterator[tuple[str, str, np.ndarray]]:
 def guesses(values: np.ndarray, classes: np.ndarray, groups: np.ndarray) -> np.ndarray | None:
     """(N, C) probability of each class in sorted order, each row by a model that saw nothing of its group.
 
-    Logistic regression on standardised features, classes weighing alike. None when a fold would lack a class."""
+    Logistic regression on standardised features, classes weighing alike. None when a fold would lack a class.
+    """
     names = np.unique(classes)
     folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0)
     chances = np.zeros((len(classes), len(names)))

@@ -26,7 +26,8 @@ def settled(
     """The rows with hashes and splits, and what the card says of leaks and of telling the sources apart.
 
     Raises ManifestError naming the rows of every person and clip in two splits, unless `leaks` is report or (auto) the
-    source's published list put them there."""
+    source's published list put them there.
+    """
     manifest = with_hashes(manifest, report)
     linked = 0
     if spec.join_duplicates:
@@ -47,7 +48,8 @@ def settled(
 def with_joined_duplicates(manifest: Manifest, keep: bool, distance: int = DISTANCE) -> tuple[Manifest, int]:
     """Groups that share a look-alike become one, so that a split cannot part it; how many groups fewer there are.
 
-    keep: pairs whose given splits differ stay apart, for an official list is not ours to change."""
+    keep: pairs whose given splits differ stay apart, for an official list is not ours to change.
+    """
     frame = manifest.frame
     words = frame["split"].map(WORDS).fillna("").to_numpy()
     by_group = {group: word for group, word in zip(frame["group"], words, strict=True) if word}

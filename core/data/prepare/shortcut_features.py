@@ -26,7 +26,8 @@ def thumbnail(rgb: np.ndarray) -> np.ndarray:
 def radial_spectrum(rgb: np.ndarray) -> np.ndarray:
     """(32,) of an (H, W, 3) uint8 picture: log of the mean power of its grey, in rings of equal width up to Nyquist.
 
-    Grey by ITU-R BT.601, the centred 128x128 (a smaller picture is enlarged to it), Hann window, mean removed."""
+    Grey by ITU-R BT.601, the centred 128x128 (a smaller picture is enlarged to it), Hann window, mean removed.
+    """
     grey = Image.fromarray(rgb).convert("L")
     width, height = grey.size
     if min(width, height) < SPECTRUM_SIDE:

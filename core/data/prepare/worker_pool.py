@@ -48,7 +48,8 @@ def unordered(
     function and items are sent to the workers (module-level function or a partial of one). modules: imported
     first. tick: called about once a second. One worker: in this process. Whatever ends the iteration ends the workers
     first. Raises what the function raises (from a worker, a RuntimeError that says it); RuntimeError when workers
-    cannot live at all."""
+    cannot live at all.
+    """
     if workers <= 1:
         with _one_thread(modules):
             for index, item in enumerate(items):
@@ -156,7 +157,8 @@ def _end_with_parent() -> None:
 @contextmanager
 def _one_thread(modules: Sequence[str]) -> Iterator[None]:
     """Import the modules; torch, when it is one of them, gets one thread, as in a worker: sums keep their order, and
-    the result does not depend on the number of workers."""
+    the result does not depend on the number of workers.
+    """
     for module in modules:
         import_module(module)
     if "torch" not in modules:

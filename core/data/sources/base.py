@@ -27,7 +27,8 @@ class SourceItem:
 
     label (1 = fake), and as text, "" where unknown: dataset, group, split (an official word), method, compression,
     identity (the person whose footage it is), donor (the person whose face was put there), video (stable name of the
-    clip), original (the clip a fake was made from)."""
+    clip), original (the clip a fake was made from).
+    """
 
     file: Path
     name: str
@@ -41,7 +42,8 @@ class Listing:
     notes: sentences for the card. refusals: (file, why not) of what belongs here and cannot be used. unlisted: files
     that are no part of the layout. passed_over: files left out by a rule that the notes state with its count. lists:
     SHA-256 of every official list that was read, by name. group: what a group is here, one sentence. manifest: set
-    where the pictures may stay in place. how: why `auto` chose this source."""
+    where the pictures may stay in place. how: why `auto` chose this source.
+    """
 
     items: list[SourceItem]
     notes: list[str] = field(default_factory=list)
@@ -81,7 +83,8 @@ class DataSource(Protocol):
     def find(self, root: Path, spec: PrepareSpec, *, confined: bool = False) -> Listing:
         """List the files. confined: nothing outside `root` may be named (an upload).
 
-        Raises ManifestError with all faults by file or row; ValueError (what, where, what next)."""
+        Raises ManifestError with all faults by file or row; ValueError (what, where, what next).
+        """
 
 
 data_sources: Registry[DataSource] = Registry("data source")

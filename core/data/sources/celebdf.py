@@ -1,7 +1,8 @@
 """Celeb-DF-v2 (Li et al., CVPR 2020), with its official test list, whose labels are the other way round: 1 = real.
 
 Layout: Celeb-real/id0_0000.mp4, YouTube-real/00000.mp4, Celeb-synthesis/id0_id1_0000.mp4 (footage id0_0000 with the
-face of id1), or frames in FOLDER/frames/CLIP/; List_of_testing_videos.txt with lines "1 YouTube-real/00170.mp4"."""
+face of id1), or frames in FOLDER/frames/CLIP/; List_of_testing_videos.txt with lines "1 YouTube-real/00170.mp4".
+"""
 
 from __future__ import annotations
 

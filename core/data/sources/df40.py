@@ -3,7 +3,8 @@
 Layout: METHOD/frames/CLIP/*.png, or METHOD/{ff,cdf}/frames/CLIP/*.png, either below train/ or test/, which say nothing
 about the real clip's split. Alone there is no AUC; beside real faces from
 anywhere else, "which data set" would be the label. So the real clips come along (`reals`: an FF++ or Celeb-DF root),
-every fake takes group and split of its real clip, and what cannot be bound is refused by name."""
+every fake takes group and split of its real clip, and what cannot be bound is refused by name.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """DFDC (Dolhansky et al., 2020): chunks of clips, each with a metadata.json that names label and original.
 
 `{"x.mp4": {"label": "FAKE", "original": "y.mp4", "split": "train"}}`, or `{"x.mp4": {"is_fake": 1}}` in the test part;
-without any metadata.json, folders real/ and fake/ (any case)."""
+without any metadata.json, folders real/ and fake/ (any case).
+"""
 
 from __future__ import annotations
 

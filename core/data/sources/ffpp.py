@@ -1,7 +1,8 @@
 """FaceForensics++ (Rossler et al., ICCV 2019) with FaceShifter and DeepFakeDetection, in any compression.
 
 Layout: original_sequences/{actors,youtube}/C/videos, manipulated_sequences/METHOD/C/videos, C one of raw, c23, c40;
-beside or instead of videos/ also frames/CLIP or images/CLIP. splits/{train,val,test}.json are lists of pairs of ids."""
+beside or instead of videos/ also frames/CLIP or images/CLIP. splits/{train,val,test}.json are lists of pairs of ids.
+"""
 
 from __future__ import annotations
 

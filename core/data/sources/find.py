@@ -17,7 +17,8 @@ from core.data.spec import PrepareSpec
 def find(spec: PrepareSpec, *, confined: bool = False) -> Listing:
     """The files that a spec names, filtered by its methods and compressions, labels and splits checked.
 
-    Raises FileNotFoundError; LookupError for an unknown source; ManifestError; ValueError."""
+    Raises FileNotFoundError; LookupError for an unknown source; ManifestError; ValueError.
+    """
     root = Path(spec.path).expanduser()
     if not root.exists():
         raise FileNotFoundError(f"no manifest or folder at {root}; `demo` draws the demo set")
@@ -36,7 +37,8 @@ def find(spec: PrepareSpec, *, confined: bool = False) -> Listing:
 def recognised(root: Path) -> tuple[str, str]:
     """(name, why) of the one source whose tell-tale files lie at `root`. Raises ValueError for none and for several.
 
-    A file that nothing recognises goes to the source that says best what is wrong with it."""
+    A file that nothing recognises goes to the source that says best what is wrong with it.
+    """
     found = {name: data_sources.get(name).recognises(root) for name in data_sources.names()}
     found = {name: why for name, why in found.items() if why}
     if len(found) == 1:
@@ -54,7 +56,8 @@ def recognised(root: Path) -> tuple[str, str]:
 def _only(listing: Listing, column: str, wanted: list[str]) -> Listing:
     """The items whose column is one of `wanted`, and those that have none: real ones no method, DF40 no compression.
 
-    Raises ValueError for a word that no item has."""
+    Raises ValueError for a word that no item has.
+    """
     if not wanted:
         return listing
     none = ("", "none")
@@ -91,7 +94,8 @@ def checked(listing: Listing, *, refuse_leaks: bool = False) -> pd.DataFrame:
     """The manifest frame of the listed files, one row a file: what splits and counts are made from.
 
     Raises ManifestError naming every file with a fault: a label, an unknown split, a group in two splits, and with
-    `refuse_leaks` every person and clip in two splits, which the official lists of some sources bring."""
+    `refuse_leaks` every person and clip in two splits, which the official lists of some sources bring.
+    """
     if listing.manifest is not None:
         return listing.manifest.frame
     names = [item.name for item in listing.items]

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 def components(names: Iterable[str], pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Name -> name of its component: the members in order joined by +, or the first and a count beyond four.
 
-    The same members give the same name whatever else there is, so that a stable hash of it is stable too."""
+    The same members give the same name whatever else there is, so that a stable hash of it is stable too.
+    """
     parent = {name: name for name in names}
     for first, second in pairs:
         one, two = _root(parent, first), _root(parent, second)

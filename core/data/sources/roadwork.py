@@ -1,7 +1,8 @@
 """Road-work pictures (the second task): a CSV or JSON list of picture and label, with or without a header.
 
 CSV: `file,label`, header or none, columns in any order. JSON: a list of objects, a list of rows, `{"x.jpg": label}` or
-`{"x.jpg": {"label": ...}}`, the list possibly inside an object; JSON Lines. Label 1 = there is road work."""
+`{"x.jpg": {"label": ...}}`, the list possibly inside an object; JSON Lines. Label 1 = there is road work.
+"""
 
 from __future__ import annotations
 

@@ -19,7 +19,8 @@ LITTER = frozenset(["__MACOSX", "Thumbs.db", "desktop.ini"])
 @dataclass(frozen=True)
 class Tree:
     """files: names below `root` with forward slashes, sorted. skipped: (name, why) of links and odd names.
-    hidden: files and folders whose name begins with a dot, or that a system left there."""
+    hidden: files and folders whose name begins with a dot, or that a system left there.
+    """
 
     root: Path
     files: list[str]
@@ -30,7 +31,8 @@ class Tree:
 def walk(root: Path) -> Tree:
     """All regular files below a folder. A link is taken when it leads to a file below the same root, else named.
 
-    Raises ValueError when there are more than MOST_FILES, or the root is no folder."""
+    Raises ValueError when there are more than MOST_FILES, or the root is no folder.
+    """
     root = root.resolve()
     if not root.is_dir():
         raise ValueError(f"{root} is no folder")

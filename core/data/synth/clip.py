@@ -37,7 +37,8 @@ def make_clip(
     """Render an H.264 clip (MP4, no sound) of `identity`; with `donor`, that person's face swapped in.
 
     side: pixels at which the person is rendered before being scaled into the frame: time goes with its square
-    (about 0.2 s a frame at 320). The same arguments give the same frames."""
+    (about 0.2 s a frame at 320). The same arguments give the same frames.
+    """
     report = report or Silent()
     who, base = draw_identity(seed, identity), draw_shot(seed, identity, "clip")
     other = None if donor is None else as_donor(draw_identity(seed, donor), who)

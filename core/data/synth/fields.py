@@ -18,7 +18,7 @@ def stream(seed: int, *names: object) -> np.random.Generator:
 
 
 def grid(size: int) -> tuple[np.ndarray, np.ndarray]:
-    """u (right) and v (down), each (size, size), in face units, 0 in the middle."""
+    """U (right) and v (down), each (size, size), in face units, 0 in the middle."""
     axis = ((np.arange(size, dtype=np.float32) + 0.5) / size - 0.5) * np.float32(SPAN)
     return np.meshgrid(axis, axis)  # type: ignore[return-value]
 
@@ -58,7 +58,7 @@ def blur(picture: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def linear(colour: tuple[float, ...] | np.ndarray) -> np.ndarray:
-    """sRGB values 0..255 to linear light 0..1."""
+    """SRGB values 0..255 to linear light 0..1."""
     c = np.asarray(colour, np.float32) / 255.0
     return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4).astype(np.float32)
 

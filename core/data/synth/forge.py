@@ -1,7 +1,8 @@
 """Fakes, made of a picture the way fakes are made. Every maker returns the picture and the mask of what it touched.
 
 picture: (S, S, 3) uint8. mask: (S, S) float32 in [0, 1]. A maker sees pixels and landmarks, never the scene: only
-relighting is given a height field, where a real one would estimate it."""
+relighting is given a height field, where a real one would estimate it.
+"""
 
 from __future__ import annotations
 
@@ -135,7 +136,8 @@ def _match(patch: np.ndarray, target: np.ndarray, mask: np.ndarray) -> np.ndarra
 
 def upsampling(plate: Plate, donor: Plate | None, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """The face region through a learnt-looking upsampler: zeros between pixels and a 3x3 kernel of stride 2 (whose
-    uneven overlap leaves a checkerboard), or nearest neighbours and a small blur."""
+    uneven overlap leaves a checkerboard), or nearest neighbours and a small blur.
+    """
     size = plate.rgb.shape[0]
     picture = plate.rgb / np.float32(255)
     low = cv2.resize(picture, (size // 2, size // 2), interpolation=cv2.INTER_AREA)

@@ -17,7 +17,8 @@ DEPTH = 0.62
 @dataclass
 class Head:
     """Maps (S, S) float32 in the frontal plane. height: towards the viewer, face units. inside: outline function,
-    < 1 on the head. masks: part -> alpha. landmarks: name -> (u, v)."""
+    < 1 on the head. masks: part -> alpha. landmarks: name -> (u, v).
+    """
 
     u: np.ndarray
     v: np.ndarray

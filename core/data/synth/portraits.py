@@ -63,7 +63,8 @@ def plan(identities: int) -> list[Item]:
 def draw_item(seed: int, item: Item, size: int) -> tuple[bytes, tuple[int, int, int, int]]:
     """The file (JPEG) of one picture and the box (x, y, w, h) of what was manipulated, zeros for a real one.
 
-    Real and fake go through the same camera and the same saves: earlier lives, then the last save."""
+    Real and fake go through the same camera and the same saves: earlier lives, then the last save.
+    """
     shot = draw_shot(seed, item.identity, item.picture)
     who = draw_identity(seed, item.identity)
     plate = _plate(who, shot, size, stream(seed, "camera", item.identity, item.picture))
@@ -90,7 +91,8 @@ def _plate(who: Identity, shot: Shot, size: int, camera: np.random.Generator) ->
 def draw_portraits(folder: Path, seed: int, identities: int, size: int, report: Reporter) -> pd.DataFrame:
     """Draw the whole plan below `folder` (files that stand there are kept) and return its manifest rows.
 
-    Columns: path, label, dataset, group, method, identity, donor, plant_x, plant_y, plant_w, plant_h (pixels)."""
+    Columns: path, label, dataset, group, method, identity, donor, plant_x, plant_y, plant_w, plant_h (pixels).
+    """
     items, rows = plan(identities), []
     boxes = _known_boxes(folder)
     for done, item in enumerate(items):

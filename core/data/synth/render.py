@@ -20,7 +20,8 @@ PIVOT = 0.75
 @dataclass(frozen=True)
 class Portrait:
     """rgb (S, S, 3) float32 sRGB in [0, 1]. landmarks: name -> (x, y) in pixels. face: alpha (S, S) of the head
-    without hair. height: composite height field in face units."""
+    without hair. height: composite height field in face units.
+    """
 
     rgb: np.ndarray
     landmarks: dict[str, tuple[float, float]]
@@ -50,7 +51,8 @@ def render(
 ) -> Portrait:
     """Draw one picture, before any camera. Cost: about 0.1 s at 256 pixels.
 
-    behind: (S, S, 3) linear light to stand before; None: a background of the shot's own."""
+    behind: (S, S, 3) linear light to stand before; None: a background of the shot's own.
+    """
     inner = round(size * oversample)
     layers, landmarks = _layers(who, shot, inner)
     posed = [_pose(layer, shot) for layer in layers if layer is layers[-1] or layer.alpha.any()]
@@ -93,7 +95,8 @@ def _pose(layer: Layer, shot: Shot) -> Layer:
     """Turn a sheet: every picture point looks up where in the frontal plane it comes from.
 
     Solves x = u cos(yaw) + z(u, v) sin(yaw), likewise v with pitch, by fixed-point steps; z of the result is the
-    height seen by the camera."""
+    height seen by the camera.
+    """
     size = layer.alpha.shape[0]
     cy, sy, cp, sp = _camera(shot, layer.turn)
     axis = ((np.arange(size, dtype=np.float32) + 0.5) / size - 0.5) * SPAN
@@ -131,7 +134,8 @@ def _place(u: float, v: float, height: np.ndarray, shot: Shot) -> tuple[float, f
 def _composite(layers: list[Layer], size: int, unit: float) -> tuple[np.ndarray, np.ndarray]:
     """Sheets over one another: channels (S, S, 8) albedo rgb, height, gloss, spark, slope x, slope y; cover (S, S).
 
-    Slopes are taken inside each sheet, so that no edge between sheets is lit like a cliff."""
+    Slopes are taken inside each sheet, so that no edge between sheets is lit like a cliff.
+    """
     whole = np.zeros((size, size, 8), np.float32)
     whole[..., 3] = -1.4
     cover = np.zeros((size, size), np.float32)

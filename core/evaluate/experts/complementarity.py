@@ -45,7 +45,8 @@ def figures_of_counts(counts: np.ndarray) -> dict[str, np.ndarray]:
 
     error_overlap = n00 / (n00 + n01 + n10), nobody errs: undefined. q_statistic = (n11 n00 - n10 n01) / (n11 n00 +
     n10 n01) in [-1, 1], denominator 0: undefined. disagreement = (n10 + n01) / n. double_fault = n00 / n.
-    oracle_gain = (n - n00) / n - max(accuracy of a, accuracy of b), equal to min(n10, n01) / n."""
+    oracle_gain = (n - n00) / n - max(accuracy of a, accuracy of b), equal to min(n10, n01) / n.
+    """
     both, only_a, only_b, neither = np.moveaxis(np.asarray(counts, np.float64), -1, 0)
     n = both + only_a + only_b + neither
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -64,7 +65,8 @@ def pairwise(
 ) -> list[dict[str, Any]]:
     """One row a pair: `a`, `b`, the four counts, and every figure as {value, low, high} (95 %, groups drawn).
 
-    right: (N,) bool by expert on the same items; groups: (N,). A figure that is not defined is None."""
+    right: (N,) bool by expert on the same items; groups: (N,). A figure that is not defined is None.
+    """
     codes, n_groups = group_codes(groups, len(groups))
     rows: list[dict[str, Any]] = []
     for a, b in combinations(right, 2):
@@ -92,7 +94,8 @@ def _estimate(value: float, drawn: np.ndarray | None, worth: GroupCount) -> dict
 def oracle(right: Mapping[str, np.ndarray], groups: np.ndarray, *, draws: int = 1000, seed: int = 0) -> dict[str, Any]:
     """All experts together: `accuracy` of the best one, `oracle` (somebody is right) and `gain`, each with interval.
 
-    The best one is the best on these very items, so `gain` errs to the low side."""
+    The best one is the best on these very items, so `gain` errs to the low side.
+    """
     columns = np.stack([np.asarray(values, np.float64) for values in right.values()], axis=1)
     anybody = columns.max(1, keepdims=True)
     best = int(columns.mean(0).argmax())

@@ -31,7 +31,8 @@ def standardised(embedding: np.ndarray) -> np.ndarray:
 def probe_scores(embedding: np.ndarray, labels: np.ndarray, groups: np.ndarray, seed: int = 0) -> np.ndarray | None:
     """(N,) out-of-fold log-odds of a logistic regression on the standardised embedding, folds by group.
 
-    Scaling is fitted inside each fold's training part. None when a class has fewer than two groups."""
+    Scaling is fitted inside each fold's training part. None when a class has fewer than two groups.
+    """
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedGroupKFold
     from sklearn.pipeline import make_pipeline
@@ -54,7 +55,8 @@ def probe_scores(embedding: np.ndarray, labels: np.ndarray, groups: np.ndarray, 
 def silhouette(embedding: np.ndarray, names: np.ndarray) -> float | None:
     """Mean silhouette (Rousseeuw 1987) in [-1, 1] of the standardised embedding, Euclidean.
 
-    Near 0: items of one name lie no closer to each other than to the rest. None unless 2 <= names < items."""
+    Near 0: items of one name lie no closer to each other than to the rest. None unless 2 <= names < items.
+    """
     from sklearn.metrics import silhouette_score
 
     if not 2 <= len(np.unique(names)) < len(names):
@@ -76,7 +78,8 @@ def embedding_quality(
 
     embedding: (N, D); the others (N,). At most `most` rows, drawn by seed. `silhouette_source` is the mean over the two
     labels of the silhouette by source inside one label: sources mostly hold one label, so over all items it would
-    count the label again."""
+    count the label again.
+    """
     rows = sample_rows(len(labels), most, seed)
     x, y, of, where = embedding[rows], labels[rows], groups[rows], sources[rows]
     scores = probe_scores(x, y, of, seed)

@@ -20,7 +20,8 @@ def compare(picture: np.ndarray, rebuilt: np.ndarray) -> tuple[float, float, flo
     """(MSE, PSNR in dB, SSIM) of two (H, W, 3) uint8 pictures, on the scale 0 to 1.
 
     PSNR = -10 log10 MSE, at most EXACT_PSNR. SSIM: Wang et al. 2004, mean over channels, as scikit-image has it.
-    Raises ValueError when the shapes differ."""
+    Raises ValueError when the shapes differ.
+    """
     from skimage.metrics import structural_similarity
 
     if picture.shape != rebuilt.shape:
@@ -42,7 +43,8 @@ def reconstruction_quality(
     """JSON-ready: `real` and `fake` with the mean of each of MEASURES (95 % over groups), `separates` with the AUROC of
     each error (MSE and 1 - SSIM; higher error counts as fake) and its interval, `reading` in one sentence.
 
-    measures: (N, 3) as of `compare_all`; labels, groups: (N,)."""
+    measures: (N, 3) as of `compare_all`; labels, groups: (N,).
+    """
     found: dict[str, Any] = {"items": len(labels)}
     for label, name in ((0, "real"), (1, "fake")):
         rows = labels == label

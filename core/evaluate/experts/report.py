@@ -50,7 +50,8 @@ def alone(
     log_odds: Mapping[str, np.ndarray | None] | None = None,
 ) -> dict[str, dict[str, Any]]:
     """By expert: KEPT figures as {value, low, high, note} and `by_source`. p: (N,) calibrated p_fake in the frame's
-    order; log_odds: those of p, where known, to rank by."""
+    order; log_odds: those of p, where known, to rank by.
+    """
     y, groups = frame["label"].to_numpy(np.int64), frame["group"].astype(str).to_numpy()
     sources = frame["dataset"].astype(str).to_numpy()
     found = {}
@@ -70,7 +71,8 @@ def right_of(p: Mapping[str, np.ndarray], labels: np.ndarray) -> dict[str, np.nd
 def disagreements(p: Mapping[str, np.ndarray], frame: pd.DataFrame) -> pd.DataFrame:
     """Items that `right` calls rightly and `wrong` wrongly, for every ordered pair; the widest apart first.
 
-    Columns: right, wrong, row (position in `frame`), sample_id, label, p_right, p_wrong, margin."""
+    Columns: right, wrong, row (position in `frame`), sample_id, label, p_right, p_wrong, margin.
+    """
     labels = frame["label"].to_numpy(np.int64)
     right, ids, parts = right_of(p, labels), frame["sample_id"].to_numpy(), []
     for a in p:
@@ -99,7 +101,8 @@ def measure(spec: ExpertsSpec, workspace: Workspace, folder: Path, report: Repor
     `folder`.
 
     Returns the report. Raises FileNotFoundError (run, calibrator, data set), ValueError (no such split, weights that
-    have changed, a run named twice)."""
+    have changed, a run named twice).
+    """
     from core.data.manifest.open import open_dataset
 
     members = expert_runs(spec, workspace)

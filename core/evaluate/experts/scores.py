@@ -45,7 +45,8 @@ class ExpertScores:
     """What one expert said. p: (N,) calibrated; log_odds: (N,) raw; parts: (N, D) by part, `embedding` always.
 
     calibrated: (N,) log-odds of p, by which items rank; None after a calibrator in steps. measures: (M, 3) of the
-    reconstructions of `rebuilt_rows`, or None for an expert that rebuilds nothing."""
+    reconstructions of `rebuilt_rows`, or None for an expert that rebuilds nothing.
+    """
 
     p: np.ndarray
     log_odds: np.ndarray
@@ -57,7 +58,8 @@ class ExpertScores:
 
 def expert_runs(spec: ExpertsSpec, workspace: Workspace) -> list[ExpertRun]:
     """Members of the stack in its order, then the further runs. Raises FileNotFoundError, and ValueError when weights
-    are not those that the stack was fitted on or a name is there twice."""
+    are not those that the stack was fitted on or a name is there twice.
+    """
     from core.models.inference.run import find_run
 
     found = _stack_members(spec.stack, workspace) if spec.stack else []

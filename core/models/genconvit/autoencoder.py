@@ -92,7 +92,8 @@ class PlainAutoencoder(nn.Module):
     """ED with the decoder mirrored from `channels` and a last layer of the pixels' own range.
 
     GELU stands where the published network has ReLU: on 1,500 faces and four epochs it leaves less than half of the
-    squared error."""
+    squared error.
+    """
 
     def __init__(self, channels: Sequence[int], spec: InputSpec) -> None:
         super().__init__()

@@ -40,7 +40,8 @@ class GenConViT(Detector):
 
     def parts(self, output: DetectorOutput) -> dict[str, Tensor]:
         """`embedding`, and apart: `image` and `reconstruction` (the trunk's branch on each), `latent`, and
-        `reconstruction_error` (B, 2), see `pixel_error`."""
+        `reconstruction_error` (B, 2), see `pixel_error`.
+        """
         named = {name: output.embedding[:, place] for name, place in self.embedding_parts().items() if name != "error"}
         return {"embedding": output.embedding, **named, "reconstruction_error": output.aux["reconstruction_error"]}
 
@@ -58,7 +59,8 @@ def squared_error(inputs: Tensor, reconstruction: Tensor) -> Tensor:
 def pixel_error(inputs: Tensor, reconstruction: Tensor, spec: InputSpec) -> Tensor:
     """(B, 2) of each reconstruction against its picture, both as pixels in [0, 1]: mean squared error, and PSNR in dB.
 
-    A reconstruction outside the pixels' range is cut off first, as it is when it is shown; PSNR ends at 100 dB."""
+    A reconstruction outside the pixels' range is cut off first, as it is when it is shown; PSNR ends at 100 dB.
+    """
     mean, std = (inputs.new_tensor(values).view(1, 3, 1, 1).float() for values in (spec.mean, spec.std))
     shown = (reconstruction.float() * std + mean).clamp(0, 1)
     error = (inputs.float() * std + mean - shown).square().flatten(1).mean(1)

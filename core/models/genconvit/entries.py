@@ -30,7 +30,8 @@ from core.models.weights.weights import fetch, read_safetensors
 class HybridRow:
     """One size of the hybrid wiring. `decoder`: channels of the variational decoder; empty: the plain autoencoder.
 
-    `model` is timm's name of the trunk. `keras`: a Keras MobileNetV1 file can initialise it."""
+    `model` is timm's name of the trunk. `keras`: a Keras MobileNetV1 file can initialise it.
+    """
 
     name: str
     title: str

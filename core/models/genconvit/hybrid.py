@@ -80,7 +80,8 @@ class HybridGenConViT(GenConViT):
 
     def forward(self, inputs: Tensor) -> DetectorOutput:
         """inputs: (B, 3, S, S) normalised. aux: reconstruction, residual_error (B,),
-        reconstruction_error (B, 2); VAE: mu, logvar."""
+        reconstruction_error (B, 2); VAE: mu, logvar.
+        """
         reconstruction, latent, aux = self.autoencoder(inputs)
         # Both halves share each batch norm's statistics, in training as at evaluation: one batch, image first.
         maps = self.swin(self.backbone(torch.cat([inputs, self._shown(reconstruction)]))[-1])

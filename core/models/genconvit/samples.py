@@ -20,7 +20,8 @@ RESIDUAL_GAIN = 3.0
 @torch.inference_mode()
 def reconstruct(detector: Detector, pictures: np.ndarray) -> np.ndarray | None:
     """pictures: (N, S, S, 3) uint8 RGB at the detector's size. Returns the same of the reconstruction, or None if the
-    detector gives none. Leaves the detector's training state as it was."""
+    detector gives none. Leaves the detector's training state as it was.
+    """
     spec, device = detector.input_spec, next(detector.parameters()).device
     inputs = normalise(torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).to(device), spec)
     training = detector.training

@@ -29,7 +29,8 @@ def gflops(detector: Detector) -> float:
 def cpu_seconds(detector: Detector, repeats: int = 5) -> float:
     """Median CPU seconds of one item's forward, after one to warm up; the detector must be on the CPU.
 
-    CPU seconds are those of all threads together, about what one thread takes, whatever else the machine does."""
+    CPU seconds are those of all threads together, about what one thread takes, whatever else the machine does.
+    """
     inputs, times = _one_input(detector), []
     training = detector.training
     detector.eval()

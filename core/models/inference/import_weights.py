@@ -24,7 +24,8 @@ def import_detector(spec: ImportSpec, folder: Path, report: Reporter | None = No
     """A run in `folder` (which must not exist) with the live tensors of a published file.
 
     Raises: FileNotFoundError; FileExistsError; ValueError when the file is refused or is not of the layout, naming the
-    keys that are missing, unknown or of another shape."""
+    keys that are missing, unknown or of another shape.
+    """
     report = report or Silent()
     if folder.exists():
         raise FileExistsError(f"run {folder.name!r} exists already; choose another name")

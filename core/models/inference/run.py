@@ -26,7 +26,8 @@ class Run:
     training_curves.png, predictions_val_select.parquet, epoch_NNN.safetensors where asked for.
 
     run.json is written last: a folder without it is a training under way or stopped, with start.json (what run.json
-    will say) and last.ckpt to resume from."""
+    will say) and last.ckpt to resume from.
+    """
 
     folder: Path
 
@@ -55,7 +56,8 @@ class Run:
 
     def dataset(self, named: str = "") -> str:
         """The data set to work on: `named`, or the run's own. Raises ValueError when there is neither, as for a run of
-        imported weights, which knows no data set here, and for imported scores, which no network can extend."""
+        imported weights, which knows no data set here, and for imported scores, which no network can extend.
+        """
         if self.document.get("kind") == "scores":
             raise ValueError(f"run {self.name!r} holds imported scores: there is no network to run")
         found = named or str(self.document.get("dataset") or "")
@@ -70,7 +72,8 @@ class Run:
     def load_detector(self, device: str = "cpu", which: str = BEST) -> Detector:
         """The trained network in evaluation mode. `which` is a weights file of the folder.
 
-        Raises: FileNotFoundError when the run has no such weights; ValueError when they do not fit."""
+        Raises: FileNotFoundError when the run has no such weights; ValueError when they do not fit.
+        """
         return load_trained(self.folder / which, self.document).to(device)
 
 
@@ -99,7 +102,8 @@ def kept_weights(weights: Path, stack: Path) -> str:
 
 def member_weights(stack: Path, row: Mapping[str, Any]) -> Path:
     """Weights of one row of a stack's `members`. An absolute path that is gone (older stacks have one, and the
-    workspace was moved) is that of the run of that name beside the stack; `weights_sha256` tells whether it is it."""
+    workspace was moved) is that of the run of that name beside the stack; `weights_sha256` tells whether it is it.
+    """
     named = (stack / row["weights"]).resolve()
     beside = stack.parent / row["run"] / named.name
     return named if named.is_file() or not beside.is_file() else beside

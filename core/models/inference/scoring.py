@@ -36,7 +36,8 @@ def score(detector: Detector, manifest: Manifest, cache_folder: Path, **options:
     """Log-odds of every row of a manifest whose picture can be read; the others are in `failed`, with the reason.
 
     cache_folder: where decoded pictures are kept (`workspace.root / "cache"`). Options and errors as in `embed_rows`;
-    also raises ValueError (OSError) when no picture can be read."""
+    also raises ValueError (OSError) when no picture can be read.
+    """
     side = cache_side(detector.input_spec.size)
     failed = nothing_failed()
     try:
@@ -52,7 +53,8 @@ def score(detector: Detector, manifest: Manifest, cache_folder: Path, **options:
 
 def readable(manifest: Manifest, side: int) -> tuple[Manifest, pd.DataFrame]:
     """(rows whose picture can be read, the others as a list of failed items). Reads every picture: for the rare case
-    that one is known to be broken."""
+    that one is known to be broken.
+    """
     reasons = []
     for path in manifest.frame["path"]:
         try:
@@ -72,7 +74,8 @@ def answer(
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """One batch, however it was read: (B,) float64 log-odds of fake, and the (B, D) float32 parts of the embedding.
 
-    pixels: (B, 3, S, S) uint8 at the detector's size. The detector is on `device`, in evaluation mode."""
+    pixels: (B, 3, S, S) uint8 at the detector's size. The detector is on `device`, in evaluation mode.
+    """
     inputs = normalise(pixels.to(device), detector.input_spec)
     output = detector(inputs.contiguous(memory_format=torch.channels_last))
     parts = {name: values.float().cpu().numpy() for name, values in detector.parts(output).items()}
@@ -91,7 +94,8 @@ def embed_rows(
     """Predictions and the (N, D) float32 embeddings of rows (N,) of an open cache, in their order.
 
     The detector scores in evaluation mode on `device`; it stays there, and its mode comes back. Raises
-    FloatingPointError when a score is not finite."""
+    FloatingPointError when a score is not finite.
+    """
     report, device = report or Silent(), torch.device(device)
     was_training = detector.training
     detector.to(device=device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]

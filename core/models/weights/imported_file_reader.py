@@ -1,7 +1,8 @@
 """The child that opens somebody else's pickled weights: limits itself, then reads standard input, weights only.
 
 It is told (JSON) which key prefixes are dead, and writes every other tensor to an open file as .safetensors and one
-JSON line to standard output. Whoever started it believes neither: names, shapes, types and values are checked there."""
+JSON line to standard output. Whoever started it believes neither: names, shapes, types and values are checked there.
+"""
 
 from __future__ import annotations
 

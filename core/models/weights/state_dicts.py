@@ -14,7 +14,8 @@ MOST_KEYS = 20_000
 def unwrap(state: Any) -> dict[str, Tensor]:
     """The tensors of a raw state dict, or of one kept under a usual name; a `module.` prefix is removed.
 
-    Raises ValueError for anything else: no mapping, an entry that is no tensor, two keys that become one."""
+    Raises ValueError for anything else: no mapping, an entry that is no tensor, two keys that become one.
+    """
     for name in WRAPPERS:
         if isinstance(state, Mapping) and isinstance(state.get(name), Mapping):
             state = state[name]

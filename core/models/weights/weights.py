@@ -33,7 +33,8 @@ def fetch(model: str, build: Callable[[], nn.Module]) -> nn.Module:
     """Run a builder that downloads weights. Raises WeightsOutOfReach when the hub and its cache both fail.
 
     A hub that does not answer within PROBE_SECONDS is left alone and the cache is asked at once: the hub's own client
-    would retry every file for a minute first. HF_HUB_OFFLINE and HF_ENDPOINT are honoured."""
+    would retry every file for a minute first. HF_HUB_OFFLINE and HF_ENDPOINT are honoured.
+    """
     offline = constants.HF_HUB_OFFLINE
     try:
         constants.HF_HUB_OFFLINE = offline or not _hub_answers()
@@ -79,7 +80,8 @@ def recorded_options(path: Path, detector: str) -> dict[str, Any]:
     """Options that `detector` was built with for the weights at `path`, where a run or a bundle beside them says so.
 
     A file in a run's folder is described by its run.json, one in a bundle's member folder by bundle.json; a file
-    of another detector, or one that stands alone, gives nothing."""
+    of another detector, or one that stands alone, gives nothing.
+    """
     run, bundle = path.parent / "run.json", path.parent.parent / "bundle.json"
     rows: list[dict[str, Any]] = []
     if run.is_file():

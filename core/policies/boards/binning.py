@@ -26,7 +26,8 @@ BLOCK = 1 << 15
 def default_edges(bins: int, exact: Iterable[float] = ()) -> np.ndarray:
     """(bins + 1,) from 0 to 1: even steps in log-odds between 3e-4 and 1 - 3e-4, the nearest replaced by those of the
     customary exits (CUSTOMARY_EDGES), which are therefore exact on either side; `exact` (values inside (0, 1), say the
-    exits of the policy in force) are added to them, each one more bin. Raises ValueError for fewer than 32 bins."""
+    exits of the policy in force) are added to them, each one more bin. Raises ValueError for fewer than 32 bins.
+    """
     if bins < 32:
         raise ValueError(f"a cascade table needs at least 32 bins, not {bins}")
     inner = np.round(1 / (1 + np.exp(-np.linspace(-8, 8, bins - 1))), 7)
@@ -44,7 +45,8 @@ def exact_edges(exits: Exits) -> list[float]:
 
 def edge_indices(edges: np.ndarray, exits: Exits) -> tuple[int, int]:
     """(real, fake) edge indices of a stage's exits. Between two edges the stricter is taken on either side; a side that
-    never exits gives 0 or B."""
+    never exits gives 0 or B.
+    """
     size = edges.size - 1
     real = 0 if exits.real_below is None else int(np.searchsorted(edges, exits.real_below, side="right")) - 1
     fake = size
@@ -72,7 +74,8 @@ def bin_index(edges: np.ndarray, p: np.ndarray) -> np.ndarray:
     """(N,) uint16 bin of each p in [0, 1]: `searchsorted(edges[1:-1], p, side="left")`, ten times as fast.
 
     A table over even cells gives the bin at the cell's start; the edges inside the cell (one, where bins are wider than
-    cells) are then compared with p itself, so no value is rounded."""
+    cells) are then compared with p itself, so no value is rounded.
+    """
     table, most = _cells(edges[1:-1].tobytes())
     ends, bins = edges[1:], np.empty(p.size, np.uint16)
     for start in range(0, p.size, BLOCK):

@@ -35,7 +35,8 @@ def effective_sizes(
     each edge, None where that share is 0 or 1. least: {"fake", "real", "all"}: groups, each one trial, for shares of 0
     or 1 (as `core.metrics.effective_groups.exact_interval`). gap: worth of stated less observed. auroc_half: half of
     the 95 % interval of the last stage's AUROC on the logit scale, by DeLong over groups, None without one. note: "" or
-    how far to trust all of it."""
+    how far to trust all of it.
+    """
     y = np.asarray(labels)
     codes, _ = group_codes(groups, y.size)
     keep = _sample(y, codes)
@@ -67,7 +68,8 @@ def _groups(codes: np.ndarray) -> int:
 
 def _sample(labels: np.ndarray, codes: np.ndarray) -> np.ndarray:
     """Rows of whole groups, of about SAMPLE items: the same share of the groups with fakes, with reals and with both,
-    LEAST of each class or more."""
+    LEAST of each class or more.
+    """
     if codes.size <= SAMPLE:
         return np.arange(codes.size)
     groups = int(codes.max()) + 1
@@ -92,7 +94,8 @@ def _known(
     items: dict[str, int],
 ) -> dict[str, list[float | None]]:
     """Worths, None at the edges that part nothing of that class. more: groups for each sampled one, by class; items: of
-    all of a class, which no worth exceeds."""
+    all of a class, which no worth exceeds.
+    """
     result: dict[str, list[float | None]] = {}
     for name, of in _classes(labels):
         part = np.sort(p_fake[of])

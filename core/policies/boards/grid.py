@@ -28,7 +28,8 @@ class Grid:
 
     leaked, accused, left: (P_1, ..., P_M) counts of fakes called real, reals called fake, items undecided.
     arrived: M arrays (P_1, ..., P_m-1), items that stage m sees. auroc: (P_1, ..., P_M-1), NaN with one class: the last
-    stage's own exits change no score."""
+    stage's own exits change no score.
+    """
 
     pairs: tuple[np.ndarray, ...]
     leaked: np.ndarray
@@ -73,7 +74,8 @@ def levels_of(members: int) -> int:
 
 def exit_levels(table: JointTable, member: int, levels: int) -> tuple[np.ndarray, np.ndarray]:
     """(real, fake) fine-edge indices, at most `levels` each, never first. Between never and p_fake = .5 they part the
-    items on that side evenly; they are coarse edges, so counts are exact."""
+    items on that side evenly; they are coarse edges, so counts are exact.
+    """
     edges, counts, onto = table.edges[member], table.marginals[member].sum(axis=1), table.onto[member]
     starts = np.flatnonzero(np.concatenate(([True], onto[1:] != onto[:-1])))
     size = edges.size - 1
@@ -172,7 +174,8 @@ def _aurocs_of(
 ) -> np.ndarray:
     """(P_2, ..., P_M-1) for one pair of exits of stage 1: a slice, so that histograms stay within some megabytes.
 
-    arrivals: of stage m (C_1, ..., C_m-1, S, label). decides: (P_m, S), 1 where a step leaves."""
+    arrivals: of stage m (C_1, ..., C_m-1, S, label). decides: (P_m, S), 1 where a step leaves.
+    """
     total = arrivals[0] * decides[0][first][:, None]
     for m, here in enumerate(arrivals[1:], 1):
         here = np.tensordot(_padded(leaves[0]["open"], here.shape[0])[first], here, axes=(0, 0))
@@ -187,7 +190,8 @@ def _aurocs_of(
 
 def _steps(table: JointTable, pairs: Sequence[np.ndarray]) -> tuple[list[np.ndarray], int]:
     """(step of each fine bin of each member, number of steps): `score_cells`, joined to about AUROC_CELLS of like
-    weight; no step reaches across an exit of the grid."""
+    weight; no step reaches across an exit of the grid.
+    """
     cells, size = table.score_cells
     weight = np.zeros(size)
     for of, counts in zip(cells, table.marginals, strict=True):

@@ -47,7 +47,8 @@ class JointTable:
     """members: M names in the order asked, stage 3 last if it is one. edges: M arrays (F_m + 1,), the fine edges.
     marginals: M arrays (F_m, 2), reals and fakes in each fine bin. onto: M arrays (F_m,), its coarse bin.
 
-    bins: (K, M) uint16, the coarse bin of each member; counts: (K, 2) uint32, reals and fakes with these bins."""
+    bins: (K, M) uint16, the coarse bin of each member; counts: (K, 2) uint32, reals and fakes with these bins.
+    """
 
     members: tuple[str, ...]
     edges: tuple[np.ndarray, ...]
@@ -68,7 +69,8 @@ class JointTable:
         """p_fake: (N, M) calibrated, in [0, 1], or its M columns; labels: (N,), 1 = fake. n_bins: fine bins a member.
         exits: by member, to be exact whatever the bins.
 
-        Raises ValueError on values outside [0, 1], no items, or more than 4,096 bins."""
+        Raises ValueError on values outside [0, 1], no items, or more than 4,096 bins.
+        """
         columns = [
             np.ascontiguousarray(c, np.float64) for c in (p_fake.T if isinstance(p_fake, np.ndarray) else p_fake)
         ]
@@ -157,14 +159,16 @@ class JointTable:
     @cached_property
     def pair(self) -> np.ndarray:
         """(2, C_0, C_1) items by label in the coarse bins of the first two stages: who arrives at the second is one
-        product, without a walk over the rows."""
+        product, without a walk over the rows.
+        """
         sizes = [int(onto[-1]) + 1 for onto in self.onto[:2]]
         cells = self.bins[:, 0].astype(np.int64) * sizes[1] + self.bins[:, 1]
         return np.ascontiguousarray(_by_label(cells, self.counts, sizes[0] * sizes[1]).T).reshape(2, *sizes)
 
     def tally(self, cuts: Cuts) -> np.ndarray:
         """(M + 1, 3, 2) counts: [stage][left as real, left as fake, arrived][label]; the last row holds, as `arrived`,
-        what no stage decided. Whole numbers where the table is exact."""
+        what no stage decided. Whole numbers where the table is exact.
+        """
         return self._tally(cuts, *self.arrivals(cuts))
 
     def _tally(self, cuts: Cuts, stages: Sequence[np.ndarray], left: np.ndarray) -> np.ndarray:
@@ -183,7 +187,8 @@ class JointTable:
 
     def score_histogram(self, cuts: Cuts) -> np.ndarray:
         """(S, 2) counts of reals and fakes over `score_cells`: each item at the p_fake of the stage that decides it,
-        of the last stage where it stays open."""
+        of the last stage where it stays open.
+        """
         return self._histogram(cuts, self.arrivals(cuts)[0])
 
     def tally_and_auroc(self, cuts: Cuts) -> tuple[np.ndarray, float | None]:
@@ -208,14 +213,16 @@ class JointTable:
     def auroc_error(self, cuts: Cuts) -> float:
         """By how much `auroc` of an exact table may differ from that of the items themselves: half of the pairs of a
         real and a fake that share a bin, for such a pair counts one half and could count 0 or 1. About .01 with
-        hundreds of items of few distinct scores, .002 with thousands spread out; 0 with one class."""
+        hundreds of items of few distinct scores, .002 with thousands spread out; 0 with one class.
+        """
         real, fake = self.score_histogram(cuts).T
         pairs = real.sum() * fake.sum()
         return float((real * fake).sum() / (2 * pairs)) if pairs else 0.0
 
     def to_document(self) -> dict[str, Any]:
         """JSON for the page, base64 of little-endian numbers: bins uint16 (K,) a member; counts uint32 (K, 2); onto and
-        cells uint16 (F,), marginals uint32 (F, 2), a member. Its size depends on K, never on the number of items."""
+        cells uint16 (F,), marginals uint32 (F, 2), a member. Its size depends on K, never on the number of items.
+        """
         cells, size = self.score_cells
         return {
             "edges": [edges.tolist() for edges in self.edges],
@@ -249,7 +256,8 @@ def joint_figures(tally: np.ndarray, costs: Sequence[float]) -> dict[str, float 
     real by stage 1 / all fakes. leakage: fakes called real anywhere / all fakes. false_alarms: reals called fake / all
     reals. precision_real: reals / all called real; precision_fake: fakes / all called fake. uncertain: undecided / all.
     cost: sum over members of cost x share that arrives. speed_up: cost of all members behind stage 1 on every item /
-    cost of the cascade (1 / (r + 1 - f) of `core.policies.cost`)."""
+    cost of the cascade (1 / (r + 1 - f) of `core.policies.cost`).
+    """
     real, fake, arrived = tally[:, 0], tally[:, 1], tally[:, 2]
     n, n_real, n_fake = arrived[0].sum(), arrived[0, 0], arrived[0, 1]
     called_real, called_fake = real.sum(axis=0), fake.sum(axis=0)

@@ -27,7 +27,8 @@ class ThresholdTable:
     """edges: (B + 1,) from 0 to 1. counts: (B, 2) reals and fakes with edges[i] < p <= edges[i + 1].
 
     A threshold is an edge index t: called fake when bin >= t. Counts are exact there; AUROC takes items of one bin as
-    tied."""
+    tied.
+    """
 
     edges: np.ndarray
     counts: np.ndarray
@@ -37,7 +38,8 @@ class ThresholdTable:
         cls, p_fake: ArrayLike, labels: ArrayLike, bins: int = BINS, thresholds: Iterable[float] = (0.5,)
     ) -> ThresholdTable:
         """p_fake: (N,) in [0, 1]; labels: (N,), 1 = fake. thresholds: exact whatever the bins (called fake at
-        p_fake >= threshold). Raises ValueError on bad input."""
+        p_fake >= threshold). Raises ValueError on bad input.
+        """
         p, y = probabilities(p_fake, labels)
         exact = [value for t in thresholds for value in exact_edges(Exits(fake_above=t))]
         edges = _apart(default_edges(bins, exact), exact)
@@ -63,7 +65,8 @@ class ThresholdTable:
 
     def to_document(self) -> dict[str, Any]:
         """JSON for the page: edges as numbers, counts base64 of little-endian uint32 (B, 2); some 30 kB at 1,024 bins,
-        whatever the number of items."""
+        whatever the number of items.
+        """
         return {
             "edges": self.edges.tolist(),
             "counts": base64.b64encode(self.counts.astype("<u4").tobytes()).decode(),

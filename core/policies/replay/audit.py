@@ -32,7 +32,7 @@ class ChoseIt(ValueError):
 
 
 def _item_rate(hit: np.ndarray, among: np.ndarray, codes: np.ndarray, groups: int, draws: int, seed: int) -> dict:
-    """hit & among / among over items, with its interval over groups (`core.policies.replay.rates`)."""
+    """Hit & among / among over items, with its interval over groups (`core.policies.replay.rates`)."""
     found = group_rate(hit, among, codes, groups, draws, np.random.default_rng(seed))
     return {name: getattr(found, name) for name in ("value", "numerator", "denominator", "low", "high", "note")}
 
@@ -77,7 +77,8 @@ def _figures(
 def check_not_chosen_on(policy: CascadePolicy, table: pd.DataFrame) -> str:
     """Raises ChoseIt, with their number, when rows of `table` (sample_id, label) are among those that chose `policy`.
 
-    Returns a sentence on what could not be checked, empty when everything could."""
+    Returns a sentence on what could not be checked, empty when everything could.
+    """
     if policy.data_fingerprint and policy.data_fingerprint == table_fingerprint(table):
         raise ChoseIt(f"policy {policy.name!r} was chosen on these {len(table):,} items; audit it on another split")
     if not policy.item_sketch:
@@ -105,7 +106,8 @@ def audit(
     all (filtration); uncertain: no verdict / all; decided_by: share a stage decides, as real or as fake; right_by:
     right / decided, by stage; accuracy_when_decided: over all stages. A rate over nothing has value None.
     unchecked: what could not be told of the items, in a sentence, empty when everything could.
-    Raises ValueError when the split is not there, ChoseIt when any of these items chose the policy."""
+    Raises ValueError when the split is not there, ChoseIt when any of these items chose the policy.
+    """
     require(table, ["sample_id", "label", "group", "dataset"])
     if split:
         require(table, ["split"])

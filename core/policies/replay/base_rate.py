@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike
 @dataclass(frozen=True)
 class AtBaseRate:
     """prevalence: (K,) share of fakes. precision_fake: fakes / called fake; precision_real: reals / called real (NaN
-    where nothing is called so). alarms, false_alarms, missed, undecided: per 1,000 items."""
+    where nothing is called so). alarms, false_alarms, missed, undecided: per 1,000 items.
+    """
 
     prevalence: np.ndarray
     precision_fake: np.ndarray
@@ -32,7 +33,8 @@ def at_base_rate(
     """prevalence: in [0, 1]. found: fakes called fake / fakes; alarmed: reals called fake / reals; leaked: fakes called
     real / fakes (1 - found when None); spared: reals called real / reals (1 - alarmed when None).
 
-    Raises ValueError on a share outside [0, 1], or a class whose verdicts exceed 1."""
+    Raises ValueError on a share outside [0, 1], or a class whose verdicts exceed 1.
+    """
     leaked, spared = 1 - found if leaked is None else leaked, 1 - alarmed if spared is None else spared
     pi = np.atleast_1d(np.asarray(prevalence, np.float64))
     shares = np.array([found, alarmed, leaked, spared])

@@ -1,6 +1,7 @@
 """Items sent through policies, many policies in one go: who is missed, who is accused, what it cost. Counted in groups.
 
-`simulate` tells the same of one policy, item by item, in words; a test holds the two together."""
+`simulate` tells the same of one policy, item by item, in words; a test holds the two together.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ CELLS = 1 << 21
 @dataclass(frozen=True)
 class Items:
     """Scores of some items. p: (N, M) calibrated p_fake, the last stage last; y: (N,) 1 = fake; codes: (N,) group,
-    ascending."""
+    ascending.
+    """
 
     p: np.ndarray
     y: np.ndarray
@@ -73,7 +75,8 @@ class Items:
 class Outcomes:
     """What each of L policies did to the same items. missed: (L,) groups of fakes with an item called real; accused:
     (L,) groups of reals with an item called fake; cost: (L,) of an item; uncertain: (L,) share of items; score: (L, N)
-    p_fake of the deciding stage, of the last one where none decides."""
+    p_fake of the deciding stage, of the last one where none decides.
+    """
 
     missed: np.ndarray
     accused: np.ndarray

@@ -3,7 +3,8 @@
 The two may differ much, in either direction: a group is in error when any of its items is, so a share of groups is
 often the larger one; but a group counts once however many items it has, so two groups of many items can be 1 % of the
 groups and 4 % of the items. Promises count groups because groups, not the items of one video or person, are
-independent; what a user of many items meets is the share of items."""
+independent; what a user of many items meets is the share of items.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +44,8 @@ class Count:
 
     def bound(self, confidence: float) -> float:
         """Exact one-sided upper bound on the share of groups in error, of exits fixed before these items were seen;
-        1 without groups."""
+        1 without groups.
+        """
         return float(upper_bound(self.groups_missed, self.groups, confidence))
 
 
@@ -69,7 +71,8 @@ def _count(items: Items, hit: np.ndarray, among: np.ndarray) -> Count:
 
 def policy_counts(policy: CascadePolicy, table: pd.DataFrame, stage1: str) -> dict[str, Count]:
     """`counts` of a policy on the rows of a predictions table; stage1: name of that member. Raises ValueError naming a
-    missing column."""
+    missing column.
+    """
     members, exits = [stage1, *(e.name for e in policy.experts)], [policy.stage1, *(e.exits for e in policy.experts)]
     if f"p_{STACK}" in table:
         members, exits = [*members, STACK], [*exits, policy.final]

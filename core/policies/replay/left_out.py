@@ -2,7 +2,8 @@
 
 Two ways lead here. A run may lack a whole source of fakes (`sources` of its run.json), or it was trained on a protocol,
 NAME@leave-out-method-x (core/data/manifest/protocols.py), whose training rows hold no fake of a method. Both are
-compared on the same items, none of which either has trained on."""
+compared on the same items, none of which either has trained on.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ Span = tuple[float | None, float | None]
 @dataclass(frozen=True)
 class Unseen:
     """What a run never saw: methods of forgery, or sources. pinned: by a protocol, so that its test split may hold
-    items that other runs have trained on."""
+    items that other runs have trained on.
+    """
 
     kind: Kind
     values: tuple[str, ...]
@@ -38,7 +40,8 @@ class LeftOut:
     """One source or method that a run never saw in training, scored by it and by a run that did, on the same items.
 
     seen, unseen: AUROC of its fakes against all reals of the table. loss: seen - unseen; low, high: its 95 % interval
-    by groups (None with too few groups of a class: note says so); seen_span, unseen_span: those of the AUROCs."""
+    by groups (None with too few groups of a class: note says so); seen_span, unseen_span: those of the AUROCs.
+    """
 
     source: str
     run: str
@@ -62,7 +65,8 @@ def left_out(
 ) -> list[LeftOut]:
     """What leaving `values` out of training costs on their fakes. unseen, seen: columns sample_id, label, group, p_fake
     and the kind's own (dataset or method) of the two runs; items that both scored count. Raises ValueError when a
-    run scored an item twice."""
+    run scored an item twice.
+    """
     for name, table in ((run, unseen), (reference, seen)):
         if table["sample_id"].duplicated().any():
             raise ValueError(f"run {name!r} scored an item twice: evaluate it again")
@@ -100,7 +104,8 @@ def unseen_sources(run: Mapping[str, Any], table: pd.DataFrame, by: str = "datas
 
 def unseen_of(run: Mapping[str, Any], table: pd.DataFrame, workspace: Workspace) -> Unseen | None:
     """What of the table's fakes the run never saw: what its protocol leaves out, else sources that it lacks. None when
-    it saw all, or its protocol is gone."""
+    it saw all, or its protocol is gone.
+    """
     base, name = split_reference(str(run.get("dataset", "")), workspace)
     if not name:
         sources = unseen_sources(run, table)
@@ -116,7 +121,8 @@ def comparable(run: Mapping[str, Any], unseen: Unseen, seen: pd.DataFrame, works
     """The rows of `seen`, scored by `run`, on which it may stand for "trained on it": None when it did not train on
     `unseen` either, or that cannot be known because its data set is gone.
 
-    Without a protocol all rows; with one only those of `test` in the run's own data set, on which it learnt nothing."""
+    Without a protocol all rows; with one only those of `test` in the run's own data set, on which it learnt nothing.
+    """
     if not unseen.pinned:
         return seen if set(unseen.values) <= set(run.get("sources") or {}) else None
     try:

@@ -14,7 +14,8 @@ REAL, FAKE, UNCERTAIN = "real", "fake", "uncertain"
 def stage1_member(table: pd.DataFrame, policy: CascadePolicy) -> str:
     """The member that is in the table and neither an expert of the policy nor the stack: stage 1, first in order.
 
-    Raises ValueError when there is none."""
+    Raises ValueError when there is none.
+    """
     others = {STACK, *(expert.name for expert in policy.experts)}
     for column in table.columns:
         if column.startswith("p_") and column[2:] not in others:
@@ -35,7 +36,8 @@ def simulate(table: pd.DataFrame, policy: CascadePolicy, stage1: str | None = No
 
     stage1: name of the stage-1 member; None: found in the table. Returns one row an item, same index: verdict (real,
     fake, uncertain), decided_by (stage1, stage2, stage3, or '' when nobody decides), member (the one that decides, or
-    the last one asked), p_fake (its probability), asked (how many of stage 1 and the experts were run)."""
+    the last one asked), p_fake (its probability), asked (how many of stage 1 and the experts were run).
+    """
     first = stage1 or stage1_member(table, policy)
     steps = [("stage1", first, policy.stage1)]
     steps += [("stage2", expert.name, expert.exits) for expert in policy.experts]

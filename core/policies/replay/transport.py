@@ -29,7 +29,8 @@ class Place:
 
     exit_rate: released as real by stage 1 / all (filtration). leakage: fakes called real / fakes. false_alarms: reals
     called fake / reals. precision: fakes / all called fake, at this data set's own share of fakes. uncertain: no
-    verdict / all. found: fakes called fake / fakes. spared: reals called real / reals."""
+    verdict / all. found: fakes called fake / fakes. spared: reals called real / reals.
+    """
 
     name: str
     n: int
@@ -44,7 +45,8 @@ def transport(
 ) -> list[Place]:  # fmt: skip
     """Replay `policy`, frozen, on every value of column `by`, the largest first, and on all together ("all").
 
-    table: columns p_<member>, label, group and `by`. Raises ValueError naming a missing column, or on no items."""
+    table: columns p_<member>, label, group and `by`. Raises ValueError naming a missing column, or on no items.
+    """
     require(table, ["label", "group", by])
     if table.empty:
         raise ValueError("there are no items to show the thresholds on")
@@ -118,7 +120,8 @@ def auroc_matrix(table: pd.DataFrame, score: str, by: str = "dataset") -> list[C
 
 def auroc_interval(s: np.ndarray, y: np.ndarray, groups: np.ndarray) -> tuple[float, float | None, float | None, str]:
     """(AUROC, low, high, note): DeLong's 95 % by groups, at 0 and 1 the exact one; no interval with too few groups of a
-    class, and the note says so."""
+    class, and the note says so.
+    """
     found = delong(s, y, groups=groups)
     if found is not None:
         return found.auroc, found.low, found.high, found.note

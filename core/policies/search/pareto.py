@@ -22,7 +22,8 @@ SLACK = 1e-9
 @dataclass(frozen=True)
 class Limits:
     """What a policy may do to the items at hand. Shares: fakes called real / fakes; reals called fake / reals;
-    undecided / all. auroc_loss: AUROC of asking everyone - AUROC of the cascade."""
+    undecided / all. auroc_loss: AUROC of asking everyone - AUROC of the cascade.
+    """
 
     leakage: float = 1.0
     false_alarms: float = 1.0
@@ -43,7 +44,8 @@ def pareto(cost: ArrayLike, risk: ArrayLike) -> np.ndarray:
     """Indices of the points that no other beats: none is at most as dear and at most as risky, and better in one.
 
     cost, risk: (N,), infinite or NaN where a point is not to be had. Ascending in cost, descending in risk; of equal
-    points the first stays."""
+    points the first stays.
+    """
     c, r = np.asarray(cost, np.float64), np.asarray(risk, np.float64)
     usable = np.flatnonzero(np.isfinite(c) & np.isfinite(r))
     order = usable[np.lexsort((r[usable], c[usable]))]
@@ -65,7 +67,8 @@ def front(grid: Grid, costs: Sequence[float], risk: Risk, limits: Limits) -> lis
     """The Pareto front of expected cost against `risk` among the combinations within `limits`, cheapest first.
 
     The limit on `risk` itself is not heeded. The last stage's exits cost nothing: of those that leave the least risk
-    the ones with the fewest undecided items are shown."""
+    the ones with the fewest undecided items are shown.
+    """
     limits = Limits(**{**vars(limits), risk: 1.0})
     within, cost = allowed(grid, limits), grid.cost(costs)
     if risk == "leakage":
@@ -85,13 +88,15 @@ def front(grid: Grid, costs: Sequence[float], risk: Risk, limits: Limits) -> lis
 
 def cheapest(grid: Grid, costs: Sequence[float], limits: Limits) -> Choice | None:
     """(cost, exits) of the cheapest combination within `limits`, of equals the one with the fewest undecided items and
-    then the fewest errors; None when there is none."""
+    then the fewest errors; None when there is none.
+    """
     return cheapest_at(grid, costs, limits, [1.0])[0]
 
 
 def cheapest_at(grid: Grid, costs: Sequence[float], limits: Limits, shares: ArrayLike) -> list[Choice | None]:
     """`cheapest` with the limits on leakage and false alarms cut to each of `shares`, ascending; one walk over the grid
-    for all of them."""
+    for all of them.
+    """
     part = np.asarray(shares, np.float64)
     widest = replace(limits, leakage=part[-1] * limits.leakage, false_alarms=part[-1] * limits.false_alarms)
     at = np.flatnonzero(allowed(grid, widest))

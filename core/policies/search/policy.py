@@ -29,7 +29,8 @@ class NoPolicy(ValueError):
 def member_costs(members: Sequence[Member], names: Sequence[str], unit: str) -> list[float]:
     """Cost of one item, a member of `names`, in GFLOP or (unit "seconds") as measured; the stack costs nothing.
 
-    Raises ValueError naming the members whose cost is not known."""
+    Raises ValueError naming the members whose cost is not known.
+    """
     known: Mapping[str, float | None] = {m.name: m.gflops if unit == "gflop" else m.seconds for m in members}
     missing = [name for name in names if name != STACK and known.get(name) is None]
     if missing:

@@ -102,7 +102,8 @@ class SearchResult:
     groups are too few; None with one class.
     decided: the smallest undecided share of any policy that keeps the other limits, on the half that chose or, once
     something was certified, where it was proved; None when there is none.
-    tested: policies tested. sentences: the explanation, first the result, then what bound it."""
+    tested: policies tested. sentences: the explanation, first the result, then what bound it.
+    """
 
     best: PolicyCandidate | None
     neighbour: PolicyCandidate | None
@@ -120,7 +121,8 @@ def search(frame: pd.DataFrame, members: Sequence[str], costs: Sequence[float], 
     """The cheapest certified policy for the rows of `frame` (columns p_<member>, label, group).
 
     members: in the order asked, the last stage last. costs: a member, in the unit of `spec`. Raises ValueError on no
-    items, one member, or costs that do not fit."""
+    items, one member, or costs that do not fit.
+    """
     if len(members) < 2 or len(costs) != len(members) or frame.empty:
         raise ValueError("a search needs items, at least two members, and a cost for each member")
     items = Items.of_frame(frame, members)
@@ -148,7 +150,8 @@ def _paths(
     items: Items, members: Sequence[str], costs: Sequence[float], spec: SearchSpec
 ) -> tuple[Items, list[list[Cuts]], int, float | None]:
     """(items that prove, paths of policies in the order of testing, combinations looked at, smallest undecided share
-    among those within the other limits)."""
+    among those within the other limits).
+    """
     if spec.method == "sequences":
         paths = laid_down(len(members))
         return items, paths, sum(map(len, paths)), None
@@ -170,7 +173,8 @@ def pareto_path(grid: Grid, costs: Sequence[float], spec: SearchSpec) -> list[Cu
     """Ever cheaper policies: the cheapest of the grid at each budget of leakage and false alarms, without repeats.
 
     What errs nowhere on the half that chose may yet err on the other, so the first of them is preceded by itself with
-    all exits drawn back, nearly closed at first."""
+    all exits drawn back, nearly closed at first.
+    """
     found = cheapest_at(grid, costs, limits_of(spec), BUDGETS)
     path: list[Cuts] = list(dict.fromkeys(tuple(one[1]) for one in found if one is not None))
     if not path:
@@ -186,7 +190,8 @@ def pareto_path(grid: Grid, costs: Sequence[float], spec: SearchSpec) -> list[Cu
 @lru_cache(maxsize=8)
 def laid_down(members: int) -> list[list[Cuts]]:
     """Two paths for each k: the first k stages let go as real at one level, rising from path's start to its end; once
-    without fake exits, once with fake exits at the mirrored level."""
+    without fake exits, once with fake exits at the mirrored level.
+    """
     edges = default_edges(FINE)
     size = edges.size - 1
     wanted = 1 / (1 + np.exp(-np.linspace(-8.0, -0.2, LEVELS)))
@@ -233,7 +238,8 @@ def _test(
 
 def _neighbour(runs: Sequence[Sequence[PolicyCandidate]], best: PolicyCandidate | None) -> PolicyCandidate | None:
     """The dearest policy that fails and is cheaper than the best: what would have come next. Without a best: the
-    cheapest of those refused for the fewest reasons, one that no test lets pass before one that only misses a limit."""
+    cheapest of those refused for the fewest reasons, one that no test lets pass before one that only misses a limit.
+    """
     failing = [c for run in runs for c in run if not c.good and (best is None or c.cost < best.cost)]
     if best is None:
         return min(failing, key=lambda c: (c.certified, len(c.reasons), c.cost), default=None)
@@ -252,7 +258,8 @@ def _loss(items: Items, score: np.ndarray) -> Loss | None:
 def explain(found: SearchResult, spec: SearchSpec, groups: tuple[int, int], confidence: float) -> list[str]:
     """The result in sentences: what it is, what it promises, what stopped it from being cheaper.
 
-    groups: (with a real, with a fake) where it was proved; confidence: of each path."""
+    groups: (with a real, with a fake) where it was proved; confidence: of each path.
+    """
     unit = "GFLOP" if spec.unit == "gflop" else "s"
     how = {
         "split": f"half of the groups chose among {found.grid_size:,} combinations of exits, the other half proved "

@@ -24,7 +24,7 @@ def ended(workbench) -> tuple[str, Path]:
 def test_the_button_deletes_once_it_is_confirmed(workbench):
     job_id, path = ended(workbench)
     test = AppTest.from_string(
-        "from app import session\nfrom app.analysis.delete_analysis import delete_button\n"
+        "from app.ui import session\nfrom app.analysis.delete_analysis import delete_button\n"
         f"w = session.workbench()\nids = [j.id for j in w.jobs()]\n"
         f"if {job_id!r} in ids:\n    delete_button(w.job({job_id!r}), w)\n",
         default_timeout=30,

@@ -39,7 +39,7 @@ def test_import_makes_a_registered_run(home, tmp_path, monkeypatch):
     done = runner.invoke(cli.app, arguments)
     assert done.exit_code == 0, done.output
     assert read_json(home / "runs" / "ed" / "run.json")["detector"] == "genconvit_ed_published"
-    monkeypatch.setattr(importing, "read_foreign", lambda *_: pytest.fail("the file was opened again"))
+    monkeypatch.setattr(importing, "read_imported_weights", lambda *_: pytest.fail("the file was opened again"))
     again = runner.invoke(cli.app, arguments)
     assert again.exit_code == 2
     assert "run 'ed' exists already" in again.output

@@ -38,7 +38,7 @@ class Everything(Spec):
 def page(spec_path: str, extra: str = "") -> AppTest:
     module, name = spec_path.split(":")
     source = (
-        f"import streamlit as st\nfrom app import forms, session\nfrom {module} import {name}\n"
+        f"import streamlit as st\nfrom app.forms import form as forms\nfrom app.ui import session\nfrom {module} import {name}\n"
         f"spec = forms.spec_form({name}, session.workbench(), key='f', submit='Go'{extra})\n"
         "st.session_state['spec'] = None if spec is None else spec.model_dump(mode='json')\n"
     )
@@ -51,7 +51,7 @@ def widgets(test: AppTest) -> set[str]:
 
 
 def test_every_shape_is_drawn_and_its_defaults_come_back(workbench):
-    test = page("test_forms:Everything")
+    test = page("test_form:Everything")
     assert not test.exception
     assert widgets(test) == {fields.label_of(name) for name in Everything.model_fields}
     test.button[0].click().run()
@@ -83,7 +83,7 @@ def test_an_added_field_appears_by_itself():
 
 
 def test_bounds_reach_the_input_and_mistakes_are_sentences(workbench):
-    test = page("test_forms:Everything")
+    test = page("test_form:Everything")
     count = next(item for item in test.number_input if item.label == "Count")
     assert (count.min, count.max) == (1, 9)
     next(item for item in test.number_input if item.label == "Share").set_value(1.5)
@@ -100,7 +100,7 @@ def test_a_needed_field_that_is_empty_is_named(workbench):
 
 
 def test_given_fields_are_not_drawn_and_arrive(workbench):
-    test = page("test_forms:Everything", ", given={'count': 7}, values={'word': 'hello'}")
+    test = page("test_form:Everything", ", given={'count': 7}, values={'word': 'hello'}")
     assert "Count" not in widgets(test)
     test.button[0].click().run()
     assert test.session_state["spec"]["count"] == 7

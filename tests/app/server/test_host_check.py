@@ -88,7 +88,7 @@ def test_sockets_are_guarded_too(client):
         pass
 
 
-@pytest.mark.parametrize("file", ["served.py", "demo.py"])
+@pytest.mark.parametrize("file", ["server/asgi.py", "demo.py"])
 def test_both_servers_stand_behind_the_guard(file):
     tree = ast.parse((Path(__file__).parents[3] / "app" / file).read_text())
     calls = [
@@ -97,4 +97,4 @@ def test_both_servers_stand_behind_the_guard(file):
     assert [call.args[0].id for call in calls] == ["Guard"]
     from app.server.up import MAIN
 
-    assert MAIN.name == "served.py"
+    assert MAIN.name == "asgi.py"

@@ -13,7 +13,9 @@ HEAVY = ("torch", "torchvision", "timm", "lightgbm", "cv2", "sklearn", "pytorch_
 
 PAGES = """
 import sys, json, pathlib
-from app import fields, main, navigation, session, forms, options
+from app import main
+from app.forms import fields, options, form as forms
+from app.ui import navigation, session
 from jobs.client import Workbench
 from jobs.kind import kinds
 modules = navigation.modules()

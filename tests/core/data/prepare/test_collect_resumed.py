@@ -39,9 +39,9 @@ import sys
 from pathlib import Path
 sys.path[:0] = {path!r}
 from tests.support.raw_media import PLAIN, items_of
-from core.data.prepare.collect import gather
+from core.data.prepare.collect import collect
 from core.progress import Silent
-gather(items_of(Path({root!r})), PLAIN.model_copy(update=dict(workers=2)), Path({folder!r}), Silent())
+collect(items_of(Path({root!r})), PLAIN.model_copy(update=dict(workers=2)), Path({folder!r}), Silent())
 """
 
 
@@ -134,10 +134,10 @@ import sys
 sys.path[:0] = {path!r}
 from tests.support.raw_media import PLAIN
 from core.data.sources.base import SourceItem
-from core.data.prepare.ingest import take_in
+from core.data.prepare.ingest import ingest
 from pathlib import Path
 spec = PLAIN.model_copy(update=dict(every_frames=1, max_faces=1000))
-outcome = take_in(SourceItem(Path({file!r}), "clip", {{"label": 0}}), spec, Path({folder!r}))
+outcome = ingest(SourceItem(Path({file!r}), "clip", {{"label": 0}}), spec, Path({folder!r}))
 status = Path("/proc/self/status").read_text()
 print(len(outcome.crops), status.split("VmHWM:")[1].split()[0])
 """

@@ -94,7 +94,7 @@ def test_cancelled_work_is_resumed(workspace, media, monkeypatch):
     assert not (workspace.datasets / "set").exists()
     taken = []
     original = gather.ingest
-    monkeypatch.setattr(gather, "take_in", lambda s, **rest: (taken.append(s.name), original(s, **rest))[1])
+    monkeypatch.setattr(gather, "ingest", lambda s, **rest: (taken.append(s.name), original(s, **rest))[1])
     folder = prepare(spec, workspace, Silent())
     assert len(taken) == 2
     assert len(open_dataset("set", workspace)) == 4

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import html, theme
+from app.ui import html, navigation, theme
 from app.ui.formatting import span as span
 from app.ui.formatting import when as when
 
@@ -29,9 +29,24 @@ def page_header(title: str, lead: str) -> None:
     st.caption(lead)
 
 
-def empty(title: str, next_step: str) -> None:
-    """An empty state: what is not there yet and what to do next."""
+def empty(title: str, next_step: str, label: str = "", page: str = "", **query: str) -> None:
+    """Draw an empty state: what is missing, what to do next, and a button that leads there.
+
+    Args:
+        title: What is missing, a few words.
+        next_step: What the reader does next; words in backticks are set as code.
+        label: Text of the button; empty draws no button, for a state whose next step stands on the same screen.
+        page: Address of the page that the button opens, as in `PageInfo.url`.
+        **query: Query parameters of that page, for example `tab="import"`.
+
+    Raises:
+        ValueError: A label without a page, or a page without a label.
+    """
+    if bool(label) != bool(page):
+        raise ValueError("an empty state needs both a label and a page for its button, or neither")
     st.html(html.empty(title, next_step))
+    if label and st.button(label, icon=":material/arrow_forward:", key=f"empty-{title}-{label}-{page}"):
+        navigation.go_to(page, **query)
 
 
 def chip(text: str, colour: str) -> str:

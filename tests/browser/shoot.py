@@ -1,4 +1,4 @@
-"""Screenshots of every page at two widths: `python tests/browser/shoot.py FOLDER [--seed] [--pages analyze,jobs]`."""
+"""Screenshots of every page at three widths: `python tests/browser/shoot.py FOLDER [--seed] [--pages analyze,jobs]`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-WIDTHS = (1440, 800)
+WIDTHS = (1440, 800, 390)
 
 
 def free_port() -> int:

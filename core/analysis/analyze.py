@@ -198,6 +198,7 @@ class _Analysis:
             p_fake=decision.p_fake if decision else None,
             decided_by=decision.decided_by if decision else None,
             reason=verdict.reason if faces else NO_FACE,
+            withheld=verdict.withheld,
             rule=rule_of(len(faces), found.left_out),
             trace=decision.trace if decision else [],
             timings=dict(self.timings),

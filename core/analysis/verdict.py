@@ -28,11 +28,19 @@ SOFT = 20.0
 
 @dataclass(frozen=True)
 class MediaVerdict:
-    """verdict of the whole file; `face` is the index in the list of the face that decided, None without faces."""
+    """The verdict of the whole file.
+
+    Attributes:
+        verdict: What the file is called.
+        face: Index in the list of the face that decided; None without faces.
+        reason: Why, in plain sentences.
+        withheld: Why the deciding face's answer real or fake is withheld; empty when it stands.
+    """
 
     verdict: Verdict
     face: int | None
     reason: str
+    withheld: str = ""
 
 
 def judge(faces: Sequence[FaceReport], left_out: int = 0) -> MediaVerdict:
@@ -48,12 +56,13 @@ def judge(faces: Sequence[FaceReport], left_out: int = 0) -> MediaVerdict:
     if left_out:
         counted = f"{len(faces) + left_out} faces were found and {len(faces)} scored."
         if verdict == "real":
-            said = (
-                "Those scored look real, but a verdict of real needs every face: crop the picture, or score more faces."
+            why = (
+                f"{counted} The scored faces look real, but a verdict of real needs every face. Crop the picture, or "
+                "have more faces scored."
             )
-            return MediaVerdict("uncertain", chosen, f"{counted} {said}")
+            return MediaVerdict("uncertain", chosen, why, withheld=why)
         reason = f"{counted} {reason}"
-    return MediaVerdict(verdict, chosen, reason)
+    return MediaVerdict(verdict, chosen, reason, withheld=faces[chosen].decision.withheld)
 
 
 def rule_of(faces: int, left_out: int = 0) -> str:
@@ -73,9 +82,22 @@ def _rank(decision: Decision) -> tuple[int, float]:
 
 
 def abstain(decision: Decision, why: str) -> Decision:
-    """The same trace, but `uncertain`, because the input cannot carry a verdict."""
-    reason = f"{why} The cascade's own answer would have been: {decision.reason}"
-    return decision.model_copy(update={"verdict": "uncertain", "reason": reason})
+    """Return the decision as `uncertain`, because the input or the members' own figures do not support an answer.
+
+    The trace stays as it is: the step that decided keeps its outcome. A decision that was uncertain already has no
+    answer to withhold; it only gets the reason.
+
+    Args:
+        decision: What the cascade decided on one face.
+        why: One or more plain sentences.
+
+    Returns:
+        The decision with the verdict `uncertain`; `withheld` holds `why` when an answer real or fake is withheld.
+    """
+    if decision.verdict == "uncertain":
+        return decision.model_copy(update={"reason": f"{why} {decision.reason}"})
+    reason = f"{why} The answer of the cascade ({decision.verdict}) is withheld: {decision.reason}"
+    return decision.model_copy(update={"verdict": "uncertain", "reason": reason, "withheld": why})
 
 
 def input_problems(side_px: float, sharpness: float, what: str = "face") -> tuple[str | None, list[str]]:

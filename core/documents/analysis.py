@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from core.documents.decision import Decision, StageName, TraceStep, Verdict
+from core.documents.decision import WITHHELD, Decision, StageName, TraceStep, Verdict
 from core.documents.policy import Guarantee
 from core.spec import Spec
 
@@ -66,6 +66,7 @@ class Analysis(Spec):
     p_fake: float | None
     decided_by: StageName | None
     reason: str
+    withheld: str = Field("", description=WITHHELD)
     rule: str = Field(description="How the verdict follows from the faces, and what its promises hold for.")
     trace: list[TraceStep] = Field(description="Of the face that decided; every face has its own.")
     evidence: list[Evidence] = []

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from core.documents.policy import Exits
 from core.spec import Spec
 
 Verdict = Literal["real", "fake", "uncertain", "not_applicable"]
-
-
 StageName = Literal["stage1", "stage2", "stage3"]
+WITHHELD = (
+    "Why the answer real or fake of the stage in `decided_by` is withheld, in plain sentences; the verdict is then "
+    "uncertain, and the step in the trace keeps its outcome. Empty: the answer stands."
+)
 
 
 class TraceStep(Spec):
@@ -35,3 +39,4 @@ class Decision(Spec):
     decided_by: StageName | None
     reason: str
     trace: list[TraceStep]
+    withheld: str = Field("", description=WITHHELD)

@@ -268,7 +268,8 @@ def test_a_face_too_small_is_uncertain_with_the_reason(analyzer, tmp_path):
         pytest.skip("this face detector does not find a face of 36 px")
     assert found.verdict == "uncertain"
     assert "px" in found.reason
-    assert "would have been" in found.reason
+    assert found.withheld == found.faces[0].decision.withheld
+    assert bool(found.withheld) == ("is withheld" in found.reason)
 
 
 def report(index, verdict, p_fake):
@@ -294,7 +295,11 @@ def test_the_stated_rule(faces, verdict, chosen):
 
 
 def test_faces_left_out_forbid_real_only():
-    assert judge([report(0, "real", 0.1)], left_out=1).verdict == "uncertain"
+    unsure = judge([report(0, "real", 0.1)], left_out=1)
+    assert unsure.verdict == "uncertain"
+    assert unsure.withheld == unsure.reason
+    assert "every face" in unsure.withheld
+    assert judge([report(0, "uncertain", 0.1)], left_out=1).withheld == ""
     fake = judge([report(0, "fake", 0.9)], left_out=28)
     assert fake.verdict == "fake"
     assert fake.reason.startswith("29 faces were found and 1 scored.")
@@ -306,12 +311,35 @@ def test_abstaining_keeps_the_trace_and_says_why():
     assert warnings
     decision = abstain(report(0, "fake", 0.9).decision, why)
     assert decision.verdict == "uncertain"
-    assert decision.reason.startswith(why)
+    assert decision.withheld == why
+    assert decision.reason == f"{why} The answer of the cascade (fake) is withheld: Because."
+    unsure = abstain(report(0, "uncertain", 0.5).decision, why)
+    assert (unsure.verdict, unsure.withheld, unsure.reason) == ("uncertain", "", f"{why} Because.")
     assert input_problems(200, 1)[0] is not None
     assert input_problems(200, 100) == (None, [])
     assert "64 px" in input_problems(63.4, 100)[0]
     assert input_problems(64, 100) == (None, [])
     assert (input_problems(200, 15)[0], len(input_problems(200, 15)[1])) == (None, 1)
+
+
+def test_a_withheld_answer_is_stated_in_the_document_and_its_step_keeps_its_outcome(analyzer, photo, monkeypatch):
+    wide = tiny_policy(stage1=Exits(real_below=0.999))
+    early = Analyzer(analyzer.bundle, wide, "cpu")
+    plain = early.analyze(photo, SPEC.model_copy(update={"explain": False}))
+    monkeypatch.setattr("core.analysis.analyze.objections", lambda *_: ["The members disagree."])
+    found = early.analyze(photo, SPEC.model_copy(update={"explain": False}))
+    assert (plain.verdict, plain.withheld, plain.faces[0].decision.withheld) == ("real", "", "")
+    assert (found.verdict, found.decided_by, found.withheld) == ("uncertain", "stage1", "The members disagree.")
+    assert found.faces[0].decision.withheld == found.withheld
+    assert [step.outcome for step in found.trace] == [step.outcome for step in plain.trace]
+    assert found.trace[0].outcome == "real"
+
+
+def test_a_document_from_before_answers_were_withheld_still_loads(analyzer, photo):
+    document = analyzer.analyze(photo, SPEC.model_copy(update={"explain": False})).model_dump(mode="json")
+    del document["withheld"], document["faces"][0]["decision"]["withheld"]
+    loaded = Analysis.model_validate(document)
+    assert (loaded.withheld, loaded.faces[0].decision.withheld) == ("", "")
 
 
 def test_one_face_needs_no_rule_of_many():

@@ -1,4 +1,4 @@
-"""Datasets: what there is to learn from, its card, its pictures, what is wrong with it; and ways to more."""
+"""Datasets: what there is to learn from, its card, its pictures, its leaks; and ways to add more."""
 
 from __future__ import annotations
 
@@ -47,10 +47,18 @@ def render() -> None:
 
 
 def chosen(found: list[ArtifactView], workbench: Workbench) -> ArtifactView:
-    """The data set that a job has just given, else the one chosen, else that of the address, else the newest.
+    """Choose the data set.
 
-    The choice lives in the session and the address follows it: a start value that changed with the address would make
+    That of the job that has just ended comes first, then the one chosen, then that of the address, then the newest. The
+    choice lives in the session and the address follows it: a start value that changed with the address would make
     another widget of it, and the next click would be lost.
+
+    Args:
+        found: The data sets there are, newest first.
+        workbench: Knows the jobs.
+
+    Returns:
+        One of them.
     """
     names = [item.name for item in found]
     state, job = st.session_state, st.query_params.get("job", "")
@@ -66,7 +74,12 @@ def chosen(found: list[ArtifactView], workbench: Workbench) -> ArtifactView:
 
 
 def one(item: ArtifactView, workbench: Workbench) -> None:
-    """The chosen view of one data set."""
+    """Show the chosen view of one data set.
+
+    Args:
+        item: The data set in the store.
+        workbench: Takes jobs.
+    """
     table = datasets_table.load(item)
     if table is None:
         widgets.empty("The manifest is gone", f"{item.path} holds none any more; prepare the data set again.")

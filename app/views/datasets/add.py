@@ -1,4 +1,4 @@
-"""Ways to a new data set: upload a zip, name a folder the server may read, or have the demo set drawn."""
+"""Ways to a new data set: upload a zip, name a folder that the server may read, or draw the demo set."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MOST_LISTED = 300
 
 
 def ways(workbench: Workbench) -> None:
-    """The chosen way's form; a form that is sent becomes a job, shown on this page by `?job=`."""
+    """Show the form of the chosen way. A sent form becomes a job, shown on this page by `?job=`."""
     way = st.segmented_control("Where the pictures come from", [UPLOAD, FOLDER, DEMO], default=DEMO, required=True)
     if way == UPLOAD:
         upload(workbench)
@@ -34,7 +34,14 @@ def ways(workbench: Workbench) -> None:
 
 
 def form(workbench: Workbench, path: str, key: str, front: Sequence[str] = FRONT) -> None:
-    """The rest of a `prepare` job's input, its path decided; once sent the job is queued and followed here."""
+    """Show the rest of a `prepare` job's input, its path decided. Once sent, the job is queued and followed here.
+
+    Args:
+        workbench: Takes the job.
+        path: What is prepared.
+        key: Tells forms apart.
+        front: Fields that stand outside the expander.
+    """
     name = {"name": "demo"} if path == "demo" else {}
     spec = forms.spec_form(
         PrepareSpec, workbench, key=f"prepare.{key}", submit="Prepare", given={"path": path, "out": ""}, values=name,
@@ -47,7 +54,7 @@ def form(workbench: Workbench, path: str, key: str, front: Sequence[str] = FRONT
 
 
 def upload(workbench: Workbench) -> None:
-    """A zip goes to disk at once and is unpacked by the job, never in this process."""
+    """Show the uploader. A zip goes to disk at once and is unpacked by the job, never in this process."""
     turn = st.session_state.setdefault("dataset_upload_turn", 0)
     limit = workbench.settings.upload_mb
     st.caption(
@@ -84,7 +91,7 @@ def stored(stream: object, name: str, workbench: Workbench) -> Path:
 
 
 def folder(workbench: Workbench) -> None:
-    """A folder, zip or manifest below one of the roots that the operator allowed."""
+    """Show the choice of a folder, zip or manifest below one of the roots that the operator allowed."""
     roots = workbench.settings.readable_roots()
     st.html(html.facts([("The server may read below", " , ".join(str(root) for root in roots))]))
     st.caption(

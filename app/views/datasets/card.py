@@ -1,4 +1,4 @@
-"""The card of a data set: what it holds now, what that makes impossible, and what to beware of."""
+"""The card of a data set: what it holds now, what its balance makes impossible, and its warnings."""
 
 from __future__ import annotations
 
@@ -24,7 +24,12 @@ LONGEST = 80
 
 
 def show(item: ArtifactView, table: DatasetTable) -> None:
-    """Counts, warnings and charts of the rows in use, and the way on to training."""
+    """Show counts, warnings and charts of the rows in use, and the way on to training.
+
+    Args:
+        item: The data set in the store.
+        table: Its rows.
+    """
     kept = table.kept
     if kept.empty:
         widgets.empty("Every picture is excluded", "Take some back in under Exclusions.")
@@ -52,7 +57,12 @@ def show(item: ArtifactView, table: DatasetTable) -> None:
 
 
 def onward(item: ArtifactView, table: DatasetTable) -> None:
-    """To the Train page with this data set chosen; the manifest as CSV."""
+    """Show the button to the Train page with this data set chosen, and the manifest as CSV.
+
+    Args:
+        item: The data set in the store.
+        table: Its rows.
+    """
     with st.container(horizontal=True):
         if st.button("Train on this data set", icon=":material/arrow_forward:", type="primary"):
             navigation.go_to("train", dataset=item.name)
@@ -64,7 +74,12 @@ def onward(item: ArtifactView, table: DatasetTable) -> None:
 
 
 def counts(kept: pd.DataFrame, words: tuple[str, str]) -> None:
-    """Bars of items by label over splits, source sets, methods, identities."""
+    """Draw bars of items by label over splits, sources, methods, identities.
+
+    Args:
+        kept: The rows in use.
+        words: What label 0 and label 1 are called.
+    """
     splits = [name for name in SPLITS if (kept["split"] == name).any()]
     made = "How the fakes were made" if words == FACES.classes else f"Kinds of {words[1]}"
     charts_of = [
@@ -89,7 +104,7 @@ def counts(kept: pd.DataFrame, words: tuple[str, str]) -> None:
 
 
 def more(rows: pd.DataFrame) -> str:
-    """How many bars were left out."""
+    """Say how many bars were left out."""
     left = rows.attrs.get("left", 0)
     return f" The {MOST_BARS} largest; {left:,} more are in the manifest." if left else ""
 
@@ -97,7 +112,18 @@ def more(rows: pd.DataFrame) -> str:
 def by_label(
     kept: pd.DataFrame, column: str, title: str, words: tuple[str, str], order: list[str] | None = None
 ) -> pd.DataFrame:
-    """Rows (title, label, items) for a chart, largest first, at most MOST_BARS categories."""
+    """Count items by a column and label.
+
+    Args:
+        kept: The rows in use.
+        column: What to count by.
+        title: Name of the column in the result.
+        words: What label 0 and label 1 are called.
+        order: Categories in order; None: largest first.
+
+    Returns:
+        Rows (title, label, items), at most MOST_BARS categories; `attrs["left"]` says how many were left out.
+    """
     named = kept[kept[column].astype(str) != ""]
     order = order or [str(name) for name in named[column].value_counts().index]
     table = pd.crosstab(named[column].astype(str), named["label"])
@@ -112,7 +138,7 @@ def by_label(
 
 
 def qualities(table: DatasetTable) -> None:
-    """How measured quality is spread over the two labels."""
+    """Draw how measured quality is distributed over the two labels."""
     names = [name for name in table.qualities if name not in ("time", "track")]
     if not names:
         return
@@ -126,7 +152,12 @@ def qualities(table: DatasetTable) -> None:
 
 
 def made(item: ArtifactView, table: DatasetTable) -> None:
-    """Folder, root, fingerprints, the spec it was prepared by."""
+    """List folder, root, fingerprints, and the spec that the set was prepared by.
+
+    Args:
+        item: The data set in the store.
+        table: Its rows.
+    """
     card = table.card
     facts = {
         "Folder": item.path,
@@ -145,7 +176,7 @@ def made(item: ArtifactView, table: DatasetTable) -> None:
 
 
 def excluded(table: DatasetTable) -> str:
-    """How many rows are out, and for which reasons, the commonest first."""
+    """Say how many rows are out, and for which reasons, the commonest first."""
     said = f"{len(table.out):,} of {len(table.frame):,}"
     reasons = Counter(item.reason for item in table.out.values())
     words = [f"{short(reason)}: {n:,}" for reason, n in reasons.most_common(MOST_REASONS)]
@@ -154,5 +185,5 @@ def excluded(table: DatasetTable) -> str:
 
 
 def short(words: str) -> str:
-    """At most LONGEST characters of a reason."""
+    """Cut a reason at LONGEST characters."""
     return words if len(words) <= LONGEST else words[: LONGEST - 1] + "…"

@@ -1,4 +1,4 @@
-"""What is out of a data set, who took it out and why; and the way back."""
+"""What is excluded from a data set, who excluded it and why; and how to undo it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ WORDS = {"exclude": "excluded", "restore": "taken back in", "undo": "undone: the
 
 
 def show(table: DatasetTable) -> None:
-    """The effect on the fingerprint, what is out now, and every act."""
+    """Show the effect on the fingerprint, what is out now, and every act."""
     consequences(table)
     acts = history(table.folder)
     if not acts:
@@ -34,7 +34,7 @@ def show(table: DatasetTable) -> None:
 
 
 def consequences(table: DatasetTable) -> None:
-    """What an exclusion changes, in figures."""
+    """Show what an exclusion changes, in figures."""
     then, now = str(table.card.get("fingerprint", "")), table.fingerprint
     st.html(
         html.facts(
@@ -53,7 +53,12 @@ def consequences(table: DatasetTable) -> None:
 
 
 def out_now(table: DatasetTable, author: str) -> None:
-    """The rows that are out, to be taken back in by selecting them."""
+    """List the rows that are out; selected rows can be taken back in.
+
+    Args:
+        table: The data set.
+        author: Who does it.
+    """
     st.subheader(f"Out now: {len(table.out):,}", anchor=False)
     if not table.out:
         st.caption("Nothing is out at the moment.")

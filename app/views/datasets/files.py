@@ -18,7 +18,7 @@ MOST_ROWS = 5000
 
 
 def show(table: DatasetTable) -> None:
-    """Thresholds, outcomes, the list of files that gave nothing, and the report as CSV."""
+    """Show thresholds, outcomes, the list of files that gave nothing, and the report as CSV."""
     archive(table.card.get("archive"))
     listing(table)
     thresholds(table.card.get("thresholds"))
@@ -61,7 +61,7 @@ def _report(path: str, stamp: int) -> pd.DataFrame:
 
 
 def archive(contents: dict[str, Any] | None) -> None:
-    """What the zip held beside pictures, clips and lists."""
+    """Show what the zip held beside pictures, clips and lists."""
     if not contents:
         return
     st.subheader("Archive", anchor=False)
@@ -76,7 +76,7 @@ def archive(contents: dict[str, Any] | None) -> None:
 
 
 def listing(table: DatasetTable) -> None:
-    """How the source was read, and the files that are no part of it."""
+    """Show how the source was read, and the files that are no part of it."""
     said = table.card.get("listing")
     if not said:
         return
@@ -107,7 +107,7 @@ TAKEN = {
 
 
 def taken(counts: dict[str, Any] | None) -> None:
-    """What was found in the files, in figures, and why faces were left out."""
+    """Show in figures what was found in the files, and why faces were left out."""
     if not counts:
         return
     pairs = {label: widgets.figure(counts[name]) for name, label in TAKEN.items() if counts.get(name)}
@@ -117,7 +117,7 @@ def taken(counts: dict[str, Any] | None) -> None:
 
 
 def thresholds(values: dict[str, Any] | None) -> None:
-    """The numbers that decided what was kept."""
+    """Show the numbers that decided what was kept."""
     if not values:
         return
     st.subheader("Thresholds of the extraction", anchor=False)

@@ -1,4 +1,4 @@
-"""What crosses the splits of a data set: the same files, people, clips, and pictures that look alike."""
+"""The leaks of a data set: the same files, people or clips in two splits, and pictures that look alike."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PICTURES = 8
 
 
 def show(table: DatasetTable) -> None:
-    """How many leaks of each kind, then each with its pictures, to be excluded by a tick."""
+    """Show how many leaks of each kind there are, then each with its pictures, to be excluded by a tick."""
     said()
     st.caption(
         "A picture, person or clip on both sides of a split lets a detector recognise instead of judge, and figures on "
@@ -48,12 +48,20 @@ def show(table: DatasetTable) -> None:
 
 
 def known(table: DatasetTable, column: str) -> bool:
-    """Whether a column is there and holds anything."""
+    """Return whether a column is there and holds anything.
+
+    Args:
+        table: The data set.
+        column: Its name.
+
+    Returns:
+        True when a cell is not empty.
+    """
     return column in table.frame and bool((table.frame[column].astype(str) != "").any())
 
 
 def unmeasured(table: DatasetTable) -> None:
-    """What could not be looked for, and what to do about it."""
+    """Say which leaks could not be looked for, and what to do about it."""
     lost = [TITLES[kind].lower() for kind, column in MEASURED.items() if not known(table, column)]
     if lost:
         widgets.notice(
@@ -63,7 +71,12 @@ def unmeasured(table: DatasetTable) -> None:
 
 
 def one_kind(leaks: list[Leak], table: DatasetTable) -> None:
-    """A page of leaks with their pictures, and the bar that excludes."""
+    """Show one page of leaks with their pictures, and the bar that excludes.
+
+    Args:
+        leaks: Leaks of one kind.
+        table: The data set.
+    """
     last = -(-len(leaks) // PER_PAGE)
     number = int(st.number_input(f"Page, of {last}", 1, last, 1, width=160, key=f"leaks-{leaks[0].kind}-{last}"))
     shown = leaks[(number - 1) * PER_PAGE : number * PER_PAGE]
@@ -89,7 +102,15 @@ def one_kind(leaks: list[Leak], table: DatasetTable) -> None:
 
 
 def sample(kept: pd.DataFrame, leak: Leak) -> pd.DataFrame:
-    """At most PICTURES rows of a leak, evenly from its splits."""
+    """Choose rows of a leak to show, evenly from its splits.
+
+    Args:
+        kept: The rows in use.
+        leak: One of their leaks.
+
+    Returns:
+        At most PICTURES rows.
+    """
     rows = kept.iloc[list(leak.rows)]
     each = max(1, PICTURES // len(leak.splits))
     return rows if len(rows) <= PICTURES else rows.groupby("split", sort=False).head(each)

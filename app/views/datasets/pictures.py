@@ -1,4 +1,4 @@
-"""The pictures of a data set: filter, sort, look, and take out with a reason."""
+"""The pictures of a data set: filter, sort, look, and exclude with a reason."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TICKED = "the ticked pictures"
 
 
 def browse(table: DatasetTable) -> None:
-    """Filters above, a page of pictures below, and the bar that takes them out or back in."""
+    """Show filters above, a page of pictures below, and the bar that takes them out or back in."""
     said()
     wanted = filters(table)
     rows = table.chosen(wanted)
@@ -43,7 +43,7 @@ def browse(table: DatasetTable) -> None:
 
 
 def filters(table: DatasetTable) -> Filter:
-    """The filter that the inputs say."""
+    """Show the inputs of the filter and return what they say."""
     frame, words = table.frame, table.words
     splits = [name for name in SPLITS if (frame["split"] == name).any()]
     with st.container(horizontal=True):
@@ -72,7 +72,14 @@ def filters(table: DatasetTable) -> Filter:
 
 
 def picture_form(table: DatasetTable, rows: pd.DataFrame, shown: pd.DataFrame, wanted: Filter) -> None:
-    """The grid with a tick under each picture, and what to do with the ticked ones."""
+    """Show the grid with a tick under each picture, and what to do with the ticked ones.
+
+    Args:
+        table: The data set.
+        rows: All that the filter shows.
+        shown: Those on this page.
+        wanted: The filter.
+    """
     back = wanted.state == OUT
     turn = st.session_state.setdefault("dataset-turn", 0)  # a new turn empties the ticks
     with st.form(f"pictures-{turn}", border=False):
@@ -94,12 +101,28 @@ def picture_form(table: DatasetTable, rows: pd.DataFrame, shown: pd.DataFrame, w
 
 
 def ticked(ids: Iterable[str], turn: int) -> list[str]:
-    """Those of the rows whose tick is set in this turn."""
+    """Return those rows whose tick is set.
+
+    Args:
+        ids: sample_ids of rows.
+        turn: Number of the form.
+
+    Returns:
+        Their sample_ids.
+    """
     return [name for name in ids if st.session_state.get(f"tick-{turn}-{name}")]
 
 
 def act(table: DatasetTable, ids: list[str], reason: str, author: str, back: bool) -> None:
-    """Take rows out or back in, say so, and begin a new turn; or say why not."""
+    """Take rows out or back in, confirm it, and begin a new form; or say why not.
+
+    Args:
+        table: The data set.
+        ids: sample_ids of the rows.
+        reason: Why.
+        author: Who does it.
+        back: Take in again instead of out.
+    """
     if not ids:
         widgets.notice(["Tick at least one picture first."], "info")
         return
@@ -121,7 +144,15 @@ def said() -> None:
 
 
 def grid(table: DatasetTable, rows: pd.DataFrame, key: str, sort: str = "", splits: bool = False) -> None:
-    """Pictures side by side, as many a row as fit, each with a tick that says its label; on demand its split."""
+    """Show pictures side by side, each with a tick that says its label.
+
+    Args:
+        table: The data set.
+        rows: What to show.
+        key: Tells ticks of this form from others.
+        sort: Column whose number stands under each picture.
+        splits: Also write the split.
+    """
     records: list[dict[str, Any]] = rows.to_dict("records")
     views = previews([table.file(row["path"]) for row in records])
     with st.container(horizontal=True, gap="small"):
@@ -137,7 +168,12 @@ def grid(table: DatasetTable, rows: pd.DataFrame, key: str, sort: str = "", spli
 
 
 def tile(view: bytes | str, name: str) -> None:
-    """A preview, or why there is none, in the same space."""
+    """Show a preview, or why there is none, in the same space.
+
+    Args:
+        view: JPEG, or a sentence.
+        name: Name of the file.
+    """
     if isinstance(view, bytes):
         st.image(view, width="stretch")
         return
@@ -146,7 +182,16 @@ def tile(view: bytes | str, name: str) -> None:
 
 
 def remarks(row: dict[str, Any], sort: str, table: DatasetTable) -> list[str]:
-    """What stands under the tick: how a fake was made, the number sorted by, why a picture is out."""
+    """List what stands under the tick: how a fake was made, the number sorted by, why a picture is out.
+
+    Args:
+        row: A row of the manifest.
+        sort: Column whose number is shown.
+        table: The data set.
+
+    Returns:
+        Lines of text.
+    """
     method = str(row["method"]) if row["label"] else ""
     lines = [method if len(method) <= WORDS else f"{method[: WORDS - 1]}…"] if method else []
     value = row.get(sort) if sort else None
@@ -158,7 +203,7 @@ def remarks(row: dict[str, Any], sort: str, table: DatasetTable) -> list[str]:
 
 
 def previews(paths: list[Path]) -> list[bytes | str]:
-    """Small JPEGs of files as they are now, or sentences."""
+    """Make small JPEGs of files as they are now, or sentences where that fails."""
     stamps = tuple(path.stat().st_mtime_ns if path.is_file() else 0 for path in paths)
     return _previews(tuple(map(str, paths)), stamps)
 

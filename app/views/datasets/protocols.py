@@ -18,7 +18,13 @@ HOLDS = "holds"
 
 
 def show(name: str, table: DatasetTable, workbench: Workbench) -> None:
-    """The pinned protocols, the way to train on one, and the form."""
+    """Show the pinned protocols, the way to train on one, and the form.
+
+    Args:
+        name: Name of the data set.
+        table: Its rows.
+        workbench: Takes the job.
+    """
     st.caption(
         "A protocol asks what a detector makes of a forgery, or of a source, that it never saw: train and both "
         "validation splits hold none of it, test holds all of it. It is pinned to the rows by a hash and used like a "
@@ -34,7 +40,13 @@ def show(name: str, table: DatasetTable, workbench: Workbench) -> None:
 
 
 def pinned(name: str, names: list[str], table: DatasetTable) -> None:
-    """A row a protocol, with the items of each split and whether its hash still fits the data."""
+    """Show a row for each protocol, with the items of each split and whether its hash still fits the data.
+
+    Args:
+        name: Name of the data set.
+        names: Names of its protocols.
+        table: Its rows.
+    """
     manifest = Manifest(table.kept, table.root)
     rows = []
     for protocol in (load_protocol(table.folder, each) for each in names):
@@ -66,7 +78,16 @@ def pinned(name: str, names: list[str], table: DatasetTable) -> None:
 
 
 def condition(protocol: str, table: DatasetTable, manifest: Manifest) -> str:
-    """`holds`, or that the rows are no longer the pinned ones."""
+    """Check whether the rows are still those that a protocol was pinned to.
+
+    Args:
+        protocol: Its name.
+        table: The data set.
+        manifest: The rows in use.
+
+    Returns:
+        HOLDS, or that the rows have changed.
+    """
     try:
         open_protocol(table.folder, protocol, manifest)
     except ValueError:
@@ -75,7 +96,13 @@ def condition(protocol: str, table: DatasetTable, manifest: Manifest) -> str:
 
 
 def form(name: str, table: DatasetTable, workbench: Workbench) -> None:
-    """What is left out, from the data set's own methods and sources; the rest is the spec's form."""
+    """Show what can be left out, from the data set's own methods and sources; the rest is the spec's form.
+
+    Args:
+        name: Name of the data set.
+        table: Its rows.
+        workbench: Takes the job.
+    """
     kind = st.segmented_control(
         "Leave out", list(COLUMN), default="method", required=True,
         format_func=lambda k: {"method": "methods of the fakes", "source": "source sets"}[k],

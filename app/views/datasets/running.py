@@ -1,4 +1,4 @@
-"""Work on data sets that is under way or has just ended, live on the page that asked for it."""
+"""Jobs on data sets that run or have just ended, live on the page that asked for them."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ WORK = ("prepare", "protocol")
 
 
 def under_way(workbench: Workbench) -> list[JobView]:
-    """Jobs on data sets that wait or run, oldest first."""
+    """Return the jobs on data sets that wait or run, oldest first."""
     found = [job for kind in WORK for job in workbench.jobs(kind=kind, limit=50) if not job.ended]
     return sorted(found, key=lambda job: job.created_at)
 
 
 def show(workbench: Workbench) -> None:
-    """What runs, live; and how the job of `?job=` ended."""
+    """Show what runs, live, and how the job of `?job=` ended."""
     if running := under_way(workbench):
         live([job.id for job in running])
     job_id = st.query_params.get("job", "")
@@ -40,7 +40,7 @@ def show(workbench: Workbench) -> None:
 
 @st.fragment(run_every=1.5)
 def live(job_ids: list[str]) -> None:
-    """Progress of the named jobs; when one ends the whole page is drawn anew."""
+    """Show the progress of jobs. When one ends, the whole page is drawn anew."""
     workbench = session.workbench()
     jobs = [workbench.job(job_id) for job_id in job_ids]
     if any(job.ended for job in jobs):
@@ -51,7 +51,13 @@ def live(job_ids: list[str]) -> None:
 
 
 def progress(job: JobView, workbench: Workbench, idle: bool) -> None:
-    """One job: what it makes, how far it is, cancel."""
+    """Show one job: what it makes, how far it is, and a button that cancels it.
+
+    Args:
+        job: The job.
+        workbench: Cancels it.
+        idle: No worker is alive.
+    """
     with st.container(border=True):
         left, right = st.columns([3, 1], vertical_alignment="center")
         words = widgets.plain_markdown(job.message) or (
@@ -74,21 +80,34 @@ def progress(job: JobView, workbench: Workbench, idle: bool) -> None:
 
 
 def deserted(job: JobView, workbench: Workbench) -> bool:
-    """Whether the job ran in a command on this machine whose process has ended without a word."""
+    """Return whether the job ran in a command on this machine whose process has ended.
+
+    Args:
+        job: A running job.
+        workbench: Knows the workers.
+
+    Returns:
+        True when the process is gone.
+    """
     runners = [one for one in workbench.workers() if one.id == job.worker and one.host == processes.host()]
     told = processes.start_time(os.getpid()) is not None  # not every system says which processes live
     return told and any(processes.start_time(one.pid) is None for one in runners)
 
 
 def subject(job: JobView) -> str:
-    """The data set that a job makes or works on, in a few words."""
+    """Name the data set that a job makes or works on, in a few words."""
     spec = job.spec
     source = str(spec.get("path") or spec.get("dataset") or "")
     return f"{kinds.get(job.kind).title}: {spec.get('name') or source.rstrip('/').rsplit('/', 1)[-1]}"
 
 
 def ended(job: JobView, workbench: Workbench) -> None:
-    """How the job that this page was asked for ended, until it is put away."""
+    """Show how a job ended, until it is dismissed.
+
+    Args:
+        job: An ended job.
+        workbench: Retries it.
+    """
     sentence = job.error if job.state == "failed" else (job.result or {}).get("message", "") or "The job was cancelled."
     kind = {"failed": "error", "cancelled": "warning"}.get(job.state, "info")
     widgets.notice([f"{subject(job)}. {sentence}"], kind)
@@ -104,7 +123,15 @@ def ended(job: JobView, workbench: Workbench) -> None:
 
 
 def made(job_id: str, workbench: Workbench) -> str:
-    """Name of the data set that a job gave; empty when it gave none."""
+    """Return the name of the data set that a job made.
+
+    Args:
+        job_id: The job; may be "".
+        workbench: Knows the jobs.
+
+    Returns:
+        "" when it made none.
+    """
     try:
         produced = (workbench.job(job_id).result or {}).get("produced", []) if job_id else []
     except LookupError:

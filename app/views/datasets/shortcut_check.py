@@ -1,4 +1,4 @@
-"""How well a thumbnail or a spectrum alone tells the sources and labels of a data set: what figures must beat."""
+"""How well a thumbnail or a spectrum alone tells sources and labels apart: a detector must do better than this."""
 
 from __future__ import annotations
 
@@ -11,13 +11,18 @@ NAMES = {"thumbnail": "12x12 thumbnail", "spectrum": "radial spectrum"}
 
 
 def warning(card: dict[str, Any]) -> list[str]:
-    """The sentence that the label can be read from the source, where it can."""
+    """Return the warning that the label can be read from the source; none where it cannot."""
     said = card.get("source_check", {}).get("warning")
     return [said] if said else []
 
 
 def show(card: dict[str, Any], words: tuple[str, str]) -> None:
-    """The baselines of every pair of sources, and how well the sources themselves are told apart."""
+    """Show the baselines of every pair of sources, and how well the sources themselves are told apart.
+
+    Args:
+        card: The card of the data set.
+        words: What label 0 and label 1 are called.
+    """
     st.subheader("Baselines without a face", anchor=False)
     check = card.get("source_check")
     if check is None:
@@ -39,13 +44,29 @@ def show(card: dict[str, Any], words: tuple[str, str]) -> None:
 
 
 def pairs(rows: list[dict[str, Any]], words: tuple[str, str]) -> pd.DataFrame:
-    """A row per pair of sources, easiest first; AUROC 0..1, empty where it could not be cross-validated."""
+    """Make the table of baselines, easiest pair first.
+
+    Args:
+        rows: `pairs` of the card's source check.
+        words: What label 0 and label 1 are called.
+
+    Returns:
+        A row per pair of sources: AUROC in [0, 1], empty where it could not be cross-validated.
+    """
     columns = {"real": f"Source of {words[0]}", "fake": f"Source of {words[1]}", "items": "Pictures", **NAMES}
     return pd.DataFrame(rows, columns=list(columns)).rename(columns=columns)
 
 
 def told(check: dict[str, Any], words: tuple[str, str]) -> list[str]:
-    """How often the source is named rightly within a label, beside chance; and the AUROC of that guess alone."""
+    """Say how often the source is named correctly within a label, and the AUROC of that guess alone.
+
+    Args:
+        check: The card's source check.
+        words: What label 0 and label 1 are called.
+
+    Returns:
+        Sentences.
+    """
     sentences = []
     for label, word in enumerate(words):
         rows = [row for row in check["source"] if row["label"] == label]

@@ -1,4 +1,4 @@
-"""A data set's rows as its page sees them: what a person may filter and sort by, and what is excluded."""
+"""A data set's rows as its page shows them: what a person may filter and sort by, and what is excluded."""
 
 from __future__ import annotations
 
@@ -53,7 +53,15 @@ class Filter:
 
 @dataclass(frozen=True)
 class DatasetTable:
-    """A prepared folder: every row of its manifest, and which of them are out."""
+    """A prepared folder.
+
+    Attributes:
+        folder: Where it lies.
+        root: Folder that the pictures' paths start from.
+        frame: Every row of its manifest.
+        out: sample_id -> why the row is excluded.
+        card: dataset.json.
+    """
 
     folder: Path
     root: Path
@@ -63,16 +71,16 @@ class DatasetTable:
 
     @cached_property
     def kept(self) -> pd.DataFrame:
-        """The rows that training and evaluation see."""
+        """Return the rows that training and evaluation see."""
         return self.frame[~self.frame["sample_id"].isin(list(self.out))].reset_index(drop=True)
 
     @cached_property
     def summary(self) -> dict[str, Any]:
-        """The card of the rows in use (core.data.manifest.card)."""
+        """Return the card of the rows in use (core/data/manifest/card.py)."""
         return dataset_card(self.kept)
 
     def leaks(self, distance: int = DISTANCE) -> list[Leak]:
-        """What crosses a split among the rows in use, most certain first; rows are positions in `kept`."""
+        """Find the leaks among the rows in use, most certain first; rows are positions in `kept`."""
         if distance not in self._leaks:
             self._leaks[distance] = leaks(self.kept, distance)
         return self._leaks[distance]
@@ -93,20 +101,23 @@ class DatasetTable:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Of the rows in use."""
+        """Return the fingerprint of the rows in use."""
         return Manifest(self.kept, self.root).fingerprint()
 
     def file(self, path: str) -> Path:
-        """The picture that a row of the manifest names."""
+        """Return the picture that a row of the manifest names."""
         return self.root / path
 
     def bounds(self, quality: str) -> tuple[float, float]:
-        """Least and greatest value of a quality column."""
+        """Return the least and the greatest value of a quality column."""
         values = self.frame[quality].dropna()
         return float(values.min()), float(values.max())
 
     def chosen(self, wanted: Filter) -> pd.DataFrame:
-        """The rows that a filter lets through, in its order; rows without the number go last, and fail its bounds."""
+        """Return the rows that a filter lets through, in its order.
+
+        Rows without the number go last, and fail its bounds.
+        """
         frame = self.frame
         keep = pd.Series(True, index=frame.index)
         if wanted.state != BOTH:
@@ -138,7 +149,7 @@ class DatasetTable:
 
 
 def load(item: ArtifactView) -> DatasetTable | None:
-    """The data set behind an artefact as it is on disk now; None when its manifest is gone."""
+    """Load the data set behind an artefact as it is on disk now; None when its manifest is gone."""
     manifest, log = item.path / "manifest.parquet", item.path / "exclusions.jsonl"
     if not manifest.is_file():
         return None

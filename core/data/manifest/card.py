@@ -1,4 +1,4 @@
-"""The data set card: what is in a manifest, what follows from its balance, and what to beware of."""
+"""The data set card: counts of a manifest, what its balance makes impossible, and warnings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ from core.data.manifest.splits import SPLITS
 
 
 def dataset_card(frame: pd.DataFrame) -> dict[str, Any]:
-    """Counts, prevalence and warnings of a manifest frame, JSON. Prevalence = fakes / all."""
+    """Count a manifest and collect its warnings.
+
+    Args:
+        frame: Rows of a manifest, with its columns (core/data/manifest/manifest.py).
+
+    Returns:
+        A JSON document: items, real, fake, prevalence (fakes / all items), groups, identities, counts by split, source,
+        method and compression, measured quality, `ceiling` (see `filtration_sentence`) and `warnings`.
+    """
     labels = frame["label"]
     return {
         "items": len(frame),
@@ -32,9 +40,16 @@ def dataset_card(frame: pd.DataFrame) -> dict[str, Any]:
 
 
 def filtration_sentence(prevalence: float, leakage: float = 0.05) -> str:
-    """What prevalence alone makes impossible for a filter that lets through simple reals.
+    """Say how many items a filter of plain reals can release at most, given the prevalence.
 
     All reals and at most `leakage` of the fakes can exit: (1 - prevalence) + leakage * prevalence of all items.
+
+    Args:
+        prevalence: Fakes / all items, in [0, 1].
+        leakage: Fakes released as real / all fakes, in [0, 1].
+
+    Returns:
+        One sentence with both shares, and the F1 of calling every item fake.
     """
     reals = 1.0 - prevalence
     most = reals + leakage * prevalence
@@ -46,7 +61,14 @@ def filtration_sentence(prevalence: float, leakage: float = 0.05) -> str:
 
 
 def warnings_of(frame: pd.DataFrame) -> list[str]:
-    """Sentences on shortcuts and on splits too small to judge anything."""
+    """Name shortcuts, and splits that are too small to measure anything.
+
+    Args:
+        frame: Rows of a manifest.
+
+    Returns:
+        Sentences; none where there is nothing to warn of.
+    """
     found = []
     judged = frame[frame["split"].isin(["val_calib", "test"])]
     single = [str(name) for name, labels in frame.groupby("dataset")["label"] if labels.nunique() == 1]
@@ -98,7 +120,14 @@ MOST_NAMED = 5
 
 
 def qualities(frame: pd.DataFrame) -> dict[str, dict[str, dict[str, float]]]:
-    """Column -> `all`, `real`, `fake` -> items, p05, median, p95 of the measured columns that hold a number."""
+    """Summarise the measured columns of a manifest by label.
+
+    Args:
+        frame: Rows of a manifest.
+
+    Returns:
+        Column -> `all`, `real`, `fake` -> items, p05, median, p95, for the columns of QUALITIES that hold a number.
+    """
     found = {}
     for name in (name for name in QUALITIES if name in frame):
         values = pd.to_numeric(frame[name], errors="coerce").astype("float64")
@@ -117,10 +146,16 @@ PAIR = re.compile(r"(?<!\d)(\d{3})_(\d{3})(?!\d)")
 
 
 def clip_hint(paths: pd.Series) -> str:
-    """What file names suggest of clips and people, for a person to confirm; "" when they suggest nothing.
+    """Say what file names suggest of clips and people, for a person to confirm.
 
-    Names that differ in their last number only may be frames of one clip; two numbers of three digits are, in the
-    manner of FaceForensics++, the clip that was changed and the clip that lent its face.
+    Names that differ in their last number only may be frames of one clip. Two numbers of three digits are, as in
+    FaceForensics++, the clip that was changed and the clip that lent its face.
+
+    Args:
+        paths: The column `path` of a manifest.
+
+    Returns:
+        A sentence that begins with a space, or "" when the names suggest nothing.
     """
     stems = paths.str.replace(r"\.\w+$", "", regex=True)
     clips = stems.str.replace(r"[_\-/ ]?(?:frame)?[_\-]?\d+$", "", regex=True)

@@ -1,7 +1,8 @@
-"""Rows that a person took out of a data set: an append-only log beside the manifest, with reasons, undoable.
+"""Rows that a person took out of a data set: an append-only log beside the manifest, with reasons, that can be undone.
 
-Nothing is deleted. `exclusions.jsonl` holds one JSON document a line; what is excluded now is the log read from top to
-bottom. `open_dataset` leaves these rows out, so the fingerprint changes and nothing fitted before can pass for new.
+Nothing is deleted. `exclusions.jsonl` holds one JSON document a line; what is excluded now follows from reading the log
+from top to bottom. `open_dataset` leaves these rows out, so the fingerprint changes, and results made before do not
+pass for results on the new rows.
 """
 
 from __future__ import annotations
@@ -22,7 +23,13 @@ MOST_REASON = 500
 
 @dataclass(frozen=True)
 class Exclusion:
-    """Why a row is out: the reason, who said so, and when (ISO 8601, UTC)."""
+    """Why a row is out of the data set.
+
+    Attributes:
+        reason: In the words of the person.
+        author: Who excluded it.
+        at: When, ISO 8601 in UTC.
+    """
 
     reason: str
     author: str
@@ -31,7 +38,7 @@ class Exclusion:
 
 @dataclass(frozen=True)
 class Act:
-    """One line of the log. `undo` turns round the last act that is not undone yet; it names no rows of its own."""
+    """One line of the log. `undo` reverses the last act that is not undone yet; it names no rows of its own."""
 
     action: Literal["exclude", "restore", "undo"]
     sample_ids: tuple[str, ...]
@@ -41,9 +48,22 @@ class Act:
 
 
 def exclude(folder: Path, sample_ids: Iterable[str], reason: str, author: str, *, at: datetime | None = None) -> int:
-    """Take rows out; returns how many were in before. Rows that are out already keep their first reason.
+    """Take rows out of a data set.
 
-    Raises ValueError without a reason or for a sample_id that the manifest does not hold.
+    Rows that are out already keep their first reason.
+
+    Args:
+        folder: The data set's folder.
+        sample_ids: Rows to take out.
+        reason: 1 to MOST_REASON characters.
+        author: Who does it.
+        at: Time of the act; None: now.
+
+    Returns:
+        How many of the rows were in before.
+
+    Raises:
+        ValueError: The reason is missing or too long, or the manifest does not hold a sample_id.
     """
     reason = " ".join(reason.split())
     if not 0 < len(reason) <= MOST_REASON:
@@ -58,7 +78,21 @@ def exclude(folder: Path, sample_ids: Iterable[str], reason: str, author: str, *
 def restore(
     folder: Path, sample_ids: Iterable[str], author: str, reason: str = "", *, at: datetime | None = None
 ) -> int:
-    """Take rows back in; returns how many were out before. Raises ValueError for an unknown sample_id."""
+    """Take rows back into a data set.
+
+    Args:
+        folder: The data set's folder.
+        sample_ids: Rows to take back in.
+        author: Who does it.
+        reason: May be empty; cut at MOST_REASON characters.
+        at: Time of the act; None: now.
+
+    Returns:
+        How many of the rows were out before.
+
+    Raises:
+        ValueError: The manifest does not hold a sample_id.
+    """
     out = excluded(folder)
     ids = [name for name in _known(folder, sample_ids) if name in out]
     if ids:
@@ -67,7 +101,16 @@ def restore(
 
 
 def undo_last(folder: Path, author: str = "", *, at: datetime | None = None) -> Act | None:
-    """Turn round the last act that still stands and return it; None when there is none. The log keeps both."""
+    """Reverse the last act that still stands. The log keeps both lines.
+
+    Args:
+        folder: The data set's folder.
+        author: Who does it.
+        at: Time of the act; None: now.
+
+    Returns:
+        The act that was reversed; None when there is none.
+    """
     standing = _standing(history(folder))
     if not standing:
         return None
@@ -76,7 +119,17 @@ def undo_last(folder: Path, author: str = "", *, at: datetime | None = None) -> 
 
 
 def excluded(folder: Path) -> dict[str, Exclusion]:
-    """sample_id -> why it is out now."""
+    """Read which rows are out now.
+
+    Args:
+        folder: The data set's folder.
+
+    Returns:
+        sample_id -> why it is out.
+
+    Raises:
+        ValueError: A line of the log cannot be read (see `history`).
+    """
     out: dict[str, Exclusion] = {}
     for act in _standing(history(folder)):
         for name in act.sample_ids:
@@ -88,7 +141,17 @@ def excluded(folder: Path) -> dict[str, Exclusion]:
 
 
 def history(folder: Path) -> list[Act]:
-    """Every act, oldest first. A last line that a power cut tore is no act. Raises ValueError for any other fault."""
+    """Read every act of the log, oldest first. A last line that a power cut left unfinished is no act.
+
+    Args:
+        folder: The data set's folder.
+
+    Returns:
+        The acts; none when there is no log.
+
+    Raises:
+        ValueError: A whole line is no act; the message names file and line.
+    """
     path = folder / LOG
     if not path.is_file():
         return []

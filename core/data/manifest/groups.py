@@ -1,8 +1,8 @@
-"""What must stay on one side of a split: an explicit group, or everyone that people, clips and originals connect.
+"""Groups: the rows that must stay on one side of a split, given explicitly or linked by people, clips and originals.
 
 Two rows belong together when they share a person (`identity`, or `donor`: whose face a swap put in) or a clip
-(`video`, or `original`: the clip a fake was made from), and so on along the chain. A cell may name several, apart by
-";" (a face swap of two people).
+(`video`, or `original`: the clip a fake was made from), and so on along the chain. A cell may name several, separated
+by ";" (a face swap of two people).
 """
 
 from __future__ import annotations
@@ -19,10 +19,16 @@ LINKS = {"identity": ("identity", "donor"), "video": ("video", "original")}
 
 
 def groups_of(frame: pd.DataFrame) -> pd.Series:
-    """A group for every row of a frame with text columns `path` and, where there, `group` and the columns of LINKS.
+    """Compute the group of every row.
 
-    A given group stands. A row without one takes the only given group that its links reach, else is named after the
+    A given group stands. A row without one takes the only given group that its links reach, else it is named after the
     first person (or clip) of its connected part, else after its own path.
+
+    Args:
+        frame: Text columns `path` and, where there, `group` and the columns of LINKS.
+
+    Returns:
+        (N,) group names, with the index of `frame`.
     """
     given = frame["group"] if "group" in frame else pd.Series("", index=frame.index)
     tokens = _tokens(frame)
@@ -36,7 +42,15 @@ def groups_of(frame: pd.DataFrame) -> pd.Series:
 
 
 def joined(groups: pd.Series, pairs: list[tuple[int, int]]) -> pd.Series:
-    """Groups of which those that a pair of row positions connects are one, named after the first by name."""
+    """Merge the groups that pairs of rows connect.
+
+    Args:
+        groups: (N,) group names.
+        pairs: Pairs of row positions.
+
+    Returns:
+        (N,) group names; connected groups carry the name that comes first in the alphabet.
+    """
     codes, names = pd.factorize(groups)
     if not pairs:
         return groups
@@ -48,7 +62,16 @@ def joined(groups: pd.Series, pairs: list[tuple[int, int]]) -> pd.Series:
 
 
 def leak_names(frame: pd.DataFrame, kind: str, splits: pd.Series) -> dict[str, list[int]]:
-    """Names of a kind (identity or video) in two splits -> position of the first row in each split ("" is none)."""
+    """Find the people or clips that stand in two splits.
+
+    Args:
+        frame: Rows with the columns of LINKS, where there.
+        kind: "identity" or "video".
+        splits: (N,) split of each row; "" is none.
+
+    Returns:
+        Name -> position of the first row in each split.
+    """
     table = names_of(frame, kind).assign(split=lambda t: splits.to_numpy()[t["row"].to_numpy()])
     firsts = table[(table["split"] != "") & table["split"].notna()].drop_duplicates(["name", "split"])
     twice = firsts[firsts["name"].duplicated(keep=False)]
@@ -56,9 +79,15 @@ def leak_names(frame: pd.DataFrame, kind: str, splits: pd.Series) -> dict[str, l
 
 
 def names_of(frame: pd.DataFrame, kind: str) -> pd.DataFrame:
-    """(row, name, own) of every name of a kind, over all its columns, in the order of rows; a cell may hold several.
+    """List every name of a kind over all its columns. A cell may hold several.
 
-    own: the name stands in the first of the columns, so that the row shows the person or clip itself.
+    Args:
+        frame: Rows with the columns of LINKS, where there.
+        kind: "identity" or "video".
+
+    Returns:
+        Columns row (position), name, and own: whether the name stands in the first of the columns, so that the row
+        shows the person or clip itself. In the order of rows.
     """
     columns = LINKS[kind]
     found = [_column(frame, column).assign(own=column == columns[0]) for column in columns if column in frame]

@@ -1,10 +1,9 @@
-"""What lies on both sides of a split although it should not: the same bytes, people, clips, or the same sight.
+"""Leaks between splits: the same bytes, person or clip in two splits, or pictures that look alike.
 
 Most certain first. A detector that saw one side recognises the other instead of judging it, and figures on `test` are
-then too good. Near-duplicates are pairs of perceptual hashes (core/data/manifest/hashes.py) within a Hamming distance;
-they are
-found by bands: two 64-bit hashes that differ in at most d bits agree in one of d + 1 bands (pigeonhole), so only rows
-that share a band are compared.
+then too good. Near-duplicates are pairs of perceptual hashes (core/data/manifest/hashes.py) within a Hamming distance.
+They are found by bands: two 64-bit hashes that differ in at most d bits agree in one of d + 1 bands (pigeonhole), so
+only rows that share a band are compared.
 """
 
 from __future__ import annotations
@@ -39,7 +38,15 @@ KNOWN = ("sha256", "identity", "video")
 
 @dataclass(frozen=True)
 class Leak:
-    """One leak. rows: positions in the frame, at least one in each of `splits`; distance: bits, for `near` only."""
+    """One leak.
+
+    Attributes:
+        kind: What the rows share.
+        sentence: For a person.
+        splits: Names of the splits, train first.
+        rows: Positions in the frame, at least one in each of `splits`.
+        distance: Hamming distance in bits, for `near` only.
+    """
 
     kind: Kind
     sentence: str
@@ -49,10 +56,20 @@ class Leak:
 
 
 def leaks(frame: pd.DataFrame, distance: int = DISTANCE) -> list[Leak]:
-    """Everything that crosses a split, most certain first; columns that a manifest lacks are passed over.
+    """Find everything that lies in two splits, most certain first.
 
-    Rows that share bytes, or were taken from one file (then their clip says so), are not reported as look-alikes too.
-    Raises ValueError for a phash that is none.
+    Columns that a manifest lacks are passed over. Rows that share bytes, or were taken from one file (then their clip
+    shows it), are not reported as look-alikes too.
+
+    Args:
+        frame: Rows of a manifest with their splits.
+        distance: Largest Hamming distance of near-duplicates, 0 to 16 bits.
+
+    Returns:
+        The leaks: bytes, then people, then clips, then near-duplicates.
+
+    Raises:
+        ValueError: A cell of `phash` is no hash.
     """
     found: list[Leak] = []
     kinds: tuple[Kind, ...] = ("bytes", "identity", "video")
@@ -62,8 +79,10 @@ def leaks(frame: pd.DataFrame, distance: int = DISTANCE) -> list[Leak]:
 
 
 def _shared(frame: pd.DataFrame, kind: Kind) -> list[Leak]:
-    """Names of a kind (people, clips, bytes) that stand in more than one split: first those whose own rows do, then
-    those that only a lent face or a fake's original carries over; of each, those with most rows first.
+    """Find names of a kind (people, clips, bytes) that stand in more than one split.
+
+    First those whose own rows do, then those that only a lent face or a fake's original carries over; of each, those
+    with most rows first.
     """
     splits = frame["split"].to_numpy()
     table = names_of(frame, kind) if kind in LINKS else _hashes(frame)
@@ -127,11 +146,21 @@ def _in_order(splits: pd.Series) -> tuple[str, ...]:
 def near_pairs(
     bits: np.ndarray, distance: int, sides: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """All pairs of hashes at most `distance` apart: positions (P,), (P,), first < second, and bits apart (P,).
+    """Find all pairs of hashes within a Hamming distance.
 
-    bits: (N,) uint64. sides: (N,) values; only pairs with unlike ones are given (e.g. the split). Costs the pairs that
-    share a band: for 100,000 unrelated hashes and distance 4 about five million, well under a second; what is alike a
-    thousand times over costs its pairs, so callers thin it first.
+    The cost is the number of pairs that share a band: for 100,000 unrelated hashes and distance 4 about five million,
+    well under a second. Hashes that occur a thousand times cost all their pairs, so callers thin them out first.
+
+    Args:
+        bits: (N,) uint64 hashes.
+        distance: Largest distance, 0 to 16 bits.
+        sides: (N,) values; only pairs with different values count (for example the split). None: all pairs.
+
+    Returns:
+        Positions (P,) and (P,) with first < second, and the distances (P,) in bits.
+
+    Raises:
+        ValueError: The distance lies outside 0 to 16.
     """
     if not 0 <= distance <= 16:
         raise ValueError(f"the distance of near-duplicates must be 0 to 16 bits, not {distance}")

@@ -32,9 +32,12 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Manifest:
-    """Rows of COLUMNS (label int64, 1 = fake; all others str, never missing) and whatever else the source brought.
+    """The rows of a data set.
 
-    `path` is relative to `root`, or absolute. Row order is the file's.
+    Attributes:
+        frame: COLUMNS (label int64, 1 = fake; all others str, never missing) and whatever else the source brought, in
+            the order of the file.
+        root: Folder that relative `path` cells start from.
     """
 
     frame: pd.DataFrame
@@ -44,11 +47,18 @@ class Manifest:
         return len(self.frame)
 
     def file(self, path: str) -> Path:
-        """The file that a `path` cell names."""
+        """Return the file that a row names.
+
+        Args:
+            path: A `path` cell, relative to `root` or absolute.
+
+        Returns:
+            The place of the file.
+        """
         return self.root / path
 
     def fingerprint(self) -> str:
-        """SHA-256 (hex) over the sorted (sample_id, label, group, split) and, where known, sha256 of the files.
+        """Compute SHA-256 (hex) over the sorted (sample_id, label, group, split) and, where known, sha256 of the files.
 
         What decides a result counts: row order, folders, methods and measured columns do not.
         """
@@ -60,7 +70,17 @@ class Manifest:
         return hashlib.sha256("\n".join(rows).encode()).hexdigest()
 
     def select(self, split: str) -> Manifest:
-        """Rows of one split. Raises ValueError when there are none, naming the splits that exist."""
+        """Return the rows of one split.
+
+        Args:
+            split: Name of the split.
+
+        Returns:
+            A manifest of these rows.
+
+        Raises:
+            ValueError: There are none; the message names the splits that exist.
+        """
         rows = self.frame[self.frame["split"] == split]
         if rows.empty:
             known = ", ".join(sorted(self.frame["split"].unique())) or "none"
@@ -68,21 +88,43 @@ class Manifest:
         return Manifest(rows.reset_index(drop=True), self.root)
 
     def with_splits(self, shares: Shares, seed: int, keep: bool = True) -> Manifest:
-        """The same rows with `split` one of train, val_select, val_calib, test (see `assign_splits`)."""
+        """Assign each row to train, val_select, val_calib or test (see `assign_splits`).
+
+        Args:
+            shares: Shares of the groups.
+            seed: Seed of the hash.
+            keep: Honour the split words that the rows bring.
+
+        Returns:
+            The same rows with a new column `split`.
+        """
         return Manifest(self.frame.assign(split=assign_splits(self.frame, shares, seed, keep)), self.root)
 
     def refuse_leaks(self, name: str) -> None:
-        """Raises ManifestError naming the rows of every person and clip that the splits of this manifest cut apart."""
+        """Refuse splits that separate the rows of one person or one clip.
+
+        Args:
+            name: What the manifest is called in the message.
+
+        Raises:
+            ManifestError: It names the rows of every such person and clip.
+        """
         where = [f"{name} row {i} {path}" for i, path in enumerate(self.frame["path"], 1)]
         if problems := leak_problems(self.frame, self.frame["split"], where):
             raise ManifestError(name, problems)
 
     def save(self, folder: Path, **extra: Any) -> Path:
-        """Write manifest.parquet, manifest.csv and dataset.json into `folder`; `extra` joins the card, and its
-        `warnings` the card's own.
+        """Write manifest.parquet, manifest.csv and dataset.json.
 
-        The card's `root` is "." when the pictures lie below `folder`, else the absolute folder they lie in.
-        Cells of the CSV that a spreadsheet would run (= + - @ first) are quoted with ' and read back unharmed.
+        The card's `root` is "." when the pictures lie below `folder`, else the absolute folder they lie in. Cells of
+        the CSV that a spreadsheet would run (= + - @ first) are quoted with ' and read back unchanged.
+
+        Args:
+            folder: Where to write; made if missing.
+            **extra: More entries of the card; `warnings` are added to the card's own.
+
+        Returns:
+            `folder`.
         """
         folder.mkdir(parents=True, exist_ok=True)
         inside = self.root.resolve() == folder.resolve()
@@ -111,15 +153,22 @@ def read_manifest(
     check_files: bool = True,
     refuse_leaks: bool = True,
 ) -> Manifest:
-    """Read and validate a CSV or Parquet manifest in any of the three dialects (see core/data/manifest/validate.py).
+    """Read and validate a CSV or Parquet manifest in any known dialect (core/data/manifest/validate.py).
 
     Args:
-        label_map: words for labels in lower case, e.g. {"real": 0, "fake": 1}.
-        root: folder that relative paths start from; None: the sibling card's, else the manifest's own folder.
-        confined: refuse paths that leave `root` (for uploaded manifests).
-        check_files: name the rows whose file is missing.
-        refuse_leaks: a person or clip whose rows name two splits is refused, rows named.
-    Raises: ManifestError with every problem counted and the first 20 named by row; FileNotFoundError.
+        path: The file.
+        label_map: Words for labels in lower case, e.g. {"real": 0, "fake": 1}.
+        root: Folder that relative paths start from; None: the sibling card's, else the manifest's own folder.
+        confined: Refuse paths that leave `root` (for uploaded manifests).
+        check_files: Name the rows whose file is missing.
+        refuse_leaks: Refuse a person or clip whose rows name two splits; the rows are named.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        ManifestError: It counts every problem and names the first 20 by row.
+        FileNotFoundError: There is no such file.
     """
     path = Path(path)
     if not path.is_file():
@@ -140,7 +189,18 @@ def read_manifest(
 
 
 def table_manifest(rows: pd.DataFrame, root: Path) -> Manifest:
-    """A manifest of rows that a program made (`prepare`), held to the same rules as one that was read."""
+    """Validate rows that a program made (`prepare`) by the same rules as rows that were read.
+
+    Args:
+        rows: Columns of a manifest.
+        root: Folder that the paths start from; they may not leave it.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        ManifestError: It names every problem by row.
+    """
     table = Table("rows", "dataset", frame_as_text(rows), first_row=1)
     frame = validate(table, root.resolve(), {}, confined=True, check_files=True, refuse_leaks=False)
     return Manifest(frame, root.resolve())

@@ -11,12 +11,25 @@ from core.data.manifest.splits import Shares
 
 
 def open_dataset(ref: str | Path, workspace: Workspace, *, with_excluded: bool = False) -> Manifest:
-    """The data set that a spec's `dataset` field names: a name in the workspace, a folder, or a manifest file.
+    """Open the data set that a spec's `dataset` field names.
 
     `NAME@PROTOCOL` is the data set under one of its protocols (core/data/manifest/protocols.py), refused when its rows
-    are not the pinned ones. Rows that a person excluded (core/data/manifest/exclusions.py) are left out unless
-    `with_excluded`, so the fingerprint is another one. A manifest that was never prepared gets the default splits (its
-    own words honoured, seed 0). Raises FileNotFoundError naming what was looked for; ManifestError; ValueError.
+    are not the pinned ones. A manifest that was never prepared gets the default splits (its own words honoured, seed
+    0).
+
+    Args:
+        ref: A name in the workspace, a folder, or a manifest file.
+        workspace: Where names are looked up.
+        with_excluded: Keep the rows that a person excluded (core/data/manifest/exclusions.py). Without them the
+            fingerprint is another one.
+
+    Returns:
+        The manifest with its splits.
+
+    Raises:
+        FileNotFoundError: It names what was looked for.
+        ManifestError: The manifest cannot be used.
+        ValueError: Every row is excluded, or the protocol does not fit.
     """
     base, protocol = split_reference(str(ref), workspace)
     place = dataset_place(base, workspace)
@@ -38,7 +51,15 @@ def open_dataset(ref: str | Path, workspace: Workspace, *, with_excluded: bool =
 
 
 def split_reference(ref: str, workspace: Workspace) -> tuple[str, str]:
-    """`NAME@PROTOCOL` as (NAME, PROTOCOL); a reference without a protocol, or a path with an @ in it, as (ref, "")."""
+    """Split `NAME@PROTOCOL` into its two parts.
+
+    Args:
+        ref: What a spec names.
+        workspace: Where names are looked up.
+
+    Returns:
+        (NAME, PROTOCOL); (ref, "") for a reference without a protocol, or a path with an @ in it.
+    """
     base, at, protocol = ref.rpartition("@")
     if not at or not base or "/" in protocol or Path(ref).expanduser().exists() or (workspace.datasets / ref).exists():
         return ref, ""
@@ -46,7 +67,18 @@ def split_reference(ref: str, workspace: Workspace) -> tuple[str, str]:
 
 
 def dataset_place(ref: str, workspace: Workspace) -> Path:
-    """The manifest file of a data set. Raises FileNotFoundError naming what was looked for."""
+    """Find the manifest file of a data set.
+
+    Args:
+        ref: A name in the workspace, a folder, or a manifest file.
+        workspace: Where names are looked up.
+
+    Returns:
+        The manifest file.
+
+    Raises:
+        FileNotFoundError: It names what was looked for.
+    """
     named = workspace.datasets / ref
     place = named if Path(ref).name == ref and named.is_dir() else Path(ref).expanduser()
     if place.is_dir():

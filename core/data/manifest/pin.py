@@ -1,4 +1,4 @@
-"""Pin the protocols of a data set: the job `protocol`."""
+"""Pin the protocols of a data set: the work of the job `protocol`."""
 
 from __future__ import annotations
 
@@ -12,9 +12,19 @@ from core.data.manifest.protocols import COLUMN, Kind, Protocol, make_protocol, 
 
 
 def pin_protocols(spec: ProtocolSpec, workspace: Workspace) -> tuple[list[Protocol], dict[str, str]]:
-    """Make and save what a spec asks for: the protocols, and value -> why it cannot be left out.
+    """Make and save the protocols that a spec asks for.
 
-    Raises ValueError when a named choice, or every one in turn, is impossible; FileExistsError; FileNotFoundError.
+    Args:
+        spec: Data set, and what to leave out.
+        workspace: Where the data set lies.
+
+    Returns:
+        The protocols, and value -> why it cannot be left out.
+
+    Raises:
+        ValueError: The data set is not prepared, or a named choice (or every one in turn) is impossible.
+        FileExistsError: A protocol of that name is pinned to other rows.
+        FileNotFoundError: There is no such data set.
     """
     place = dataset_place(spec.dataset, workspace)
     if not (place.parent / CARD).is_file():

@@ -1,6 +1,6 @@
 """Leave-one-method-out, leave-one-source-out: a data set under a protocol, pinned by a hash, opened as NAME@PROTOCOL.
 
-`test` asks what a detector makes of fakes (or a source) it has never seen:
+`test` measures a detector on fakes (or a source) that it has never seen:
 
 - method: train, val_select and val_calib hold no fake of the left-out methods; `test` holds the left-out fakes and the
   real pictures of the data set's own test split.
@@ -43,9 +43,18 @@ class Protocol(Spec):
 
 
 def protocol_rows(frame: pd.DataFrame, kind: Kind, left_out: tuple[str, ...]) -> pd.DataFrame:
-    """The rows of a manifest frame under a protocol, in order, with their new splits.
+    """Select the rows of a manifest under a protocol, in order, with their new splits.
 
-    Raises ValueError for unknown values, and when train, val_select or test would not hold both labels.
+    Args:
+        frame: Rows of a prepared data set.
+        kind: What is left out: "method" or "source".
+        left_out: Methods or sources.
+
+    Returns:
+        The rows that stay, with the column `split` of the protocol.
+
+    Raises:
+        ValueError: A value is unknown, or train, val_select or test would not hold both labels.
     """
     column = COLUMN[kind]
     fakes = frame["label"] == 1
@@ -76,13 +85,33 @@ def protocol_rows(frame: pd.DataFrame, kind: Kind, left_out: tuple[str, ...]) ->
 
 
 def pin_of(rows: pd.DataFrame) -> str:
-    """SHA-256 (hex) of the sorted "sample_id<TAB>split" lines."""
+    """Compute SHA-256 (hex) of the sorted "sample_id<TAB>split" lines.
+
+    Args:
+        rows: Rows with the columns sample_id and split.
+
+    Returns:
+        64 hex digits.
+    """
     lines = sorted(f"{name}\t{split}" for name, split in zip(rows["sample_id"], rows["split"], strict=True))
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def make_protocol(manifest: Manifest, kind: Kind, left_out: tuple[str, ...], name: str = "") -> Protocol:
-    """The protocol of a choice, pinned to the rows as they are. Raises ValueError as `protocol_rows` does."""
+    """Make the protocol of a choice, pinned to the rows as they are.
+
+    Args:
+        manifest: A prepared data set.
+        kind: What is left out: "method" or "source".
+        left_out: Methods or sources.
+        name: Name of the protocol; "": after what it leaves out.
+
+    Returns:
+        The protocol, not yet saved.
+
+    Raises:
+        ValueError: The choice is impossible (see `protocol_rows`).
+    """
     rows = protocol_rows(manifest.frame, kind, left_out)
     counts = rows.groupby(["split", "label"]).size().unstack(fill_value=0)
     items = {str(s): {"real": int(n.get(0, 0)), "fake": int(n.get(1, 0))} for s, n in counts.iterrows()}
@@ -106,14 +135,34 @@ def _left_fakes(manifest: Manifest, left_out: tuple[str, ...]) -> int:
 
 
 def protocol_name(kind: Kind, left_out: tuple[str, ...]) -> str:
-    """`leave-out-method-faceswap`: the values in lower case, other signs as a hyphen, at most 60 characters."""
+    """Name a protocol after what it leaves out, e.g. `leave-out-method-faceswap`.
+
+    Args:
+        kind: "method" or "source".
+        left_out: Methods or sources.
+
+    Returns:
+        The values in lower case, other signs as a hyphen, at most 60 characters.
+    """
     words = re.sub(r"[^a-z0-9_]+", "-", "-".join(left_out).lower()).strip("-")
     short = words if len(words) <= 40 else f"{words[:31].strip('-')}-{hashlib.sha256(words.encode()).hexdigest()[:8]}"
     return f"leave-out-{kind}-{short}"
 
 
 def save_protocol(folder: Path, protocol: Protocol, replace: bool = False) -> Path:
-    """Write protocols/<name>.json below the data set. Raises FileExistsError when another pin stands there."""
+    """Write protocols/NAME.json below the data set.
+
+    Args:
+        folder: The data set's folder.
+        protocol: What to write.
+        replace: Overwrite a protocol of that name with another pin.
+
+    Returns:
+        The file.
+
+    Raises:
+        FileExistsError: Another pin stands there.
+    """
     path = folder / FOLDER / f"{protocol.name}.json"
     if path.is_file() and not replace and Protocol.model_validate(read_json(path)) != protocol:
         raise FileExistsError(
@@ -125,12 +174,31 @@ def save_protocol(folder: Path, protocol: Protocol, replace: bool = False) -> Pa
 
 
 def protocol_names(folder: Path) -> list[str]:
-    """Names of the protocols of a data set."""
+    """List the names of the protocols of a data set.
+
+    Args:
+        folder: The data set's folder.
+
+    Returns:
+        The names, sorted.
+    """
     return sorted(path.stem for path in (folder / FOLDER).glob("*.json") if not path.name.startswith("."))
 
 
 def load_protocol(folder: Path, name: str) -> Protocol:
-    """Raises FileNotFoundError listing what there is; ValueError for a file that is none."""
+    """Read one protocol of a data set.
+
+    Args:
+        folder: The data set's folder.
+        name: Name of the protocol.
+
+    Returns:
+        The protocol.
+
+    Raises:
+        FileNotFoundError: There is none of that name; the message lists those that exist.
+        ValueError: The file is no protocol.
+    """
     path = folder / FOLDER / f"{name}.json"
     if name not in protocol_names(folder):
         known = ", ".join(protocol_names(folder)) or "none yet; make one with `aware protocol`"
@@ -139,7 +207,19 @@ def load_protocol(folder: Path, name: str) -> Protocol:
 
 
 def open_protocol(folder: Path, name: str, manifest: Manifest) -> pd.DataFrame:
-    """The rows of `manifest` under a protocol of its folder. Raises ValueError when they are not the pinned ones."""
+    """Select the rows of a manifest under a protocol of its folder.
+
+    Args:
+        folder: The data set's folder.
+        name: Name of the protocol.
+        manifest: The data set.
+
+    Returns:
+        The rows that stay, with the column `split` of the protocol.
+
+    Raises:
+        ValueError: The rows are not the pinned ones.
+    """
     protocol = load_protocol(folder, name)
     rows = protocol_rows(manifest.frame, protocol.kind, protocol.left_out)
     found = {"rows": pin_of(rows), "labels and groups": manifest.fingerprint()}

@@ -1,4 +1,4 @@
-"""Which split a group belongs to: a stable hash of the group, so that no person and no clip is on two sides."""
+"""Which split a group belongs to: a stable hash of the group, so that no person and no clip is in two splits."""
 
 from __future__ import annotations
 
@@ -25,8 +25,12 @@ WORDS = {
 
 
 class Shares(NamedTuple):
-    """Shares of the groups, each in [0, 1]; test is the rest. train fits weights, select picks the epoch,
-    calib fits calibrator and thresholds, test reports.
+    """Shares of the groups, each in [0, 1]; test is the rest.
+
+    Attributes:
+        train: Fits weights.
+        select: Picks the epoch.
+        calib: Fits calibrator and thresholds.
     """
 
     train: float = 0.6
@@ -38,7 +42,11 @@ class Shares(NamedTuple):
         return 1.0 - self.train - self.select - self.calib
 
     def as_dict(self) -> dict[str, float]:
-        """Share by split name, in the order of SPLITS. Raises ValueError unless all lie in [0, 1]."""
+        """Return the share by split name, in the order of SPLITS.
+
+        Raises:
+            ValueError: A share lies outside [0, 1].
+        """
         # round: 1 - 0.7 - 0.15 - 0.15 is -2.8e-17
         shares = dict(zip(SPLITS, (*self, round(self.test, 12)), strict=True))
         if any(not 0 <= share <= 1 for share in shares.values()):
@@ -47,13 +55,32 @@ class Shares(NamedTuple):
 
 
 def unit_of(group: str, seed: int, salt: str = "") -> float:
-    """A number in [0, 1) that depends on group, seed and salt alone (SHA-256), uniform over groups."""
+    """Hash a group to a number in [0, 1), uniform over groups (SHA-256).
+
+    Args:
+        group: Name of the group.
+        seed: Seed of the hash.
+        salt: Makes another independent number of the same group.
+
+    Returns:
+        A number that depends on the arguments alone.
+    """
     digest = hashlib.sha256(f"{seed}\x1f{salt}\x1f{group}".encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
 
 
 def cut(group: str, shares: dict[str, float], seed: int, salt: str = "") -> str:
-    """The name among `shares` (name -> weight, any positive total) that the group's hash falls on."""
+    """Choose the name that a group's hash falls on.
+
+    Args:
+        group: Name of the group.
+        shares: Name -> weight, of any positive total.
+        seed: Seed of the hash.
+        salt: As for `unit_of`.
+
+    Returns:
+        One of the names; "" when no weight is positive.
+    """
     total = sum(shares.values())
     position, edge, last = unit_of(group, seed, salt) * total, 0.0, ""
     for name, share in shares.items():
@@ -66,15 +93,34 @@ def cut(group: str, shares: dict[str, float], seed: int, salt: str = "") -> str:
 
 
 def split_of(group: str, shares: Shares, seed: int) -> str:
-    """The split of one group. Depends on nothing but its arguments: new rows never move an old group."""
+    """Choose the split of one group. New rows never move an old group.
+
+    Args:
+        group: Name of the group.
+        shares: Shares of the groups.
+        seed: Seed of the hash.
+
+    Returns:
+        One of SPLITS.
+
+    Raises:
+        ValueError: The shares exceed 1.
+    """
     return cut(group, shares.as_dict(), seed)
 
 
 def kept_cuts(given: set[str], shares: Shares) -> dict[str, dict[str, float]]:
-    """How the splits a manifest brings become ours: given name -> (our name -> weight).
+    """Plan how the splits that a manifest brings become ours.
 
     `val` without a `test` gives val_calib and test, and val_select comes out of train; `val` beside a `test` gives
     val_select and val_calib. A split that has no donor (a manifest of `test` only) stays empty.
+
+    Args:
+        given: Split words of the manifest, as in the values of WORDS.
+        shares: Shares of the groups.
+
+    Returns:
+        Given name -> (our name -> weight).
     """
     share = shares.as_dict()
     cuts: dict[str, dict[str, float]] = {name: {name: share[name]} for name in given if name in SPLITS}
@@ -90,10 +136,19 @@ def kept_cuts(given: set[str], shares: Shares) -> dict[str, dict[str, float]]:
 
 
 def assign_splits(frame: pd.DataFrame, shares: Shares, seed: int, keep: bool = True) -> pd.Series:
-    """One of SPLITS for every row of a frame with columns `group` and `split` ("" or one of WORDS).
+    """Assign each row to one of SPLITS.
 
-    keep: honour the given words (see `kept_cuts`); rows without a word follow their group, or are hashed.
-    Raises ValueError when a group has two different words: the caller names the rows (`leaking_groups`).
+    Args:
+        frame: Columns `group` and `split` ("" or one of WORDS).
+        shares: Shares of the groups.
+        seed: Seed of the hash.
+        keep: Honour the given words (see `kept_cuts`); rows without a word follow their group, or are hashed.
+
+    Returns:
+        (N,) names of splits.
+
+    Raises:
+        ValueError: A group has two different words; the caller names the rows (`leaking_groups`).
     """
     groups = frame["group"].astype(str)
     if not keep or (frame["split"] == "").all():
@@ -115,7 +170,14 @@ def assign_splits(frame: pd.DataFrame, shares: Shares, seed: int, keep: bool = T
 
 
 def leaking_groups(frame: pd.DataFrame) -> dict[str, list[int]]:
-    """Groups with two different split words: group -> positions of the first row of each word."""
+    """Find groups with two different split words.
+
+    Args:
+        frame: Columns `group` and `split` ("" or one of WORDS).
+
+    Returns:
+        Group -> positions of the first row of each word.
+    """
     words = frame["split"].map(WORDS)
     firsts = frame.assign(word=words, position=range(len(frame)))[words.notna()].drop_duplicates(["group", "word"])
     twice = firsts[firsts["group"].duplicated(keep=False)]

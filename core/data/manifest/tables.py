@@ -1,4 +1,4 @@
-"""Tables from disk as text cells with row numbers, and CSV that no spreadsheet will run."""
+"""Tables from disk as text cells with row numbers, and CSV that no spreadsheet runs as a formula."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FLAGS = ("bystander",)
 
 
 class ManifestError(ValueError):
-    """A manifest that cannot be used. `problems` are sentences with row numbers, all of them."""
+    """A manifest that cannot be used. `problems` holds all faults, each a sentence with its row number."""
 
     def __init__(self, name: str, problems: list[str]) -> None:
         self.problems = problems
@@ -36,8 +36,14 @@ class ManifestError(ValueError):
 
 @dataclass(frozen=True)
 class Table:
-    """Cells as str ("" = empty), headers in lower case. Row i is called `first_row + i` in messages: a CSV's header
-    is row 1, as spreadsheets number it; a Parquet file's first row is row 1.
+    """The cells of a table as str ("" = empty), with its headers in lower case.
+
+    Attributes:
+        name: Name of the file.
+        stem: Name of the data set when no column gives one.
+        frame: The cells.
+        first_row: Number of the first row in messages. A CSV's header is row 1, as spreadsheets number it; a Parquet
+            file's first row is row 1.
     """
 
     name: str
@@ -46,22 +52,50 @@ class Table:
     first_row: int
 
     def row(self, position: int) -> str:
-        """ "manifest.csv row 17"."""
+        """Name a row in messages, e.g. "manifest.csv row 17".
+
+        Args:
+            position: 0 for the first row.
+
+        Returns:
+            File and number of the row.
+        """
         return f"{self.name} row {self.first_row + position}"
 
 
 def guard(cell: str) -> str:
-    """Quote a cell that a spreadsheet would run."""
+    """Quote a cell that a spreadsheet would run as a formula.
+
+    Args:
+        cell: Any text.
+
+    Returns:
+        The text, with ' before it where needed.
+    """
     return f"'{cell}" if RISKY.match(cell) else cell
 
 
 def unguard(cell: str) -> str:
-    """Undo `guard`: the identity on guarded cells, for every text."""
+    """Undo `guard`: the identity on guarded cells, for every text.
+
+    Args:
+        cell: A cell that was read.
+
+    Returns:
+        The text before it was guarded.
+    """
     return cell[1:] if QUOTED.match(cell) else cell
 
 
 def csv_text(frame: pd.DataFrame) -> str:
-    """CSV of a frame, every text cell guarded, missing values empty, lines ended by a newline."""
+    """Write a frame as CSV: every text cell guarded, missing values empty, lines ended by a newline.
+
+    Args:
+        frame: The rows.
+
+    Returns:
+        The text of the file.
+    """
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(guard(str(name)) for name in frame.columns)
@@ -113,7 +147,14 @@ def _parquet(path: Path) -> pd.DataFrame:
 
 
 def frame_as_text(frame: pd.DataFrame) -> pd.DataFrame:
-    """All cells as str, missing ones empty."""
+    """Turn all cells into str, missing ones into "".
+
+    Args:
+        frame: Any frame.
+
+    Returns:
+        A frame of text with the same columns.
+    """
     return pd.DataFrame({str(name): _as_text(frame[name]) for name in frame.columns})
 
 

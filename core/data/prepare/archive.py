@@ -75,7 +75,12 @@ class Contents:
     named: list[tuple[str, str]] = field(default_factory=list)
 
     def skip(self, name: str, reason: str) -> None:
-        """Count an entry that is left out, and keep its name while there are fewer than SHOWN."""
+        """Count an entry that is left out, and keep its name while there are fewer than SHOWN.
+
+        Args:
+            name: Name of the entry.
+            reason: Why it is left out.
+        """
         self.skipped[reason] += 1
         if len(self.named) < SHOWN:
             self.named.append((name, reason))
@@ -91,17 +96,37 @@ class Contents:
 
 
 def is_archive(path: Path) -> bool:
-    """Whether a file begins like a zip; its name says nothing."""
+    """Return whether a file begins like a zip, whatever its name says.
+
+    Args:
+        path: The file.
+
+    Returns:
+        True for the first bytes of a zip.
+    """
     with open(path, "rb") as stream:
         return stream.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
 
 
 def unpack(zip_path: Path, into: Path, limits: ArchiveLimits = ArchiveLimits(), report: Reporter | None = None) -> Path:
-    """Unpack the media and lists of an archive into the new folder `into`; return `into`.
+    """Unpack the media and lists of an archive into a new folder.
 
-    Only files whose suffix and first bytes both say picture, clip or list are written; what was skipped, and why,
-    is kept in `into/.contents.json`. A folder that stands there already is returned as it is: it can only be whole.
-    Raises: ArchiveRefused; OSError when the disk is full; Cancelled.
+    Only files whose suffix and first bytes both say picture, clip or list are written; what was skipped, and why, is
+    kept in `into/.contents.json`. A folder that stands there already is returned as it is: it can only be whole.
+
+    Args:
+        zip_path: The archive.
+        into: The folder to make.
+        limits: What one archive may hold.
+        report: Receives the progress.
+
+    Returns:
+        `into`.
+
+    Raises:
+        ArchiveRefused: The archive is dangerous, damaged or holds nothing.
+        OSError: The disk is full.
+        Cancelled: The job was stopped.
     """
     if into.is_dir():
         return into
@@ -142,7 +167,19 @@ def _check_directory_size(zip_path: Path, limits: ArchiveLimits) -> None:
 
 
 def judged(archive: zipfile.ZipFile, packed: int, limits: ArchiveLimits) -> list[zipfile.ZipInfo]:
-    """The files of an archive of `packed` bytes, its folders left out. Raises ArchiveRefused at the first fault."""
+    """Check every entry of an archive before a byte is written.
+
+    Args:
+        archive: The archive.
+        packed: Its size in bytes.
+        limits: What one archive may hold.
+
+    Returns:
+        Its files, without folders.
+
+    Raises:
+        ArchiveRefused: At the first dangerous entry.
+    """
     found = archive.infolist()
     if len(found) > limits.entries:
         raise ArchiveRefused("too_many", f"The archive lists {len(found):,} entries; at most {limits.entries:,} are.")
@@ -333,9 +370,14 @@ def _why(contents: Contents) -> str:
 
 
 def inner_root(folder: Path, recognised: Callable[[Path], bool]) -> Path:
-    """Where the data begin in an unpacked archive: inside the one folder that many archives are packed with.
+    """Find where the data begin in an unpacked archive: inside the one folder that many archives are packed with.
 
-    recognised: whether a folder already looks like a data set's own root, so that nothing is stepped over.
+    Args:
+        folder: The unpacked archive.
+        recognised: Whether a folder already looks like a data set's own root, so that no level is stepped over.
+
+    Returns:
+        `folder`, or the only folder inside it, and so on.
     """
     while not recognised(folder):
         inside = [path for path in folder.iterdir() if not path.name.startswith(".")]

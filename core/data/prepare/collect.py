@@ -27,11 +27,21 @@ __all__ = ["FILES_A_WORKER", "collect", "summary", "thresholds", "workers_for"]
 
 
 def collect(items: list[SourceItem], spec: PrepareSpec, folder: Path, report: Reporter) -> pd.DataFrame:
-    """Take in every file below `folder`; files done by an interrupted run are not done again.
+    """Take in every file below `folder`. Files done by an interrupted run are not done again. Writes report.csv.
 
-    Returns manifest rows in the order of the files, the same for any number of workers. Writes report.csv. Raises
-    ValueError when nothing at all could be kept, or the spec asks the impossible; RuntimeError when the detector
-    cannot run; Cancelled, with no process left behind.
+    Args:
+        items: The files.
+        spec: What to keep of them.
+        folder: Where crops, sound, journal and report go.
+        report: Receives the progress.
+
+    Returns:
+        Manifest rows in the order of the files, the same for any number of workers.
+
+    Raises:
+        ValueError: Nothing at all could be kept, or the spec asks the impossible.
+        RuntimeError: The face detector cannot run.
+        Cancelled: The job was stopped; no process is left behind.
     """
     _check(items, spec)
     done = read_journal(folder)
@@ -65,7 +75,15 @@ def collect(items: list[SourceItem], spec: PrepareSpec, folder: Path, report: Re
 
 
 def workers_for(spec: PrepareSpec, files: int) -> int:
-    """Processes for so many files: as asked, else one a core where that pays."""
+    """Choose the number of processes: as asked, else one a core where that pays.
+
+    Args:
+        spec: What the person asked for.
+        files: How many files there are to do.
+
+    Returns:
+        At least 1, at most one a file.
+    """
     return max(min(spec.workers or min(usable_cores(), files // FILES_A_WORKER), files), 1)
 
 

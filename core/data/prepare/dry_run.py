@@ -32,9 +32,13 @@ TABLES = {"split": "split", "source": "dataset", "method": "method", "compressio
 
 @dataclass(frozen=True)
 class Survey:
-    """The listing of a spec with the splits that it would get. frame: one row a file.
+    """The listing of a spec with the splits that it would get.
 
-    faults: (file, sentence) of files that cannot be taken in: refused by the source, unreadable, empty.
+    Attributes:
+        listing: The files of the source.
+        frame: One row a file, with the columns of a manifest.
+        folder: Where the data set would lie.
+        faults: (file, sentence) of files that cannot be taken in: refused by the source, unreadable, empty.
     """
 
     listing: Listing
@@ -43,7 +47,10 @@ class Survey:
     faults: list[tuple[str, str]] = field(default_factory=list)
 
     def counts(self) -> dict[str, list[dict[str, Any]]]:
-        """Files, groups and labels by split, source, method and compression; of groups, those with any such file."""
+        """Count files, groups and labels by split, source, method and compression.
+
+        A group counts wherever it has a file.
+        """
         found = {}
         for title, column in TABLES.items():
             rows = [
@@ -61,11 +68,11 @@ class Survey:
         return found
 
     def leaks(self) -> list[str]:
-        """People and clips that the splits do not keep apart, most certain first, as sentences."""
+        """Return the people and clips that lie in two splits, most certain first, as sentences."""
         return [found.sentence for found in leaks(self.frame)]
 
     def document(self) -> dict[str, Any]:
-        """JSON: what is there, what is not, what a data set of it would warn of."""
+        """Return the survey as JSON: what is there, what is not, and what a data set of it would warn of."""
         card = dataset_card(self.frame)
         return {
             "folder": str(self.folder),
@@ -79,9 +86,19 @@ class Survey:
 
 @contextmanager
 def surveyed(spec: PrepareSpec, workspace: Workspace, report: Reporter) -> Iterator[Survey]:
-    """The survey of a spec; writes nothing that outlives the block (a zip is unpacked into a temporary folder).
+    """Survey a spec; nothing that is written outlives the block (a zip is unpacked into a temporary folder).
 
-    Raises as `prepare` does before its first file: ManifestError names every fault of lists, labels and splits.
+    Args:
+        spec: What the person asked for.
+        workspace: Where names are looked up.
+        report: Receives the progress.
+
+    Yields:
+        The survey.
+
+    Raises:
+        ManifestError: It names every fault of lists, labels and splits.
+        ValueError: There is nothing to survey, or the layout does not fit.
     """
     if spec.path == "demo":
         raise ValueError("`demo` is drawn, not read: there is nothing to look through; prepare it")
@@ -98,9 +115,16 @@ def surveyed(spec: PrepareSpec, workspace: Workspace, report: Reporter) -> Itera
 
 
 def unreadable(items: list[SourceItem], report: Reporter) -> list[tuple[str, str]]:
-    """Files that no decoder would open, with a sentence: gone, empty, or of another kind than pictures and clips.
+    """Find files that no decoder would open: gone, empty, or of another kind than pictures and clips.
 
-    Reads the first bytes of each; damage further in shows when they are decoded.
+    Only the first bytes of each are read; damage further in shows when a file is decoded.
+
+    Args:
+        items: The files.
+        report: Receives the progress.
+
+    Returns:
+        (file, sentence) of each.
     """
     found = []
     for number, item in enumerate(items):
@@ -118,10 +142,16 @@ def unreadable(items: list[SourceItem], report: Reporter) -> list[tuple[str, str
 
 @dataclass(frozen=True)
 class Estimate:
-    """What the whole would give, from files that were really taken in: sample and files of one kind.
+    """What the whole would give, scaled up from files that were really taken in.
 
-    crops, bytes, seconds: expected over all files, seconds for one worker; bytes of pictures and sound on disk;
-    lost: sampled files that gave nothing, by outcome.
+    Attributes:
+        kind: "clips" or "pictures".
+        files: Number of files of this kind.
+        sample: Number of files that were taken in.
+        crops: Expected number over all files.
+        bytes: Expected size of pictures and sound on disk.
+        seconds: Expected time for one worker.
+        lost: Sampled files that gave nothing, by outcome.
     """
 
     kind: str
@@ -134,7 +164,16 @@ class Estimate:
 
 
 def estimates(survey: Survey, spec: PrepareSpec, report: Reporter) -> list[Estimate]:
-    """One estimate for clips and one for pictures; none where the pictures stay in place."""
+    """Estimate size and time from a few files.
+
+    Args:
+        survey: The files.
+        spec: What to keep of them.
+        report: Receives the progress.
+
+    Returns:
+        One estimate for clips and one for pictures; none where the pictures stay in place.
+    """
     if stays_in_place(survey.listing, spec):
         return []
     kinds: dict[str, list[SourceItem]] = {"clips": [], "pictures": []}

@@ -1,4 +1,4 @@
-"""One file of raw media to its crops: frames, faces, tracks, quality. Nothing is held but one frame."""
+"""One file of raw media to its crops: frames, faces, tracks, quality. Only one frame is held in memory at a time."""
 
 from __future__ import annotations
 
@@ -34,13 +34,27 @@ PICTURES, SOUND = "pictures", "sound"
 
 
 def plan_of(spec: PrepareSpec) -> FramePlan:
-    """The frames that a spec asks of a clip."""
+    """Return which frames of a clip a spec asks for.
+
+    Args:
+        spec: What the person asked for.
+
+    Returns:
+        The plan for the decoder.
+    """
     step = float(spec.every_frames) if spec.frames == "nth" else spec.every_seconds
     return FramePlan(spec.frames, spec.max_faces, step)  # type: ignore[arg-type] # the spec's pattern holds it
 
 
 def thresholds(spec: PrepareSpec) -> dict[str, Any]:
-    """All that decided which crops were kept and how they were cut, for the card."""
+    """List all that decided which crops were kept and how they were cut, for the card.
+
+    Args:
+        spec: What the person asked for.
+
+    Returns:
+        Name -> value; None where it does not apply.
+    """
     asked = {
         "frames": spec.frames,
         "every_frames": spec.every_frames if spec.frames == "nth" else None,
@@ -68,7 +82,13 @@ def thresholds(spec: PrepareSpec) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Fault:
-    """A reason to leave a crop out. found: the quality that decides; said: the sentence, given that value and spec."""
+    """A reason to leave a crop out.
+
+    Attributes:
+        reason: Its name in counts.
+        applies: Whether it holds, given the measured quality and the spec.
+        said: The sentence, given the same.
+    """
 
     reason: str
     applies: Callable[[dict[str, float], PrepareSpec], bool]
@@ -106,7 +126,16 @@ FAULTS = (
 
 
 def ingest(item: SourceItem, spec: PrepareSpec, folder: Path) -> Outcome:
-    """Decode one file, save its crops as PNG of SIDE x SIDE and its sound as WAV. Every file has an outcome."""
+    """Decode one file, save its crops as PNG of SIDE x SIDE and its sound as WAV. Every file has an outcome.
+
+    Args:
+        item: The file.
+        spec: What to keep of it.
+        folder: Where `pictures` and `sound` lie.
+
+    Returns:
+        The crops, or why there are none.
+    """
     stem = hashlib.sha256(item.name.encode()).hexdigest()[:20]
     for name in (PICTURES, SOUND):
         (folder / name).mkdir(parents=True, exist_ok=True)
@@ -146,7 +175,12 @@ class _Taker:
         self.faults: list[tuple[Track, int, Fault, dict[str, float]]] = []
 
     def add(self, frame: Frame, native: float) -> None:
-        """native: pixels of the original over pixels of the frame."""
+        """Look for faces in the next frame.
+
+        Args:
+            frame: The frame.
+            native: Pixels of the original over pixels of the frame.
+        """
         self.frames += 1
         found = self._found(frame.rgb)
         for place, (one, track) in enumerate(zip(found, self.tracker.add(frame.time, found), strict=True)):
@@ -245,9 +279,16 @@ BYSTANDER = Fault("bystander", lambda q, s: False, lambda q, s: "")
 
 
 def subjects_of(item: SourceItem) -> frozenset[int]:
-    """The tracks that a file's label speaks of: column `subject` of its row ("0 2"), else track 0.
+    """Read which tracks a file's label is about: column `subject` of its row ("0 2"), else track 0.
 
-    Raises ValueError naming the file when the column holds anything but track numbers.
+    Args:
+        item: The file.
+
+    Returns:
+        Numbers of tracks.
+
+    Raises:
+        ValueError: The column holds anything but track numbers; the message names the file.
     """
     said = str(item.row.get("subject", "")).split()
     if not all(word.isdecimal() for word in said):

@@ -1,4 +1,4 @@
-"""What became of each file that `prepare` took in: the journal that outlives a kill, report.csv, the card's figures."""
+"""What became of each file that `prepare` took in: the journal that outlives a kill, report.csv, the card's counts."""
 
 from __future__ import annotations
 
@@ -20,12 +20,22 @@ REPORT = "report.csv"
 
 @dataclass
 class Crop:
-    """One picture that was kept. path: below the data set; frame: index in the clip; time: seconds; track: number of
-    the person in the clip, 0 = who fills most of it; bystander: not the person that the label speaks of.
+    """One picture that was kept.
 
-    native_px: longer side of the face box in pixels of the original file (of the whole picture where no face was
-    searched for); sharpness, brightness, contrast, yaw: as `face_quality`, yaw None where it is not known; phash: of
-    the crop; size: bytes of the PNG.
+    Attributes:
+        path: Below the data set.
+        frame: Index in the clip.
+        time: Seconds from the start of the clip.
+        track: Number of the person in the clip, 0 = who fills most of it.
+        bystander: Not the person that the label is about.
+        native_px: Longer side of the face box in pixels of the original file (of the whole picture where no face was
+            searched for).
+        sharpness: As `face_quality` measures it.
+        brightness: Mean grey, 0 to 255.
+        contrast: As `face_quality` measures it.
+        yaw: Degrees; None where it is not known.
+        phash: Perceptual hash of the crop.
+        size: Bytes of the PNG.
     """
 
     path: str
@@ -42,7 +52,7 @@ class Crop:
     size: int
 
     def columns(self) -> dict[str, Any]:
-        """Manifest cells. The label of a file speaks of its subject, hence `bystander`."""
+        """Return the manifest cells. The label of a file is about its subject, hence the column `bystander`."""
         cells = asdict(self)
         del cells["size"]
         cells["bystander"] = int(self.bystander)
@@ -52,11 +62,24 @@ class Crop:
 
 @dataclass
 class Outcome:
-    """What became of one file. outcome: kept, refused, no_face, or why no face was fit (too_small, blurred, ...).
+    """What became of one file.
 
-    code and sentence say why it was not kept; left_out: crops by the reason why they were not; faces: found in all
-    frames together; tracks: people; frames: looked at; seconds: of the clip; sound: kept, none, unread, or "" when it
-    was not asked for; audio: path of the WAV; warnings: what the decoder had to say.
+    Attributes:
+        name: The file.
+        outcome: kept, refused, no_face, or why no face was fit (too_small, blurred, ...).
+        code: Short name of the reason why it was not kept.
+        sentence: The reason in words.
+        kind: "image" or "video".
+        sha256: Of the file.
+        crops: What was kept.
+        left_out: Number of crops by the reason why they were left out.
+        faces: Found in all frames together.
+        tracks: People.
+        frames: Frames that were looked at.
+        seconds: Length of the clip.
+        audio: Path of the WAV.
+        sound: kept, none, unread, or "" when it was not asked for.
+        warnings: Of the decoder.
     """
 
     name: str
@@ -76,24 +99,50 @@ class Outcome:
     warnings: list[str] = field(default_factory=list)
 
     def line(self) -> str:
-        """As one line of the journal, its end included."""
+        """Return the outcome as one line of the journal, its end included."""
         return json.dumps(asdict(self)) + "\n"
 
     @classmethod
     def of(cls, line: str) -> Outcome:
-        """Back from a line of the journal. Raises ValueError, KeyError or TypeError for a line that is none."""
+        """Read an outcome back from a line of the journal.
+
+        Args:
+            line: JSON.
+
+        Returns:
+            The outcome.
+
+        Raises:
+            ValueError: The line is no JSON.
+            KeyError: A field is missing.
+            TypeError: A field is unknown or missing.
+        """
         fields = json.loads(line)
         return cls(**{**fields, "crops": [Crop(**crop) for crop in fields["crops"]]})
 
     def whole(self, folder: Path) -> bool:
-        """Are all its crops there in full? After a power cut a file may be listed and empty."""
+        """Return whether all its crops are there in full. After a power cut a file may be listed and empty.
+
+        Args:
+            folder: The data set's folder.
+
+        Returns:
+            False when one is missing or has another size.
+        """
         return all(
             (folder / crop.path).is_file() and (folder / crop.path).stat().st_size == crop.size for crop in self.crops
         )
 
 
 def read_journal(folder: Path) -> dict[str, Outcome]:
-    """Outcomes of an interrupted run by file name; a torn last line is cut off, its file is work to do again."""
+    """Read the outcomes of an interrupted run. An unfinished last line is cut off; its file is done again.
+
+    Args:
+        folder: The data set's folder.
+
+    Returns:
+        Name of the file -> outcome, for those whose crops are all there.
+    """
     path = folder / JOURNAL
     if not path.is_file():
         return {}
@@ -106,7 +155,12 @@ def read_journal(folder: Path) -> dict[str, Outcome]:
 
 
 def write_report(folder: Path, outcomes: list[Outcome]) -> None:
-    """report.csv, one row a file, and the journal once more in the order of the files."""
+    """Write report.csv, one row a file, and the journal once more in the order of the files.
+
+    Args:
+        folder: The data set's folder.
+        outcomes: One a file.
+    """
     rows = [
         {
             "file": o.name,
@@ -132,8 +186,14 @@ def write_report(folder: Path, outcomes: list[Outcome]) -> None:
 
 
 def summary(folder: Path, shown: int = 20) -> dict[str, Any]:
-    """What report.csv says, for the card: files by outcome and by code, crops left out by reason, sound, and the first
-    files that were not kept.
+    """Summarise report.csv for the card.
+
+    Args:
+        folder: The data set's folder.
+        shown: Most files that are listed by name.
+
+    Returns:
+        JSON: files by outcome and by code, crops left out by reason, sound, and the first files that were not kept.
     """
     outcomes = list(read_journal(folder).values())
     lost = [o for o in outcomes if o.outcome != "kept"]
@@ -157,7 +217,14 @@ def summary(folder: Path, shown: int = 20) -> dict[str, Any]:
 
 
 def why(outcomes: list[Outcome]) -> str:
-    """The three commonest reasons, in words."""
+    """Name the three commonest reasons.
+
+    Args:
+        outcomes: Files that were not kept.
+
+    Returns:
+        The reasons in words, each with its count.
+    """
     counts = Counter(f"{outcome.code}: {outcome.sentence}" for outcome in outcomes)
     return "; ".join(f"{n} x {reason}" for reason, n in counts.most_common(3))
 

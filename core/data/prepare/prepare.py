@@ -32,12 +32,25 @@ ABOUT_DEMO = (
 
 
 def prepare(spec: PrepareSpec, workspace: Workspace, report: Reporter) -> Path:
-    """Make the data set that `spec` describes; the folder `datasets/<name>` of the workspace is whole or absent.
+    """Make the data set that a spec describes. The folder `datasets/NAME` of the workspace is complete or absent.
 
-    Asked again with the same spec it returns what stands there; interrupted, it goes on where it stopped. Pictures of
+    A second call with the same spec returns what stands there; an interrupted one goes on where it stopped. Pictures of
     a manifest stay where they are unless faces are to be cut out of them or they are clips.
-    Raises: ManifestError; FileNotFoundError; ValueError; FileExistsError when the name holds something else;
-    Cancelled.
+
+    Args:
+        spec: What the person asked for.
+        workspace: Where the data set goes.
+        report: Receives the progress.
+
+    Returns:
+        The data set's folder.
+
+    Raises:
+        ManifestError: It names every fault of lists, labels and splits.
+        FileNotFoundError: There is nothing at the path.
+        ValueError: The layout does not fit, or nothing could be kept.
+        FileExistsError: The name holds another data set.
+        Cancelled: The job was stopped.
     """
     shares_of(spec)
     folder = place_of(spec, workspace)
@@ -58,10 +71,20 @@ def prepare(spec: PrepareSpec, workspace: Workspace, report: Reporter) -> Path:
 
 
 def opened(spec: PrepareSpec, workspace: Workspace, report: Reporter) -> tuple[PrepareSpec, dict[str, Any]]:
-    """The spec with a zip's unpacked folder in the zip's place, and what the card says of the archive.
+    """Unpack a zip, and put its folder in its place in the spec.
 
-    The folder lies in the workspace under the archive's hash: the same archive is unpacked once. Raises
-    ArchiveRefused, a ValueError.
+    The folder lies in the workspace under the archive's hash: the same archive is unpacked once.
+
+    Args:
+        spec: What the person asked for.
+        workspace: Where the archive is unpacked.
+        report: Receives the progress.
+
+    Returns:
+        The spec, and what the card says of the archive; both unchanged and empty where the path is no zip.
+
+    Raises:
+        ArchiveRefused: The archive is dangerous, damaged or holds nothing; a ValueError.
     """
     source = Path(spec.path).expanduser()
     if not source.is_file() or not is_archive(source):
@@ -75,7 +98,18 @@ def opened(spec: PrepareSpec, workspace: Workspace, report: Reporter) -> tuple[P
 
 
 def place_of(spec: PrepareSpec, workspace: Workspace) -> Path:
-    """The folder that the data set gets: `out`, else datasets/<name> of the workspace. Raises ValueError."""
+    """Return the folder that the data set gets: `out`, else datasets/NAME of the workspace.
+
+    Args:
+        spec: What the person asked for.
+        workspace: Where named data sets lie.
+
+    Returns:
+        The folder, which need not exist.
+
+    Raises:
+        ValueError: The name cannot be a folder.
+    """
     return Path(spec.out).expanduser().absolute() if spec.out else workspace.datasets / dataset_name(spec)
 
 
@@ -94,7 +128,17 @@ def _same_work(one: PrepareSpec | None, two: PrepareSpec) -> bool:
 
 
 def dataset_name(spec: PrepareSpec) -> str:
-    """The folder name: the spec's, else made from the source's. Raises ValueError for a name that hides itself."""
+    """Return the folder name: the spec's, else one made from the source's.
+
+    Args:
+        spec: What the person asked for.
+
+    Returns:
+        The name.
+
+    Raises:
+        ValueError: The name is empty or begins with a dot.
+    """
     name = spec.name
     if not name:
         source = Path(spec.path)
@@ -106,7 +150,17 @@ def dataset_name(spec: PrepareSpec) -> str:
 
 
 def shares_of(spec: PrepareSpec) -> Shares:
-    """The spec's shares. Raises ValueError when they exceed 1."""
+    """Return the shares of the splits that a spec asks for.
+
+    Args:
+        spec: What the person asked for.
+
+    Returns:
+        The shares.
+
+    Raises:
+        ValueError: They exceed 1.
+    """
     shares = Shares(spec.train_share, spec.select_share, spec.calib_share)
     shares.as_dict()
     return shares
@@ -116,7 +170,21 @@ Made = tuple[Manifest, dict[str, Any]]
 
 
 def listed(spec: PrepareSpec, workspace: Workspace, report: Reporter) -> Listing | None:
-    """The files of the source, labels and splits checked; None for the demo set. Raises as `find` does."""
+    """List the files of the source, with labels and splits checked.
+
+    Args:
+        spec: What the person asked for.
+        workspace: Uploads below it may name nothing outside themselves.
+        report: Receives the progress.
+
+    Returns:
+        The listing; None for the demo set.
+
+    Raises:
+        ManifestError: It names every fault of lists, labels and splits.
+        FileNotFoundError: There is nothing at the path.
+        ValueError: The layout does not fit.
+    """
     if spec.path == "demo":
         if spec.source != AUTO:
             raise ValueError(f"the demo set is drawn; it has no layout such as {spec.source!r}")
@@ -140,7 +208,15 @@ def _made(listing: Listing, spec: PrepareSpec, aside: Path, report: Reporter) ->
 
 
 def stays_in_place(listing: Listing, spec: PrepareSpec) -> bool:
-    """Whether the pictures of a list are used where they are: no faces to cut, no clips to open."""
+    """Return whether the pictures of a list are used where they are: no faces to cut, no clips to open.
+
+    Args:
+        listing: The files.
+        spec: What the person asked for.
+
+    Returns:
+        True when no file is decoded.
+    """
     names = [item.name.lower() for item in listing.items]
     return listing.manifest is not None and not spec.detect_faces and not any(name.endswith(CLIPS) for name in names)
 

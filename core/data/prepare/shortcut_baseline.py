@@ -1,13 +1,13 @@
-"""Which data set is a picture from? If that can be told without looking at a face, so can often the label.
+"""Can the source of a picture be told without looking at a face? Then often the label can be told too.
 
 Two cheap sets of features (core/data/prepare/shortcut_features.py) and a logistic regression, cross-validated by group,
-answer:
+give three tables:
 
-- source: within the pictures of one label, how often the source is named rightly, beside naming the commonest always.
+- source: within the pictures of one label, how often the source is named correctly, beside always naming the commonest.
 - read: the AUROC for "fake" of an oracle that knows nothing but the guessed source: the share of fakes among the
-  pictures of each source, weighted by how likely each source is taken to be. Sources are told apart over both labels.
+  pictures of each source, weighted by the probability given to each source. Sources are told apart over both labels.
 - pairs: the AUROC for "fake" of the same features on every real source against every fake source. A detector whose
-  figure on the pair lies under this has shown nothing on it.
+  AUROC on the pair lies below it has shown nothing on that pair.
 """
 
 from __future__ import annotations
@@ -40,9 +40,19 @@ READABLE = 0.75
 
 
 def source_check(manifest: Manifest, seed: int, report: Reporter, most: int = MOST) -> dict[str, Any]:
-    """The document for the card: pictures used, sources, and tables `source`, `pairs` and figure `read`; see above.
+    """Measure how well a thumbnail or a spectrum alone tells sources and labels apart.
 
-    At most `most` pictures, drawn evenly over source x label by `seed`. With too little to ask, `why` says so.
+    At most `most` pictures are used, drawn evenly over source x label.
+
+    Args:
+        manifest: The rows.
+        seed: Seed of the draw.
+        report: Receives the progress.
+        most: Most pictures.
+
+    Returns:
+        The document for the card: pictures used, sources, tables `source` and `pairs`, `read` (see above) and
+        `warning`. With too few pictures `why` says so instead.
     """
     frame = manifest.frame[["path", "label", "dataset", "group"]]
     frame = frame[askable(frame)]
@@ -70,7 +80,16 @@ def source_check(manifest: Manifest, seed: int, report: Reporter, most: int = MO
 
 
 def sample(frame: pd.DataFrame, most: int, seed: int) -> np.ndarray:
-    """Positions of at most `most` rows, sorted: evenly many of every source x label, as far as they last."""
+    """Draw rows evenly over source x label, as far as each lasts.
+
+    Args:
+        frame: Columns dataset and label.
+        most: At most so many rows.
+        seed: Seed of the draw.
+
+    Returns:
+        Positions, sorted.
+    """
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(frame))
     turn = frame.iloc[order].groupby(["dataset", "label"]).cumcount().to_numpy()
@@ -78,7 +97,14 @@ def sample(frame: pd.DataFrame, most: int, seed: int) -> np.ndarray:
 
 
 def askable(frame: pd.DataFrame) -> np.ndarray:
-    """(N,) bool: rows whose source x label has enough pictures and groups to be cross-validated."""
+    """Return which rows have enough pictures and groups in their source x label to be cross-validated.
+
+    Args:
+        frame: Columns dataset, label and group.
+
+    Returns:
+        (N,) bool.
+    """
     if frame.empty:
         return np.zeros(0, bool)
     strata = frame.groupby(["dataset", "label"])["group"]
@@ -86,7 +112,16 @@ def askable(frame: pd.DataFrame) -> np.ndarray:
 
 
 def within_label(frame: pd.DataFrame, features: dict[str, np.ndarray], label: int) -> list[dict[str, Any]]:
-    """A row per set of features: accuracy of naming the source among the pictures of a label, beside chance."""
+    """Measure how often the source is named correctly among the pictures of one label.
+
+    Args:
+        frame: Columns dataset, label and group; N rows.
+        features: Name -> (N, D).
+        label: 0 or 1.
+
+    Returns:
+        A row per set of features: accuracy, and chance (always naming the commonest); none with one source only.
+    """
     rows = (frame["label"] == label).to_numpy()
     sources = frame.loc[rows, "dataset"].to_numpy(str)
     names, counts = np.unique(sources, return_counts=True)
@@ -106,7 +141,15 @@ def within_label(frame: pd.DataFrame, features: dict[str, np.ndarray], label: in
 
 
 def read_from_source(frame: pd.DataFrame, features: dict[str, np.ndarray]) -> dict[str, float]:
-    """AUROC for fake of the guessed source alone, by set of features; empty with one source or one label."""
+    """Measure how well the guessed source alone tells the label.
+
+    Args:
+        frame: Columns dataset, label and group; N rows.
+        features: Name -> (N, D).
+
+    Returns:
+        Set of features -> AUROC for fake; empty with one source or one label.
+    """
     sources, labels = frame["dataset"].to_numpy(str), frame["label"].to_numpy()
     names = np.unique(sources)
     if len(names) < 2 or len(np.unique(labels)) < 2:
@@ -122,9 +165,15 @@ def read_from_source(frame: pd.DataFrame, features: dict[str, np.ndarray]) -> di
 
 
 def label_pairs(frame: pd.DataFrame, features: dict[str, np.ndarray]) -> list[dict[str, Any]]:
-    """A row per pair of a real and a fake source: AUROC for fake of each set of features, and how many pictures.
+    """Measure how well the features tell real from fake on each pair of sources.
 
-    With many sources the MOST_PAIRS pairs with most pictures.
+    Args:
+        frame: Columns dataset, label and group; N rows.
+        features: Name -> (N, D).
+
+    Returns:
+        A row per pair of a real and a fake source: AUROC for fake of each set of features (None where it could not be
+        cross-validated), and how many pictures. With many sources the MOST_PAIRS pairs with most pictures.
     """
     found = []
     for real, fake, rows in sorted(_pairs(frame), key=lambda pair: -int(pair[2].sum()))[:MOST_PAIRS]:
@@ -150,9 +199,17 @@ def _pairs(frame: pd.DataFrame) -> Iterator[tuple[str, str, np.ndarray]]:
 
 
 def guesses(values: np.ndarray, classes: np.ndarray, groups: np.ndarray) -> np.ndarray | None:
-    """(N, C) probability of each class in sorted order, each row by a model that saw nothing of its group.
+    """Predict the class of each row by a model that saw nothing of its group.
 
-    Logistic regression on standardised features, classes weighing alike. None when a fold would lack a class.
+    Logistic regression on standardised features, all classes weighted equally, cross-validated over FOLDS folds.
+
+    Args:
+        values: (N, D) features.
+        classes: (N,) names of C classes.
+        groups: (N,) groups.
+
+    Returns:
+        (N, C) probability of each class in sorted order; None when a fold would lack a class.
     """
     names = np.unique(classes)
     folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0)
@@ -169,7 +226,14 @@ def guesses(values: np.ndarray, classes: np.ndarray, groups: np.ndarray) -> np.n
 
 
 def sentence(document: dict[str, Any]) -> str:
-    """The warning of a card; "" when the label cannot be read from the source."""
+    """Warn where the label can be read from the source.
+
+    Args:
+        document: As `source_check` returns it.
+
+    Returns:
+        The warning of a card; "" where there is none.
+    """
     read = document["read"]
     if not read or max(read.values()) < READABLE:
         return ""

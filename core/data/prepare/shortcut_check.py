@@ -1,4 +1,4 @@
-"""What `prepare` does to rows before they are a data set: hash, join look-alikes, split, judge leaks and sources."""
+"""What `prepare` does to rows before they are a data set: hash, join look-alikes, split, check leaks and sources."""
 
 from __future__ import annotations
 
@@ -23,10 +23,21 @@ OWN_LISTS = ("celebdf", "dfdc", "df40", "ffpp")
 def settled(
     manifest: Manifest, spec: PrepareSpec, shares: Shares, source: str, report: Reporter
 ) -> tuple[Manifest, dict[str, Any]]:
-    """The rows with hashes and splits, and what the card says of leaks and of telling the sources apart.
+    """Give rows their hashes and splits, and describe leaks and sources for the card.
 
-    Raises ManifestError naming the rows of every person and clip in two splits, unless `leaks` is report or (auto) the
-    source's published list put them there.
+    Args:
+        manifest: The rows.
+        spec: What the person asked for.
+        shares: Shares of the splits.
+        source: Name of the source.
+        report: Receives the progress.
+
+    Returns:
+        The rows, and entries of the card.
+
+    Raises:
+        ManifestError: A person or clip is in two splits, unless `leaks` is report or (auto) the source's published list
+            put them there; the rows are named.
     """
     manifest = with_hashes(manifest, report)
     linked = 0
@@ -46,9 +57,15 @@ def settled(
 
 
 def with_joined_duplicates(manifest: Manifest, keep: bool, distance: int = DISTANCE) -> tuple[Manifest, int]:
-    """Groups that share a look-alike become one, so that a split cannot part it; how many groups fewer there are.
+    """Join groups that share a near-duplicate, so that no split separates the two.
 
-    keep: pairs whose given splits differ stay apart, for an official list is not ours to change.
+    Args:
+        manifest: Rows with phash.
+        keep: Pairs whose given splits differ stay apart, for an official list is not ours to change.
+        distance: Largest Hamming distance of near-duplicates, bits.
+
+    Returns:
+        The rows, and how many groups fewer there are.
     """
     frame = manifest.frame
     words = frame["split"].map(WORDS).fillna("").to_numpy()
@@ -66,7 +83,15 @@ def with_joined_duplicates(manifest: Manifest, keep: bool, distance: int = DISTA
 
 
 def leak_card(found: list[Leak], manifest: Manifest) -> dict[str, Any]:
-    """Counts by kind and the most certain leaks, each a sentence with its rows."""
+    """Summarise leaks for the card: counts by kind, and the most certain ones, each a sentence with its rows.
+
+    Args:
+        found: The leaks, most certain first.
+        manifest: The rows that they point into.
+
+    Returns:
+        JSON.
+    """
     frame = manifest.frame
 
     def told(leak: Leak) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a picture gives away without a face being looked at: a 12x12 thumbnail, and how its detail is spread."""
+"""Features of a picture that look at no face: a 12x12 thumbnail, and how its detail is spread over frequencies."""
 
 from __future__ import annotations
 
@@ -18,15 +18,28 @@ EPSILON = 1e-8
 
 
 def thumbnail(rgb: np.ndarray) -> np.ndarray:
-    """(432,) of an (H, W, 3) uint8 picture: shrunk by area to 12x12 pixels, 0..1."""
+    """Shrink a picture to 12x12 pixels by area.
+
+    Args:
+        rgb: (H, W, 3) uint8.
+
+    Returns:
+        (432,) values in [0, 1].
+    """
     small = Image.fromarray(rgb).resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX)
     return np.asarray(small, np.float64).ravel() / 255
 
 
 def radial_spectrum(rgb: np.ndarray) -> np.ndarray:
-    """(32,) of an (H, W, 3) uint8 picture: log of the mean power of its grey, in rings of equal width up to Nyquist.
+    """Compute the log of the mean power of a picture's grey, in rings of equal width up to Nyquist.
 
     Grey by ITU-R BT.601, the centred 128x128 (a smaller picture is enlarged to it), Hann window, mean removed.
+
+    Args:
+        rgb: (H, W, 3) uint8.
+
+    Returns:
+        (32,) values.
     """
     grey = Image.fromarray(rgb).convert("L")
     width, height = grey.size
@@ -52,7 +65,15 @@ def _rings() -> tuple[np.ndarray, np.ndarray]:
 
 
 def features_of(files: Sequence[Path], workers: int | None = None) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """{"thumbnail": (M, 432), "spectrum": (M, 32)} of the files that are readable pictures, and which: (N,) bool."""
+    """Compute both sets of features of many files, in threads.
+
+    Args:
+        files: N files.
+        workers: Threads; None: at most four.
+
+    Returns:
+        {"thumbnail": (M, 432), "spectrum": (M, 32)} of the files that are readable pictures, and which: (N,) bool.
+    """
     with ThreadPoolExecutor(workers or min(4, os.cpu_count() or 1)) as pool:
         found = list(pool.map(_features, files))
     readable = np.array([item is not None for item in found], bool)

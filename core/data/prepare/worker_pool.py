@@ -1,7 +1,8 @@
 """One function over many items in several processes, for work that may die, be cancelled or outlive its parent.
 
-A worker is a fresh interpreter with one thread for every library (two workers on two cores beat one with two threads).
-It is told what to do over a socket and watches its standard input: when the parent is gone, however it went, so is it.
+A worker is a fresh interpreter with one thread for every library (two workers on two cores are faster than one with two
+threads). It receives its work over a socket and watches its standard input: when the parent ends, however it ends, so
+does the worker.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class Died:
 
 
 def usable_cores() -> int:
-    """Cores that this process may run on."""
+    """Count the cores that this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -43,12 +44,23 @@ def unordered(
     modules: Sequence[str] = (),
     tick: Callable[[], None] = lambda: None,
 ) -> Iterator[tuple[int, Any]]:
-    """(position, function(item)) as the results come; `Died` for an item that ended its worker.
+    """Apply a function to many items in several processes, and yield the results as they come.
 
-    function and items are sent to the workers (module-level function or a partial of one). modules: imported
-    first. tick: called about once a second. One worker: in this process. Whatever ends the iteration ends the workers
-    first. Raises what the function raises (from a worker, a RuntimeError that says it); RuntimeError when workers
-    cannot live at all.
+    Function and items are sent to the workers (a module-level function or a partial of one). With one worker the work
+    is done in this process. Whatever ends the iteration ends the workers first.
+
+    Args:
+        function: Takes one item.
+        items: What to work on.
+        workers: Processes.
+        modules: Imported first in each worker.
+        tick: Called about once a second.
+
+    Yields:
+        (position, function(item)); `Died` for an item that ended its worker.
+
+    Raises:
+        RuntimeError: A worker raised an exception (the message holds it), or workers cannot live at all.
     """
     if workers <= 1:
         with _one_thread(modules):
@@ -130,7 +142,11 @@ class _Worker:
 
 
 def serve(handle: int) -> None:
-    """The worker: a function first, then item after item, until the parent hangs up."""
+    """Run a worker: receive a function first, then item after item, until the parent hangs up.
+
+    Args:
+        handle: File descriptor of the socket.
+    """
     threading.Thread(target=_end_with_parent, daemon=True).start()
     line = connection.Connection(handle)
     try:
@@ -156,8 +172,9 @@ def _end_with_parent() -> None:
 
 @contextmanager
 def _one_thread(modules: Sequence[str]) -> Iterator[None]:
-    """Import the modules; torch, when it is one of them, gets one thread, as in a worker: sums keep their order, and
-    the result does not depend on the number of workers.
+    """Import the modules, and give torch one thread when it is one of them.
+
+    A worker has one thread too: sums keep their order, and the result does not depend on the number of workers.
     """
     for module in modules:
         import_module(module)

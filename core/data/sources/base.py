@@ -1,4 +1,4 @@
-"""What a data source is: it lists the files below a folder with what each of them is known to be."""
+"""What a data source is: it lists the files below a folder with what is known of each of them."""
 
 from __future__ import annotations
 
@@ -23,11 +23,14 @@ TEXTS = ("dataset", "group", "split", "method", "compression", "identity", "dono
 
 @dataclass(frozen=True, slots=True)
 class SourceItem:
-    """One file to take in. row: the manifest columns that all its crops inherit.
+    """One file to take in.
 
-    label (1 = fake), and as text, "" where unknown: dataset, group, split (an official word), method, compression,
-    identity (the person whose footage it is), donor (the person whose face was put there), video (stable name of the
-    clip), original (the clip a fake was made from).
+    Attributes:
+        file: Its place on disk.
+        name: Its name below the root, with forward slashes.
+        row: The manifest columns that all its crops inherit: label (1 = fake), and as text, "" where unknown: dataset,
+            group, split (an official word), method, compression, identity (the person whose footage it is), donor (the
+            person whose face was put there), video (stable name of the clip), original (the clip a fake was made from).
     """
 
     file: Path
@@ -37,12 +40,19 @@ class SourceItem:
 
 @dataclass(frozen=True)
 class Listing:
-    """What a source found, whole: every file below the root is an item, refused with a sentence, or unlisted.
+    """All that a source lists: every file below the root is an item, refused with a sentence, or unlisted.
 
-    notes: sentences for the card. refusals: (file, why not) of what belongs here and cannot be used. unlisted: files
-    that are no part of the layout. passed_over: files left out by a rule that the notes state with its count. lists:
-    SHA-256 of every official list that was read, by name. group: what a group is here, one sentence. manifest: set
-    where the pictures may stay in place. how: why `auto` chose this source.
+    Attributes:
+        items: The files to take in.
+        notes: Sentences for the card.
+        refusals: (file, why) of what belongs here and cannot be used.
+        unlisted: Files that are no part of the layout.
+        lists: SHA-256 of every official list that was read, by name.
+        group: What a group is here, one sentence.
+        passed_over: Number of files left out by a rule that the notes state with its count.
+        manifest: Set where the pictures may stay in place.
+        source: Name of the source.
+        how: Why `auto` chose this source.
     """
 
     items: list[SourceItem]
@@ -57,7 +67,14 @@ class Listing:
     how: str = ""
 
     def card(self, shown: int = 20) -> dict[str, Any]:
-        """What the data set's card says of the listing: all counts, the first `shown` names."""
+        """Summarise the listing for the data set's card.
+
+        Args:
+            shown: Most names that are listed of refused and of unlisted files.
+
+        Returns:
+            JSON with all counts.
+        """
         return {
             "source": self.source,
             "how": self.how,
@@ -71,19 +88,35 @@ class Listing:
 
 
 class DataSource(Protocol):
-    """One layout of files. title: its name for people; tells: what its folder looks like, for messages."""
+    """One layout of files.
+
+    Attributes:
+        title: Its name for people.
+        tells: What its folder looks like, for messages.
+        task: What its labels mean.
+    """
 
     title: str
     tells: str
     task: Task
 
     def recognises(self, root: Path) -> str:
-        """The tell-tale names of this layout at `root`, in words; "" when they are not there. Reads no media."""
+        """Return the tell-tale names of this layout at `root` in words, "" when they are not there. Reads no media."""
 
     def find(self, root: Path, spec: PrepareSpec, *, confined: bool = False) -> Listing:
-        """List the files. confined: nothing outside `root` may be named (an upload).
+        """List the files of this layout below a folder.
 
-        Raises ManifestError with all faults by file or row; ValueError (what, where, what next).
+        Args:
+            root: The folder, or the list.
+            spec: What the person asked for.
+            confined: Nothing outside `root` may be named (an upload).
+
+        Returns:
+            The listing.
+
+        Raises:
+            ManifestError: It names all faults by file or row.
+            ValueError: The layout does not fit; the message says what, where, and what to do next.
         """
 
 
@@ -91,7 +124,7 @@ data_sources: Registry[DataSource] = Registry("data source")
 
 
 class Collector:
-    """Sorts the files below a root into items, refusals and the rest, so that none is lost without a word."""
+    """Sorts the files below a root into items, refusals and the rest, so that none is lost without a note."""
 
     def __init__(self, root: Path) -> None:
         self.tree = walk(root)
@@ -105,7 +138,16 @@ class Collector:
         self._last: dict[str, Any] = {}
 
     def take(self, name: str, label: int, **columns: str) -> None:
-        """`name` is an item with these columns; those not given are "", the method of a real one is "none"."""
+        """Make an item of a file.
+
+        Args:
+            name: Its name below the root.
+            label: 1 = fake, 0 = real.
+            **columns: Columns of TEXTS; those not given are "", the method of a real file is "none".
+
+        Raises:
+            TypeError: A column is not one of TEXTS.
+        """
         unknown = columns.keys() - set(TEXTS)
         if unknown:
             raise TypeError(f"no column {sorted(unknown)} in a source's row")
@@ -116,24 +158,48 @@ class Collector:
         self._seen.add(name)
 
     def refuse(self, name: str, why: str) -> None:
-        """`name` belongs to the layout and is left out; it need not exist."""
+        """Leave out a file that belongs to the layout.
+
+        Args:
+            name: Its name; the file need not exist.
+            why: A sentence.
+        """
         self.refusals.append((name, why))
         self._seen.add(name)
 
     def use(self, name: str) -> Path:
-        """An official list: its hash goes on the card. Returns its path."""
+        """Note that an official list was read: its hash goes on the card.
+
+        Args:
+            name: The list's name below the root.
+
+        Returns:
+            Its path.
+        """
         self.lists[name] = sha256_file(self.tree.root / name)
         self._seen.add(name)
         return self.tree.root / name
 
     def skip(self, names: Iterable[str], why: str) -> None:
-        """Files left out on purpose, too many to name: `why` goes into the notes with their count."""
+        """Leave out files on purpose that are too many to name.
+
+        Args:
+            names: The files.
+            why: The reason; it goes into the notes with the count.
+        """
         names = list(names)
         self._seen.update(names)
         self._skipped[why] += len(names)
 
     def listing(self, group: str) -> Listing:
-        """All that was found, with what was left out counted in the notes. group: what a group is, in words."""
+        """Return all that was collected, with what was left out counted in the notes.
+
+        Args:
+            group: What a group is, in words.
+
+        Returns:
+            The listing.
+        """
         unlisted = [name for name in self.tree.files if name not in self._seen]
         self.notes += [f"{counted(count, 'file')} left out: {why}." for why, count in self._skipped.items() if count]
         if self.tree.hidden:
@@ -146,7 +212,19 @@ class Collector:
 
 
 def grouping(spec: PrepareSpec, source: str, supported: tuple[str, ...]) -> str:
-    """How files are grouped: the spec's word, or the source's first for `auto`. Raises ValueError."""
+    """Return how files are grouped: the spec's word, or for `auto` the first that the source supports.
+
+    Args:
+        spec: What the person asked for.
+        source: Title of the source, for the message.
+        supported: Words that the source knows.
+
+    Returns:
+        One of `supported`.
+
+    Raises:
+        ValueError: The source cannot be grouped in this way.
+    """
     if spec.group_by == "auto":
         return supported[0]
     if spec.group_by not in supported:
@@ -155,17 +233,40 @@ def grouping(spec: PrepareSpec, source: str, supported: tuple[str, ...]) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """`1 file`, `1,200 files`."""
+    """Write a number with its noun: `1 file`, `1,200 files`.
+
+    Args:
+        number: How many.
+        noun: In the singular.
+
+    Returns:
+        The words.
+    """
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def thinned(names: list[str], most: int) -> list[str]:
-    """At most `most` of the names, evenly spaced, the first always among them."""
+    """Choose evenly spaced names.
+
+    Args:
+        names: All names, in order.
+        most: At most so many are chosen.
+
+    Returns:
+        The chosen names; the first is always among them.
+    """
     if len(names) <= most:
         return names
     return [names[index * len(names) // most] for index in range(most)]
 
 
 def is_faces(source: DataSource) -> bool:
-    """Whether the source holds faces, real or fake, and not another task."""
+    """Return whether the source holds faces, real or fake, and not another task.
+
+    Args:
+        source: The source.
+
+    Returns:
+        True for faces.
+    """
     return source.task.name == FACES.name

@@ -15,9 +15,20 @@ from core.data.spec import PrepareSpec
 
 
 def find(spec: PrepareSpec, *, confined: bool = False) -> Listing:
-    """The files that a spec names, filtered by its methods and compressions, labels and splits checked.
+    """List the files that a spec names, filtered by its methods and compressions, with labels and splits checked.
 
-    Raises FileNotFoundError; LookupError for an unknown source; ManifestError; ValueError.
+    Args:
+        spec: What the person asked for.
+        confined: Nothing outside the path may be named (an upload).
+
+    Returns:
+        The listing.
+
+    Raises:
+        FileNotFoundError: There is nothing at the path.
+        LookupError: The source is unknown.
+        ManifestError: It names every fault of lists, labels and splits.
+        ValueError: The layout does not fit the source, or a filter names what no file has.
     """
     root = Path(spec.path).expanduser()
     if not root.exists():
@@ -35,9 +46,18 @@ def find(spec: PrepareSpec, *, confined: bool = False) -> Listing:
 
 
 def recognised(root: Path) -> tuple[str, str]:
-    """(name, why) of the one source whose tell-tale files lie at `root`. Raises ValueError for none and for several.
+    """Find the one source whose tell-tale files lie at a path.
 
-    A file that nothing recognises goes to the source that says best what is wrong with it.
+    A file that no source recognises goes to the source that explains best what is wrong with it.
+
+    Args:
+        root: A folder or a list.
+
+    Returns:
+        (name of the source, why).
+
+    Raises:
+        ValueError: No source, or several, recognise it.
     """
     found = {name: data_sources.get(name).recognises(root) for name in data_sources.names()}
     found = {name: why for name, why in found.items() if why}
@@ -81,20 +101,34 @@ def _matching(listing: Listing, kept: list[SourceItem]) -> Manifest | None:
 
 @dataclass(frozen=True)
 class FileTable(Table):
-    """Rows that are files: faults name the file instead of a row number."""
+    """Rows that are files: messages name the file instead of a row number."""
 
     names: tuple[str, ...] = ()
 
     def row(self, position: int) -> str:
-        """The name of the file at a position."""
+        """Name the file at a position, for messages.
+
+        Args:
+            position: 0 for the first.
+
+        Returns:
+            Its name.
+        """
         return self.names[position]
 
 
 def checked(listing: Listing, *, refuse_leaks: bool = False) -> pd.DataFrame:
-    """The manifest frame of the listed files, one row a file: what splits and counts are made from.
+    """Make the manifest frame of the listed files, one row a file: splits and counts are computed from it.
 
-    Raises ManifestError naming every file with a fault: a label, an unknown split, a group in two splits, and with
-    `refuse_leaks` every person and clip in two splits, which the official lists of some sources bring.
+    Args:
+        listing: The files.
+        refuse_leaks: Also refuse every person and clip in two splits. The official lists of some sources bring such.
+
+    Returns:
+        Rows with the columns of a manifest.
+
+    Raises:
+        ManifestError: It names every file with a fault: a label, an unknown split, a group in two splits.
     """
     if listing.manifest is not None:
         return listing.manifest.frame

@@ -12,7 +12,14 @@ LABELS = {"real": 0, "fake": 1}
 
 
 def label_folders(root: Path) -> dict[str, str]:
-    """The folders at `root` that are called real or fake, in any case: word -> name as written."""
+    """Find the folders at a root that a label names.
+
+    Args:
+        root: Any place.
+
+    Returns:
+        Name of the folder as written -> label.
+    """
     if not root.is_dir():
         return {}
     return {path.name.lower(): path.name for path in sorted(root.iterdir()) if path.name.lower() in LABELS}

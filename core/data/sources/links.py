@@ -1,4 +1,4 @@
-"""Who belongs with whom: connected components of pairs, with names that depend on their members alone."""
+"""Connected components of pairs, with names that depend on their members alone."""
 
 from __future__ import annotations
 
@@ -6,9 +6,16 @@ from collections.abc import Iterable
 
 
 def components(names: Iterable[str], pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Name -> name of its component: the members in order joined by +, or the first and a count beyond four.
+    """Join names that pairs connect.
 
     The same members give the same name whatever else there is, so that a stable hash of it is stable too.
+
+    Args:
+        names: All names.
+        pairs: Names that belong together.
+
+    Returns:
+        Name -> name of its component: the members in order joined by +, or the first and a count beyond four.
     """
     parent = {name: name for name in names}
     for first, second in pairs:

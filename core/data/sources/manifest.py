@@ -1,4 +1,4 @@
-"""A manifest in any of the three dialects as a source: rows are items, pictures may stay where they are."""
+"""A manifest in any known dialect as a source: rows are items, pictures may stay where they are."""
 
 from __future__ import annotations
 
@@ -47,7 +47,15 @@ class Dialects:
 
 
 def listing_of(manifest: Manifest, group: str = "") -> Listing:
-    """The rows of a validated manifest as items; it is kept beside them for pictures that stay in place."""
+    """Turn the rows of a validated manifest into items.
+
+    Args:
+        manifest: Kept beside the items, for pictures that stay in place.
+        group: What a group is, in words; "": what the manifest's columns say.
+
+    Returns:
+        The listing.
+    """
     rows = manifest.frame.drop(columns=["sample_id"]).to_dict("records")
     items = [
         SourceItem(manifest.file(row["path"]), str(row["path"]), {str(k): v for k, v in row.items() if k != "path"})

@@ -1,4 +1,4 @@
-"""Names below a folder that nobody vouches for: links are not followed out, odd names and huge lists are refused."""
+"""Names below an untrusted folder: links are not followed out, odd names and huge lists are refused."""
 
 from __future__ import annotations
 
@@ -18,8 +18,13 @@ LITTER = frozenset(["__MACOSX", "Thumbs.db", "desktop.ini"])
 
 @dataclass(frozen=True)
 class Tree:
-    """files: names below `root` with forward slashes, sorted. skipped: (name, why) of links and odd names.
-    hidden: files and folders whose name begins with a dot, or that a system left there.
+    """What lies below a folder.
+
+    Attributes:
+        root: The folder.
+        files: Names below it with forward slashes, sorted.
+        skipped: (name, why) of links and odd names.
+        hidden: Number of files and folders whose name begins with a dot, or that a system left there.
     """
 
     root: Path
@@ -29,9 +34,18 @@ class Tree:
 
 
 def walk(root: Path) -> Tree:
-    """All regular files below a folder. A link is taken when it leads to a file below the same root, else named.
+    """List all regular files below a folder.
 
-    Raises ValueError when there are more than MOST_FILES, or the root is no folder.
+    A link is taken when it leads to a file below the same root, else it is named.
+
+    Args:
+        root: The folder.
+
+    Returns:
+        The files, and what was passed over.
+
+    Raises:
+        ValueError: There are more than MOST_FILES, or the root is no folder.
     """
     root = root.resolve()
     if not root.is_dir():
@@ -82,7 +96,17 @@ def _fault_of_link(root: Path, name: str) -> str:
 
 
 def read_list(path: Path) -> str:
-    """The text of an official list of at most LIST_BYTES. Raises ValueError naming the file."""
+    """Read the text of an official list.
+
+    Args:
+        path: A UTF-8 file of at most LIST_BYTES.
+
+    Returns:
+        Its text.
+
+    Raises:
+        ValueError: It is too large or no text; the message names the file.
+    """
     if path.stat().st_size > LIST_BYTES:
         raise ValueError(f"{path} has {path.stat().st_size >> 20} MiB; a list of at most {LIST_BYTES >> 20} is read")
     try:
@@ -92,7 +116,17 @@ def read_list(path: Path) -> str:
 
 
 def read_listed_json(path: Path) -> Any:
-    """A bounded JSON document from outside. Raises ValueError naming the file; deep nesting is one."""
+    """Read a bounded JSON document from outside.
+
+    Args:
+        path: A file of at most LIST_BYTES.
+
+    Returns:
+        The document.
+
+    Raises:
+        ValueError: It is no JSON, or nested too deeply; the message names the file.
+    """
     try:
         return json.loads(read_list(path))
     except json.JSONDecodeError as error:

@@ -12,7 +12,15 @@ from core.data.synth.fields import blur, noise
 
 
 def photograph(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """White balance, exposure, vignette, defocus or shake, shot and read noise, sharpening: float 0..1 to uint8."""
+    """Simulate a camera: white balance, exposure, vignette, defocus or shake, shot and read noise, sharpening.
+
+    Args:
+        rgb: (S, S, 3) sRGB in [0, 1].
+        rng: Random stream of this photograph.
+
+    Returns:
+        (S, S, 3) uint8.
+    """
     size = rgb.shape[0]
     picture = rgb * rng.uniform(0.88, 1.1) * rng.normal(1, 0.025, 3).astype(np.float32)
     picture = np.clip(picture, 0, 1) ** np.float32(rng.uniform(0.88, 1.14))
@@ -42,25 +50,56 @@ def _shake(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def to_uint8(picture: np.ndarray) -> np.ndarray:
-    """Float 0..1 to uint8, rounded."""
+    """Convert float to uint8, rounded.
+
+    Args:
+        picture: Values in [0, 1]; others are clipped.
+
+    Returns:
+        uint8 of the same shape.
+    """
     return np.clip(picture * 255 + 0.5, 0, 255).astype(np.uint8)
 
 
 def jpeg(rgb: np.ndarray, quality: int, subsampling: int = 2) -> bytes:
-    """A JPEG file of (H, W, 3) uint8. subsampling: 0 = 4:4:4, 2 = 4:2:0."""
+    """Encode a picture as JPEG.
+
+    Args:
+        rgb: (H, W, 3) uint8.
+        quality: 1 to 100.
+        subsampling: 0 = 4:4:4, 2 = 4:2:0.
+
+    Returns:
+        The bytes of the file.
+    """
     stream = io.BytesIO()
     Image.fromarray(rgb).save(stream, "JPEG", quality=quality, subsampling=subsampling)
     return stream.getvalue()
 
 
 def opened(data: bytes) -> np.ndarray:
-    """(H, W, 3) uint8 of an image file made here."""
+    """Decode an image file made here.
+
+    Args:
+        data: The bytes of the file.
+
+    Returns:
+        (H, W, 3) uint8.
+    """
     with Image.open(io.BytesIO(data)) as picture:
         return np.asarray(picture.convert("RGB"))
 
 
 def saved_before(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """One earlier life of a picture: saved as JPEG (60 %), sometimes resized on the way (20 %), or left alone."""
+    """Simulate one earlier save: as JPEG (60 %), sometimes resized on the way (20 %), or left alone.
+
+    Args:
+        rgb: (S, S, 3) uint8.
+        rng: Random stream of this save.
+
+    Returns:
+        (S, S, 3) uint8.
+    """
     if rng.uniform() < 0.2:
         size, side = rgb.shape[0], int(rgb.shape[0] * rng.uniform(0.7, 1.4))
         how = cv2.INTER_AREA if side < size else cv2.INTER_CUBIC
@@ -71,5 +110,13 @@ def saved_before(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def last_save(rgb: np.ndarray, rng: np.random.Generator) -> bytes:
-    """The file itself: JPEG of quality 72 to 97."""
+    """Encode the final file: JPEG of quality 72 to 97.
+
+    Args:
+        rgb: (H, W, 3) uint8.
+        rng: Random stream of this save.
+
+    Returns:
+        The bytes of the file.
+    """
     return jpeg(rgb, int(rng.integers(72, 98)), int(rng.choice([0, 2])))

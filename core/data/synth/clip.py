@@ -34,10 +34,25 @@ def make_clip(
     side: int = 320,
     report: Reporter | None = None,
 ) -> Path:
-    """Render an H.264 clip (MP4, no sound) of `identity`; with `donor`, that person's face swapped in.
+    """Render an H.264 clip (MP4, no sound) of one identity; with `donor`, that person's face swapped in.
 
-    side: pixels at which the person is rendered before being scaled into the frame: time goes with its square
-    (about 0.2 s a frame at 320). The same arguments give the same frames.
+    The same arguments give the same frames.
+
+    Args:
+        path: File to write.
+        seed: Seed of the population.
+        identity: Number of the person.
+        donor: Number of the person whose face is put in; None: a real clip.
+        seconds: Length.
+        fps: Frames a second.
+        width: Of the frame, pixels.
+        height: Of the frame, pixels.
+        side: Pixels at which the person is rendered before being scaled into the frame; time grows with its square
+            (about 0.2 s a frame at 320).
+        report: Receives the progress.
+
+    Returns:
+        `path`.
     """
     report = report or Silent()
     who, base = draw_identity(seed, identity), draw_shot(seed, identity, "clip")
@@ -56,7 +71,17 @@ def make_clip(
 
 
 def move(base: Shot, time: float, seed: int, identity: int) -> Shot:
-    """The shot at `time` seconds: slow turns of the head, a blink every few seconds, talking."""
+    """Compute the shot at one time: slow turns of the head, a blink every few seconds, talking.
+
+    Args:
+        base: The shot at rest.
+        time: Seconds.
+        seed: Seed of the population.
+        identity: Number of the person.
+
+    Returns:
+        The shot.
+    """
     rng = stream(seed, "move", identity)
     a, b, c, d = rng.uniform(0, 2 * math.pi, 4)
     blink = max(0.0, 1 - abs((time + a) % 3.1 - 0.2) / 0.14)

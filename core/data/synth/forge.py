@@ -1,4 +1,4 @@
-"""Fakes, made of a picture the way fakes are made. Every maker returns the picture and the mask of what it touched.
+"""Fakes, made from a picture the way fakes are made. Every maker returns the picture and the mask of what it changed.
 
 picture: (S, S, 3) uint8. mask: (S, S) float32 in [0, 1]. A maker sees pixels and landmarks, never the scene: only
 relighting is given a height field, where a real one would estimate it.
@@ -35,7 +35,15 @@ makers: Registry[Maker] = Registry("way of faking")
 
 
 def face_mask(plate: Plate, rng: np.random.Generator) -> np.ndarray:
-    """Soft mask around brows, mouth and chin: the hull of the landmarks, grown or shrunk, bent, feathered."""
+    """Draw a soft mask around brows, mouth and chin: the hull of the landmarks, grown or shrunk, bent, feathered.
+
+    Args:
+        plate: The photograph.
+        rng: Random stream of this mask.
+
+    Returns:
+        (S, S) in [0, 1].
+    """
     at = {name: np.array(place, np.float32) for name, place in plate.landmarks.items()}
     across = at["eye_right"] - at["eye_left"]
     down = at["chin"] - (at["eye_left"] + at["eye_right"]) / 2
@@ -57,7 +65,16 @@ def face_mask(plate: Plate, rng: np.random.Generator) -> np.ndarray:
 
 
 def elastic(picture: np.ndarray, rng: np.random.Generator, amount: float) -> np.ndarray:
-    """Bend smoothly; amount: displacement as a share of the side (one standard deviation)."""
+    """Bend a picture smoothly.
+
+    Args:
+        picture: (S, S) or (S, S, C).
+        rng: Random stream.
+        amount: Displacement as a share of the side (one standard deviation).
+
+    Returns:
+        As `picture`.
+    """
     size = picture.shape[0]
     yy, xx = np.mgrid[:size, :size].astype(np.float32)
     dx, dy = noise(rng, size, 5) * amount * size, noise(rng, size, 5) * amount * size
@@ -65,7 +82,14 @@ def elastic(picture: np.ndarray, rng: np.random.Generator, amount: float) -> np.
 
 
 def box_of(mask: np.ndarray) -> tuple[int, int, int, int]:
-    """x, y, w, h in pixels of where a mask exceeds 0.1; all zero for an empty mask."""
+    """Find the box where a mask exceeds 0.1.
+
+    Args:
+        mask: (S, S) in [0, 1].
+
+    Returns:
+        x, y, w, h in pixels; all zero for an empty mask.
+    """
     rows, cols = np.where(mask > 0.1)
     if not len(rows):
         return 0, 0, 0, 0
@@ -86,7 +110,16 @@ def _recolour(patch: np.ndarray, rng: np.random.Generator, amount: float = 1.0) 
 
 
 def self_blend(plate: Plate, donor: Plate | None, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """A warped and recoloured copy of the face, softened or sharpened, laid over itself (after Shiohara 2022)."""
+    """Lay a warped and recoloured copy of the face, softened or sharpened, over itself (after Shiohara 2022).
+
+    Args:
+        plate: The photograph.
+        donor: Not used.
+        rng: Random stream of this fake.
+
+    Returns:
+        Picture and mask.
+    """
     size = plate.rgb.shape[0]
     patch = _recolour(plate.rgb / np.float32(255), rng)
     middle = tuple(float(c) for c in plate.landmarks["nose"])
@@ -108,7 +141,19 @@ def _soften(patch: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def face_swap(plate: Plate, donor: Plate | None, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Another person's face, fitted by landmarks, its colours matched inside the mask, softened, blended in."""
+    """Put in another person's face: fitted by landmarks, colours matched inside the mask, softened, blended.
+
+    Args:
+        plate: The photograph.
+        donor: The photograph whose face is put in.
+        rng: Random stream of this fake.
+
+    Returns:
+        Picture and mask.
+
+    Raises:
+        ValueError: There is no donor.
+    """
     if donor is None:
         raise ValueError("a face swap needs a donor")
     size = plate.rgb.shape[0]
@@ -135,8 +180,18 @@ def _match(patch: np.ndarray, target: np.ndarray, mask: np.ndarray) -> np.ndarra
 
 
 def upsampling(plate: Plate, donor: Plate | None, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """The face region through a learnt-looking upsampler: zeros between pixels and a 3x3 kernel of stride 2 (whose
-    uneven overlap leaves a checkerboard), or nearest neighbours and a small blur.
+    """Pass the face region through an upsampler that leaves traces.
+
+    Either zeros between pixels and a 3x3 kernel of stride 2 (its uneven overlap leaves a checkerboard), or nearest
+    neighbours and a small blur.
+
+    Args:
+        plate: The photograph.
+        donor: Not used.
+        rng: Random stream of this fake.
+
+    Returns:
+        Picture and mask.
     """
     size = plate.rgb.shape[0]
     picture = plate.rgb / np.float32(255)
@@ -157,7 +212,16 @@ def upsampling(plate: Plate, donor: Plate | None, rng: np.random.Generator) -> t
 
 
 def resolution(plate: Plate, donor: Plate | None, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """A face pasted back from a smaller and harder compressed copy."""
+    """Paste the face back from a smaller and more compressed copy.
+
+    Args:
+        plate: The photograph.
+        donor: Not used.
+        rng: Random stream of this fake.
+
+    Returns:
+        Picture and mask.
+    """
     size = plate.rgb.shape[0]
     side = int(size * rng.uniform(0.38, 0.65))
     small = cv2.resize(plate.rgb, (side, side), interpolation=cv2.INTER_AREA)
@@ -167,7 +231,16 @@ def resolution(plate: Plate, donor: Plate | None, rng: np.random.Generator) -> t
 
 
 def relighting(plate: Plate, donor: Plate | None, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """The face lit from elsewhere, the scene left alone: multiplied by the ratio of new to flat shading."""
+    """Light the face from another direction and leave the scene alone: multiply by the ratio of new to flat shading.
+
+    Args:
+        plate: The photograph.
+        donor: Not used.
+        rng: Random stream of this fake.
+
+    Returns:
+        Picture and mask.
+    """
     size = plate.rgb.shape[0]
     dy, dx = np.gradient(blur(plate.height, size * 0.012), SPAN / size)
     normal = np.dstack([-dx, -dy, np.ones_like(dx)])

@@ -13,7 +13,16 @@ LONG = ("long", "long_fringe")
 
 
 def strands(head: Head, who: Identity, purpose: str) -> np.ndarray:
-    """Hair texture (S, S), about 0 +- 1: streaks that run away from the parting, or curls."""
+    """Draw the texture of hair: streaks that run away from the parting, or curls.
+
+    Args:
+        head: Shape of the head.
+        who: The person.
+        purpose: Name of the random stream.
+
+    Returns:
+        (S, S), about 0 +- 1.
+    """
     rng = stream(who.texture_seed, "hair", purpose)
     size = head.u.shape[0]
     if who.style in ("curly", "buzz"):
@@ -30,7 +39,15 @@ def strands(head: Head, who: Identity, purpose: str) -> np.ndarray:
 
 
 def front_hair(head: Head, who: Identity) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Hair on the skull: alpha, height, albedo (S, S, 3)."""
+    """Draw the hair on the skull.
+
+    Args:
+        head: Shape of the head.
+        who: The person.
+
+    Returns:
+        Alpha (S, S), height (S, S), albedo (S, S, 3).
+    """
     u, v = head.u, head.v
     rng = stream(who.texture_seed, "hairline")
     size = u.shape[0]
@@ -54,7 +71,15 @@ def front_hair(head: Head, who: Identity) -> tuple[np.ndarray, np.ndarray, np.nd
 
 
 def back_hair(head: Head, who: Identity) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Hair behind the face and over the shoulders: alpha, height, albedo."""
+    """Draw the hair behind the face and over the shoulders.
+
+    Args:
+        head: Shape of the head.
+        who: The person.
+
+    Returns:
+        Alpha (S, S), height (S, S), albedo (S, S, 3).
+    """
     u, v = head.u, head.v
     rng = stream(who.texture_seed, "back")
     texture = strands(head, who, "back")
@@ -79,7 +104,15 @@ def back_hair(head: Head, who: Identity) -> tuple[np.ndarray, np.ndarray, np.nda
 
 
 def ears(head: Head, who: Identity) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Both ears: alpha, height, albedo. Long hair is drawn over them."""
+    """Draw both ears. Long hair is drawn over them.
+
+    Args:
+        head: Shape of the head.
+        who: The person.
+
+    Returns:
+        Alpha (S, S), height (S, S), albedo (S, S, 3).
+    """
     u, v = head.u, head.v
     alpha, height = np.zeros_like(u), np.full_like(u, -0.05)
     for side in (-1, 1):
@@ -93,7 +126,16 @@ def ears(head: Head, who: Identity) -> tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def body(head: Head, who: Identity, shot: Shot) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Neck and clothes: alpha, height, albedo."""
+    """Draw neck and clothes.
+
+    Args:
+        head: Shape of the head.
+        who: The person.
+        shot: How the picture is taken.
+
+    Returns:
+        Alpha (S, S), height (S, S), albedo (S, S, 3).
+    """
     u, v = head.u, head.v
     rng = stream(shot.scene_seed, "cloth")
     size = u.shape[0]

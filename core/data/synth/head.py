@@ -16,8 +16,15 @@ DEPTH = 0.62
 
 @dataclass
 class Head:
-    """Maps (S, S) float32 in the frontal plane. height: towards the viewer, face units. inside: outline function,
-    < 1 on the head. masks: part -> alpha. landmarks: name -> (u, v).
+    """Maps of a head in the frontal plane, (S, S) float32.
+
+    Attributes:
+        u: To the right, face units.
+        v: Downwards, face units.
+        height: Towards the viewer, face units.
+        inside: Outline function, < 1 on the head.
+        masks: Part -> alpha.
+        landmarks: Name -> (u, v).
     """
 
     u: np.ndarray
@@ -33,14 +40,32 @@ class Head:
         return float(self.u[0, 1] - self.u[0, 0])
 
     def near(self, at: tuple[float, float], radius: float) -> tuple[slice, slice]:
-        """The window of the maps around a point: small features need no whole plane."""
+        """Return the window of the maps around a point: small features need no whole plane.
+
+        Args:
+            at: (u, v) of the point.
+            radius: Half the side of the window, face units.
+
+        Returns:
+            Slices of rows and columns.
+        """
         first = [max(int((c - radius - float(self.u[0, 0])) / self.pixel), 0) for c in at]
         last = [max(int((c + radius - float(self.u[0, 0])) / self.pixel) + 1, 0) for c in at]
         return slice(first[1], last[1]), slice(first[0], last[0])
 
 
 def outline(u: np.ndarray, v: np.ndarray, who: Identity, grow: float = 0.0) -> np.ndarray:
-    """A function that is 1 on the head's outline and 0 in its middle: ellipse above, squarer jaw below."""
+    """Compute a function that is 1 on the head's outline and 0 in its middle: ellipse above, squarer jaw below.
+
+    Args:
+        u: Horizontal coordinates, face units.
+        v: Vertical coordinates, face units.
+        who: The person.
+        grow: How much larger than the head, face units.
+
+    Returns:
+        Values of the shape of `u`.
+    """
     width = who.face_w + 0.8 * grow
     up = np.clip(-v, 0, None) / (who.skull + grow)
     down = np.clip(v, 0, None) / (who.chin + 0.3 * grow)
@@ -48,13 +73,30 @@ def outline(u: np.ndarray, v: np.ndarray, who: Identity, grow: float = 0.0) -> n
 
 
 def distance(inside: np.ndarray, pixel: float) -> np.ndarray:
-    """Signed distance to the level 1 of an outline function, to first order, in the grid's units."""
+    """Compute the signed distance to the level 1 of an outline function, to first order.
+
+    Args:
+        inside: (S, S) outline function.
+        pixel: Face units a pixel.
+
+    Returns:
+        (S, S), face units, negative inside.
+    """
     dv, du = np.gradient(inside, pixel)
     return (inside - 1.0) / np.maximum(np.hypot(du, dv), 1e-3)
 
 
 def build_head(who: Identity, shot: Shot, size: int) -> Head:
-    """Height field, masks and landmarks of one person with one expression."""
+    """Build height field, masks and landmarks of one person with one expression.
+
+    Args:
+        who: The person.
+        shot: How the picture is taken.
+        size: Pixels a side, S.
+
+    Returns:
+        The head.
+    """
     u, v = grid(size)
     inside = outline(u, v, who)
     rounded = DEPTH * np.clip(1.0 - inside**1.15, 0.0, None) ** 0.6

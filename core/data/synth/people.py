@@ -18,7 +18,7 @@ STYLE_ODDS = [0.2, 0.14, 0.1, 0.18, 0.1, 0.1, 0.08, 0.06, 0.04]
 
 @dataclass(frozen=True)
 class Identity:
-    """Lengths in face units (see fields.SPAN), colours in linear light (3,)."""
+    """A person: lengths in face units (see fields.SPAN), colours in linear light (3,)."""
 
     face_w: float
     skull: float
@@ -58,7 +58,10 @@ class Identity:
 
 @dataclass(frozen=True)
 class Shot:
-    """Angles in radians; light direction towards the light (x right, y down, z to the viewer), unit length."""
+    """How one picture is taken.
+
+    Angles in radians; direction to the light (x right, y down, z to the viewer) of unit length.
+    """
 
     yaw: float
     pitch: float
@@ -79,7 +82,15 @@ class Shot:
 
 
 def draw_identity(seed: int, number: int) -> Identity:
-    """Person `number` of the population `seed`: always the same one."""
+    """Draw a person of a population. The same arguments give the same person.
+
+    Args:
+        seed: Seed of the population.
+        number: Number of the person.
+
+    Returns:
+        The person.
+    """
     rng = stream(seed, "identity", number)
     between = rng.uniform
     tone = float(between(0, len(SKIN) - 1.001))
@@ -129,7 +140,15 @@ def draw_identity(seed: int, number: int) -> Identity:
 
 
 def as_donor(donor: Identity, target: Identity) -> Identity:
-    """The donor's features in nearly the target's skin: a swap engine learns its colours from the target's clip."""
+    """Give the donor's features nearly the target's skin: a swap engine learns its colours from the target's clip.
+
+    Args:
+        donor: Whose face is put in.
+        target: Who is shown.
+
+    Returns:
+        A person with the donor's shape.
+    """
     return replace(
         donor,
         skin=(0.15 * donor.skin + 0.85 * target.skin).astype(np.float32),
@@ -141,18 +160,42 @@ def as_donor(donor: Identity, target: Identity) -> Identity:
 
 
 def light_from(azimuth: float, elevation: float) -> np.ndarray:
-    """Unit vector towards a light; azimuth to the right, elevation upwards, radians."""
+    """Compute the direction to a light.
+
+    Args:
+        azimuth: To the right, radians.
+        elevation: Upwards, radians.
+
+    Returns:
+        (3,) unit vector.
+    """
     flat = np.cos(elevation)
     return np.array([np.sin(azimuth) * flat, -np.sin(elevation), np.cos(azimuth) * flat], np.float32)
 
 
 def muted(rng: np.random.Generator, spread: float = 38.0) -> np.ndarray:
-    """A colour (3,) of everyday saturation, sRGB 0..255."""
+    """Draw a colour of everyday saturation.
+
+    Args:
+        rng: Random stream.
+        spread: Standard deviation of the channels around their common grey.
+
+    Returns:
+        (3,) sRGB, 0 to 255.
+    """
     return np.clip(rng.uniform(25, 225) + rng.normal(0, spread, 3), 8, 245)
 
 
 def draw_shot(seed: int, *names: object) -> Shot:
-    """How one picture is taken; `names` tell pictures apart."""
+    """Draw how one picture is taken.
+
+    Args:
+        seed: Seed of the population.
+        *names: They tell pictures apart.
+
+    Returns:
+        The shot.
+    """
     rng = stream(seed, "shot", *names)
     between = rng.uniform
     warmth, strength = between(-0.16, 0.16), between(0.75, 1.15)

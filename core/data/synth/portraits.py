@@ -43,7 +43,14 @@ class Item:
 
 
 def plan(identities: int) -> list[Item]:
-    """All pictures: half real, half fake, the same people in both, every method equally often (within one round)."""
+    """Plan all pictures: half real, half fake, the same people in both, every method equally often (within one round).
+
+    Args:
+        identities: Number of people.
+
+    Returns:
+        PICTURES items for each person.
+    """
     others = [name for name in makers.names() if name != "face_swap"]
     items, turn = [], 0
     for person in range(identities):
@@ -61,9 +68,15 @@ def plan(identities: int) -> list[Item]:
 
 
 def draw_item(seed: int, item: Item, size: int) -> tuple[bytes, tuple[int, int, int, int]]:
-    """The file (JPEG) of one picture and the box (x, y, w, h) of what was manipulated, zeros for a real one.
+    """Draw one picture. Real and fake go through the same camera and the same saves.
 
-    Real and fake go through the same camera and the same saves: earlier lives, then the last save.
+    Args:
+        seed: Seed of the population.
+        item: What to draw.
+        size: Pixels a side.
+
+    Returns:
+        The file (JPEG), and the box (x, y, w, h) of what was manipulated, zeros for a real one.
     """
     shot = draw_shot(seed, item.identity, item.picture)
     who = draw_identity(seed, item.identity)
@@ -89,9 +102,18 @@ def _plate(who: Identity, shot: Shot, size: int, camera: np.random.Generator) ->
 
 
 def draw_portraits(folder: Path, seed: int, identities: int, size: int, report: Reporter) -> pd.DataFrame:
-    """Draw the whole plan below `folder` (files that stand there are kept) and return its manifest rows.
+    """Draw the whole plan below a folder. Files that stand there are kept.
 
-    Columns: path, label, dataset, group, method, identity, donor, plant_x, plant_y, plant_w, plant_h (pixels).
+    Args:
+        folder: Where the pictures go.
+        seed: Seed of the population.
+        identities: Number of people.
+        size: Pixels a side.
+        report: Receives the progress.
+
+    Returns:
+        Manifest rows: path, label, dataset, group, method, identity, donor, plant_x, plant_y, plant_w, plant_h
+        (pixels).
     """
     items, rows = plan(identities), []
     boxes = _known_boxes(folder)

@@ -19,8 +19,13 @@ PIVOT = 0.75
 
 @dataclass(frozen=True)
 class Portrait:
-    """rgb (S, S, 3) float32 sRGB in [0, 1]. landmarks: name -> (x, y) in pixels. face: alpha (S, S) of the head
-    without hair. height: composite height field in face units.
+    """A rendered picture.
+
+    Attributes:
+        rgb: (S, S, 3) float32 sRGB in [0, 1].
+        landmarks: Name -> (x, y) in pixels.
+        face: Alpha (S, S) of the head without hair.
+        height: Composite height field in face units.
     """
 
     rgb: np.ndarray
@@ -42,7 +47,14 @@ class Layer:
 
 
 def develop(light: np.ndarray) -> np.ndarray:
-    """Scene light (linear, unbounded) to sRGB 0..1 on a film-like curve."""
+    """Map scene light to sRGB on a film-like curve.
+
+    Args:
+        light: Linear light, without bound.
+
+    Returns:
+        Values in [0, 1].
+    """
     return srgb(1 - np.exp(-1.75 * np.clip(light, 0, None)))
 
 
@@ -51,7 +63,15 @@ def render(
 ) -> Portrait:
     """Draw one picture, before any camera. Cost: about 0.1 s at 256 pixels.
 
-    behind: (S, S, 3) linear light to stand before; None: a background of the shot's own.
+    Args:
+        who: The person.
+        shot: How the picture is taken.
+        size: Pixels a side, S.
+        oversample: Rendered larger by this factor, then reduced.
+        behind: (S, S, 3) linear light to stand before; None: a background of the shot's own.
+
+    Returns:
+        The picture and what is known of it.
     """
     inner = round(size * oversample)
     layers, landmarks = _layers(who, shot, inner)

@@ -10,7 +10,15 @@ from core.data.synth.people import muted
 
 
 def background(seed: int, size: int) -> np.ndarray:
-    """One of four kinds of background, lit already: (size, size, 3) linear light."""
+    """Draw one of four kinds of background, already lit.
+
+    Args:
+        seed: Seed of the scene.
+        size: Pixels a side, S.
+
+    Returns:
+        (S, S, 3) linear light.
+    """
     rng = stream(seed, "background")
     kind = rng.choice(["gradient", "lights", "shapes", "wall"])
     picture = _gradient(rng, size)

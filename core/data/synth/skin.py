@@ -12,7 +12,16 @@ NAMES = ("left", "right")
 
 
 def paint(head: Head, who: Identity, shot: Shot) -> tuple[np.ndarray, np.ndarray]:
-    """Albedo (S, S, 3) in linear light and gloss (S, S); adds pores to `head.height`."""
+    """Paint the head; adds pores to `head.height`.
+
+    Args:
+        head: Shape of the head.
+        who: The person.
+        shot: How the picture is taken.
+
+    Returns:
+        Albedo (S, S, 3) in linear light and gloss (S, S).
+    """
     size = head.u.shape[0]
     rng = stream(who.texture_seed, "skin")
     albedo = _skin(head, who, rng, size)
@@ -95,7 +104,16 @@ def _eyeball(albedo: np.ndarray, head: Head, who: Identity, shot: Shot, name: st
 
 
 def catchlights(head: Head, who: Identity, shot: Shot) -> np.ndarray:
-    """Mirror image of the lamp in both eyes, alpha (S, S)."""
+    """Draw the mirror image of the lamp in both eyes.
+
+    Args:
+        head: Shape of the head.
+        who: The person.
+        shot: How the picture is taken.
+
+    Returns:
+        (S, S) alpha.
+    """
     total = np.zeros_like(head.u)
     radius = who.eye_w * 0.47
     for name in NAMES:
@@ -106,7 +124,15 @@ def catchlights(head: Head, who: Identity, shot: Shot) -> np.ndarray:
 
 
 def glasses(head: Head, who: Identity) -> np.ndarray:
-    """Rims of a pair of glasses, alpha (S, S); all zero for who wears none."""
+    """Draw the rims of a pair of glasses.
+
+    Args:
+        head: Shape of the head.
+        who: The person.
+
+    Returns:
+        (S, S) alpha; all zero for a person without glasses.
+    """
     if not who.glasses:
         return np.zeros_like(head.u)
     rim = np.zeros_like(head.u)

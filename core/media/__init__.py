@@ -1,1 +1,1 @@
-"""Decoding of files from outside, in confined processes."""
+"""Decode files from outside in confined processes."""

@@ -1,7 +1,7 @@
-"""The decoding child: limits itself, then decodes standard input and writes messages to standard output.
+"""The decoding child: it limits itself, decodes standard input and writes messages to standard output.
 
-A message is 4 bytes of length (big endian), that many bytes of JSON, and, for a frame, its raw RGB bytes, for a piece
-of sound its samples. Children are forked by `core.media.fork_server`; nothing here imports numpy or torch.
+A message is 4 bytes of length (big endian), that many bytes of JSON, and then, for a frame, its raw RGB bytes or, for a
+piece of sound, its samples. `core.media.fork_server` forks the children. Nothing here imports numpy or torch.
 """
 
 from __future__ import annotations
@@ -23,10 +23,14 @@ _OUT_OF_MEMORY = Refusal("out_of_memory", "Decoding the file needs more memory t
 
 
 def confine(memory: int, cpu_seconds: float, written: int = 0) -> None:
-    """Bound this process for good: address space, processor time, bytes written to a file, no core dump, no new
-    descriptor.
+    """Limit this process for good: address space, processor time, written bytes, no core dump, no new descriptor.
 
-    With no descriptor left neither a file nor a socket can be opened, so a hijacked decoder has nowhere to go.
+    Without a free descriptor neither a file nor a socket can be opened, so a hijacked decoder can reach nothing.
+
+    Args:
+        memory: Bytes of address space.
+        cpu_seconds: Seconds of processor time.
+        written: Bytes that may be written to a file.
     """
     cpu = max(math.ceil(cpu_seconds), 1)
     bounds = [
@@ -43,7 +47,7 @@ def confine(memory: int, cpu_seconds: float, written: int = 0) -> None:
 
 
 def load_decoders() -> None:
-    """Import all that decoding needs: the confined child can open no file any more."""
+    """Import everything that decoding needs: the confined child can open no file any more."""
     import av
     import av.subtitles.stream  # noqa: F401 - loaded late by PyAV itself
     import PIL.ImageFile  # noqa: F401 - likewise by Pillow
@@ -54,20 +58,24 @@ def load_decoders() -> None:
 
 
 def main(request: str) -> None:
-    """Decode standard input as `request` (JSON: limits, plan, sound) says. Every outcome is a message."""
-    asked = json.loads(request)
-    limits = Limits(**asked["limits"])
+    """Decode standard input and write every outcome as a message; then end the process.
+
+    Args:
+        request: JSON with the keys limits, plan and sound.
+    """
+    spec = json.loads(request)
+    limits = Limits(**spec["limits"])
     try:
-        _decode(limits, FramePlan(**asked["plan"]), asked["sound"])
+        _decode(limits, FramePlan(**spec["plan"]), spec["sound"])
     except Refusal as refusal:
         _send({"refused": refusal.code, "sentence": refusal.sentence})
     except MemoryError:
         _send({"refused": _OUT_OF_MEMORY.code, "sentence": _OUT_OF_MEMORY.sentence})
     except Exception as error:
-        # A decoder's surprise ends as a refusal too; the words go to the log, not to the person.
+        # An unexpected error of a decoder ends as a refusal too; its text goes to the log, not to the person.
         _send({"failed": f"{type(error).__name__}: {error}"[:500]})
     sys.stdout.buffer.flush()
-    os._exit(0)  # decoder threads and atexit hooks have nothing to say any more
+    os._exit(0)  # decoder threads and atexit hooks must not delay the end
 
 
 def _decode(limits: Limits, plan: FramePlan, sound: bool) -> None:
@@ -124,7 +132,7 @@ def _decode_clip(stream, kind: Format, limits: Limits, plan: FramePlan, sound: b
 
 
 def _send(message: dict, payload: bytes = b"") -> float:
-    """Write a message; the seconds that the reader took to take it."""
+    """Write a message; return the seconds that the reader needed to take it."""
     start = time.monotonic()
     out = sys.stdout.buffer
     head = json.dumps(message).encode()

@@ -1,4 +1,4 @@
-"""`decode` and `stream`: a file that nobody vouches for becomes pixels, or a refusal with a sentence. The only door."""
+"""Decode an untrusted file to pixels, or refuse it with a sentence. This is the only way in for media."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from core.media import fork_server as nursery
+from core.media import fork_server
 from core.media.limits import Limits, Refusal
 from core.media.plan import FramePlan
 from core.media.sniff import HEAD_BYTES, Format, sniff
@@ -30,17 +30,29 @@ SOUND_RATE = 16_000
 _log = logging.getLogger(__name__)
 _HEAD_LIMIT = 1 << 16
 _PIECE_LIMIT = 1 << 20
-_LESS = "Upload a smaller picture or a shorter clip."
-_CRASHED = ("damaged", "The file made its decoder fail. It is damaged, or made to do harm; it is not analysed.")
+_ADVICE = "Upload a smaller picture or a shorter clip."
+_CRASHED = ("damaged", "The file made its decoder fail. It is damaged or made to do harm; it is not analysed.")
 
 
 def decode(path: Path, *, max_frames: int = 16, scout: bool = False, limits: Limits = Limits()) -> Media:
     """Decode a picture or clip in a limited child process.
 
-    max_frames: of a clip, spread evenly over its length. scout: keyframes only, for a quick first look. A frame is
-    (H, W, 3) uint8, upright, longest side at most `limits.image_side` (`video_side` for a clip), `Media.width` and
-    `.height` are those of the original. Raises MediaRejected with a code: not_found, empty, too_large, unsupported,
-    damaged, too_many_pixels, too_long, no_video, timeout, out_of_memory.
+    A frame is (H, W, 3) uint8, upright, with a longest side of at most `limits.image_side` (`video_side` for a clip).
+    `Media.width` and `Media.height` are those of the original.
+
+    Args:
+        path: The file.
+        max_frames: Frames of a clip, spread evenly over its length; at least 1.
+        scout: Whether only keyframes are decoded, for a quick first look.
+        limits: Bounds of the decoding.
+
+    Returns:
+        The decoded file.
+
+    Raises:
+        MediaRejected: The file is not decoded; its code is one of not_found, empty, too_large, unsupported, damaged,
+            too_many_pixels, too_long, no_video, timeout, out_of_memory.
+        ValueError: max_frames is below 1.
     """
     if max_frames < 1:
         raise ValueError(f"max_frames must be at least 1, not {max_frames}")
@@ -53,11 +65,23 @@ def decode(path: Path, *, max_frames: int = 16, scout: bool = False, limits: Lim
 def stream(
     path: Path, plan: FramePlan = FramePlan(), *, limits: Limits = Limits(), sound_to: Path | None = None
 ) -> Iterator[Reading]:
-    """Open a picture or clip, to take its frames one by one: no more than two are held, however long the clip.
+    """Open a picture or clip and take its frames one by one.
 
-    sound_to: where the sound of a clip goes, as a WAV of 16 kHz, mono, 16 bits, once every frame was taken; sample 0
-    is heard with the first frame; nothing is written when there is no sound. Raises MediaRejected (codes as `decode`),
-    also while frames are taken; the time that the caller spends on a frame does not count against the limits.
+    At most two frames are held, however long the clip is. The time that the caller spends on a frame does not count
+    against the limits.
+
+    Args:
+        path: The file.
+        plan: The wanted frames of a clip.
+        limits: Bounds of the decoding.
+        sound_to: Where the sound of a clip goes, once every frame was taken: a WAV of 16 kHz, mono, 16 bits, whose
+            sample 0 is heard with the first frame. Nothing is written when there is no sound.
+
+    Yields:
+        The reading, an iterator over the frames.
+
+    Raises:
+        MediaRejected: The file is not decoded, codes as in `decode`; also raised while frames are taken.
     """
     handle = _open(Path(path), limits)
     try:
@@ -73,8 +97,14 @@ def stream(
 
 
 class Reading:
-    """A file that is being decoded: iterate once over its frames. Facts are known from the first frame on; `warnings`
-    and `sound` (kept, none: no sound track, unread: a codec that is not opened) when the last frame was taken.
+    """A file that is being decoded: iterate once over its frames.
+
+    Attributes:
+        kind: `image` or `video`.
+        sha256: Of the file, hexadecimal.
+        facts: Format, width, height, duration and fps; known from the first frame on.
+        warnings: Notes for a person; whole when the last frame was taken.
+        sound: `kept`, `none` (no sound track) or `unread` (a codec that is not opened); known at the end.
     """
 
     def __init__(self, kind: Format, sha256: str, child: _Child, sound_to: Path | None) -> None:
@@ -101,7 +131,14 @@ class Reading:
             raise MediaRejected(refusal.code, refusal.sentence) from refusal
 
     def media(self, frames: list[Frame]) -> Media:
-        """What was read, with the frames that the caller kept."""
+        """Return what was read.
+
+        Args:
+            frames: The frames that the caller kept.
+
+        Returns:
+            The decoded file.
+        """
         return Media(kind=self.kind, sha256=self.sha256, frames=frames, warnings=self.warnings, **self.facts)
 
     def _begin(self, head: dict) -> None:
@@ -115,7 +152,7 @@ class Reading:
 
 
 class _Wave:
-    """A WAV file that grows aside and takes its name when it is whole; without a target or a sample, nothing."""
+    """A WAV file that grows under another name and takes its own when it is whole; nothing without a sample."""
 
     def __init__(self, target: Path | None) -> None:
         self.target = target
@@ -143,24 +180,24 @@ class _Wave:
 
 
 def _open(path: Path, limits: Limits) -> int:
-    """A descriptor of a regular file of allowed size. Raises MediaRejected."""
+    """Return a descriptor of a regular file of allowed size. Raises MediaRejected."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
         raise MediaRejected("not_found", "The file does not exist or cannot be opened. Check its path.") from error
-    found = os.fstat(handle)
-    if not stat.S_ISREG(found.st_mode):
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode):
         os.close(handle)
         raise MediaRejected("unsupported", "This is a folder or a device, not a file. Name a picture or a video.")
-    if found.st_size > limits.file_bytes:
+    if status.st_size > limits.file_bytes:
         os.close(handle)
-        size, most = found.st_size / 2**20, limits.file_bytes / 2**20
+        size, most = status.st_size / 2**20, limits.file_bytes / 2**20
         raise MediaRejected("too_large", f"The file has {size:.0f} MiB; at most {most:.0f} MiB are read. Reduce it.")
     return handle
 
 
 def _sha256(handle: int) -> str:
-    """Of the file behind a descriptor, without moving its offset, which the child shares."""
+    """Hash the file behind a descriptor without moving its offset, which the child shares."""
     digest, at = hashlib.sha256(), 0
     while piece := os.pread(handle, 1 << 20, at):
         digest.update(piece)
@@ -180,7 +217,7 @@ class _Child:
         answers, theirs = os.pipe()
         self.reader = _Reader(answers, self.wall)
         try:
-            self.nursery = _start(request, handle, theirs)
+            self.server = _start(request, handle, theirs)
         except BaseException:
             self.reader.close()
             raise
@@ -189,8 +226,9 @@ class _Child:
         self.ended = False
 
     def messages(self) -> Iterator[tuple[dict, Any]]:
-        """(JSON object, pixels (H, W, 3) or samples or None) up to and with the last. Raises Refusal, also for how
-        the child died.
+        """Yield (JSON object, pixels (H, W, 3) or samples or None) up to and with the last message.
+
+        Raises Refusal, also for the way in which the child died.
         """
         head: dict = {}
         try:
@@ -208,7 +246,9 @@ class _Child:
             if "end" not in head:
                 raise self._death()
         except TimeoutError as error:
-            raise Refusal("timeout", f"Decoding took longer than {self.wall:.0f} s and was stopped. {_LESS}") from error
+            raise Refusal(
+                "timeout", f"Decoding took longer than {self.wall:.0f} s and was stopped. {_ADVICE}"
+            ) from error
 
     def _next(self) -> tuple[dict, Any] | None:
         prefix = self.reader.take(4)
@@ -242,37 +282,37 @@ class _Child:
         return (None,)
 
     def _death(self) -> Refusal:
-        """Why a child said nothing more."""
-        self.ended, code = True, self.nursery.status(self.reader.left)
+        """Return the refusal for a child that ended without a last message."""
+        self.ended, code = True, self.server.status(self.reader.left)
         if code == -signal.SIGXCPU:
-            return Refusal("timeout", f"Decoding used up its processor time and was stopped. {_LESS}")
+            return Refusal("timeout", f"Decoding used up its processor time and was stopped. {_ADVICE}")
         if code == -signal.SIGKILL:
             sentence = "The decoder was stopped by the system, most likely for memory."
-            return Refusal("out_of_memory", f"{sentence} {_LESS}")
+            return Refusal("out_of_memory", f"{sentence} {_ADVICE}")
         return Refusal(*_CRASHED)
 
     def close(self) -> None:
-        """Keep the nursery for the next file when this child has ended by itself in a moment; else end both."""
+        """Keep the fork server for the next file when this child ends by itself within a moment; else end both."""
         self.reader.close()  # a child that still writes ends of it
         try:
-            if not self.ended and self.nursery.status(1.0 if self.reader.left > 0 else 0.0) is None:
-                self.nursery.close()
+            if not self.ended and self.server.status(1.0 if self.reader.left > 0 else 0.0) is None:
+                self.server.close()
                 return
         except TimeoutError:
-            self.nursery.close()
+            self.server.close()
             return
-        nursery.give_back(self.nursery)
+        fork_server.give_back(self.server)
 
 
-def _start(request: str, handle: int, answers: int) -> nursery.ForkServer:
-    """A nursery that has begun on the request. One that idled too long has ended: another is tried once."""
+def _start(request: str, handle: int, answers: int) -> fork_server.ForkServer:
+    """Return a fork server that works on the request. One that idled too long has ended: another is tried once."""
     for last in (False, True):
-        chosen = nursery.lend()
+        server = fork_server.lend()
         try:
-            chosen.start(request, handle, answers)
-            return chosen
+            server.start(request, handle, answers)
+            return server
         except OSError:
-            chosen.close()
+            server.close()
             if last:
                 raise
     raise AssertionError
@@ -287,7 +327,7 @@ class _Reader:
         self.selector.register(self.handle, selectors.EVENT_READ)
 
     def take(self, count: int) -> bytearray:
-        """`count` bytes, fewer at the end of the pipe."""
+        """Return `count` bytes, fewer at the end of the pipe."""
         data = bytearray(count)
         view, have = memoryview(data), 0
         while have < count:

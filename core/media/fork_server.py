@@ -1,8 +1,8 @@
 """A small process that forks decoding children: 5 ms a file instead of the 50 to 150 ms of a new interpreter.
 
 It holds the decoders ready, opens nothing itself and talks to one owner over one socket: a request with two
-descriptors (the file, the pipe for the answers) comes in, the child's exit status goes out. When the owner hangs up,
-or dies, the child is killed and the process ends.
+descriptors (the file, the pipe for the answers) comes in, the exit status of the child goes out. When the owner closes
+the socket or dies, the child is killed and the process ends.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ import sys
 import threading
 from pathlib import Path
 
-_KEPT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")  # where libraries lie; nothing else of the environment goes along
+_ENVIRONMENT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")  # where libraries lie; nothing else of it is passed on
 BOOT = "import sys; sys.path[:] = {path!r}; from core.media.fork_server import serve; serve()"
-_MOST_REQUEST = 1 << 16
+_MAX_REQUEST_BYTES = 1 << 16
 _IDLE_SECONDS = 300.0
 
 
 class ForkServer:
-    """The owner's end. One request at a time; use `lend` and `give_back`."""
+    """The owner's end. It takes one request at a time; use `lend` and `give_back`."""
 
     def __init__(self) -> None:
         self.socket, theirs = socket.socketpair()
@@ -36,7 +36,7 @@ class ForkServer:
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                env={"LC_ALL": "C.UTF-8", **{name: os.environ[name] for name in _KEPT if name in os.environ}},
+                env={"LC_ALL": "C.UTF-8", **{name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}},
                 start_new_session=True,
             )
         except BaseException:
@@ -46,24 +46,43 @@ class ForkServer:
             theirs.close()
 
     def start(self, request: str, file: int, answers: int) -> None:
-        """Fork a child that decodes `file` and writes to `answers`. Raises OSError when this process has ended."""
+        """Fork a child that decodes a file.
+
+        Args:
+            request: JSON for `core.media.child.main`.
+            file: Descriptor of the file.
+            answers: Descriptor of the pipe that the child writes to.
+
+        Raises:
+            OSError: The process has ended.
+        """
         socket.send_fds(self.socket, [request.encode() + b"\n"], [file, answers])
 
     def status(self, timeout: float) -> int | None:
-        """How the child ended, as Popen.returncode; None when that is not known. Raises TimeoutError."""
+        """Return how the child ended.
+
+        Args:
+            timeout: Seconds to wait, at least 0.05.
+
+        Returns:
+            A code as of `Popen.returncode`; None when it is not known.
+
+        Raises:
+            TimeoutError: The child still runs.
+        """
         self.socket.settimeout(max(timeout, 0.05))
         try:
-            word = self.socket.recv(64)
+            code = self.socket.recv(64)
         except ConnectionError:
             return None
-        return int(word) if word else None
+        return int(code) if code else None
 
     @property
     def alive(self) -> bool:
         return self.process.poll() is None
 
     def close(self) -> None:
-        """End the process and whatever it still runs."""
+        """End the process and everything that it still runs."""
         self.socket.close()
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
@@ -76,7 +95,7 @@ _lock = threading.Lock()
 
 
 def lend() -> ForkServer:
-    """A nursery of this process that nobody else uses."""
+    """Return a fork server of this process that nobody else uses."""
     with _lock:
         while _idle:
             one = _idle.pop()
@@ -86,17 +105,21 @@ def lend() -> ForkServer:
     return ForkServer()
 
 
-def give_back(one: ForkServer) -> None:
-    """For the next file. Only after the status of its child was taken."""
+def give_back(server: ForkServer) -> None:
+    """Keep a fork server for the next file.
+
+    Args:
+        server: Its child has ended and its status was taken.
+    """
     with _lock:
         if len(_idle) < 2:
-            _idle.append(one)
+            _idle.append(server)
             return
-    one.close()
+    server.close()
 
 
 def close_idle() -> None:
-    """End the processes that wait for work."""
+    """End the fork servers that wait for work."""
     with _lock:
         waiting, _idle[:] = list(_idle), []
     for one in waiting:
@@ -104,7 +127,7 @@ def close_idle() -> None:
 
 
 def _forget() -> None:
-    """In a fork of the owner: the nurseries stay the owner's."""
+    """Leave the fork servers to the owner, in a fork of it."""
     _inherited.extend(_idle)
     _idle.clear()
 
@@ -114,13 +137,13 @@ os.register_at_fork(after_in_child=_forget)
 
 
 def _import_path() -> list[str]:
-    """Where the children find this project and its libraries: this process's own path, made absolute."""
+    """Return where the children find this project and its libraries: the path of this process, made absolute."""
     root = str(Path(__file__).resolve().parents[2])
     return [root, *(str(Path(entry).resolve()) for entry in sys.path if entry and Path(entry).exists())]
 
 
 def serve() -> None:
-    """The process itself: fork a child for each request on standard input, report how it ended, until hung up."""
+    """Fork a child for each request on standard input and report how it ended, until the owner closes the socket."""
     from core.media import child
 
     child.load_decoders()
@@ -153,11 +176,11 @@ def serve() -> None:
 
 
 def _receive(owner: socket.socket) -> tuple[str, list[int]]:
-    """A request line and the descriptors that came with it; no descriptors when the owner hung up."""
+    """Return a request line and the descriptors that came with it; no descriptors when the owner is gone."""
     line, handles = b"", []
-    while not line.endswith(b"\n") and len(line) < _MOST_REQUEST:
+    while not line.endswith(b"\n") and len(line) < _MAX_REQUEST_BYTES:
         try:
-            piece, fds, _, _ = socket.recv_fds(owner, _MOST_REQUEST, 2)
+            piece, fds, _, _ = socket.recv_fds(owner, _MAX_REQUEST_BYTES, 2)
         except OSError:
             return "", []
         handles += fds
@@ -168,7 +191,7 @@ def _receive(owner: socket.socket) -> tuple[str, list[int]]:
 
 
 def _become_child(handles: list[int], held: int) -> None:
-    """Standard input and output are the file and the pipe; every other descriptor but `held` is closed."""
+    """Make the file standard input and the pipe standard output; close every other descriptor but `held`."""
     os.dup2(handles[0], 0)
     os.dup2(handles[1], 1)
     os.closerange(3, held)

@@ -1,4 +1,4 @@
-"""Decode one picture with Pillow, inside the child. No numpy: the child's start-up is part of every analysis."""
+"""Decode one picture with Pillow, inside the child. No numpy: the start of the child is part of every analysis."""
 
 from __future__ import annotations
 
@@ -32,10 +32,20 @@ _GREY_16 = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 
 
 def decode_image(stream: BinaryIO, kind: Format, limits: Limits) -> tuple[dict, Image.Image]:
-    """Header facts (JSON) and the upright RGB picture, longest side at most `limits.image_side`.
+    """Decode a picture with the plug-ins of its format alone.
 
-    Only the plug-ins of `kind` are tried. The pixel count is checked before decoding, and JPEG is reduced by the
-    decoder itself. Raises Refusal (damaged, too_many_pixels, unsupported).
+    The pixel count is checked before decoding, and JPEG is reduced by the decoder itself.
+
+    Args:
+        stream: The file.
+        kind: Its format, from its first bytes.
+        limits: Bounds of the decoding.
+
+    Returns:
+        Facts of the header (JSON), and the upright RGB picture, longest side at most `limits.image_side`.
+
+    Raises:
+        Refusal: The file is damaged, has too many pixels or is of an unsupported mode.
     """
     notes: list[str] = []
     if kind.name == "tiff":
@@ -88,7 +98,7 @@ def _check_size(width: int, height: int, limits: Limits) -> None:
 
 
 def _to_rgb(picture: Image.Image, notes: list[str]) -> Image.Image:
-    """RGB, 8 bits: 16-bit grey is scaled, transparency is laid on white."""
+    """Convert to RGB with 8 bits: 16-bit grey is scaled, transparency is laid on white."""
     if picture.mode in _GREY_16:
         return picture.convert("I").point(lambda value: value / 257).convert("L").convert("RGB")
     if picture.mode in ("F", "LAB", "HSV"):

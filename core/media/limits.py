@@ -1,4 +1,4 @@
-"""What a decoder may spend on one file, and how it says no. Imported by the decoding child: standard library only."""
+"""What a decoder may spend on one file, and how it refuses. The decoding child imports it: standard library only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which frames of a clip to take: pure arithmetic over the packets' times, no decoder."""
+"""Decide which frames of a clip to take: arithmetic over the times of packets, no decoder."""
 
 from __future__ import annotations
 
@@ -14,8 +14,14 @@ from typing import Literal
 class Timeline:
     """Packets of a track in stored order, as groups that each begin with a keyframe.
 
-    times: seconds from the first shown frame, one a packet; starts: first packet of each group; order: packets in the
-    order in which they are shown (a frame's number is its place there); duration: seconds; fps: frames a second.
+    Attributes:
+        times: Seconds from the first shown frame, one a packet.
+        starts: First packet of each group.
+        order: Packets in the order in which they are shown; the number of a frame is its place here.
+        origin: Time stamp of the first shown frame in seconds.
+        duration: Seconds.
+        fps: Frames a second.
+        stamped: False where the file has no time stamps of its own and times are counted.
     """
 
     times: list[float]
@@ -29,9 +35,16 @@ class Timeline:
 
     @classmethod
     def of(cls, stamps: list[float | None], keys: list[bool], rate: float, hidden: frozenset[int] = frozenset()):
-        """From raw time stamps (None where the file has none), keyframe marks, and the claimed frames a second.
+        """Build the timeline of a track.
 
-        hidden: packets that are decoded but never shown (before an edit's start).
+        Args:
+            stamps: Raw time stamps in seconds, None where the file has none.
+            keys: Whether each packet is a keyframe.
+            rate: Frames a second that the file claims.
+            hidden: Packets that are decoded but never shown (before the start of an edit).
+
+        Returns:
+            The timeline.
         """
         rate = rate if 0.1 <= rate <= 1000 else 25.0
         known = [stamp for stamp in stamps if stamp is not None]
@@ -47,20 +60,48 @@ class Timeline:
         return cls(times, starts, order, origin if trusted else 0.0, duration, fps, trusted)
 
     def group_of(self, packet: int) -> int:
-        """First packet of the group that a packet belongs to."""
+        """Find the group that a packet belongs to.
+
+        Args:
+            packet: Index in stored order.
+
+        Returns:
+            The first packet of the group.
+        """
         return self.starts[bisect_right(self.starts, packet) - 1]
 
     def shown_at(self, seconds: float) -> int:
-        """Number of the frame that is on display at a time."""
+        """Find the frame that is on display at a time.
+
+        Args:
+            seconds: From the first shown frame.
+
+        Returns:
+            The number of the frame.
+        """
         return max(bisect_right(self.order, seconds + 1e-9, key=self.times.__getitem__) - 1, 0)
 
     def number_of(self, seconds: float) -> int:
-        """Number of the first frame shown at a time or after it."""
+        """Find the first frame that is shown at a time or after it.
+
+        Args:
+            seconds: From the first shown frame.
+
+        Returns:
+            The number of the frame.
+        """
         place = bisect_left(self.order, seconds - 1e-6, key=self.times.__getitem__)
         return min(place, len(self.order) - 1)
 
     def shown_times(self, start: int) -> list[float]:
-        """Seconds of the frames of the group that begins at packet `start`, ascending."""
+        """List the times of the frames of a group.
+
+        Args:
+            start: First packet of the group.
+
+        Returns:
+            Seconds, ascending.
+        """
         place = bisect_right(self.starts, start)
         end = self.starts[place] if place < len(self.starts) else len(self.times)
         return sorted(self.times[start:end])
@@ -70,8 +111,9 @@ class Timeline:
 class FramePlan:
     """Which frames of a clip are wanted, at most `count`.
 
-    even: spread over the whole clip, no two closer than `step` seconds. scout: the keyframes nearest to those, which
-    decode alone. nth: every `step`-th frame from the first on. seconds: the frame on display every `step` seconds.
+    `even`: spread over the whole clip, no two closer than `step` seconds. `scout`: the keyframes nearest to those,
+    which decode alone. `nth`: every `step`-th frame from the first on. `seconds`: the frame on display every `step`
+    seconds.
     """
 
     kind: Literal["even", "scout", "nth", "seconds"] = "even"
@@ -87,11 +129,19 @@ class FramePlan:
 
 
 def plan_frames(timeline: Timeline, plan: FramePlan, budget: float = math.inf) -> dict[int, list[int]]:
-    """Wanted packets by group: {first packet of the group: packets as shown}. Nothing comes twice.
+    """Choose the packets to decode for a plan.
 
-    For an even plan the length is cut into equal slots. Each slot gives the frame on display at its middle; where that
-    would mean to decode more than `budget` packets, each slot that holds a keyframe gives the one nearest to its
-    middle instead. Other plans are exact whatever they cost.
+    An even plan cuts the length into equal slots. Each slot gives the frame on display at its middle. Where that means
+    to decode more than `budget` packets, each slot that holds a keyframe gives the one nearest to its middle instead.
+    Other plans are exact at any cost.
+
+    Args:
+        timeline: Packets of the track.
+        plan: The wanted frames.
+        budget: Packets that may be decoded for the sake of even spacing.
+
+    Returns:
+        {first packet of the group: wanted packets in order of display}; no packet comes twice.
     """
     if plan.kind == "nth":
         places = range(0, len(timeline.order), round(plan.step))[: plan.count]
@@ -122,22 +172,22 @@ def plan_frames(timeline: Timeline, plan: FramePlan, budget: float = math.inf) -
 
 
 def _exact(timeline: Timeline, seconds: float) -> int:
-    """Packet of the frame on display at a time."""
+    """Return the packet of the frame on display at a time."""
     return _whole(timeline, timeline.order[timeline.shown_at(seconds)])
 
 
 def _whole(timeline: Timeline, packet: int) -> int:
-    """The packet, or its neighbour where it cannot be decoded from its own group.
+    """Return the packet, or the keyframe of its group where it cannot be decoded from its own group.
 
     A frame shown before the keyframe that is stored before it needs the group before as well (open GOP). The keyframe
-    does as well at a fraction of the price.
+    replaces it at a fraction of the cost.
     """
     start = timeline.group_of(packet)
     return start if timeline.times[packet] < timeline.times[start] else packet
 
 
 def _nearest(timeline: Timeline, keys: list[int], seconds: float) -> int:
-    """The keyframe (of `keys`, by time) nearest to a time."""
+    """Return the keyframe (of `keys`, by time) nearest to a time."""
     place = bisect_right(keys, seconds, key=timeline.times.__getitem__)
     return min(keys[max(place - 1, 0) : place + 1], key=lambda key: abs(timeline.times[key] - seconds))
 

@@ -1,4 +1,4 @@
-"""The format of a file from its first bytes. Names and suffixes say nothing: they are the sender's words."""
+"""Recognise the format of a file from its first bytes. Names and suffixes are not trusted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BMP_HEADERS = {12, 40, 52, 56, 64, 108, 124}
 
 @dataclass(frozen=True)
 class Format:
-    """One allowed format: `readers` are the only Pillow plug-ins (or FFmpeg demuxer) that may touch the bytes."""
+    """One allowed format: `readers` are the only Pillow plug-ins, or the FFmpeg demuxer, that may read the bytes."""
 
     name: str
     kind: Literal["image", "video"]
@@ -56,7 +56,17 @@ ACCEPTED = "Accepted are JPEG, PNG, WebP, AVIF, BMP, TIFF, GIF, and video in MP4
 
 
 def sniff(head: bytes) -> Format:
-    """The format of a file that begins with `head` (its first HEAD_BYTES bytes). Raises Refusal."""
+    """Recognise the format of a file.
+
+    Args:
+        head: The first HEAD_BYTES bytes of the file.
+
+    Returns:
+        The format.
+
+    Raises:
+        Refusal: The file is empty or of a kind that is not read.
+    """
     if not head:
         raise Refusal("empty", "The file is empty (0 bytes). Upload it again, or check that it was saved whole.")
     for prefix, known in _PREFIXES:
@@ -87,7 +97,7 @@ def _riff(kind: bytes) -> Format:
 
 
 def _iso(head: bytes) -> Format:
-    """ISO base media: the brands of the `ftyp` box part stills (AVIF, HEIC) from movies."""
+    """Tell stills (AVIF, HEIC) from movies by the brands of the `ftyp` box of an ISO base media file."""
     size = min(max(int.from_bytes(head[:4], "big"), 16), len(head))
     brands = {head[8:12], *(head[at : at + 4] for at in range(16, size - 3, 4))}
     if head[8:12] in (b"avif", b"avis") or (head[8:12] == b"mif1" and b"avif" in brands):

@@ -1,4 +1,4 @@
-"""The sound of a clip as 16 kHz mono PCM, inside the child: sample 0 is heard when the first frame is shown."""
+"""Read the sound of a clip as 16 kHz mono PCM, inside the child: sample 0 is heard with the first frame."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ _GAP = 0.1
 
 
 class Sound:
-    """The sound track of a clip, if it has one that is read. After `pieces` ran out `word` says what came of it:
+    """The sound track of a clip, if it has one that is read.
 
-    kept, none (no sound track), unread (a codec that is not opened, or damaged from the start).
+    After the last of `pieces`, `word` says what happened: `kept`, `none` (no sound track) or `unread` (a codec that is
+    not opened, or damaged from the start).
     """
 
     def __init__(
@@ -39,7 +40,11 @@ class Sound:
         self.word = "none"
 
     def pieces(self) -> Iterator[bytes]:
-        """Signed 16-bit little-endian samples, in all no more than the pictures last."""
+        """Yield the sound in pieces, in total no longer than the pictures last.
+
+        Yields:
+            Signed 16-bit little-endian samples.
+        """
         options = {"codec_whitelist": ",".join(CODECS), "format_whitelist": self.kind.readers[0]}
         if self.kind.readers[0] == "mov":
             options["enable_drefs"] = "0"
@@ -69,7 +74,7 @@ class Sound:
                 break
 
     def _aligned(self, container, track) -> Iterator[bytes]:
-        """Samples from the time of the first frame on: what is earlier is cut, gaps are filled with silence."""
+        """Yield samples from the time of the first frame on: earlier ones are cut, gaps are filled with silence."""
         resampler = av.audio.resampler.AudioResampler(format="s16", layout="mono", rate=RATE)
         heard: float | None = None
         cut = 0
@@ -90,7 +95,7 @@ class Sound:
                 yield bytes(made.planes[0])[: 2 * made.samples]
 
     def _frames(self, container, track) -> Iterator:
-        """Decoded frames; damaged packets are passed over and said once."""
+        """Yield decoded frames; damaged packets are left out and noted once."""
         damaged = False
         try:
             for packet in container.demux(track):

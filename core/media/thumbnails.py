@@ -1,7 +1,8 @@
-"""Small views of many pictures that nobody vouches for: one limited child decodes them one after the other.
+"""Small views of many untrusted pictures: one limited child decodes them one after the other.
 
-A page shows two dozen pictures at once, and a process a picture is dear (about 0.15 s). The child bounds itself once,
-for good, and then only ever sees bytes on a pipe; one that dies or dawdles over a picture costs that picture.
+A page shows two dozen pictures at once, and a new process for each is slow (about 0.15 s). The child limits itself
+once, for good, and then only sees bytes on a pipe. A child that dies or takes too long over a picture costs that
+picture.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ from core.media.sniff import HEAD_BYTES, sniff
 
 LIMITS = Limits(file_bytes=48 << 20, image_cpu=60.0, image_wall=10.0)
 _BOOT = "import sys; sys.path[:] = {path!r}; from core.media.thumbnails import child_main; child_main(int(sys.argv[1]))"
-_KEPT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+_ENVIRONMENT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 _HEAD_LIMIT = 4096
-GONE = "The file is not there any more."
-CRASHED = "The picture made its decoder fail; it is damaged, or made to do harm."
+GONE = "The file no longer exists."
+CRASHED = "The picture made its decoder fail. It is damaged or made to do harm."
 
 
 class _ChildFailed(Exception):
@@ -35,9 +36,16 @@ class _ChildFailed(Exception):
 
 
 def thumbnails(paths: Sequence[Path], side: int = 160) -> list[bytes | str]:
-    """One answer a path, in order: a JPEG made here, longer side at most `side`, or a sentence why there is none.
+    """Return a small view of each picture.
 
-    Only still pictures by their first bytes; a clip gets a sentence. Never raises for what a file holds.
+    Only still pictures, by their first bytes; a clip gets a sentence. What a file holds never raises.
+
+    Args:
+        paths: The files.
+        side: Longest side of a view in pixels.
+
+    Returns:
+        One answer a path, in order: a JPEG made here, or a sentence on why there is none.
     """
     answers: list[bytes | str] = []
     child: _Child | None = None
@@ -61,21 +69,21 @@ def thumbnails(paths: Sequence[Path], side: int = 160) -> list[bytes | str]:
 
 
 def _bytes(path: Path) -> bytes | str:
-    """The bytes of a regular file of a picture's size and beginning, or why not."""
+    """Return the bytes of a regular file that has the size and the beginning of a picture, or why not."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError):
         return GONE
-    found = os.fstat(handle)
-    if not stat.S_ISREG(found.st_mode):
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode):
         os.close(handle)
         return "This is a folder or a device, not a picture."
     with open(handle, "rb") as stream:
-        if found.st_size > LIMITS.file_bytes:
-            return f"The file has {found.st_size >> 20} MiB: too large for a preview."
+        if status.st_size > LIMITS.file_bytes:
+            return f"The file has {status.st_size >> 20} MiB: too large for a preview."
         try:
             if sniff(stream.read(HEAD_BYTES)).kind != "image":
-                return "A clip: it has no still view."
+                return "A clip has no still view."
         except Refusal as refusal:
             return refusal.sentence
         stream.seek(0)
@@ -94,7 +102,7 @@ class _Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={"LC_ALL": "C.UTF-8", **{name: os.environ[name] for name in _KEPT if name in os.environ}},
+            env={"LC_ALL": "C.UTF-8", **{name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}},
         )
 
     def close(self) -> None:
@@ -106,7 +114,7 @@ class _Child:
                     pipe.close()
 
     def view(self, data: bytes) -> bytes | str:
-        """A JPEG, or the child's sentence. Raises _ChildFailed."""
+        """Return a JPEG, or the child's sentence. Raises _ChildFailed."""
         deadline = time.monotonic() + LIMITS.image_wall
         self._send(len(data).to_bytes(4, "big") + data, deadline)
         size = int.from_bytes(self._take(4, deadline), "big")
@@ -167,7 +175,13 @@ def _jpeg(rgb: bytes, width: int, height: int) -> bytes:
 
 
 def child_main(side: int) -> None:
-    """Inside the child: read length-prefixed files from standard input until it ends; answer each one."""
+    """Read files from standard input until it ends and answer each one; runs inside the child.
+
+    A file is 4 bytes of length (big endian) and its bytes.
+
+    Args:
+        side: Longest side of a view in pixels.
+    """
     from core.media.child import confine
     from core.media.image import decode_image
 
@@ -184,9 +198,9 @@ def child_main(side: int) -> None:
         except Refusal as refusal:
             head = {"refused": refusal.sentence}
         except MemoryError:
-            head = {"refused": "The picture needs more memory than a preview may take."}
+            head = {"refused": "The picture needs more memory than a preview may use."}
         except Exception:
-            # A decoder's surprise is an answer too, as in core.media.child: the next picture may be sound.
+            # An unexpected error of a decoder is an answer too, as in core.media.child: the next picture may be sound.
             head = {"refused": CRASHED}
         text = json.dumps(head).encode()
         out.write(len(text).to_bytes(4, "big") + text + payload)

@@ -1,4 +1,4 @@
-"""Decoded media and the refusal of media: the border between a hostile file and everything else."""
+"""Decoded media and the refusal of media: what the rest of the code sees of an untrusted file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 
 class MediaRejected(Exception):
-    """A file that is not analysed. `code` is a stable word for programs, `sentence` says it to a person."""
+    """A file that is not analysed. `code` is a stable word for programs, `sentence` explains it to a person."""
 
     def __init__(self, code: str, sentence: str) -> None:
         super().__init__(sentence)
@@ -41,7 +41,7 @@ class Media:
     warnings: list[str] = field(default_factory=list)
 
     def describe(self) -> dict:
-        """The `media` part of an analysis document, JSON."""
+        """Return the `media` part of an analysis document, JSON."""
         return {
             "kind": self.kind,
             "format": self.format,

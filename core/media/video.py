@@ -30,9 +30,9 @@ CODECS = {
 
 
 class Clock:
-    """What of the time for a clip is spent: 1 is when reading should stop, well before the limits end the process.
+    """Which share of the time for a clip is used: at 1 reading should stop, well before the limits end the process.
 
-    waited: seconds in which whoever takes the frames was busy with them; they do not count.
+    `waited` counts the seconds in which the receiver of the frames was busy with them; they are not part of the share.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -46,8 +46,13 @@ class Clock:
 
 @dataclass(frozen=True)
 class Clip:
-    """An opened clip. facts: JSON; frames: (upright RGB picture, seconds from the first shown frame, frame number);
-    notes: warnings, growing while frames are taken; timeline: of the picture track.
+    """An opened clip.
+
+    Attributes:
+        facts: JSON.
+        frames: (upright RGB picture, seconds from the first shown frame, frame number).
+        notes: Warnings; the list grows while frames are taken.
+        timeline: Of the picture track.
     """
 
     facts: dict
@@ -59,8 +64,21 @@ class Clip:
 def decode_video(stream: BinaryIO, kind: Format, limits: Limits, plan: FramePlan, clock: Clock) -> Clip:
     """Open a clip and plan its frames; they are decoded while they are taken.
 
-    Only groups of pictures that hold a wanted frame are decoded. Raises Refusal (damaged, no_video, unsupported,
-    too_many_pixels, too_long).
+    Only groups of pictures that hold a wanted frame are decoded.
+
+    Args:
+        stream: The file.
+        kind: Its format, from its first bytes.
+        limits: Bounds of the decoding.
+        plan: The wanted frames.
+        clock: Counts the time for the clip.
+
+    Returns:
+        The opened clip.
+
+    Raises:
+        Refusal: The clip is damaged, holds no moving picture, is encoded in an unsupported codec, has too many pixels
+            or is too long.
     """
     container, track = _open(stream, kind, limits)
     area = max(track.codec_context.width * track.codec_context.height, 1)
@@ -80,7 +98,7 @@ def decode_video(stream: BinaryIO, kind: Format, limits: Limits, plan: FramePlan
 
 
 def _open(stream: BinaryIO, kind: Format, limits: Limits) -> tuple:
-    """The container by its one allowed demuxer, and its first moving-picture track with an allowed codec."""
+    """Return the container, opened by its one allowed demuxer, and its first picture track with an allowed codec."""
     options = {"codec_whitelist": ",".join(CODECS), "format_whitelist": kind.readers[0]}
     if kind.readers[0] == "mov":
         options["enable_drefs"] = "0"
@@ -116,14 +134,14 @@ def _open(stream: BinaryIO, kind: Format, limits: Limits) -> tuple:
 
 
 def _packets(container, track) -> Iterator:
-    """Packets of the track until the end or the first damage; the flushing packet is left out."""
+    """Yield packets of the track until the end or the first damage; the flushing packet is left out."""
     for packet in container.demux(track):
         if packet.size:
             yield packet
 
 
 def _read_timeline(container, track, clock: Clock, notes: list[str]) -> Timeline:
-    """Times and keyframe marks of all packets, without decoding."""
+    """Read times and keyframe marks of all packets, without decoding."""
     base = float(track.time_base or 0)
     rate = float(track.average_rate or track.guessed_rate or 25)
     stamps: list[float | None] = []
@@ -153,7 +171,7 @@ def _read_timeline(container, track, clock: Clock, notes: list[str]) -> Timeline
 
 
 def _wanted_frames(container, track, timeline: Timeline, wanted: dict, clock: Clock, notes: list[str]) -> Iterator:
-    """(frame, seconds, number) of the wanted times, reading forward. `wanted`: as `plan_frames`."""
+    """Yield (frame, seconds, number) of the wanted times, reading forward. `wanted`: as `plan_frames`."""
     number, failed, starts, last = -1, 0, set(timeline.starts), max(wanted)
     group: _Group | None = None
     for packet in _until_damage(container, track, len(timeline.times)):
@@ -182,7 +200,7 @@ def _wanted_frames(container, track, timeline: Timeline, wanted: dict, clock: Cl
 
 
 def _until_damage(container, track, count: int) -> Iterator:
-    """The packets that the first reading saw."""
+    """Yield the packets that the first reading saw."""
     packets = _packets(container, track)
     for _ in range(count):
         try:
@@ -197,7 +215,7 @@ def _until_damage(container, track, count: int) -> Iterator:
 class _Group:
     """Decodes one group of pictures as far as its last wanted packet.
 
-    Frames that no other refers to are skipped unless wanted themselves: the pixels of the others are the same.
+    Frames that no other frame refers to are skipped unless they are wanted: the pixels of the others are the same.
     """
 
     def __init__(self, track, timeline: Timeline, start: int, packets: list[int]) -> None:
@@ -222,7 +240,7 @@ class _Group:
         yield from self._take(packet)
 
     def finish(self) -> Iterator:
-        """Drain the decoder. A time that no frame reached, for damage, gets the last sound frame before it."""
+        """Drain the decoder. A time that no frame reached, because of damage, gets the last sound frame before it."""
         if self.times:
             yield from self._take(None)
         if self.times and self.last is not None:

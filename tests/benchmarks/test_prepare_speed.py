@@ -25,7 +25,7 @@ from core.data.prepare.ingest import SEEN_PX, ingest, plan_of
 from core.data.prepare.worker_pool import unordered
 from core.data.sources.base import SourceItem
 from core.data.spec import PrepareSpec
-from core.media import fork_server as nursery
+from core.media import fork_server
 from core.media.decode import stream
 from core.media.limits import LIBRARY
 from tests.support.clips import encode, people
@@ -43,10 +43,10 @@ def cpu() -> float:
 
 def timed(work: Callable[[], object]) -> float:
     """Processor seconds, decoding processes included."""
-    nursery.close_idle()
+    fork_server.close_idle()
     start = cpu()
     work()
-    nursery.close_idle()
+    fork_server.close_idle()
     return cpu() - start
 
 

@@ -1,4 +1,4 @@
-"""Aligned crops: a face turned and scaled until its five landmarks lie as near as they can to a fixed template."""
+"""Cut aligned crops: a face is turned and scaled until its five landmarks lie close to a fixed template."""
 
 from __future__ import annotations
 
@@ -11,10 +11,19 @@ over 263 near-frontal portraits made level and symmetric. A frontal face is so f
 
 
 def similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """The rotation, uniform scale and shift that takes points nearest to others, least squares (Umeyama 1991).
+    """Compute the rotation, uniform scale and shift that map points onto other points with least squares.
 
-    source, target: (N, 2). Returns (2, 3), to be applied to (x, y, 1); no mirror image. Raises ValueError when the
-    source points fall together.
+    The transform holds no mirror image (Umeyama 1991).
+
+    Args:
+        source: (N, 2) points.
+        target: (N, 2) points, in the same order.
+
+    Returns:
+        A (2, 3) matrix, to be applied to (x, y, 1).
+
+    Raises:
+        ValueError: All source points coincide.
     """
     source, target = np.asarray(source, np.float64), np.asarray(target, np.float64)
     from_mean, to_mean = source.mean(0), target.mean(0)
@@ -29,10 +38,22 @@ def similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 
 def aligned_crop(rgb: np.ndarray, landmarks: np.ndarray, scale: float, size: int) -> np.ndarray:
-    """(size, size, 3) uint8: the landmarks (5, 2) of a face in rgb (H, W, 3) at the template's places, eyes level.
+    """Cut a square in which the landmarks of a face lie at the template's places, with level eyes.
 
-    scale: side of the crop in longer sides of the face box, as in `crop_face`. The square is sampled at the picture's
-    own scale and then resized, so nothing aliases; beyond the picture its edge pixels are repeated.
+    The square is sampled at the scale of the picture and then resized, so nothing aliases. Beyond the picture its edge
+    pixels are repeated.
+
+    Args:
+        rgb: (H, W, 3) uint8 picture.
+        landmarks: (5, 2) points in pixels of rgb, in the order of `FaceDetection.landmarks`.
+        scale: Side of the crop as a multiple of the longer side of the face box, as in `crop_face`.
+        size: Side of the result in pixels.
+
+    Returns:
+        A (size, size, 3) uint8 crop.
+
+    Raises:
+        ValueError: All landmarks coincide.
     """
     import cv2
 

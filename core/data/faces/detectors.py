@@ -1,4 +1,4 @@
-"""The detectors behind `core.data.faces.faces`: MTCNN, YuNet, LBP. Heavy libraries are imported on first use."""
+"""Face detectors of the registry: MTCNN, YuNet and LBP. Heavy libraries are imported at the first use."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from PIL import Image
 from core.data.faces.types import BoxHabit, FaceDetection, FaceDetector, face_detectors
 
 WORK_SIDE = 640
-"""Pictures are searched at this longest side: a face of 1/32 of it is still 20 px, the least MTCNN knows."""
-_LEAST_MTCNN = 20.0
-LEAST_SCORE = 0.9
-"""MTCNN only. Of 250 portraits 247 score above .9 (245 above .98); what it saw in wheels and walls scored .78."""
-_LEAST_LBP = 24
+"""Pictures are searched at this longest side: a face of 1/32 of it still has 20 px, the smallest that MTCNN finds."""
+MIN_MTCNN_PX = 20.0
+MIN_MTCNN_SCORE = 0.9
+"""Of 250 portraits 247 score above .9 (245 above .98); false detections in wheels and walls scored .78."""
+MIN_LBP_PX = 24
 _lock = threading.Lock()
 
 
 def _reduced(rgb: np.ndarray) -> tuple[np.ndarray, float]:
-    """(picture of longest side at most WORK_SIDE, its size over the given one)."""
+    """Return the picture with a longest side of at most WORK_SIDE, and its size relative to the given one."""
     shrink = min(1.0, WORK_SIDE / max(rgb.shape[:2]))
     if shrink == 1.0:
         return np.ascontiguousarray(rgb), 1.0
@@ -46,7 +46,7 @@ def _mtcnn_ready() -> str | None:
 
 def _find_mtcnn(rgb: np.ndarray, min_px: float) -> list[FaceDetection]:
     small, shrink = _reduced(rgb)
-    least = max(_LEAST_MTCNN, min_px * shrink * 0.8)
+    least = max(MIN_MTCNN_PX, min_px * shrink * 0.8)
     if min(small.shape[:2]) <= least:
         return []
     with _lock:
@@ -67,7 +67,7 @@ def _find_mtcnn(rgb: np.ndarray, min_px: float) -> list[FaceDetection]:
             np.asarray(five, np.float32) / shrink,
         )
         for b, score, five in zip(boxes, scores, points, strict=True)
-        if score >= LEAST_SCORE and b[2] > b[0] and b[3] > b[1]
+        if score >= MIN_MTCNN_SCORE and b[2] > b[0] and b[3] > b[1]
     ]
 
 
@@ -89,7 +89,7 @@ def _yunet(file: str):
 
 
 def _run_yunet(bgr: np.ndarray) -> np.ndarray | None:
-    """Rows of (x, y, w, h, five points, score). Raises RuntimeError when this OpenCV cannot run the model."""
+    """Return rows of (x, y, w, h, five points, score). Raises RuntimeError when this OpenCV cannot run the model."""
     import cv2
 
     file = str(_yunet_file())
@@ -108,15 +108,15 @@ def _find_yunet(rgb: np.ndarray, min_px: float) -> list[FaceDetection]:
     small, shrink = _reduced(rgb)
     with _lock:
         rows = _run_yunet(np.ascontiguousarray(small[:, :, ::-1]))
-    found = []
+    faces = []
     for row in rows if rows is not None else []:
         five = row[4:14].reshape(5, 2)
         # YuNet names eyes and mouth corners by the person's side; here they go by the picture's.
         five = np.asarray([*sorted(five[:2].tolist()), five[2].tolist(), *sorted(five[3:].tolist())], np.float32)
         box = tuple(float(value) / shrink for value in row[:4])
         if box[2] > 0 and box[3] > 0:
-            found.append(FaceDetection(box, min(float(row[14]), 1.0), five / shrink))  # type: ignore[arg-type]
-    return found
+            faces.append(FaceDetection(box, min(float(row[14]), 1.0), five / shrink))  # type: ignore[arg-type]
+    return faces
 
 
 @lru_cache(maxsize=1)
@@ -129,7 +129,7 @@ def _lbp():
 
 def _find_lbp(rgb: np.ndarray, min_px: float) -> list[FaceDetection]:
     small, shrink = _reduced(rgb)
-    least = max(_LEAST_LBP, int(min_px * shrink * 0.8))
+    least = max(MIN_LBP_PX, int(min_px * shrink * 0.8))
     short = min(small.shape[:2])
     if short <= least:
         return []

@@ -1,4 +1,4 @@
-"""One person, one track: detections of sampled frames are linked by optimal assignment."""
+"""Link the face detections of sampled frames into one track a person, by optimal assignment."""
 
 from __future__ import annotations
 
@@ -9,16 +9,22 @@ from scipy.optimize import linear_sum_assignment
 
 from core.data.faces.faces import FaceDetection
 
-_FAR = 1e6
-_REACH = 1.0
-_REACH_PER_SECOND = 1.0
-_SIZE_RATIO = 2.5
+_IMPOSSIBLE = 1e6
+_MAX_MOVE = 1.0  # face sides between neighbouring frames, whatever their distance in time
+_MAX_MOVE_PER_SECOND = 1.0  # and so many more a second
+_MAX_SIZE_RATIO = 2.5
 _MEMORY_SECONDS = 3.0
 
 
 @dataclass
 class Track:
-    """One face through a clip. frames: positions in the list given; times: seconds; one detection a frame."""
+    """One face through a clip.
+
+    Attributes:
+        frames: Positions in the list of frames.
+        times: Seconds of those frames.
+        detections: One detection a frame.
+    """
 
     frames: list[int] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
@@ -49,7 +55,15 @@ class Track:
 
 
 def iou(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> float:
-    """Intersection over union of two boxes (x, y, width, height), [0, 1]."""
+    """Compute the intersection over union of two boxes.
+
+    Args:
+        a: x, y, width, height.
+        b: x, y, width, height, in the same pixels.
+
+    Returns:
+        A float in [0, 1].
+    """
     width = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
     height = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
     if width <= 0 or height <= 0:
@@ -59,10 +73,10 @@ def iou(a: tuple[float, float, float, float], b: tuple[float, float, float, floa
 
 
 class Tracker:
-    """Links detections frame by frame, as they come; a track is not changed by what comes later.
+    """Links detections frame by frame as they arrive; later frames do not change earlier links.
 
-    A track stays open for 3 s, and always until the next frame: in a sparsely sampled clip place and size are all that
-    tells people apart.
+    A track stays open for 3 s, and always until the next frame: in a sparsely sampled clip only place and size tell
+    people apart.
     """
 
     def __init__(self) -> None:
@@ -70,37 +84,52 @@ class Tracker:
         self._frame = -1
         self._before = 0.0
 
-    def add(self, time: float, found: list[FaceDetection]) -> list[Track]:
-        """The track of each detection of the next frame, in the order given; that order is without effect.
+    def add(self, time: float, detections: list[FaceDetection]) -> list[Track]:
+        """Link the detections of the next frame.
 
-        Raises ValueError when times run backwards.
+        Args:
+            time: Seconds of the frame; must not run backwards.
+            detections: Faces of the frame; their order has no effect on the links.
+
+        Returns:
+            The track of each detection, in the order given.
+
+        Raises:
+            ValueError: The time is earlier than that of the frame before.
         """
         if self._frame >= 0 and time < self._before:
-            raise ValueError("times must ascend")
+            raise ValueError("the times of frames must ascend")
         self._frame, self._before = self._frame + 1, time
-        order = sorted(range(len(found)), key=lambda n: (found[n].box, found[n].score))
+        order = sorted(range(len(detections)), key=lambda n: (detections[n].box, detections[n].score))
         live = [
             track
             for track in self.tracks
             if time - track.times[-1] <= _MEMORY_SECONDS or track.frames[-1] == self._frame - 1
         ]
-        taken = _assign(live, [found[n] for n in order], time)
+        taken = _assign(live, [detections[n] for n in order], time)
         placed: dict[int, Track] = {}
         for place, n in enumerate(order):
             if place in taken:
-                taken[place]._add(self._frame, time, found[n])
+                taken[place]._add(self._frame, time, detections[n])
                 placed[n] = taken[place]
             else:
-                placed[n] = Track([self._frame], [time], [found[n]])
+                placed[n] = Track([self._frame], [time], [detections[n]])
                 self.tracks.append(placed[n])
-        return [placed[n] for n in range(len(found))]
+        return [placed[n] for n in range(len(detections))]
 
 
 def link_tracks(detections: list[list[FaceDetection]], times: list[float]) -> list[Track]:
-    """Tracks of a clip, longest seen first, then largest.
+    """Link the detections of a whole clip into tracks.
 
-    detections: one list a frame; times: seconds of the frames, ascending. The order within a frame is without
-    effect. Raises ValueError when the lists differ in length or times run backwards.
+    Args:
+        detections: One list of faces a frame; the order within a frame has no effect.
+        times: Seconds of the frames, ascending.
+
+    Returns:
+        The tracks, longest first, then largest.
+
+    Raises:
+        ValueError: The lists differ in length, or times run backwards.
     """
     if len(detections) != len(times):
         raise ValueError(f"{len(detections)} frames of detections but {len(times)} times")
@@ -110,23 +139,25 @@ def link_tracks(detections: list[list[FaceDetection]], times: list[float]) -> li
     return sorted(tracker.tracks, key=lambda track: (-len(track.frames), -track.size, track.frames[0], track.boxes[0]))
 
 
-def _assign(live: list[Track], found: list[FaceDetection], time: float) -> dict[int, Track]:
-    """Detection index -> the track it continues."""
-    if not live or not found:
+def _assign(live: list[Track], detections: list[FaceDetection], time: float) -> dict[int, Track]:
+    """Map the index of each detection to the track that it continues; the others are left out."""
+    if not live or not detections:
         return {}
-    cost = np.array([[_cost(track, one, time) for one in found] for track in live])
+    cost = np.array([[_cost(track, one, time) for one in detections] for track in live])
     rows, columns = linear_sum_assignment(cost)
-    return {int(column): live[row] for row, column in zip(rows, columns, strict=True) if cost[row, column] < _FAR}
+    return {
+        int(column): live[row] for row, column in zip(rows, columns, strict=True) if cost[row, column] < _IMPOSSIBLE
+    }
 
 
 def _cost(track: Track, found: FaceDetection, time: float) -> float:
-    """Cost of continuing a track, _FAR where it is impossible."""
+    """Compute the cost of continuing a track with a detection; _IMPOSSIBLE where that is impossible."""
     last = track.detections[-1]
     a, b = max(last.box[2:]), max(found.box[2:])
-    if max(a, b) > _SIZE_RATIO * min(a, b):
-        return _FAR
+    if max(a, b) > _MAX_SIZE_RATIO * min(a, b):
+        return _IMPOSSIBLE
     distance = float(np.hypot(*np.subtract(last.centre, found.centre))) / ((a + b) / 2)
     gap = time - track.times[-1]
-    if distance > _REACH + _REACH_PER_SECOND * min(gap, _MEMORY_SECONDS):
-        return _FAR
+    if distance > _MAX_MOVE + _MAX_MOVE_PER_SECOND * min(gap, _MEMORY_SECONDS):
+        return _IMPOSSIBLE
     return 1.0 - iou(last.box, found.box) + distance

@@ -1,7 +1,7 @@
 """Face crops for torch: decoded once into a memory-mapped file, drawn by a balanced sampler, augmented by seed.
 
-What an item looks like depends on (seed, epoch, position) alone, never on the process or the moment, so that a resumed
-training sees exactly what the interrupted one would have seen.
+An item depends on (seed, epoch, position) alone, never on the process or the moment. A resumed training therefore sees
+exactly what an uninterrupted one sees.
 """
 
 from __future__ import annotations
@@ -32,13 +32,22 @@ MOST_REPEATS = 4.0
 
 
 def cache_side(size: int) -> int:
-    """Side of the cached pictures for a network input of `size`: room for crops, no resampling of 256 px crops."""
+    """Return the side of the cached pictures for a network input.
+
+    It leaves room for crops, and crops of 256 px are not resampled.
+
+    Args:
+        size: Side of the network input in pixels.
+
+    Returns:
+        Pixels.
+    """
     return min(2 * size, max(size, 256))
 
 
 @dataclass(frozen=True)
 class FaceCache:
-    """Decoded pictures of a manifest, in its order. Travels to another process as a path, not as pixels."""
+    """Decoded pictures of a manifest, in its order. It travels to another process as a path, not as pixels."""
 
     file: Path
     side: int
@@ -49,7 +58,7 @@ class FaceCache:
 
     @cached_property
     def pixels(self) -> np.ndarray:
-        """(N, side, side, 3) uint8, memory-mapped read-only."""
+        """Map the (N, side, side, 3) uint8 pixels read-only."""
         return np.memmap(self.file, np.uint8, "r", shape=(len(self), self.side, self.side, 3))
 
     def __getstate__(self) -> dict[str, Any]:
@@ -59,8 +68,19 @@ class FaceCache:
 def open_cache(manifest: Manifest, folder: Path, side: int, report: Reporter | None = None) -> FaceCache:
     """Decode every picture of a manifest once; later calls only map the file.
 
-    The file's name is a hash of the paths, sizes and times of the pictures and of `side`. Raises ValueError naming
-    the row and file that cannot be read. `report` hears the share done.
+    The name of the file is a hash of the paths, sizes and times of the pictures and of `side`.
+
+    Args:
+        manifest: The pictures.
+        folder: Where the cache file lies.
+        side: Side of the cached pictures in pixels.
+        report: Receives the share of decoded pictures.
+
+    Returns:
+        The cache.
+
+    Raises:
+        ValueError: A picture cannot be read; the message names its row and file.
     """
     report = report or Silent()
     files = [manifest.file(path) for path in manifest.frame["path"]]
@@ -73,7 +93,7 @@ def open_cache(manifest: Manifest, folder: Path, side: int, report: Reporter | N
                 jobs = pool.map(lambda item: _decode_into(pixels, item[0], item[1], side), enumerate(files))
                 for done, _ in enumerate(jobs, 1):
                     if done % 50 == 0:
-                        report.progress(done / len(files), f"decoded {done} of {len(files)} pictures")
+                        report.progress(done / len(files), f"Decoded {done} of {len(files)} pictures")
             pixels.flush()
             del pixels
     return FaceCache(target, side, manifest)
@@ -95,7 +115,15 @@ def _decode_into(pixels: np.ndarray, row: int, path: Path, side: int) -> None:
 
 
 def load_square(path: Path, side: int) -> np.ndarray:
-    """(side, side, 3) uint8 RGB: the centred square of a picture, upright by its EXIF, resized with antialiasing."""
+    """Read the centred square of a picture, upright, resized with antialiasing.
+
+    Args:
+        path: The file.
+        side: Side of the result in pixels.
+
+    Returns:
+        (side, side, 3) uint8 RGB.
+    """
     with Image.open(path) as opened:
         picture = ImageOps.exif_transpose(opened).convert("RGB")
     width, height = picture.size
@@ -109,12 +137,19 @@ def load_square(path: Path, side: int) -> np.ndarray:
 
 
 def item_seed(*parts: int) -> int:
-    """A 63-bit seed from integers, by SHA-256: neighbouring positions give unrelated streams."""
+    """Compute a seed from integers by SHA-256, so that neighbouring positions give unrelated streams.
+
+    Args:
+        *parts: Integers that name the draw.
+
+    Returns:
+        A 63-bit integer.
+    """
     return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:8], "big") >> 1
 
 
 class TrainFaces(Dataset[tuple[Tensor, float]]):
-    """Training items. An index is (row of the cache, seed of this draw); returns ((3, S, S) uint8, label 0. or 1.)."""
+    """Training items: an index (row of the cache, seed of this draw) gives ((3, S, S) uint8, label 0. or 1.)."""
 
     def __init__(self, cache: FaceCache, transform: Callable[[Tensor], Tensor], blend_share: float = 0.0) -> None:
         self.cache, self.transform, self.blend_share = cache, transform, blend_share
@@ -140,7 +175,7 @@ class TrainFaces(Dataset[tuple[Tensor, float]]):
 
 
 class EvalFaces(Dataset[Tensor]):
-    """Scoring items in manifest order: (3, size, size) uint8."""
+    """Scoring items in the order of `rows`: (3, size, size) uint8."""
 
     def __init__(self, cache: FaceCache, rows: np.ndarray, size: int) -> None:
         self.cache, self.rows, self.size = cache, rows, size
@@ -153,9 +188,9 @@ class EvalFaces(Dataset[Tensor]):
 
 
 class EpochSampler(Sampler[tuple[int, int]]):
-    """Order of one epoch as (row, seed) pairs, the same for the same (seed, epoch) wherever it is resumed.
+    """Draws the items of one epoch as (row, seed) pairs, the same for the same (seed, epoch) wherever it is resumed.
 
-    balance: `none` shows every row once; `label` draws both labels evenly; `source` also draws the sources of a label
+    `balance`: `none` shows every row once; `label` draws both labels evenly; `source` also draws the sources of a label
     evenly, none more than MOST_REPEATS times over. An epoch always has as many draws as there are rows.
     """
 
@@ -170,7 +205,7 @@ class EpochSampler(Sampler[tuple[int, int]]):
         return max(0, len(self.rows) - self.start)
 
     def order(self) -> np.ndarray:
-        """(len(rows),) rows of this epoch."""
+        """Return the (len(rows),) rows of this epoch in the order in which they are shown."""
         rng = np.random.default_rng(item_seed(self.seed, self.epoch, 1))
         if self.balance == "none":
             return rng.permutation(self.rows)
@@ -194,9 +229,16 @@ class EpochSampler(Sampler[tuple[int, int]]):
 
 
 def capped_quotas(total: int, sizes: list[int]) -> list[int]:
-    """Cut `total` draws evenly over strata, at most MOST_REPEATS x its size each; the rest goes to the others.
+    """Distribute draws evenly over strata, at most MOST_REPEATS times its size each.
 
-    When every stratum is at its cap the rest is shared by size. Sums to `total`.
+    What a full stratum cannot take goes to the others. When every stratum is full the rest is distributed evenly.
+
+    Args:
+        total: Number of draws.
+        sizes: Items of each stratum.
+
+    Returns:
+        Draws of each stratum; they sum to `total`.
     """
     quotas = [0] * len(sizes)
     open_ones = sorted(range(len(sizes)), key=lambda i: sizes[i])
@@ -216,6 +258,6 @@ def _split_evenly(total: int, parts: int) -> list[int]:
 
 
 def _draw(rows: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """`count` of `rows`: whole shuffled rounds first, so that no row is drawn twice more often than another."""
+    """Draw `count` of `rows`: whole shuffled rounds first, so that no row is drawn twice more often than another."""
     rounds = [rng.permutation(rows) for _ in range(-(-count // len(rows)))]
     return np.concatenate(rounds)[:count] if rounds else rows[:0]

@@ -1,8 +1,8 @@
-"""A real picture becomes a fake: its own warped, recoloured copy blended in through a soft mask.
+"""Turn a real picture into a fake: a warped, recoloured copy of it is blended in through a soft mask.
 
-The idea is that of self-blended images (Shiohara and Yamasaki, CVPR 2022): what every face swap leaves behind, a
-blending edge and two statistics in one picture, without any generator's signature. No landmarks are needed here: the
-mask is a soft ellipse near the centre of the crop with an elastic edge.
+The idea is that of self-blended images (Shiohara and Yamasaki, CVPR 2022). They show what every face swap leaves
+behind, a blending edge and two statistics in one picture, without the signature of any generator. No landmarks are
+needed here: the mask is a soft ellipse near the centre of the crop with an elastic edge.
 """
 
 from __future__ import annotations
@@ -12,7 +12,15 @@ import numpy as np
 
 
 def self_blend(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """(H, W, 3) uint8 face crop to a blended one of the same shape. The same `rng` state gives the same picture."""
+    """Blend a face crop with a changed copy of itself.
+
+    Args:
+        rgb: (H, W, 3) uint8 face crop.
+        rng: The same state gives the same picture.
+
+    Returns:
+        A (H, W, 3) uint8 picture.
+    """
     mask = blend_mask(rgb.shape[0], rgb.shape[1], rng)[..., None]
     if rng.random() < 0.5:
         source, target = _restyle(rgb, rng), rgb
@@ -24,7 +32,16 @@ def self_blend(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def blend_mask(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
-    """(H, W) float32 in [0, 1]: an ellipse about the crop's centre, edge bent by smooth noise, softened, scaled."""
+    """Draw a soft mask: an ellipse near the centre, its edge bent by smooth noise, softened and scaled.
+
+    Args:
+        height: Rows of the mask in pixels.
+        width: Columns of the mask in pixels.
+        rng: The same state gives the same mask.
+
+    Returns:
+        (H, W) float32 in [0, 1].
+    """
     side = 64
     y, x = np.mgrid[0:side, 0:side].astype(np.float32) / (side - 1)
     centre_y, centre_x = rng.uniform(0.45, 0.62), rng.uniform(0.42, 0.58)
@@ -40,7 +57,7 @@ def blend_mask(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _warp(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Move, scale and bend by a few per cent of the side: features no longer line up exactly."""
+    """Move, scale and bend by a few per cent of the side, so that features no longer line up exactly."""
     height, width = rgb.shape[:2]
     grid = rng.normal(0.0, 0.008, (2, 5, 5)).astype(np.float32)
     bend_x, bend_y = (cv2.resize(g, (width, height), interpolation=cv2.INTER_CUBIC) for g in grid)
@@ -53,7 +70,7 @@ def _warp(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _restyle(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Another light, another sharpness, another resolution: at least one of them."""
+    """Change light, sharpness or resolution: at least one of them."""
     picture: np.ndarray = rgb.astype(np.float32)
     changes = rng.random(3) < (0.75, 0.5, 0.5)
     if not changes.any():

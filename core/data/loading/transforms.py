@@ -1,4 +1,4 @@
-"""Pictures to network inputs: one evaluation transform, and a small table of training augmentations on uint8."""
+"""Turn pictures into network inputs: one evaluation transform and a table of training augmentations on uint8."""
 
 from __future__ import annotations
 
@@ -16,26 +16,56 @@ from core.registry import Registry
 
 
 def to_tensor(rgb: np.ndarray) -> Tensor:
-    """(H, W, 3) uint8 to (3, H, W) uint8, a copy."""
+    """Copy a picture into a tensor.
+
+    Args:
+        rgb: (H, W, 3) uint8.
+
+    Returns:
+        (3, H, W) uint8.
+    """
     return torch.from_numpy(np.array(rgb, dtype=np.uint8)).permute(2, 0, 1)
 
 
 def resize_uint8(image: Tensor, size: int) -> Tensor:
-    """(..., 3, H, W) uint8 to (..., 3, size, size) uint8, bilinear with antialiasing; as it is when it fits."""
+    """Resize pictures to a square, bilinear with antialiasing; a picture of that size is returned as it is.
+
+    Args:
+        image: (..., 3, H, W) uint8.
+        size: Side of the result in pixels.
+
+    Returns:
+        (..., 3, size, size) uint8.
+    """
     if tuple(image.shape[-2:]) == (size, size):
         return image
     return F.resize(image, [size, size], InterpolationMode.BILINEAR, antialias=True)
 
 
 def normalise(batch: Tensor, spec: InputSpec) -> Tensor:
-    """(..., 3, H, W) uint8, or float in [0, 255], to float32 normalised by the spec's mean and std."""
+    """Normalise pictures by the mean and standard deviation of an input specification.
+
+    Args:
+        batch: (..., 3, H, W) uint8, or float in [0, 255].
+        spec: Mean and standard deviation for values in [0, 1].
+
+    Returns:
+        float32 of the same shape.
+    """
     mean = torch.tensor(spec.mean, device=batch.device).view(3, 1, 1) * 255
     std = torch.tensor(spec.std, device=batch.device).view(3, 1, 1) * 255
     return (batch.float() - mean) / std
 
 
 def eval_transform(spec: InputSpec) -> Callable[[np.ndarray], Tensor]:
-    """(H, W, 3) uint8 RGB to (3, size, size) float32: what every detector is scored on, here and in a bundle."""
+    """Build the transform with which every detector is scored, here and in a bundle.
+
+    Args:
+        spec: Size, mean and standard deviation of the network input.
+
+    Returns:
+        A function from (H, W, 3) uint8 RGB to (3, size, size) float32.
+    """
 
     def transform(rgb: np.ndarray) -> Tensor:
         return normalise(resize_uint8(to_tensor(rgb), spec.size), spec)
@@ -48,7 +78,7 @@ def _uniform(low: float, high: float) -> float:
 
 
 class DownUp(nn.Module):
-    """Shrink to a share of the side and back, each way by a random filter: another camera, another upload."""
+    """Shrinks to a share of the side and enlarges again, each by a random filter: another camera, another upload."""
 
     FILTERS = (InterpolationMode.BILINEAR, InterpolationMode.BICUBIC, InterpolationMode.NEAREST_EXACT)
 
@@ -65,7 +95,7 @@ class DownUp(nn.Module):
 
 
 class Noise(nn.Module):
-    """Sensor noise: Gaussian, of a random strength up to `most` grey levels."""
+    """Adds Gaussian sensor noise of a random strength up to `most` grey levels."""
 
     def __init__(self, most: float) -> None:
         super().__init__()
@@ -77,9 +107,9 @@ class Noise(nn.Module):
 
 
 class Framing(nn.Module):
-    """A random window of `low` to `high` of the side (over 1 shows a replicated edge), anywhere, at its own scale.
+    """Cuts a random window of `low` to `high` of the side at its own scale; over 1 the edge is replicated.
 
-    Face detectors frame a face differently; a network that learnt one framing fails on the next.
+    Face detectors frame a face differently. A network that learnt one framing fails on the next.
     """
 
     def __init__(self, low: float = 0.8, high: float = 1.05) -> None:
@@ -98,7 +128,7 @@ class Framing(nn.Module):
 
 
 class Resize(nn.Module):
-    """(3, H, W) uint8 to (3, size, size) uint8, as at evaluation."""
+    """Resizes (3, H, W) uint8 to (3, size, size) uint8, as at evaluation."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
@@ -113,7 +143,7 @@ def _minimal(size: int) -> list[nn.Module]:
 
 
 def _guide(size: int) -> list[nn.Module]:
-    """The guide of stage 1, value for value."""
+    """Return the augmentations of the guide of stage 1, value for value."""
     return [
         Resize(size),
         v2.RandomHorizontalFlip(0.5),
@@ -124,9 +154,10 @@ def _guide(size: int) -> list[nn.Module]:
 
 
 def _robust(size: int) -> list[nn.Module]:
-    """For cameras, uploads and generators that are not in the data: framing, resolution, codec, colour, noise.
+    """Return augmentations for cameras, uploads and generators that are not in the data.
 
-    The picture is degraded at its own scale and resized last, as it happens to what a visitor brings.
+    They change framing, resolution, codec, colour and noise. The picture is degraded at its own scale and resized last,
+    as it happens to the files that visitors bring.
     """
     some = lambda p, *layers: v2.RandomApply(list(layers), p)  # noqa: E731
     return [
@@ -152,6 +183,17 @@ augmentations.add("robust", _robust)
 
 
 def train_transform(name: str, size: int) -> Callable[[Tensor], Tensor]:
-    """(3, H, W) uint8 to (3, size, size) uint8 by a row of the table. Randomness comes from torch's CPU generator."""
+    """Build a training augmentation from a row of the table.
+
+    Args:
+        name: Row of `augmentations`.
+        size: Side of the result in pixels.
+
+    Returns:
+        A function from (3, H, W) uint8 to (3, size, size) uint8; its randomness comes from torch's CPU generator.
+
+    Raises:
+        LookupError: The name is unknown.
+    """
     chain: Any = v2.Compose(augmentations.get(name)(size))
     return chain

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from core.media import fork_server as nursery
+from core.media import fork_server
 from core.media.decode import decode, stream
 from core.media.limits import Limits
 from core.media.plan import FramePlan
@@ -49,7 +49,7 @@ except (OSError, MemoryError) as error:
     assert run(program) == "refused"
 
 
-def test_the_nursery_loads_no_heavy_library() -> None:
+def test_the_fork_server_loads_no_heavy_library() -> None:
     program = """
 import sys
 import core.media.child, core.media.fork_server
@@ -74,15 +74,15 @@ def hijacked(monkeypatch):
         escaped = repr(program).replace("{", "{{").replace("}", "}}")
         boot = (
             "import sys; sys.path[:] = {path!r}\n"
-            "from core.media import child, fork_server as nursery\n"
+            "from core.media import child, fork_server\n"
             f"child.main = lambda request: exec({escaped})\n"
-            "nursery.serve()"
+            "fork_server.serve()"
         )
-        nursery.close_idle()
-        monkeypatch.setattr(nursery, "BOOT", boot)
+        fork_server.close_idle()
+        monkeypatch.setattr(fork_server, "BOOT", boot)
 
     yield turn
-    nursery.close_idle()
+    fork_server.close_idle()
 
 
 def test_a_child_that_spins_is_stopped(astronaut: Path, hijacked) -> None:
@@ -121,18 +121,18 @@ def test_a_child_that_dies_or_lies_is_a_refusal(astronaut: Path, hijacked, progr
     assert refused.value.code == "damaged"
 
 
-def test_a_nursery_serves_many_files_and_ends_with_its_owner(astronaut: Path) -> None:
-    nursery.close_idle()
+def test_a_fork_server_serves_many_files_and_ends_with_its_owner(astronaut: Path) -> None:
+    fork_server.close_idle()
     decode(astronaut)
-    first = nursery.lend()
-    nursery.give_back(first)
+    first = fork_server.lend()
+    fork_server.give_back(first)
     decode(astronaut)
-    assert nursery.lend() is first
+    assert fork_server.lend() is first
     first.socket.close()
     assert first.process.wait(5) == 0
-    nursery.give_back(first)
+    fork_server.give_back(first)
     assert decode(astronaut).width == 512  # one that has ended is replaced
-    nursery.close_idle()
+    fork_server.close_idle()
 
 
 def children() -> set[str]:
@@ -142,12 +142,12 @@ def children() -> set[str]:
 
 def test_taking_no_further_frame_leaves_no_child(clip, numbered_frames) -> None:
     path = clip("long.mp4", numbered_frames(200))
-    nursery.close_idle()
+    fork_server.close_idle()
     before = children()
     with stream(path, FramePlan("nth", 200, 1)) as reading:
         assert next(iter(reading)).index == 0
         assert children() - before
-    nursery.close_idle()
+    fork_server.close_idle()
     assert children() == before
 
 

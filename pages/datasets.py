@@ -32,7 +32,7 @@ VIEWS = {
 def render() -> None:
     workbench = session.workbench()
     widgets.page_header("Datasets", "What there is to learn from: cut by group, with what still crosses a split named.")
-    datasets_live.show(workbench)
+    datasets_live.draw_running_jobs(workbench)
     found = workbench.artifacts("dataset")
     if not found:
         widgets.empty(
@@ -94,14 +94,14 @@ def one(item: ArtifactView, workbench: Workbench) -> None:
     view = chosen or "card"
     st.query_params["view"] = view
     if view == "card":
-        datasets_card.show(item, table)
+        datasets_card.draw_data_set(item, table)
     elif view == "pictures":
         datasets_pictures.browse(table)
     elif view == "leaks":
-        datasets_leaks.show(table)
+        datasets_leaks.draw_leaks(table)
     elif view == "protocols":
-        datasets_protocols.show(item.name, table, workbench)
+        datasets_protocols.draw_protocols(item.name, table, workbench)
     elif view == "files":
-        datasets_files.show(table)
+        datasets_files.draw_files(table)
     else:
-        datasets_exclusions.show(table)
+        datasets_exclusions.draw_exclusions(table)

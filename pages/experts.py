@@ -33,7 +33,7 @@ def render() -> None:
     with stacking:
         show_stacks(workbench)
     with maps:
-        evidence_report.render(workbench)
+        evidence_report.draw_evidence_report(workbench)
     with start:
         launch(workbench)
 
@@ -62,7 +62,7 @@ def show_experts(workbench: Workbench) -> None:
     embeddings(report)
     reconstructions(report)
     st.subheader("Where they quarrel", anchor=False)
-    experts_samples.render(report)
+    experts_samples.draw_samples(report)
 
 
 def alone(report: ExpertsReport) -> None:
@@ -172,7 +172,7 @@ def show_stacks(workbench: Workbench) -> None:
         widgets.empty("No stack yet", "Stack a stage-1 run and its experts in the last tab.")
         return
     name = st.selectbox("Stack run", list(reports))
-    experts_stack.render(name, reports[name])
+    experts_stack.draw_stack(name, reports[name])
 
 
 def launch(workbench: Workbench) -> None:

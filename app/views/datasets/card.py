@@ -23,7 +23,7 @@ MOST_REASONS = 5
 LONGEST = 80
 
 
-def show(item: ArtifactView, table: DatasetTable) -> None:
+def draw_data_set(item: ArtifactView, table: DatasetTable) -> None:
     """Show counts, warnings and charts of the rows in use, and the way on to training.
 
     Args:
@@ -51,7 +51,7 @@ def show(item: ArtifactView, table: DatasetTable) -> None:
     onward(item, table)
     counts(kept, table.words)
     qualities(table)
-    datasets_sources.show(table.card, table.words)
+    datasets_sources.draw_shortcut_check(table.card, table.words)
     with st.expander("Place, fingerprint and how it was made"):
         made(item, table)
 

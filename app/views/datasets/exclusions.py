@@ -12,7 +12,7 @@ from core.data.manifest.exclusions import history, restore, undo_last
 WORDS = {"exclude": "excluded", "restore": "taken back in", "undo": "undone: the act before it"}
 
 
-def show(table: DatasetTable) -> None:
+def draw_exclusions(table: DatasetTable) -> None:
     """Show the effect on the fingerprint, what is out now, and every act."""
     consequences(table)
     acts = history(table.folder)

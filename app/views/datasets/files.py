@@ -17,7 +17,7 @@ OUTCOMES = {"kept": "kept", "refused": "refused", "no_face": "no face found", "t
 MOST_ROWS = 5000
 
 
-def show(table: DatasetTable) -> None:
+def draw_files(table: DatasetTable) -> None:
     """Show thresholds, outcomes, the list of files that gave nothing, and the report as CSV."""
     archive(table.card.get("archive"))
     listing(table)

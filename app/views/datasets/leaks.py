@@ -19,7 +19,7 @@ PER_PAGE = 6
 PICTURES = 8
 
 
-def show(table: DatasetTable) -> None:
+def draw_leaks(table: DatasetTable) -> None:
     """Show how many leaks of each kind there are, then each with its pictures, to be excluded by a tick."""
     said()
     st.caption(

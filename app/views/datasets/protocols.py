@@ -17,7 +17,7 @@ from jobs.client import Workbench
 HOLDS = "holds"
 
 
-def show(name: str, table: DatasetTable, workbench: Workbench) -> None:
+def draw_protocols(name: str, table: DatasetTable, workbench: Workbench) -> None:
     """Show the pinned protocols, the way to train on one, and the form.
 
     Args:

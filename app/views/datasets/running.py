@@ -22,7 +22,7 @@ def under_way(workbench: Workbench) -> list[JobView]:
     return sorted(found, key=lambda job: job.created_at)
 
 
-def show(workbench: Workbench) -> None:
+def draw_running_jobs(workbench: Workbench) -> None:
     """Show what runs, live, and how the job of `?job=` ended."""
     if running := under_way(workbench):
         live([job.id for job in running])

@@ -16,7 +16,7 @@ def warning(card: dict[str, Any]) -> list[str]:
     return [said] if said else []
 
 
-def show(card: dict[str, Any], words: tuple[str, str]) -> None:
+def draw_shortcut_check(card: dict[str, Any], words: tuple[str, str]) -> None:
     """Show the baselines of every pair of sources, and how well the sources themselves are told apart.
 
     Args:

@@ -47,7 +47,7 @@ def reports(workbench: Workbench) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def render(workbench: Workbench) -> None:
+def draw_evidence_report(workbench: Workbench) -> None:
     """The chosen reports and the form that makes more."""
     found = reports(workbench)
     if found:

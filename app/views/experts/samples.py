@@ -15,7 +15,7 @@ PER_PAGE = 12
 ABREAST = 4
 
 
-def render(report: ExpertsReport) -> None:
+def draw_samples(report: ExpertsReport) -> None:
     """Choose who is right and who is wrong; see the items, the widest apart first."""
     names = report.names
     if len(names) < 2:

@@ -16,7 +16,7 @@ from app.views.experts import charts as experts_charts
 Report = dict[str, Any]
 
 
-def render(name: str, report: Report) -> None:
+def draw_stack(name: str, report: Report) -> None:
     """One stack run's report."""
     rows = comparison_rows(report["comparison"])
     if rows.empty:

@@ -37,7 +37,9 @@ from jobs.settings import Settings
 POLL_SECONDS = 0.35
 PATIENCE_SECONDS = 600.0
 LEAD = "Upload a picture or a clip with a face. Three stages judge it; the marked one decided."
-EMPTY = html.empty("No analysis yet", "Upload a file and press Analyze. The verdict fills in as the stages finish.")
+EMPTY = html.empty_state(
+    "No analysis yet", "Upload a file and press Analyze. The verdict fills in as the stages finish."
+)
 
 
 def build(workbench: Workbench) -> gr.Blocks:
@@ -83,7 +85,7 @@ def bundle_line(workbench: Workbench) -> str:
         if policy
         else "none"
     )
-    title = bundles.title(workbench.active().bundle)
+    title = bundles.bundle_title(workbench.active().bundle)
     return f'<p class="aw aw-quiet">Bundle: {escape(title)}<br>Policy: {escape(by)}</p>'
 
 

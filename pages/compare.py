@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from app.charts.scores import interval_text
-from app.forms.import_scores import import_form
+from app.forms.import_scores import scores_form
 from app.scores import calibration_items as fitted_on
 from app.scores.detector import DetectorScores, detector_scores, stamp_of
 from app.scores.view import reference
@@ -56,7 +56,7 @@ def render() -> None:
             continue
         with tab:
             if name == "import":
-                import_form(workbench)
+                scores_form(workbench)
             elif len(available) < 2:
                 widgets.empty(
                     "Nothing to compare yet", "Evaluate two runs, stack some, or import scores in the last tab."

@@ -119,7 +119,7 @@ def history(workbench: Workbench) -> None:
     st.subheader("History", anchor=False)
     previous = bundles.previous(changes, workbench)
     if previous is not None:
-        name = bundles.title(previous)
+        name = bundles.bundle_title(previous)
         if st.button(f"Back to {widgets.plain_markdown(name)}", icon=":material/undo:"):
             workbench.set_active(bundle=previous, reason=f"back to {name}")
             st.rerun()

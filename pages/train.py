@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.forms.import_weights import import_form
+from app.forms.import_weights import weights_form
 from app.forms.job_forms import job_form
 from app.ui import html, navigation, session, widgets
 from app.ui.navigation import PageInfo
@@ -36,7 +36,7 @@ def render() -> None:
         placeholder="the recipe's",
     )  # fmt: skip
     with st.expander("Or import published weights"):
-        import_form(workbench)
+        weights_form(workbench)
 
 
 def about(recipe: Recipe) -> None:

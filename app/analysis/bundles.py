@@ -41,7 +41,7 @@ def card_text(folder: Path) -> str:
     return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
-def title(folder: Path) -> str:
+def bundle_title(folder: Path) -> str:
     """Name and version of a bundle; the folder's name when it is not readable."""
     manifest = bundle_manifest(folder)
     return f"{manifest.name} {manifest.version}" if manifest else folder.name
@@ -57,7 +57,7 @@ def policy_title(path: Path | None) -> str:
 def changes(now: Path, then: Path) -> dict[str, str]:
     """What putting `then` in force in place of `now` changes, in words."""
     before, after = bundle_manifest(now), bundle_manifest(then)
-    result = {"Now": title(now), "Then": title(then)}
+    result = {"Now": bundle_title(now), "Then": bundle_title(then)}
     if before and after:
         old, new = {m.name for m in before.members}, {m.name for m in after.members}
         result["Members gone"] = ", ".join(sorted(old - new)) or "none"

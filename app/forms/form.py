@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from app.forms.allowed_paths import bounded
 from app.forms.fields import MISSING, FormField, describe, label_of
-from app.forms.options import AUTOMATIC, options, title
+from app.forms.options import AUTOMATIC, option_title, options
 from app.ui.widgets import notice
 from core.spec import Spec
 from jobs.client import Workbench
@@ -69,13 +69,13 @@ def _draw(
     for position, field in enumerate(fields):
         start = values.get(field.name, field.default)
         with columns[position % len(columns)]:
-            answer = draw(field, workbench, f"{key}.{field.name}", start, placeholder)
+            answer = draw_field(field, workbench, f"{key}.{field.name}", start, placeholder)
         if answer is not MISSING:
             answers[field.name] = answer
     return answers
 
 
-def draw(field: FormField, workbench: Workbench, key: str, start: Any, placeholder: str = "") -> Any:
+def draw_field(field: FormField, workbench: Workbench, key: str, start: Any, placeholder: str = "") -> Any:
     """One input and what it holds; MISSING when a required one is still empty."""
     start = None if start is MISSING else start
     if field.reference:
@@ -120,7 +120,7 @@ def _reference(field: FormField, workbench: Workbench, key: str, start: Any) -> 
     index = known.index(start) if start in known else (0 if known else None)
     answer = st.selectbox(
         field.label, known, index=index, key=key, help=field.help, accept_new_options=True,
-        format_func=lambda name: field.titles.get(name) or title(name, workbench),
+        format_func=lambda name: field.titles.get(name) or option_title(name, workbench),
         placeholder="nothing to choose yet; a path can be typed",
     )  # fmt: skip
     return MISSING if answer is None and field.required else (answer or AUTOMATIC)

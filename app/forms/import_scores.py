@@ -15,7 +15,7 @@ from core.scores.imported_file import column_names
 from core.scores.imported_run import MEMBER
 from jobs.client import Workbench
 
-ENDINGS = (".csv", ".parquet")
+SCORE_FILE_ENDINGS = (".csv", ".parquet")
 USUAL = {
     "id_column": ("id", "sample_id", "file", "filename", "file_name", "image", "name"),
     "label_column": ("label", "target", "truth", "class", "y"),
@@ -26,7 +26,7 @@ USUAL = {
 WHAT_FOR = {"test": "To be judged (test)", "val_calib": "Set aside (val_calib)"}
 
 
-def import_form(workbench: Workbench) -> None:
+def scores_form(workbench: Workbench) -> None:
     """Where the file comes from, then what its columns mean; once sent, its job opens."""
     st.caption(
         "The scores of any detector in the world, judged here without being run here. One row an item: id, label, "
@@ -35,7 +35,7 @@ def import_form(workbench: Workbench) -> None:
         "split column every item is judged; with a calibration share, so many of the groups are set aside to fit a "
         "calibrator and choose exits on, and the others are judged."
     )
-    path = incoming(workbench, "CSV or Parquet", ENDINGS, "scores")
+    path = incoming(workbench, "CSV or Parquet", SCORE_FILE_ENDINGS, "scores")
     if path is None:
         return
     try:

@@ -10,10 +10,10 @@ from app.ui import html
 from core.models.weights.published_figures import CAVEAT, FIGURES
 from jobs.client import Workbench
 
-ENDINGS = (".pth", ".pt", ".safetensors")
+WEIGHT_FILE_ENDINGS = (".pth", ".pt", ".safetensors")
 
 
-def import_form(workbench: Workbench) -> None:
+def weights_form(workbench: Workbench) -> None:
     """Where the file comes from, then the rest of the job's input; once sent, its job opens."""
     st.caption(
         "GenConViT as published: a .pth is opened by a confined process that reads numbers only, every tensor is "
@@ -21,7 +21,7 @@ def import_form(workbench: Workbench) -> None:
     )
     published = ", ".join(f"{f.dataset} {f.accuracy:.3f} / {f.auroc:.4g}" for f in FIGURES)
     st.html(html.facts({"Published accuracy / AUROC": published, "Mind": CAVEAT}))
-    path = incoming(workbench, "Weights", ENDINGS, "weights")
+    path = incoming(workbench, "Weights", WEIGHT_FILE_ENDINGS, "weights")
     if path is None:
         return
     st.html(html.facts({"File": path.name, "Size": f"{path.stat().st_size / 2**20:.1f} MiB"}))

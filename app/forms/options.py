@@ -52,7 +52,7 @@ def _weights(workbench: Workbench) -> list[str]:
     return ["pretrained", "none", *(str(file) for file in [*members, *runs] if file.is_file())]
 
 
-def title(value: str, workbench: Workbench) -> str:
+def option_title(value: str, workbench: Workbench) -> str:
     """How a list shows a value: the path of weights by its run, or its bundle and member, and the network they fit."""
     file = Path(value)
     if file.name == BEST and (file.parent / RUN).is_file():

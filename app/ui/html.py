@@ -33,7 +33,7 @@ def notes(sentences: Sequence[str]) -> str:
     return f'<ul class="aw aw-notes">{"".join(f"<li>{prose(s)}</li>" for s in sentences)}</ul>'
 
 
-def empty(title: str, next_step: str) -> str:
+def empty_state(title: str, next_step: str) -> str:
     """An empty state: what is not there yet, and what to do next."""
     return f'<div class="aw aw-empty"><b>{escape(title)}</b>{prose(next_step)}</div>'
 

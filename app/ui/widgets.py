@@ -44,7 +44,7 @@ def empty(title: str, next_step: str, label: str = "", page: str = "", **query: 
     """
     if bool(label) != bool(page):
         raise ValueError("an empty state needs both a label and a page for its button, or neither")
-    st.html(html.empty(title, next_step))
+    st.html(html.empty_state(title, next_step))
     if label and st.button(label, icon=":material/arrow_forward:", key=f"empty-{title}-{label}-{page}"):
         navigation.go_to(page, **query)
 

@@ -93,7 +93,7 @@ def test_weights_of_runs_and_of_the_bundle_in_force_are_offered_by_name(workbenc
     (run / "best_model.safetensors").touch()
     offered = options.options("weights", workbench)
     assert offered[:2] == ["pretrained", "none"]
-    titles = [options.title(value, workbench) for value in offered]
+    titles = [options.option_title(value, workbench) for value in offered]
     assert "run first (mobilenetv1_filter)" in titles
     assert any(re.fullmatch(r"bundle demo_bundle \d+, stage1 \(\w+\)", text) for text in titles)
     assert len(set(titles)) == len(titles)

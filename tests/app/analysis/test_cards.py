@@ -51,7 +51,7 @@ def test_hostile_words_stay_words():
     evil = document.evidence[0].model_copy(update={"title": HOSTILE, "caption": HOSTILE, "caveat": HOSTILE})
     made = (
         cards.verdict_card(document) + cards.stage_strip(document, {}) + html.facts(cards.media_facts(document))
-        + html.notes(document.warnings) + cards.evidence_words(evil) + html.empty(HOSTILE, HOSTILE)
+        + html.notes(document.warnings) + cards.evidence_words(evil) + html.empty_state(HOSTILE, HOSTILE)
         + cards.file_head(HOSTILE) + card_tables.promise_table(hostile_promises(document), {})
     )  # fmt: skip
     seen = Tags(made)

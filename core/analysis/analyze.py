@@ -23,7 +23,8 @@ from core.analysis.verdict import abstain, input_problems, judge, rule_of
 from core.artifacts.files import write_text
 from core.bundles.bundle import Bundle, open_bundle
 from core.bundles.load import load_bundle
-from core.cascade.cascade import Cascade, UnitResult
+from core.cascade.cascade import Cascade
+from core.cascade.units import UnitResult
 from core.documents.analysis import Analysis, Evidence, FaceReport
 from core.documents.policy import CascadePolicy
 from core.explain.pictures import save_png
@@ -208,7 +209,7 @@ class _Analysis:
         )
 
     def face(self, index: int, candidate: FaceCandidate, result: UnitResult, media: Media) -> FaceReport:
-        decision = result.standing()
+        decision = result.current_decision()
         deciding, shown = _deciding_member(result), _shown_frame(result)
         curve = result.frames.get(deciding, np.array([])) if media.kind == "video" else np.array([])
         timeline = [(float(t), float(p)) for t, p in zip(result.times, curve, strict=False)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from core.analysis.retry_faces import retry_faces, unturned
-from core.cascade.cascade import Unit
+from core.cascade.units import Unit
 from core.data.faces.faces import crop_face, face_quality, find_faces
 from core.data.faces.shots import cut_track
 from core.data.faces.tracks import link_tracks

@@ -21,7 +21,7 @@ from torch import Tensor
 from core.artifacts.files import read_json
 from core.bundles.bundle import Bundle
 from core.calibrate import load_calibrator
-from core.cascade.cascade import Scores
+from core.cascade.units import Scores
 from core.data.loading.transforms import normalise, resize_uint8
 from core.documents.bundle import Member
 from core.documents.inputs import InputSpec

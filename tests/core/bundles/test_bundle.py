@@ -19,7 +19,8 @@ from core.bundles.bundle import MANIFEST, open_bundle
 from core.bundles.export import export_bundle, pack
 from core.bundles.load import load_bundle
 from core.bundles.spec import ExportSpec
-from core.cascade.cascade import Cascade, Unit
+from core.cascade.cascade import Cascade
+from core.cascade.units import Unit
 from core.documents.read import BundleError
 from core.policies.choose import choose_policy
 from core.policies.spec import PolicySpec

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.calibrate.log_odds import calibrated_log_odds
-from core.cascade.cascade import Cascade, Scores, Unit
+from core.cascade.cascade import Cascade
+from core.cascade.units import Scores, Unit
 from core.documents.inputs import InputSpec
 from core.documents.policy import CascadePolicy, Exits, ExpertExits
+from tests.support.cascade_rows import run_rows
 
 
 def sigmoid(x):
@@ -116,7 +119,7 @@ def test_a_failing_expert_is_named_and_never_imputed(how):
     assert "cheap" in open_end.decision.reason
     failed = open_end.decision.trace[1]
     assert (failed.status, failed.p_fake, failed.outcome) == ("failed", None, None)
-    assert "nothing stands in" in failed.reason
+    assert "No value replaces" in failed.reason
     assert "second line" not in failed.reason
     assert released.decision.verdict == "fake"
     assert released.decision.decided_by == "stage2"
@@ -152,7 +155,10 @@ def test_asking_everybody_changes_no_verdict():
 def test_the_hook_hears_after_every_stage_with_what_stands():
     heard = []
     run = Cascade(members(), POLICY, Sum()).run
-    run([unit((-50, 0, 0)), unit((0, 0, 0))], on_stage=lambda who, rs: heard.append((who, [r.standing() for r in rs])))
+    run(
+        [unit((-50, 0, 0)), unit((0, 0, 0))],
+        on_stage=lambda who, rs: heard.append((who, [r.current_decision() for r in rs])),
+    )
     assert [who for who, _ in heard] == ["stage1", "cheap", "dear", "stage3"]
     first = heard[0][1]
     assert first[0].verdict == "real"
@@ -165,6 +171,30 @@ def test_a_policy_of_another_bundle_is_refused():
         Cascade([*members(), Arithmetic("stranger")], POLICY, Sum())
     with pytest.raises(ValueError, match="one stage-1 member"):
         Cascade(members()[1:], POLICY, Sum())
+
+
+LIMITS = [0.0, 0.1, 0.2, 0.4, 0.5, 0.6, 0.8, 0.9, 0.95, 1.0]
+"""Every exit of POLICY itself, and what lies between them."""
+
+
+@given(st.lists(st.tuples(*[st.sampled_from([*LIMITS, np.nan])] * 4), min_size=1, max_size=20))
+def test_the_rules_on_rows_of_a_table(rows):
+    """The numbered rules over plain numbers. Limits are met exactly; NaN is a member that fails."""
+    table = pd.DataFrame(rows, columns=["p_stage1", "p_cheap", "p_dear", "p_stack"])
+    steps = [("stage1", POLICY.stage1), *(("stage2", expert.exits) for expert in POLICY.experts)]
+    for row, found in zip(rows, run_rows(table, POLICY).to_dict("records"), strict=True):
+        expected = ("uncertain", "", np.nan, 3)
+        for asked, (p, (stage, exits)) in enumerate(zip(row, steps, strict=False), 1):
+            low = exits.real_below is not None and p <= exits.real_below
+            if low or (exits.fake_above is not None and p >= exits.fake_above):
+                expected = ("real" if low else "fake", stage, p, asked)
+                break
+        else:
+            if np.isfinite(row).all():
+                verdict = "real" if row[3] <= 0.4 else "fake" if row[3] >= 0.6 else "uncertain"
+                expected = (verdict, "stage3", row[3], 3)
+        assert tuple(found.values())[:2] == expected[:2]
+        np.testing.assert_equal((found["p_fake"], found["asked"]), expected[2:])
 
 
 @given(st.lists(st.tuples(*[st.integers(-99, 99)] * 3), min_size=1, max_size=6), st.randoms())

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from scipy.special import expit, logit
 
-from core.cascade.cascade import Cascade, Scores, Unit
+from core.cascade.cascade import Cascade
+from core.cascade.units import Scores, Unit
 from core.documents.inputs import InputSpec
 from core.documents.policy import CascadePolicy, Exits, ExpertExits
 from core.policies.replay.simulate import simulate

@@ -11,6 +11,7 @@ import streamlit as st
 from app.ui import html, navigation, theme
 from app.ui.formatting import span as span
 from app.ui.formatting import when as when
+from app.ui.guide import guide_popover
 
 STATE_WORDS = {"queued": "waiting", "running": "running", "done": "done", "failed": "failed", "cancelled": "cancelled"}
 STATE_TONES = {
@@ -23,10 +24,16 @@ STATE_TONES = {
 
 
 def page_header(title: str, lead: str) -> None:
-    """The page's title and its one-sentence purpose."""
+    """Draw a page's title, its purpose in one sentence, and its guide.
+
+    Args:
+        title: Title of the page; `assets/guide/TITLE.md` in lower case is its guide.
+        lead: One sentence on what the page is for.
+    """
     st.html(f"<style>{theme.style_sheet()}</style>")
     st.title(title, anchor=False)
     st.caption(lead)
+    guide_popover(title)
 
 
 def empty(title: str, next_step: str, label: str = "", page: str = "", **query: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("core", "jobs", "app", "pages")
-# A function with at least so many arguments needs the sections Args, Returns and Raises, where there is something to say.
+# A function with at least so many arguments needs the sections Args, Returns and Raises where they apply.
 LEAST_ARGUMENTS = {"core": 1, "jobs": 1, "app": 2, "pages": 2}
 # Written down once, where the protocol is: core.progress.Reporter, core.data.sources.base.DataSource, torch's Module.
 PROTOCOLS = {"progress", "metric", "part", "recognises", "find", "forward"}

@@ -38,3 +38,19 @@ def test_a_page_without_a_guide_shows_nothing():
 
 def test_readme_is_short():
     assert len((ROOT / "README.md").read_text().splitlines()) <= 120
+
+
+def test_paths_in_contributing_exist():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    named = set(re.findall(r"`((?:core|jobs|app|pages|tests|assets)/[\w./-]+)`", text))
+    assert len(named) > 60
+    assert (
+        sorted(path for path in named if "NAME" not in path and "TITLE" not in path and not (ROOT / path).exists())
+        == []
+    )
+
+
+def test_contributing_names_every_room_of_core():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    rooms = [path.parent.name for path in (ROOT / "core").glob("*/__init__.py")]
+    assert [room for room in rooms if f"`core/{room}`" not in text] == []

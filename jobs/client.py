@@ -19,17 +19,16 @@ from jobs import process as processes
 from jobs.kind import Produced, kinds
 from jobs.kinds import load_plugins
 from jobs.queue.database import connect
-from jobs.queue.store import LEASE_SECONDS, MAX_ATTEMPTS, Store
+from jobs.queue.store import ANALYZE_PRIORITY, BACKGROUND_PRIORITY, LEASE_SECONDS, MAX_ATTEMPTS, WORK_PRIORITY, Store
 from jobs.queue.views import Active, ActiveChangeView, ArtifactView, JobView, WorkerView
 from jobs.settings import Settings
 from jobs.specs.checks import check
 from jobs.specs.references import settled
-from jobs.workspace.discovery import Finder, kept
+from jobs.workspace.discovery import Finder, with_relative_path
 from jobs.workspace.housekeeping import delete_analysis, make_room
 from jobs.workspace.policies import write_policy
 
 SHIPPED_BUNDLE = Path(__file__).resolve().parents[1] / "assets" / "demo_bundle"
-ANALYZE_PRIORITY = 10
 
 
 class UploadTooLarge(ValueError):
@@ -62,10 +61,31 @@ class Workbench:
         return self.settings.workspace
 
     # ---- jobs --------------------------------------------------------------------------------------------------
-    def submit(self, kind: str, spec: Spec, *, key: str | None = None, max_attempts: int = MAX_ATTEMPTS) -> str:
-        """Queue a job and return its id; the same `key` is the same job.
+    def submit(
+        self,
+        kind: str,
+        spec: Spec,
+        *,
+        key: str | None = None,
+        max_attempts: int = MAX_ATTEMPTS,
+        background: bool = False,
+    ) -> str:
+        """Queue a job.
 
-        Raises ValueError for another kind's spec; LookupError, FileNotFoundError when what it refers to is not here.
+        Args:
+            kind: Name of a registered job kind.
+            spec: Its input.
+            key: The same key is the same job; None: always a new job.
+            max_attempts: Attempts until the job fails when its process is lost.
+            background: The program starts the job by itself: it waits for what people ask for, and is paused for it.
+
+        Returns:
+            The job's id, or the id of the job that already has this key.
+
+        Raises:
+            ValueError: The spec is another kind's.
+            LookupError: No such kind, or a field holds a word that the program does not know.
+            FileNotFoundError: What the spec refers to does not exist.
         """
         entry = kinds.get(kind)
         if not isinstance(spec, entry.spec):
@@ -79,7 +99,7 @@ class Workbench:
             spec=spec.model_dump(mode="json"),
             now=self.clock(),
             key=key,
-            priority=ANALYZE_PRIORITY if entry.pool == "analyze" else 0,
+            priority=_priority(entry.pool, background),
             max_attempts=max_attempts,
         )
 
@@ -147,7 +167,7 @@ class Workbench:
 
     def register(self, produced: Produced) -> None:
         """Register an artefact made outside a job (an imported bundle)."""
-        self.store.register(kept(produced, self.workspace), self.clock())
+        self.store.register(with_relative_path(produced, self.workspace), self.clock())
 
     def save_policy(self, policy: CascadePolicy) -> ArtifactView:
         """Keep a policy (immutable, by its id) and register it. Raises ValueError for another one under its id."""
@@ -164,7 +184,7 @@ class Workbench:
     def _in_force(self, what: str, value: str) -> str:
         """A promotion's value as a path. Nothing is the shipped bundle, or the bundle's own policy ("")."""
         nothing = str(SHIPPED_BUNDLE) if what == "bundle" else ""
-        return str(self.workspace.placed(value)) if value else nothing
+        return str(self.workspace.absolute(value)) if value else nothing
 
     def set_active(
         self, *, bundle: Path | str | None = None, policy: Path | str | None = None, author: str = "", reason: str = ""
@@ -180,7 +200,7 @@ class Workbench:
             folder = Path(bundle).expanduser().resolve()
             if not (folder / "bundle.json").is_file():
                 raise FileNotFoundError(f"{folder} is no bundle: it holds no bundle.json")
-            changes |= {"bundle": "" if folder == SHIPPED_BUNDLE else self.workspace.kept(folder), "policy": ""}
+            changes |= {"bundle": "" if folder == SHIPPED_BUNDLE else self.workspace.relative(folder), "policy": ""}
         if policy is not None and str(policy):
             file = Path(policy).expanduser().resolve()
             if not file.is_file():
@@ -189,7 +209,7 @@ class Workbench:
             from core.policies.origin import check_origin
 
             check_origin(read_policy(file), folder if bundle is not None else self.active().bundle)
-            changes["policy"] = self.workspace.kept(file)
+            changes["policy"] = self.workspace.relative(file)
         elif policy is not None:
             changes["policy"] = ""
         self.store.promote(changes, author, reason, self.clock())
@@ -238,6 +258,12 @@ class Workbench:
             return target
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def _priority(pool: str, background: bool) -> int:
+    if background:
+        return BACKGROUND_PRIORITY
+    return ANALYZE_PRIORITY if pool == "analyze" else WORK_PRIORITY
 
 
 def _private(path: str, flags: int) -> int:

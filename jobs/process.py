@@ -63,6 +63,27 @@ def session_memory(leader: int) -> int:
     return total * os.sysconf("SC_PAGE_SIZE")
 
 
+def core_delays(leader: int) -> dict[int, float]:
+    """Return how long each thread of a session has stood ready to run without a core, since it began.
+
+    Source: the second figure of /proc/PID/task/TID/schedstat (run delay, ns), which Linux keeps per thread.
+
+    Args:
+        leader: Process number of the session's leader.
+
+    Returns:
+        Thread number -> seconds. Empty where the kernel does not keep the figure.
+    """
+    delays: dict[int, float] = {}
+    for pid in _pids():
+        if _session(pid) != leader:
+            continue
+        for thread in (PROC / str(pid) / "task").glob("[0-9]*"):
+            with contextlib.suppress(OSError, ValueError, IndexError):  # it ended between the two reads
+                delays[int(thread.name)] = int((thread / "schedstat").read_text().split()[1]) / 1e9
+    return delays
+
+
 def machine_memory() -> int:
     """Bytes of memory that this machine, or the control group it runs in, may use."""
     total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

@@ -62,7 +62,7 @@ def option_title(value: str, workbench: Workbench) -> str:
         return (
             f"bundle {manifest.name} {manifest.version}, {file.parent.name}{_network(vars(member) if member else {})}"
         )
-    return workbench.workspace.kept(value) if file.is_absolute() else value or "automatic"
+    return workbench.workspace.relative(value) if file.is_absolute() else value or "automatic"
 
 
 def _network(about: Mapping[str, Any]) -> str:

@@ -180,7 +180,8 @@ def prepare_workspace(settings: Settings) -> None:
     workbench = Workbench.open(settings)
     try:
         if not workbench.artifacts("dataset", limit=1):
-            workbench.submit("prepare", PrepareSpec(path="demo", name="demo"), key="first-demo-dataset")
+            demo = PrepareSpec(path="demo", name="demo")
+            workbench.submit("prepare", demo, key="first-demo-dataset", background=True)
     finally:
         workbench.close()
 

@@ -1,4 +1,4 @@
-"""One folder holds everything a workbench knows: data sets, runs, bundles, policies, jobs, uploads."""
+"""One folder holds everything that a workbench stores: data sets, runs, bundles, policies, jobs, uploads."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Workspace:
-    """Paths below `AWARE_HOME`. Creating one touches nothing; `create` makes the folders."""
+    """Paths below `AWARE_HOME`. Creating an instance touches no file; `create` makes the folders.
+
+    Attributes:
+        root: The workspace's folder, absolute.
+    """
 
     root: Path
 
@@ -59,9 +63,14 @@ class Workspace:
         """What visitors of the demo send, until it is copied to `uploads`."""
         return self.root / "demo-cache"
 
-    def kept(self, path: Path | str) -> str:
-        """A path as a document or a database keeps it: relative to the workspace where it lies inside, so that a
-        workspace can be moved or copied; absolute elsewhere.
+    def relative(self, path: Path | str) -> str:
+        """Return a path as documents and the database store it, so that a workspace can be moved or copied.
+
+        Args:
+            path: A file or folder, with or without links in it.
+
+        Returns:
+            The path relative to the workspace where it lies inside, with slashes; else the absolute path.
         """
         place = Path(path).expanduser().absolute()
         for whole in (place, place.resolve()):
@@ -69,12 +78,23 @@ class Workspace:
                 return whole.relative_to(self.root).as_posix()
         return str(place)
 
-    def placed(self, text: str) -> Path:
-        """The path that a kept text means here."""
+    def absolute(self, text: str) -> Path:
+        """Return the path that a stored text means in this workspace.
+
+        Args:
+            text: What `relative` returned, in this workspace or where it was before.
+
+        Returns:
+            An absolute path; an absolute text stays as it is.
+        """
         return self.root / text
 
     def create(self) -> Workspace:
-        """Make every folder that is not there yet, for this user alone; returns itself."""
+        """Make every folder that does not exist yet, readable by this user alone.
+
+        Returns:
+            This workspace.
+        """
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in (
             self.root,
@@ -89,12 +109,16 @@ class Workspace:
             self.experts,
         ):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            mine_alone(folder)
+            make_private(folder)
         return self
 
 
-def mine_alone(path: Path) -> None:
-    """Take every right of group and others away from a file or folder of this process's user."""
-    held = path.stat()
-    if held.st_uid == os.geteuid() and held.st_mode & 0o077:
-        path.chmod(held.st_mode & 0o700)
+def make_private(path: Path) -> None:
+    """Take every right of group and others away from a file or folder that this process's user owns.
+
+    Args:
+        path: An existing file or folder; another user's is left as it is.
+    """
+    status = path.stat()
+    if status.st_uid == os.geteuid() and status.st_mode & 0o077:
+        path.chmod(status.st_mode & 0o700)

@@ -1,4 +1,4 @@
-"""Engines and the schema's upkeep. Writers on SQLite take the write lock at BEGIN; readers never do."""
+"""Database engines and schema migration. Writers on SQLite take the write lock at BEGIN; readers never do."""
 
 from __future__ import annotations
 
@@ -11,19 +11,30 @@ from pathlib import Path
 from sqlalchemy import Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import Connection, make_url
 
-from core.artifacts.workspace import mine_alone
+from core.artifacts.workspace import make_private
 
 # The newest file in migrations/versions; a test holds the two together.
-HEAD = "0002"
+HEAD = "0003"
 MIGRATION_LOCK = 4_727_001
 BUSY_MILLISECONDS = 30_000
 
 
 def connect(url: str, home: Path | None = None) -> tuple[Engine, Engine]:
-    """(writer, reader) for a database URL, the schema brought up to date. home: the workspace, which its paths are of.
+    """Open a database and bring its schema up to date.
 
     On SQLite a deferred transaction that reads and then writes fails with SQLITE_BUSY_SNAPSHOT whatever the
-    timeout, so the writer begins IMMEDIATE; a reader that did so would queue behind every writer.
+    timeout, so the writer begins IMMEDIATE; a reader that did so would wait for every writer.
+
+    Args:
+        url: SQLAlchemy URL of SQLite (a file) or PostgreSQL.
+        home: The workspace's folder, to which older paths are made relative; None: paths stay.
+
+    Returns:
+        (writer, reader), the same engine twice where the database is not SQLite.
+
+    Raises:
+        ValueError: SQLite without a file.
+        RuntimeError: The database is newer than this program.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
@@ -35,7 +46,7 @@ def connect(url: str, home: Path | None = None) -> tuple[Engine, Engine]:
     file = Path(parsed.database)
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))  # its journals take their mode from it
-    mine_alone(file)
+    make_private(file)
     writer, reader = _sqlite(url, "BEGIN IMMEDIATE"), _sqlite(url, "BEGIN")
     migrate(writer, file.with_name(f"{file.name}.lock"), home)
     return writer, reader
@@ -60,10 +71,14 @@ def _sqlite(url: str, begin: str) -> Engine:
     return engine
 
 
-def emptied_log(engine: Engine) -> bool:
-    """Move SQLite's log into the database and empty it, so that deleted rows are in neither; waits a second at most.
+def empty_log(engine: Engine) -> bool:
+    """Move SQLite's log into the database and empty it, so that deleted rows are in neither; wait a second at most.
 
-    Returns False when another process was reading: the log then keeps old pages until a later call.
+    Args:
+        engine: Of a SQLite database.
+
+    Returns:
+        False when another process was reading: the log then keeps old pages until a later call.
     """
     with closing(engine.raw_connection()) as connection:  # in no transaction: a checkpoint waits for it
         cursor = connection.cursor()
@@ -76,7 +91,7 @@ def emptied_log(engine: Engine) -> bool:
 
 
 def revision(engine: Engine) -> str | None:
-    """The schema's revision in the database, or None when it is empty."""
+    """Return the schema's revision in the database, or None when the database is empty."""
     with engine.connect() as connection:
         if not inspect(connection).has_table("alembic_version"):
             return None
@@ -84,13 +99,22 @@ def revision(engine: Engine) -> str | None:
 
 
 def migrate(engine: Engine, lock_file: Path | None, home: Path | None = None) -> None:
-    """Bring the schema to HEAD, one process at a time. Raises RuntimeError if the database is newer than the code."""
-    found = revision(engine)
-    if found == HEAD:
+    """Bring the schema to HEAD, one process at a time.
+
+    Args:
+        engine: Of the database.
+        lock_file: File whose lock keeps other processes out (SQLite); None: an advisory lock of PostgreSQL.
+        home: The workspace's folder, to which older paths are made relative; None: paths stay.
+
+    Raises:
+        RuntimeError: The database is newer than this program.
+    """
+    current = revision(engine)
+    if current == HEAD:
         return
-    if found is not None and found > HEAD:
+    if current is not None and current > HEAD:
         raise RuntimeError(
-            f"the database is at schema {found}, this program knows {HEAD}: "
+            f"the database is at schema {current}, this program knows {HEAD}: "
             "update the program, or use another workspace (AWARE_HOME)"
         )
     from alembic import command

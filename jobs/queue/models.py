@@ -13,7 +13,7 @@ Document = JSON(none_as_null=True)
 
 
 class Base(DeclarativeBase):
-    """What every table shares: how constraints are named, and dictionaries kept as JSON."""
+    """What every table shares: the names of constraints, and JSON for dictionaries."""
 
     metadata = MetaData(
         naming_convention={
@@ -27,7 +27,10 @@ class Base(DeclarativeBase):
 
 
 class Job(Base):
-    """One job. `attempt` is the fencing token: whoever writes must hold the attempt that the row holds."""
+    """One job. `attempt` is the fencing token: whoever writes must hold the attempt that the row holds.
+
+    `attempt_at` and `attempt_fraction` say when the newest attempt began, and how much was done before it.
+    """
 
     __tablename__ = "job"
     __table_args__ = (Index("ix_job_claim", "pool", "state", "priority", "seq"),)
@@ -53,6 +56,8 @@ class Job(Base):
     created_at: Mapped[float]
     started_at: Mapped[float | None]
     ended_at: Mapped[float | None]
+    attempt_at: Mapped[float | None]
+    attempt_fraction: Mapped[float] = mapped_column(default=0.0, server_default="0")
 
 
 class JobMetric(Base):
@@ -66,7 +71,7 @@ class JobMetric(Base):
 
 
 class Artifact(Base):
-    """Something that a job made and that stays: a data set, a run, a bundle, a policy, an analysis."""
+    """Something that a job made: a data set, a run, a bundle, a policy, an analysis."""
 
     __tablename__ = "artifact"
     __table_args__ = (Index("uq_artifact_kind_name", "kind", "name", unique=True),)
@@ -81,7 +86,7 @@ class Artifact(Base):
 
 
 class Worker(Base):
-    """One supervisor process. `started` tells a reused process number from the same process."""
+    """One supervisor process. `started` tells this process from a later one with the same number."""
 
     __tablename__ = "worker"
 

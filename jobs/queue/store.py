@@ -1,4 +1,4 @@
-"""The job table's verbs. Every write of a running job names the attempt it holds; a stale one changes nothing.
+"""The job table's verbs. Every write of a running job names the attempt that it holds; a stale one changes nothing.
 
 `now` (seconds since the epoch) is an argument of every verb that stores a time.
 """
@@ -9,46 +9,32 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Engine, case, delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session, load_only
+from sqlalchemy import case, delete, func, select, update
+from sqlalchemy.orm import load_only
 
 from jobs.kind import Produced
-from jobs.queue.database import emptied_log
-from jobs.queue.models import ActiveChange, Artifact, Base, Job, JobMetric, Worker
+from jobs.queue.artifacts import ArtifactTable
+from jobs.queue.database import empty_log
+from jobs.queue.models import Artifact, Job, JobMetric
+from jobs.queue.workers import WorkerTable
 
 log = logging.getLogger(__name__)
 
 LEASE_SECONDS = 30.0
 BEAT_SECONDS = 5.0
 MAX_ATTEMPTS = 3
+ANALYZE_PRIORITY, WORK_PRIORITY, BACKGROUND_PRIORITY = 10, 0, -10
+"""Of a pool's jobs the highest priority runs first. What the program starts by itself runs in the background: it also
+gives up its slot when a person's job waits.
+"""
 
 
 class LeaseLost(Exception):
-    """The job has passed on to another attempt, or has ended: whatever this process holds is void."""
+    """The job has passed on to another attempt or has ended: this process may not write about it any more."""
 
 
-class Store:
-    """Verbs over one database. Sessions live for one call; rows come back detached."""
-
-    def __init__(self, writer: Engine, reader: Engine) -> None:
-        self.writer = writer
-        self.reader = reader
-
-    def _write(self) -> Session:
-        return Session(self.writer, expire_on_commit=False)
-
-    def _read(self) -> Session:
-        return Session(self.reader, expire_on_commit=False)
-
-    def _insert(self, table: type[Base]) -> Any:
-        dialect = postgresql if self.writer.dialect.name == "postgresql" else sqlite
-        return dialect.insert(table)
-
-    def dispose(self) -> None:
-        """Close every connection."""
-        self.writer.dispose()
-        self.reader.dispose()
+class Store(ArtifactTable, WorkerTable):
+    """Every verb over one database: jobs here, artefacts and workers in the base classes."""
 
     # ---- from outside ------------------------------------------------------------------------------------------
     def add(
@@ -60,13 +46,25 @@ class Store:
         spec: dict[str, Any],
         now: float,
         key: str | None = None,
-        priority: int = 0,
+        priority: int = WORK_PRIORITY,
         max_attempts: int = MAX_ATTEMPTS,
         worker: str | None = None,
     ) -> str:
-        """Queue a job; returns its id, or the id of the job that already has this key.
+        """Queue a job.
 
-        With `worker` the job begins at once, as that worker's attempt 1, and never stands in the queue.
+        Args:
+            job_id: Unique id.
+            kind: Name of a job kind.
+            pool: analyze or work.
+            spec: The kind's input, JSON.
+            now: Seconds since the epoch.
+            key: The same key is the same job; None: always a new job.
+            priority: The highest of a pool runs first, then the oldest.
+            max_attempts: Attempts until the job fails when its process is lost.
+            worker: Id of a worker whose attempt 1 begins at once, without the queue; None: it is queued.
+
+        Returns:
+            `job_id`, or the id of the job that already has this key.
         """
         values = {
             "id": job_id,
@@ -77,6 +75,7 @@ class Store:
             "priority": priority,
             "state": "queued",
             "fraction": 0.0,
+            "attempt_fraction": 0.0,
             "message": "",
             "attempt": 0,
             "max_attempts": max_attempts,
@@ -85,22 +84,42 @@ class Store:
             "created_at": now,
         }
         if worker is not None:
-            values |= {"state": "running", "attempt": 1, "worker": worker, "started_at": now}
+            values |= {"state": "running", "attempt": 1, "worker": worker, "started_at": now, "attempt_at": now}
         statement = self._insert(Job).values(values).on_conflict_do_nothing(index_elements=["key"])
         with self._write() as session, session.begin():
             added = session.execute(statement.returning(Job.id)).scalar()
             return added or session.scalars(select(Job.id).where(Job.key == key)).one()
 
     def get(self, job_id: str) -> Job:
-        """The row. Raises LookupError for an unknown id."""
+        """Return one job.
+
+        Args:
+            job_id: Its id.
+
+        Returns:
+            The row.
+
+        Raises:
+            LookupError: There is no such job.
+        """
         with self._read() as session:
             row = session.scalars(select(Job).where(Job.id == job_id)).one_or_none()
         if row is None:
-            raise LookupError(f"no job {job_id!r}; `aware jobs list` shows those there are")
+            raise LookupError(f"no job {job_id!r}; `aware jobs list` shows the existing ones")
         return row
 
     def jobs(self, *, kind: str | None, state: str | None, limit: int, offset: int) -> list[Job]:
-        """Newest first."""
+        """Return jobs, newest first.
+
+        Args:
+            kind: Only this kind; None: every kind.
+            state: Only this state; None: every state.
+            limit: Most rows.
+            offset: Rows to leave out at the beginning.
+
+        Returns:
+            Rows.
+        """
         statement = select(Job).order_by(Job.seq.desc()).limit(limit).offset(offset)
         if kind is not None:
             statement = statement.where(Job.kind == kind)
@@ -110,7 +129,14 @@ class Store:
             return list(session.scalars(statement))
 
     def specs(self, kinds: Iterable[str] = ()) -> list[Job]:
-        """Every job (of these kinds), with no more of it than its id, kind, state and spec."""
+        """Return every job with no more of it than its id, kind, state and spec.
+
+        Args:
+            kinds: Only these kinds; empty: every kind.
+
+        Returns:
+            Rows; reading another column of one is an error.
+        """
         statement = select(Job).options(load_only(Job.id, Job.kind, Job.state, Job.spec, raiseload=True))
         if kinds := list(kinds):
             statement = statement.where(Job.kind.in_(kinds))
@@ -118,26 +144,51 @@ class Store:
             return list(session.scalars(statement))
 
     def tally(self, kinds: Iterable[str]) -> tuple[int, float]:
-        """(how many jobs there are of these kinds, when the newest was made, 0 without any)."""
+        """Count the jobs of some kinds.
+
+        Args:
+            kinds: Names of kinds.
+
+        Returns:
+            How many there are, and when the newest was made (seconds since the epoch, 0 without any).
+        """
         statement = select(func.count(), func.max(Job.created_at)).where(Job.kind.in_(list(kinds)))
         with self._read() as session:
             number, newest = session.execute(statement).one()
         return number, newest or 0
 
     def delete_job(self, job_id: str) -> None:
-        """Remove an ended job, its curve and its artefacts' rows, in one transaction, and what the database's files
-        still hold of it. Raises ValueError, and removes nothing, when the job is gone or has not ended.
+        """Remove an ended job, its curve and the rows of its artefacts, in one transaction.
+
+        What SQLite's files still hold of it is overwritten, as far as no other process reads just then.
+
+        Args:
+            job_id: Id of the job.
+
+        Raises:
+            ValueError: The job does not exist or has not ended; nothing is removed.
         """
         statement = delete(Job).where(Job.id == job_id, Job.state.not_in(("queued", "running"))).returning(Job.id)
         with self._write() as session, session.begin():
             session.execute(delete(Artifact).where(Artifact.job_id == job_id))
             if session.execute(statement).scalar() is None:
                 raise ValueError(f"{job_id} is not deleted: it is gone already, or was started again")
-        if self.writer.dialect.name == "sqlite" and not emptied_log(self.writer):
+        if self.writer.dialect.name == "sqlite" and not empty_log(self.writer):
             log.warning("%s is deleted; the database's log is in use and keeps old pages for now", job_id)
 
     def cancel(self, job_id: str, now: float) -> str:
-        """Ask a job to stop: queued ends at once, running is stopped by its worker. Returns the state after."""
+        """Ask a job to stop: a queued one ends at once, a running one is stopped by its worker.
+
+        Args:
+            job_id: Id of the job; one that has ended stays as it is.
+            now: Seconds since the epoch.
+
+        Returns:
+            The job's state afterwards.
+
+        Raises:
+            LookupError: There is no such job.
+        """
         self.get(job_id)
         queued = Job.state == "queued"
         statement = (
@@ -155,9 +206,17 @@ class Store:
         return self.get(job_id).state
 
     def retry(self, job_id: str, now: float) -> None:
-        """Queue an ended job again; its folder stays, so it goes on where it stopped. Raises ValueError if not ended.
+        """Queue a failed or cancelled job again; its folder stays, so it goes on where it stopped.
 
         The attempt number goes on rising: it is the fencing token.
+
+        Args:
+            job_id: Id of the job.
+            now: Seconds since the epoch.
+
+        Raises:
+            LookupError: There is no such job.
+            ValueError: It has neither failed nor been cancelled.
         """
         self.get(job_id)
         statement = (
@@ -181,12 +240,28 @@ class Store:
 
     # ---- from workers ------------------------------------------------------------------------------------------
     def waiting(self, pool: str) -> bool:
-        """True when a job is queued in `pool`; a read, so that idle workers take no lock."""
+        """Return True when a job is queued in `pool`; it only reads, so that idle workers take no lock."""
         with self._read() as session:
             return session.scalar(select(Job.seq).where(Job.pool == pool, Job.state == "queued").limit(1)) is not None
 
+    def queue(self, pool: str) -> list[Job]:
+        """Return the queued jobs of a pool in the order in which they will begin."""
+        statement = select(Job).where(Job.pool == pool, Job.state == "queued").order_by(Job.priority.desc(), Job.seq)
+        with self._read() as session:
+            return list(session.scalars(statement))
+
     def claim(self, pool: str, worker: str, now: float, job_id: str | None = None) -> Job | None:
-        """Take the first queued job of `pool` (or the one named) in one statement; None when there is none."""
+        """Take the first queued job of a pool, in one statement.
+
+        Args:
+            pool: analyze or work.
+            worker: Id of the worker that takes it.
+            now: Seconds since the epoch.
+            job_id: Only this job; None: the first of the queue.
+
+        Returns:
+            The row, whose attempt now belongs to this worker; None when no job is queued.
+        """
         first = (
             select(Job.seq)
             .where(Job.pool == pool, Job.state == "queued")
@@ -206,6 +281,8 @@ class Store:
                 message="Starting.",
                 beat=Job.beat + 1,
                 started_at=func.coalesce(Job.started_at, now),
+                attempt_at=now,
+                attempt_fraction=Job.fraction,
                 ended_at=None,
                 error=None,
             )
@@ -223,7 +300,14 @@ class Store:
         )
 
     def beat(self, held: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
-        """Renew leases; returns those that are lost."""
+        """Renew leases.
+
+        Args:
+            held: (id, attempt) of each running job.
+
+        Returns:
+            Those of them that are no longer held.
+        """
         lost = []
         with self._write() as session, session.begin():
             for job_id, attempt in held:
@@ -242,7 +326,22 @@ class Store:
         part: Mapping[str, Any] | None = None,
         metrics: Iterable[tuple[int, Mapping[str, float]]] = (),
     ) -> bool:
-        """Store progress; returns whether cancelling was asked for. Raises LeaseLost."""
+        """Store the progress of a running job.
+
+        Args:
+            job_id: Id of the job.
+            attempt: The attempt that this process holds.
+            fraction: Share done in [0, 1]; None: unchanged.
+            message: One line for a person; None: unchanged.
+            part: Partial result; None: unchanged.
+            metrics: (step, values) rows of the curve; a repeated step is overwritten.
+
+        Returns:
+            True when somebody has asked to cancel the job.
+
+        Raises:
+            LeaseLost: The attempt is no longer held.
+        """
         given: dict[str, Any] = {"fraction": fraction, "message": message, "part": part}
         values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         statement = self._held(job_id, attempt).values(values or {"fraction": Job.fraction})
@@ -269,7 +368,21 @@ class Store:
         result: dict[str, Any] | None = None,
         produced: Iterable[Produced] = (),
     ) -> None:
-        """End a job and publish what it made, in one transaction. Raises LeaseLost and publishes nothing."""
+        """End a job and register what it made, in one transaction.
+
+        Args:
+            job_id: Id of the job.
+            attempt: The attempt that this process holds.
+            state: done, failed or cancelled.
+            now: Seconds since the epoch.
+            message: One line for a person.
+            error: Why it failed.
+            result: JSON document of the result.
+            produced: Artefacts, paths as `Workspace.relative` gives them.
+
+        Raises:
+            LeaseLost: The attempt is no longer held; nothing is stored.
+        """
         values: dict[str, Any] = {"state": state, "error": error, "result": result, "ended_at": now}
         values["message"] = message
         if state == "done":
@@ -282,10 +395,17 @@ class Store:
                 self._register(session, item, job_id, now)
 
     def requeue(self, job_id: str, attempt: int, now: float, why: str, *, free: bool = False) -> bool:
-        """Give a job whose process is gone back to the queue, or end it as failed after its last attempt.
+        """Queue a job whose process is gone again, or end it as failed after its last attempt.
 
-        `free`: this attempt does not count (a worker that was stopped in good order).
-        Returns False when the attempt was no longer held.
+        Args:
+            job_id: Id of the job.
+            attempt: The attempt that was lost.
+            now: Seconds since the epoch.
+            why: What happened to its process, a sentence.
+            free: This attempt does not count (its worker was stopped in good order).
+
+        Returns:
+            False when the attempt was no longer held; nothing is changed then.
         """
         more = (Job.attempt < Job.max_attempts) | free
         stopped = Job.cancel_requested
@@ -302,7 +422,14 @@ class Store:
             return session.execute(statement.returning(Job.id)).scalar() is not None
 
     def running(self, worker: str | None = None) -> list[Job]:
-        """Jobs in the state running, of one worker or of all."""
+        """Return the running jobs.
+
+        Args:
+            worker: Only those of this worker; None: of all workers.
+
+        Returns:
+            Rows.
+        """
         statement = select(Job).where(Job.state == "running")
         if worker is not None:
             statement = statement.where(Job.worker == worker)
@@ -310,92 +437,6 @@ class Store:
             return list(session.scalars(statement))
 
     def metrics(self, job_id: str) -> list[JobMetric]:
-        """What a job has reported, by step."""
+        """Return the rows of a job's curve, by step."""
         with self._read() as session:
             return list(session.scalars(select(JobMetric).where(JobMetric.job_id == job_id).order_by(JobMetric.step)))
-
-    # ---- workers -----------------------------------------------------------------------------------------------
-    def enter(self, worker: Worker) -> None:
-        """Sign a worker on."""
-        with self._write() as session, session.begin():
-            session.merge(worker)
-
-    def seen(self, worker_id: str, now: float, *, state: str = "up", note: str = "") -> None:
-        """A worker's own heartbeat."""
-        statement = update(Worker).where(Worker.id == worker_id)
-        with self._write() as session, session.begin():
-            session.execute(statement.values(seen_at=now, beat=Worker.beat + 1, state=state, note=note))
-
-    def workers(self) -> list[Worker]:
-        """Every worker that ever signed on, newest first."""
-        with self._read() as session:
-            return list(session.scalars(select(Worker).order_by(Worker.started_at.desc())))
-
-    def mark_gone(self, worker_id: str) -> None:
-        """A worker whose process is known to be dead."""
-        with self._write() as session, session.begin():
-            session.execute(update(Worker).where(Worker.id == worker_id).values(state="gone"))
-
-    def forget_workers(self, before: float) -> None:
-        """Remove the rows of workers not seen since `before`."""
-        with self._write() as session, session.begin():
-            session.execute(delete(Worker).where(Worker.seen_at < before))
-
-    # ---- artefacts and what is in force ------------------------------------------------------------------------
-    def _register(self, session: Session, item: Produced, job_id: str | None, now: float) -> None:
-        values = {"path": item.path, "summary": item.summary, "job_id": job_id, "created_at": now}
-        insert = self._insert(Artifact).values(kind=item.kind, name=item.name, **values)
-        session.execute(insert.on_conflict_do_update(index_elements=["kind", "name"], set_=values))
-
-    def register(self, item: Produced, now: float) -> None:
-        """Register an artefact that no job made (an imported bundle)."""
-        with self._write() as session, session.begin():
-            self._register(session, item, None, now)
-
-    def adopt(self, item: Produced, now: float, instead_of: str | None = None) -> bool:
-        """Register an artefact that was found; False, and nothing changes, when its name is taken.
-
-        instead_of: a path; a row of that name gives way while it has this path.
-        """
-        values = {"path": item.path, "summary": item.summary, "job_id": None, "created_at": now}
-        insert = self._insert(Artifact).values(kind=item.kind, name=item.name, **values)
-        named = ["kind", "name"]
-        if instead_of is None:
-            insert = insert.on_conflict_do_nothing(index_elements=named)
-        else:
-            insert = insert.on_conflict_do_update(index_elements=named, set_=values, where=Artifact.path == instead_of)
-        with self._write() as session, session.begin():
-            return session.execute(insert.returning(Artifact.seq)).scalar() is not None
-
-    def artifacts(self, kind: str, limit: int) -> list[Artifact]:
-        """Newest first."""
-        statement = select(Artifact).where(Artifact.kind == kind).order_by(Artifact.created_at.desc()).limit(limit)
-        with self._read() as session:
-            return list(session.scalars(statement))
-
-    def artifact_paths(self, kind: str) -> list[str]:
-        """Every kept path of a kind."""
-        with self._read() as session:
-            return list(session.scalars(select(Artifact.path).where(Artifact.kind == kind)))
-
-    def artifact(self, kind: str, name: str) -> Artifact:
-        """Raises LookupError for an unknown name."""
-        with self._read() as session:
-            row = session.scalars(select(Artifact).where(Artifact.kind == kind, Artifact.name == name)).one_or_none()
-        if row is None:
-            raise LookupError(f"no {kind} named {name!r} is registered")
-        return row
-
-    def promote(self, changes: Mapping[str, str], author: str, reason: str, now: float) -> None:
-        """Put a bundle and/or a policy in force; the history keeps every row."""
-        with self._write() as session, session.begin():
-            for what, value in changes.items():
-                session.add(ActiveChange(what=what, value=value, author=author, reason=reason, at=now))
-
-    def promotions(self, what: str | None = None, limit: int = 200) -> list[ActiveChange]:
-        """Newest first."""
-        statement = select(ActiveChange).order_by(ActiveChange.seq.desc()).limit(limit)
-        if what is not None:
-            statement = statement.where(ActiveChange.what == what)
-        with self._read() as session:
-            return list(session.scalars(statement))

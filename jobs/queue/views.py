@@ -55,7 +55,7 @@ class JobView:
         """From its row, the paths of what it made as they are in this workspace."""
         result = row.result
         if result is not None:
-            made = [{**item, "path": str(workspace.placed(item["path"]))} for item in result.get("produced", [])]
+            made = [{**item, "path": str(workspace.absolute(item["path"]))} for item in result.get("produced", [])]
             result = {**result, "produced": made}
         return cls(
             id=row.id,
@@ -92,7 +92,7 @@ class ArtifactView:
     @classmethod
     def of(cls, row: models.Artifact, workspace: Workspace) -> ArtifactView:
         """From its row, its path as it is in this workspace."""
-        return cls(row.kind, row.name, workspace.placed(row.path), row.summary, _moment(row.created_at), row.job_id)
+        return cls(row.kind, row.name, workspace.absolute(row.path), row.summary, _moment(row.created_at), row.job_id)
 
 
 @dataclass(frozen=True)

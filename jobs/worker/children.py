@@ -1,4 +1,7 @@
-"""The supervisor's side of its child processes: start, watch, end. No torch, and no thread: PDEATHSIG follows one."""
+"""The supervisor's side of its child processes: start, watch, end. It loads no torch.
+
+No thread starts a child: a child dies with the thread that started it (PR_SET_PDEATHSIG).
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from jobs.client import Workbench, tail
-from jobs.process import JOB_VARIABLE, kill_group, machine_memory, oom_kills, session_memory
+from jobs.clock import WorkClock
+from jobs.process import JOB_VARIABLE, core_delays, kill_group, machine_memory, oom_kills, session_memory
 from jobs.queue.models import Job
 from jobs.settings import Settings
 from jobs.worker.exit_reason import ExitReason, exit_reason
@@ -22,7 +26,15 @@ GRACE_SECONDS = 1.0
 
 
 def environment(settings: Settings, threads: int) -> dict[str, str]:
-    """A child's environment: these settings, and math libraries that share the machine."""
+    """Return the environment of a child process.
+
+    Args:
+        settings: Passed on as AWARE_ variables.
+        threads: Threads that its math libraries may use.
+
+    Returns:
+        This process's environment with both added.
+    """
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
     return {
         **os.environ,
@@ -35,39 +47,66 @@ def environment(settings: Settings, threads: int) -> dict[str, str]:
 
 
 def log_file(workbench: Workbench, job: Job) -> Path:
-    """Where an attempt's output goes; the folder is made."""
+    """Return the file for the output of a job's attempt; its folder is made.
+
+    Args:
+        workbench: Knows the job's folder.
+        job: The claimed row.
+
+    Returns:
+        `attempt-N/log.txt` in the job's folder.
+    """
     path = workbench.job_folder(job.id) / f"attempt-{job.attempt}" / "log.txt"
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
 
 
 class Child:
-    """One process, leader of a session of its own, and the job that it runs."""
+    """One process, leader of a session of its own, and the job that it runs.
+
+    Attributes:
+        process: The session's leader.
+        job: The claimed row; None between jobs.
+        log: File of the job's output.
+        clock: Counts the seconds that the job works; None between jobs.
+        term_at: Monotonic second at which it was asked to end; None: it was not.
+        limit: Why the supervisor itself ended it, a sentence; empty: it did not.
+        yields: Whether it was asked to end so that another job goes first.
+        oom_before: Kills for lack of memory on this machine before the job began.
+    """
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self.process = process
         self.job: Job | None = None
         self.log: Path | None = None
-        self.since = time.monotonic()
+        self.clock: WorkClock | None = None
         self.term_at: float | None = None
         self.limit = ""
+        self.yields = False
         self.oom_before = oom_kills()
 
-    def give(self, job: Job, log: Path) -> None:
-        """Note the job that the child now runs, and start its clock."""
-        self.job, self.log, self.since = job, log, time.monotonic()
-        self.term_at, self.limit, self.oom_before = None, "", oom_kills()
+    def give(self, job: Job, log: Path, seconds: float) -> None:
+        """Note the job that the child now runs, and start its clock.
+
+        Args:
+            job: The claimed row.
+            log: File of the job's output.
+            seconds: Longest work that is allowed.
+        """
+        self.job, self.log = job, log
+        self.clock = WorkClock(seconds, time.monotonic(), core_delays(self.process.pid))
+        self.term_at, self.limit, self.yields, self.oom_before = None, "", False, oom_kills()
 
     @property
     def held(self) -> tuple[str, int]:
-        """(id, attempt) of the job that it runs: what a write to the store must hold."""
+        """(id, attempt) of the job that it runs, which every write to the store must name."""
         assert self.job is not None
         return self.job.id, self.job.attempt
 
     def ended(self) -> bool:
-        """True once the process has ended; whatever it left in its session is ended first.
+        """Return True once the process has ended; whatever it left in its session is ended first.
 
-        The leader is looked at without being reaped, so that its group's number cannot have passed to another.
+        The leader is waited for without being reaped, so that no other process can have taken its group's number.
         """
         if self.process.returncode is not None:
             return True
@@ -79,27 +118,36 @@ class Child:
         return True
 
     def ask_to_stop(self) -> None:
-        """SIGTERM to the leader now (its helpers are its own to end); `push` kills the group after the grace."""
+        """Send SIGTERM to the leader, which ends its helpers; `push` kills the group after GRACE_SECONDS."""
         if self.term_at is None and self.process.returncode is None:
             self.term_at = time.monotonic()
             self.process.send_signal(signal.SIGTERM)
 
     def push(self) -> None:
-        """Kill a child that was asked to end and has used up its grace."""
+        """Kill a child that was asked to end more than GRACE_SECONDS ago."""
         if self.term_at is not None and time.monotonic() - self.term_at > GRACE_SECONDS:
             self.kill()
 
     def kill(self) -> None:
-        """SIGKILL the whole group."""
+        """Kill the whole process group (SIGKILL)."""
         if self.process.returncode is None:
             kill_group(self.process.pid)
 
-    def check_limits(self, seconds: float, memory: int) -> None:
-        """End the process when it takes longer or holds more than it may; the sentence goes into the job's row."""
-        if self.job is None or self.limit:
+    def check_limits(self, memory: int, now: float) -> None:
+        """End the process when it works longer or holds more than it may; `limit` then says why.
+
+        Args:
+            memory: Bytes that it may hold.
+            now: Seconds of the monotonic clock.
+        """
+        if self.job is None or self.clock is None or self.limit:
             return
-        if time.monotonic() - self.since > seconds:
-            self.limit = f"It ran longer than the {_duration(seconds)} that are allowed, and was ended."
+        self.clock.advance(now, core_delays(self.process.pid))
+        if self.clock.seconds_left() < 0:
+            self.limit = (
+                f"It ran longer than the {_duration(self.clock.limit)} that are allowed, and was ended. "
+                "The wait for a core does not count."
+            )
         elif session_memory(self.process.pid) > memory:
             self.limit = (
                 f"Out of memory: it held more than the {memory / 2**30:.1f} GiB that a job may use, and was ended. "
@@ -109,14 +157,22 @@ class Child:
             self.kill()
 
     def exit_reason(self) -> ExitReason:
-        """Why the ended process left its job without an end."""
+        """Return why the ended process left its job without an end."""
         log = tail(self.log, 8192) if self.log is not None and self.log.is_file() else ""
         killed_for_memory = oom_kills() > self.oom_before
         return exit_reason(self.process.returncode, log, out_of_memory=killed_for_memory, limit=self.limit)
 
 
 def start_work(workbench: Workbench, job: Job) -> Child:
-    """Start the process of one job of the work pool."""
+    """Start the process of one job of the work pool.
+
+    Args:
+        workbench: Store, workspace and settings.
+        job: The claimed row.
+
+    Returns:
+        The running child.
+    """
     log = log_file(workbench, job)
     settings = workbench.settings
     with open(log, "ab") as stream:
@@ -129,12 +185,18 @@ def start_work(workbench: Workbench, job: Job) -> Child:
             start_new_session=True,
         )
     child = Child(process)
-    child.give(job, log)
+    child.give(job, log, settings.work_hours * 3600)
     return child
 
 
 class WarmChild(Child):
-    """The analysis process: told what to load and which job to run, it answers line by line."""
+    """The analysis process: it is told what to load and which job to run, and answers line by line.
+
+    Attributes:
+        loading: Whether it loads a bundle, or has not yet answered at all.
+        since: Monotonic second at which the loading began.
+        trouble: Why the bundle in force does not load; empty when it does.
+    """
 
     def __init__(self, workbench: Workbench) -> None:
         settings = workbench.settings
@@ -157,7 +219,9 @@ class WarmChild(Child):
         finally:
             os.close(theirs)
         super().__init__(process)
-        self.loading = True  # until it says that it is up
+        self.seconds = settings.analyze_seconds
+        self.loading = True  # until its first answer
+        self.since = time.monotonic()
         self.trouble = ""
         self._buffer = b""
 
@@ -167,16 +231,26 @@ class WarmChild(Child):
             self.process.stdin.write(json.dumps(document).encode() + b"\n")
             self.process.stdin.flush()
         except BrokenPipeError:
-            self.kill()  # it is ending; `ended` will say so
+            self.kill()  # it is ending; `ended` returns True soon
 
     def warm(self, bundle: Path, policy: Path | None) -> None:
-        """Ask it to load a bundle with a policy (None: its own) before the first analysis comes."""
+        """Ask it to load a bundle before the first analysis comes.
+
+        Args:
+            bundle: Folder of the bundle.
+            policy: File of the policy; None: the bundle's own.
+        """
         self.loading, self.since = True, time.monotonic()
         self._send({"warm": {"bundle": str(bundle), "policy": str(policy) if policy else None}})
 
     def run(self, job: Job, log: Path) -> None:
-        """Hand it a job."""
-        self.give(job, log)
+        """Give it a job to run.
+
+        Args:
+            job: The claimed row.
+            log: File for the job's output.
+        """
+        self.give(job, log, self.seconds)
         self._send({"job": job.id, "attempt": job.attempt, "log": str(log)})
 
     @property
@@ -184,11 +258,15 @@ class WarmChild(Child):
         return self.job is None and not self.loading and self.process.returncode is None
 
     def wait_for_answer(self, seconds: float) -> None:
-        """Return when there is something to `listen` to, or after `seconds`."""
+        """Wait until `listen` has something to read, `seconds` at most."""
         select.select([self._answers], [], [], seconds)
 
     def listen(self) -> Job | None:
-        """Read answers; returns the job that has just come to its end, if one has."""
+        """Read the answers that have come.
+
+        Returns:
+            The job that has just ended, or None.
+        """
         done = None
         while select.select([self._answers], [], [], 0)[0]:
             piece = os.read(self._answers, 65536)
@@ -200,8 +278,11 @@ class WarmChild(Child):
             answer = json.loads(line)
             if "warm" in answer:
                 self.loading, self.trouble = False, answer["warm"]
+            elif "paused" in answer and self.clock is not None:
+                self.clock.advance(time.monotonic(), core_delays(self.process.pid))
+                self.clock.paused = answer["paused"]
             elif self.job is not None and answer.get("done") == self.job.id:
-                done, self.job, self.term_at = self.job, None, None
+                done, self.job, self.clock, self.term_at = self.job, None, None, None
         return done
 
     def close(self) -> None:
@@ -215,7 +296,7 @@ class WarmChild(Child):
 
 
 def memory_limit(settings: Settings) -> int:
-    """Bytes that one job may hold."""
+    """Return the bytes that one job may hold: AWARE_MEMORY_GB, or four fifths of the machine's memory."""
     return int(settings.memory_gb * 2**30) if settings.memory_gb else machine_memory() * 4 // 5
 
 

@@ -14,20 +14,28 @@ from core.media.types import MediaRejected
 from core.progress import Cancelled
 from core.spec import Spec
 from jobs.client import Workbench
+from jobs.clock import JobClock
 from jobs.kind import JobContext, JobResult, kinds
 from jobs.queue.models import Job
 from jobs.worker.reporter import StoreReporter
-from jobs.workspace.discovery import kept
+from jobs.workspace.discovery import with_relative_path
 
 
 def sentence(error: BaseException) -> str:
-    """What a person is told about an exception; the log holds the rest."""
+    """Return what a person reads about an exception; the job's log holds the rest.
+
+    Args:
+        error: The exception that ended a job.
+
+    Returns:
+        One sentence. For a fault of the program it starts with the exception's type.
+    """
     if isinstance(error, MediaRejected):
         return error.sentence
     name = type(error).__name__
     if isinstance(error, MemoryError) or name == "OutOfMemoryError":
-        said = " ".join(str(error).splitlines()[:1])
-        return "Out of memory: use a smaller batch or smaller inputs, then retry." + (f" ({said})" if said else "")
+        detail = " ".join(str(error).splitlines()[:1])
+        return "Out of memory: use a smaller batch or smaller inputs, then retry." + (f" ({detail})" if detail else "")
     if isinstance(error, KeyError):
         return f"KeyError: {error}; the job's log says where."
     if isinstance(error, (ValueError, LookupError, FileNotFoundError, FileExistsError)):
@@ -36,14 +44,54 @@ def sentence(error: BaseException) -> str:
 
 
 def result_document(result: JobResult, workspace: Workspace) -> dict[str, Any]:
-    """A job row's `result`, paths as the workspace keeps them. Raises ValueError for what JSON cannot hold."""
-    made = [{"kind": item.kind, "name": item.name, "path": workspace.kept(item.path)} for item in result.produced]
+    """Return the JSON document that a job's row keeps as its result.
+
+    Args:
+        result: What the job gave back.
+        workspace: Paths inside it are written relative to it.
+
+    Returns:
+        message, values, and the kind, name and path of each artefact.
+
+    Raises:
+        ValueError: JSON cannot hold a value (NaN, infinity).
+    """
+    made = [{"kind": item.kind, "name": item.name, "path": workspace.relative(item.path)} for item in result.produced]
     document = {"message": result.message, "values": result.values, "produced": made}
     return json.loads(json.dumps(document, allow_nan=False))
 
 
+def done_ending(result: JobResult, workspace: Workspace) -> dict[str, Any]:
+    """Return the arguments of `Store.finish` for a job that ended with a result.
+
+    Args:
+        result: What the job gave back.
+        workspace: Paths inside it are stored relative to it.
+
+    Returns:
+        state, message, result and produced.
+
+    Raises:
+        ValueError: JSON cannot hold a value of the result.
+    """
+    return {
+        "state": "done",
+        "message": result.message,
+        "result": result_document(result, workspace),
+        "produced": [with_relative_path(item, workspace) for item in result.produced],
+    }
+
+
 def on_device(spec: Spec, device: str) -> Spec:
-    """The spec with `auto` replaced by this machine's setting (AWARE_DEVICE); one that names a device keeps it."""
+    """Return the spec with the device `auto` replaced by this machine's setting (AWARE_DEVICE).
+
+    Args:
+        spec: Of any job kind.
+        device: auto, cpu, cuda or cuda:N.
+
+    Returns:
+        The same spec when it names a device or has no such field.
+    """
     return spec.model_copy(update={"device": device}) if getattr(spec, "device", "") == "auto" else spec
 
 
@@ -55,12 +103,26 @@ class Outcome:
     error: Exception | None = None
 
 
-def run_claimed(workbench: Workbench, job: Job, reporter: StoreReporter, log: TextIO | None = None) -> Outcome:
+def run_claimed(
+    workbench: Workbench, job: Job, reporter: StoreReporter, log: TextIO | None = None, clock: JobClock | None = None
+) -> Outcome:
     """Run a job that this process holds and store its end in one transaction.
 
-    A stop that nobody asked for in the job's row (the worker is going down) stores no end: the supervisor
-    gives the job back to the queue. An exception of the job itself is stored as a sentence, its trace goes to
-    `log` (standard error if None), and the caller gets it back.
+    A stop that nobody asked for in the job's row (the worker goes down, or another job goes first) stores no end:
+    the supervisor gives the job back to the queue. An exception of the job itself is stored as a sentence.
+
+    Args:
+        workbench: Store and workspace.
+        job: The claimed row: its attempt is this process's.
+        reporter: Takes the job's progress and knows whether it must stop.
+        log: Where the trace of an exception goes; None: standard error.
+        clock: The job's time limit; None: no limit.
+
+    Returns:
+        The job's result or its exception.
+
+    Raises:
+        LeaseLost: The job passed on to another attempt before its end was stored.
     """
     store = workbench.store
     ending: dict[str, Any]
@@ -70,19 +132,12 @@ def run_claimed(workbench: Workbench, job: Job, reporter: StoreReporter, log: Te
         folder = workbench.job_folder(job.id)
         folder.mkdir(parents=True, exist_ok=True)
         spec: Spec = entry.spec.model_validate(job.spec)
+        context = JobContext(workbench.workspace, folder, reporter, job.attempt, clock or JobClock())
         with reporter:
-            result = entry.run(
-                on_device(spec, workbench.settings.device),
-                JobContext(workbench.workspace, folder, reporter, job.attempt),
-            )
+            result = entry.run(on_device(spec, workbench.settings.device), context)
         reporter.flush()
         outcome = Outcome(result=result)
-        ending = {
-            "state": "done",
-            "message": result.message,
-            "result": result_document(result, workbench.workspace),
-            "produced": [kept(item, workbench.workspace) for item in result.produced],
-        }
+        ending = done_ending(result, workbench.workspace)
     except (Cancelled, KeyboardInterrupt) as stop:
         asked = isinstance(stop, KeyboardInterrupt) or store.get(job.id).cancel_requested
         if reporter.lost.is_set() or not asked:
@@ -99,5 +154,5 @@ def run_claimed(workbench: Workbench, job: Job, reporter: StoreReporter, log: Te
 
 
 def stop_on_sigterm(reporter: StoreReporter) -> None:
-    """SIGTERM asks the running job to stop at its next word of progress (main thread only)."""
+    """Have SIGTERM stop the running job at its next report of progress. Call it in the main thread."""
     signal.signal(signal.SIGTERM, lambda *_: reporter.stop.set())

@@ -19,7 +19,7 @@ from jobs.specs.checks import check
 from jobs.specs.references import settled
 from jobs.worker.execution import Outcome, run_claimed
 from jobs.worker.reporter import StoreReporter
-from jobs.worker.worker import HERE, new_worker
+from jobs.worker.worker import IN_FOREGROUND, new_worker
 
 Listener = Callable[[float, str], None]
 
@@ -34,7 +34,7 @@ def run_here(workbench: Workbench, kind: str, spec: Spec, listener: Listener | N
     spec = settled(spec, workbench.workspace, workbench.active())
     check(spec, workbench.workspace)
     store = workbench.store
-    me = new_worker(slots=0, now=time.time(), state=HERE)
+    me = new_worker(slots=0, now=time.time(), state=IN_FOREGROUND)
     store.enter(me)
     job_id = store.add(
         job_id=f"{kind}-{secrets.token_hex(5)}",

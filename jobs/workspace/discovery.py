@@ -17,9 +17,9 @@ from jobs.workspace.runs import RUN_NAME, produced_run
 log = logging.getLogger(__name__)
 
 
-def kept(item: Produced, workspace: Workspace) -> Produced:
+def with_relative_path(item: Produced, workspace: Workspace) -> Produced:
     """The artefact as the database keeps it: its path relative to the workspace where it lies inside."""
-    return replace(item, path=workspace.kept(item.path))
+    return replace(item, path=workspace.relative(item.path))
 
 
 def _dataset(mark: Path) -> Produced:
@@ -58,7 +58,7 @@ class Finder:
         news = {mark: at for mark, at in marks.items() if self._seen.get(mark) != at}
         if not news:
             return
-        known = {self.workspace.placed(text) for text in self.store.artifact_paths(kind)}
+        known = {self.workspace.absolute(text) for text in self.store.artifact_paths(kind)}
         coming = self._coming()
         for mark, at in sorted(news.items()):
             stranger = not known & {mark, mark.parent}
@@ -69,7 +69,7 @@ class Finder:
             if not stranger:
                 continue
             try:
-                self._adopt(kept(produced(mark), self.workspace), at)
+                self._adopt(with_relative_path(produced(mark), self.workspace), at)
             except Exception as error:  # whatever a stranger's folder holds, the list of the others is shown
                 self.refused[mark] = f"{type(error).__name__}: {error}"
                 log.warning("%s is not listed: %s", mark, self.refused[mark])
@@ -88,7 +88,7 @@ class Finder:
         if self.store.adopt(item, at):
             return
         row = self.store.artifact(item.kind, item.name)
-        if not self.workspace.placed(row.path).exists():
+        if not self.workspace.absolute(row.path).exists():
             self.store.adopt(item, at, instead_of=row.path)
 
 

@@ -34,7 +34,7 @@ def kept_uploads(rows: list[Job], store: Store, workspace: Workspace) -> set[str
     kept = named_by((row for row in rows if row.kind != "analyze" or row.state not in ENDED), workspace)
     if any(row.kind != "analyze" and row.state not in ENDED for row in rows):
         kept |= {folder.parent.name for folder in workspace.uploads.glob("*/unpacked")}
-    sets = {workspace.placed(text) for text in store.artifact_paths("dataset")}
+    sets = {workspace.absolute(text) for text in store.artifact_paths("dataset")}
     for folder in sorted(sets | {card.parent for card in workspace.datasets.glob("*/dataset.json")}):
         kept |= _folders(_pictures(folder), workspace)
     return kept

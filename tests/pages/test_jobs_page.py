@@ -11,7 +11,7 @@ from app.forms import options
 from app.ui.widgets import STATE_WORDS
 from core.train.spec import TrainSpec
 from jobs.queue.views import JobView
-from jobs.worker.worker import HERE, new_worker
+from jobs.worker.worker import IN_FOREGROUND, new_worker
 from pages.jobs import attempt_words, input_rows, progress_words
 from tests.support.page_text import texts
 
@@ -60,7 +60,7 @@ def test_a_claimed_job_forgets_what_was_said_of_its_last_worker(workbench):
     assert attempt_words(view) == "attempt 2"
 
 
-@pytest.mark.parametrize("state", ["up", HERE])
+@pytest.mark.parametrize("state", ["up", IN_FOREGROUND])
 @pytest.mark.parametrize(("pid", "said"), [(None, "Training."), (2**22 + 1, "stopped without a word")])
 def test_a_running_job_whose_worker_is_dead_says_so_at_once(workbench, pid, said, state):
     now = time.time()

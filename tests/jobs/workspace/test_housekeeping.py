@@ -250,7 +250,7 @@ def test_deleting_beside_a_reader_says_what_is_left_and_does_not_wait(workbench,
         reader.exec_driver_sql("SELECT * FROM job").fetchall()
         workbench.delete_analysis(job_id)
     assert "log is in use" in caplog.text
-    assert database.emptied_log(workbench.store.writer)
+    assert database.empty_log(workbench.store.writer)
     log = workbench.workspace.database.with_name("workbench.db-wal")
     assert log.stat().st_size == 0
 

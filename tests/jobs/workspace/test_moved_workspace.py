@@ -62,7 +62,7 @@ def test_a_moved_workspace_finds_its_own_things_again(tmp_path):
     workbench.register(Produced("run", "r", str(run_folder(home, "r")), {}))
     workbench.register(Produced("dataset", str(outside), str(outside), {}))
     workbench.set_active(bundle=bundle(home / "bundles" / "b"))
-    workbench.store.promote({"policy": workbench.workspace.kept(home / "policies" / "p.json")}, "", "", 1.0)
+    workbench.store.promote({"policy": workbench.workspace.relative(home / "policies" / "p.json")}, "", "", 1.0)
     job_id, _ = run_here(workbench, "fake", FakeSpec())
     workbench.close()
     moved = open_at(move(tmp_path / "old", tmp_path / "new"))
@@ -222,7 +222,7 @@ def test_a_row_that_its_job_published_meanwhile_stays_its_jobs(tmp_path, monkeyp
     workbench = open_workbench(tmp_path / "home")
     job_id, _ = run_here(workbench, "fake", FakeSpec())
     folder = run_folder(workbench.workspace.root, "r")
-    produced = found.kept(Produced("run", "r", str(folder), {"mine": True}), workbench.workspace)
+    produced = found.with_relative_path(Produced("run", "r", str(folder), {"mine": True}), workbench.workspace)
     with workbench.store._write() as session, session.begin():
         workbench.store._register(session, produced, job_id, 7.0)
     monkeypatch.setattr(workbench.store, "artifact_paths", lambda kind: [])  # read a moment before the job ended
@@ -249,10 +249,10 @@ def test_what_a_running_job_is_making_is_not_listed_before_it_ends(tmp_path, mon
 
 def test_paths_are_kept_relative_only_inside(tmp_path):
     space = Workspace(tmp_path / "home")
-    assert space.kept(tmp_path / "home/runs/r") == "runs/r"
-    assert space.kept(tmp_path / "homely/r") == str(tmp_path / "homely/r")
+    assert space.relative(tmp_path / "home/runs/r") == "runs/r"
+    assert space.relative(tmp_path / "homely/r") == str(tmp_path / "homely/r")
     for path in (tmp_path / "home/runs/r", tmp_path / "other"):
-        assert space.placed(space.kept(path)) == path
+        assert space.absolute(space.relative(path)) == path
 
 
 def test_a_stack_finds_its_members_weights_beside_it(tmp_path):

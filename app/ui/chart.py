@@ -1,6 +1,6 @@
-"""A chart on the page, what to read off it, and what can be taken away: SVG, PNG, and its numbers as CSV.
+"""Draw a chart on a page, with a sentence on how to read it and with buttons that save it as SVG, PNG and CSV.
 
-Nothing of it needs a network: the pictures are made in the browser, and no entry opens another site.
+The browser makes the pictures; nothing is fetched, and no menu entry opens another site.
 """
 
 from __future__ import annotations
@@ -18,14 +18,17 @@ from core.data.manifest.tables import csv_text
 
 
 def show_chart(chart: Any, name: str, says: str = "", rows: pd.DataFrame | None = None) -> None:
-    """Draw an Altair chart; under it the pills SVG, PNG, CSV, and the sentence that says what to read off it.
+    """Draw an Altair chart, the buttons SVG, PNG and CSV, and the sentence on how to read it.
 
-    name: of the files, their title, and unique on the page. says: plain text; it stands in the SVG and PNG too. rows:
-    what the CSV holds; None: what the chart draws.
+    Args:
+        chart: The Altair chart.
+        name: Name of the saved files and title in them; unique on the page.
+        says: How to read the chart, as plain text; the saved SVG and PNG hold it too.
+        rows: What the CSV holds; None takes the rows that the chart draws.
     """
     stem = slug(name)
     with st.container(key=f"chart-box-{stem}", gap="xsmall"):
-        with st.container(key=f"drawn-{stem}"):  # by its class the pills find the drawing
+        with st.container(key=f"drawn-{stem}"):  # the buttons find the drawing by this class
             st.altair_chart(chart, key=f"chart-{stem}")
         about = {"key": f"drawn-{stem}", "stem": stem, "title": name[:1].upper() + name[1:], "says": says}
         csv = csv_text(chart_rows(chart) if rows is None else rows)
@@ -35,13 +38,21 @@ def show_chart(chart: Any, name: str, says: str = "", rows: pd.DataFrame | None 
 
 
 def slug(name: str) -> str:
-    """A file's stem: letters, digits and dashes."""
+    """Return a name as the stem of a file: lower-case letters, digits and dashes; "chart" when none is left."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "chart"
 
 
 def chart_rows(chart: Any) -> pd.DataFrame:
-    """Every number that a chart draws, a row a mark. Where its layers hold tables of their own, the column `layer`
-    counts them; the same table in two layers is given once.
+    """Return every number that a chart draws, one row for each mark.
+
+    Where layers hold different tables, the column `layer` counts the tables from 1; a table that two layers share
+    appears once.
+
+    Args:
+        chart: An Altair chart, plain, layered or concatenated.
+
+    Returns:
+        The rows; an empty table when the chart holds no data of its own.
     """
     tables: list[pd.DataFrame] = []
     for frame in _frames(chart):
@@ -56,10 +67,10 @@ def chart_rows(chart: Any) -> pd.DataFrame:
 
 def _frames(chart: Any) -> list[pd.DataFrame]:
     own = getattr(chart, "data", None)
-    found = [own] if isinstance(own, pd.DataFrame) else []
+    tables = [own] if isinstance(own, pd.DataFrame) else []
     for part in ("layer", "hconcat", "vconcat", "concat"):
         inner = getattr(chart, part, alt.Undefined)
         if isinstance(inner, list):
-            found += [frame for one in inner for frame in _frames(one)]
-    spec = getattr(chart, "spec", alt.Undefined)
-    return found + (_frames(spec) if spec is not alt.Undefined else [])
+            tables += [frame for layer in inner for frame in _frames(layer)]
+    spec = getattr(chart, "spec", alt.Undefined)  # a faceted chart holds its table in `spec`
+    return tables + (_frames(spec) if spec is not alt.Undefined else [])

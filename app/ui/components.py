@@ -1,4 +1,4 @@
-"""Components whose arithmetic runs in the browser over a small table; the server is asked only to keep or to search."""
+"""Streamlit components that run in the browser over a small table; the server only saves results or searches."""
 
 from __future__ import annotations
 
@@ -15,18 +15,39 @@ COMPONENTS = ASSETS / "components"
 
 
 def board_files(name: str) -> tuple[str, str]:
-    """(script, style sheet) of the board `name` of assets/components, with the tools that all boards share."""
+    """Read the script and the style sheet of a component.
+
+    Args:
+        name: Stem of its file in assets/components.
+
+    Returns:
+        (script, style sheet); the script starts with the tools that all components share.
+    """
     read = [(COMPONENTS / file).read_text(encoding="utf-8") for file in ("board_tools.js", f"{name}.js", "boards.css")]
     return read[0] + read[1], read[2]
 
 
 @cache
 def component(name: str) -> Any:
-    """The board `name` of assets/components as a component of Streamlit."""
+    """Register a script of assets/components as a component of Streamlit.
+
+    Args:
+        name: Stem of its file.
+
+    Returns:
+        The function that draws it; it takes `data`, `key` and a callback for each event.
+    """
     script, style = board_files(name)
     return st.components.v2.component(f"aware_net_{name}", html='<div class="board"></div>', css=style, js=script)
 
 
 def pairs(limits: ArrayLike) -> list[list[float] | None]:
-    """(T, 2) low and high -> JSON; None where there is no interval (NaN)."""
+    """Return interval limits as JSON values.
+
+    Args:
+        limits: (T, 2) lower and upper limits; NaN where there is no interval.
+
+    Returns:
+        T pairs [low, high]; None where there is no interval.
+    """
     return [None if np.isnan(low) else [float(low), float(high)] for low, high in np.asarray(limits, np.float64)]

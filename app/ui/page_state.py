@@ -1,4 +1,4 @@
-"""A page's state in its address: what is chosen stands there, and a copied link opens the same view."""
+"""Keep a page's state in its address, so that a copied link opens the same view."""
 
 from __future__ import annotations
 
@@ -8,20 +8,34 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-MANY = 5
-"""More options than this are a list; fewer stand side by side."""
+MOST_SIDE_BY_SIDE = 5
+"""Up to so many options stand side by side; more become a list."""
+LONGEST_SIDE_BY_SIDE = 24
+"""An option with more characters than this makes them a list too."""
 
 
 def choose(place: Any, label: str, name: str, options: Mapping[str, str], page: str, help: str | None = None) -> str:
-    """Let the reader choose one of `options` (word of the address -> text on the screen); return the word.
+    """Let the reader choose one of some options, and keep the choice in the address.
 
-    place: a column or `st`. name: of the query parameter; page: puts pages' widgets apart. What the address asks for
-    is chosen at first, else the first option; an option that is gone gives way to the first.
+    The option in the address is chosen at first, else the first one. An option that no longer exists gives way to the
+    first.
+
+    Args:
+        place: A column or `st`.
+        label: What the reader chooses.
+        name: Name of the query parameter.
+        options: Word in the address -> text on the screen.
+        page: Address of the page; it keeps the widgets of different pages apart.
+        help: Help text of the input.
+
+    Returns:
+        The chosen word.
     """
     known, key = list(options), f"{page}-{name}"
     if st.session_state.get(key) not in known:
         st.session_state[key] = asked(name, known, known[0])
-    draw = place.selectbox if len(known) > MANY or max(map(len, options.values())) > 24 else place.segmented_control
+    as_list = len(known) > MOST_SIDE_BY_SIDE or max(map(len, options.values())) > LONGEST_SIDE_BY_SIDE
+    draw = place.selectbox if as_list else place.segmented_control
     extra: dict[str, Any] = {} if draw == place.selectbox else {"required": True}
     word = str(draw(label, known, format_func=lambda k: options[k], key=key, help=help, **extra))
     st.query_params[name] = word
@@ -29,13 +43,32 @@ def choose(place: Any, label: str, name: str, options: Mapping[str, str], page: 
 
 
 def asked(name: str, known: Sequence[str], otherwise: str) -> str:
-    """What the address asks for when it is one of `known`."""
+    """Return the word in the address when it is known.
+
+    Args:
+        name: Name of the query parameter.
+        known: The words that it may hold.
+        otherwise: The word that stands for a missing or unknown one.
+
+    Returns:
+        One of `known`, or `otherwise`.
+    """
     word = st.query_params.get(name, otherwise)
     return word if word in known else otherwise
 
 
 def number(name: str, otherwise: float, low: float = 0.0, high: float = 1.0) -> float:
-    """A number of the address within [low, high], else `otherwise`."""
+    """Return a number of the address.
+
+    Args:
+        name: Name of the query parameter.
+        otherwise: What stands for a missing number, for text, and for a number out of range.
+        low: Smallest number allowed.
+        high: Largest number allowed.
+
+    Returns:
+        A number in [low, high], or `otherwise`.
+    """
     try:
         value = float(st.query_params.get(name, otherwise))
     except ValueError:
@@ -44,27 +77,34 @@ def number(name: str, otherwise: float, low: float = 0.0, high: float = 1.0) -> 
 
 
 def tabs(page: str, names: Mapping[str, str]) -> dict[str, Any]:
-    """Tabs whose open one stands in the address; only that one's content need be drawn (`.open`).
+    """Draw tabs, and keep the open one in the address.
 
-    names: word of the address -> title.
+    Only the open tab (`.open`) needs its content drawn.
+
+    Args:
+        page: Address of the page; it keeps the widgets of different pages apart.
+        names: Word in the address -> title of the tab.
+
+    Returns:
+        Word -> Streamlit's tab.
     """
     key = f"{page}-tab"
     if st.session_state.get(key) not in names.values():
         st.session_state[key] = names[asked("tab", list(names), next(iter(names)))]
-    found = dict(zip(names, st.tabs(list(names.values()), key=key, on_change="rerun"), strict=True))
+    drawn = dict(zip(names, st.tabs(list(names.values()), key=key, on_change="rerun"), strict=True))
     title = st.session_state.get(key)
     st.query_params["tab"] = next((word for word, text in names.items() if text == title), next(iter(names)))
-    return found
+    return drawn
 
 
 def address() -> str:
-    """This view's link: where the page lies, and its state."""
+    """Return the link to this view: the address of the page and its state."""
     state = urlencode(dict(sorted(st.query_params.to_dict().items())), safe="/~,")
     return f"{st.context.url or ''}?{state}"
 
 
 def share(place: Any = st) -> None:
-    """A button that shows the link of this view, to be copied. Draw it last: the state is complete then."""
+    """Draw a button that shows the link to this view, to be copied; call it last, when the state is complete."""
     with place.popover("Share this view", icon=":material/link:"):
-        st.caption("Opens this page as you see it now, for whoever can reach this workbench:")
+        st.caption("This link opens the page as you see it now, for everyone who can reach this workbench.")
         st.code(address(), language=None, wrap_lines=True)

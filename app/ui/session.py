@@ -1,4 +1,4 @@
-"""The workbench that the pages of one Streamlit process talk to."""
+"""Give the pages of one Streamlit process their workbench, and the author of what they save."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ def _open(settings_json: str) -> Workbench:
 
 
 def workbench() -> Workbench:
-    """The one Workbench of this process for the settings in force (environment variables AWARE_...)."""
+    """Return the one Workbench of this process for the settings in force (environment variables AWARE_...)."""
     return _open(Settings.read().model_dump_json())
 
 
 def author() -> str:
-    """Who sits at the page: the name of the person signed in, where the server has people sign in; else what was last
-    typed as an author in this browser session; else empty. Never the account that the server runs under.
+    """Return the name of the person at the page.
+
+    This is the person signed in, where the server asks people to sign in; else the author last typed in this browser
+    session; else empty. It is never the account that the server runs under.
     """
     if st.user.get("is_logged_in"):
         return str(st.user.get("name") or st.user.get("email") or "")
@@ -32,10 +34,15 @@ def author() -> str:
 
 
 def author_input(**options: Any) -> str:
-    """The input "Author", stripped, with `author()` in it at first; what is typed is offered again. options: of
-    `st.text_input`.
+    """Draw the input "Author"; it starts with `author()`, and what is typed is offered again.
+
+    Args:
+        **options: Further options of `st.text_input`.
+
+    Returns:
+        The name, without spaces around it; empty when none was typed.
     """
-    said = st.text_input("Author", author(), max_chars=80, placeholder="your name", **options).strip()
-    if said:
-        st.session_state[AUTHOR] = said
-    return said
+    name = st.text_input("Author", author(), max_chars=80, placeholder="your name", **options).strip()
+    if name:
+        st.session_state[AUTHOR] = name
+    return name

@@ -1,4 +1,4 @@
-"""Tables that are read rather than sorted: text wraps, nothing is cut off at any width; the numbers go out as CSV."""
+"""Draw tables that are read, not sorted: text wraps at every width, and a button saves the numbers as CSV."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ from app.ui.chart import slug
 from app.ui.components import component
 from core.data.manifest.tables import csv_text
 
-WITH_SPAN = re.compile(r"(\S+) \((.+ to .+)\)")
+INTERVAL_IN_CELL = re.compile(r"(\S+) \((.+ to .+)\)")
 
 
 def show_table(rows: pd.DataFrame, name: str, wide: Collection[str] = (), file: pd.DataFrame | None = None) -> None:
-    """Draw a table, and under it a pill that saves it as CSV.
+    """Draw a table, and under it a button that saves it as CSV.
 
-    name: of the file, and unique on the page. wide: columns of running text, which take the room that is left. file:
-    what the CSV holds; None: what is shown.
+    Args:
+        rows: The table.
+        name: Name of the file; unique on the page.
+        wide: Columns of running text; they take the width that is left.
+        file: What the CSV holds; None takes what is shown.
     """
     stem = slug(name)
     with st.container(key=f"table-box-{stem}", gap="xsmall"):
@@ -31,8 +34,16 @@ def show_table(rows: pd.DataFrame, name: str, wide: Collection[str] = (), file: 
 
 
 def as_html(rows: pd.DataFrame, wide: Collection[str] = ()) -> str:
-    """The table as HTML; all text is escaped. An interval, `0.91 (0.88 to 0.94)`, goes under its figure where room is
-    short.
+    """Return a table as HTML; all text is escaped.
+
+    An interval such as `0.91 (0.88 to 0.94)` goes under its figure where the width is short.
+
+    Args:
+        rows: The table.
+        wide: Columns of running text.
+
+    Returns:
+        The HTML.
     """
     marks = {c: ' class="wide"' if c in wide else "" for c in rows.columns}
     head = "".join(f"<th{marks[c]}>{escape(str(c))}</th>" for c in rows.columns)
@@ -44,10 +55,10 @@ def as_html(rows: pd.DataFrame, wide: Collection[str] = ()) -> str:
 
 
 def cell(value: object) -> str:
-    """One cell as HTML: a figure stays on one line, and its interval on one."""
+    """Return one cell as HTML; a figure stays on one line, and so does its interval."""
     if value is None or (isinstance(value, float) and pd.isna(value)):
         return "–"
-    found = WITH_SPAN.fullmatch(str(value))
-    if found:
-        return f'<span class="aw-num">{escape(found[1])}</span> <small class="aw-num">{escape(found[2])}</small>'
+    interval = INTERVAL_IN_CELL.fullmatch(str(value))
+    if interval:
+        return f'<span class="aw-num">{escape(interval[1])}</span> <small class="aw-num">{escape(interval[2])}</small>'
     return escape(str(value))

@@ -1,4 +1,4 @@
-"""Colours, the mark and the style sheet that the workbench and the demo share. Nothing here is fetched."""
+"""Define the colours, the icon and the style sheet of the workbench and the demo; nothing is fetched."""
 
 from __future__ import annotations
 
@@ -23,13 +23,20 @@ SERIES = ["#17616b", "#b3541e", "#6b7a8f", "#8a6d1f", "#5b4b8a", "#3f7d4e"]
 
 @cache
 def style_sheet() -> str:
-    """The CSS of `app.analysis.cards`, for `st.html` and for Gradio."""
+    """Return the CSS of `app.analysis.cards`, for `st.html` and for Gradio."""
     return STYLE.read_text(encoding="utf-8")
 
 
 def draw_icon(size: int = 256) -> Image.Image:
-    """The mark: three stages, each letting less through. (size, size) RGBA; drawn at four times the size."""
-    big = size * 4
+    """Draw the icon: three bars, each shorter than the one above, for the three stages.
+
+    Args:
+        size: Side in pixels.
+
+    Returns:
+        A (size, size) RGBA picture.
+    """
+    big = size * 4  # drawn at four times the size and reduced, for smooth edges
     image = Image.new("RGBA", (big, big), (0, 0, 0, 0))
     pen = ImageDraw.Draw(image)
     pen.rounded_rectangle((0, 0, big - 1, big - 1), radius=big * 0.2, fill=ACCENT)
@@ -40,7 +47,7 @@ def draw_icon(size: int = 256) -> Image.Image:
 
 
 def main() -> None:
-    """Write the icon: `python -m app.ui.theme`."""
+    """Write the icon to its file: `python -m app.ui.theme`."""
     ICON.parent.mkdir(parents=True, exist_ok=True)
     draw_icon().save(ICON, optimize=True)
 

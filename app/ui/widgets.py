@@ -1,9 +1,10 @@
-"""Small parts that every page uses. No page prints text from a file as markdown: it goes through here."""
+"""Draw small parts that every page uses; text from a file is never printed as markdown without `plain_markdown`."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import tzinfo
 from typing import Any
 
 import streamlit as st
@@ -11,6 +12,7 @@ import streamlit as st
 from app.ui import html, navigation, theme
 from app.ui.formatting import span as span
 from app.ui.formatting import when as when
+from app.ui.formatting import zone_of
 from app.ui.guide import guide_popover
 
 STATE_WORDS = {"queued": "waiting", "running": "running", "done": "done", "failed": "failed", "cancelled": "cancelled"}
@@ -56,26 +58,47 @@ def empty(title: str, next_step: str, label: str = "", page: str = "", **query: 
         navigation.go_to(page, **query)
 
 
+def reader_zone() -> tzinfo:
+    """Return the time zone of the browser; UTC where the browser does not tell."""
+    return zone_of(st.context.timezone)
+
+
 def chip(text: str, colour: str) -> str:
-    """A small outlined word, as HTML."""
+    """Make a small outlined word.
+
+    Args:
+        text: The word.
+        colour: A CSS colour with a contrast of at least 4.5 to white.
+
+    Returns:
+        The HTML.
+    """
     return f'<span class="aw-chip" style="--aw-tone: {colour}">{html.escape(text)}</span>'
 
 
 def state_chip(state: str) -> str:
-    """A job's state as a small outlined word."""
+    """Make a job's state as a small outlined word."""
     return chip(STATE_WORDS.get(state, state), STATE_TONES.get(state, theme.QUIET))
 
 
 def plain_markdown(text: str) -> str:
-    """Markdown of a file with everything that could fetch, link or run taken out: pictures, links, HTML, formulas,
-    and Streamlit's own `:word:` directives. Headings, lists, tables and emphasis stay.
+    """Take everything out of the markdown of a file that could fetch, link or run.
+
+    These are pictures, links, HTML, formulas, and Streamlit's own `:word:` directives. Headings, lists, tables and
+    emphasis stay.
+
+    Args:
+        text: The markdown.
+
+    Returns:
+        Markdown that shows the same words.
     """
     text = re.sub(r"([\\\[\]<>!$@])", r"\\\1", text)
     return re.sub(r":(?=[A-Za-z])", r"\:", text.replace("://", ":\\//").replace("www.", "www\\."))
 
 
 def figure(value: Any) -> str:
-    """A figure of a summary, short."""
+    """Write a figure of a summary: four digits, yes and no, lists with commas, `–` for none."""
     if isinstance(value, bool) or value is None:
         return {True: "yes", False: "no", None: "–"}[value]
     if isinstance(value, float):
@@ -87,21 +110,35 @@ def figure(value: Any) -> str:
     return str(value)
 
 
-def figure_tile(title: str, found: Mapping[str, Any], digits: int = 3) -> tuple[str, str, str]:
-    """A row of `html.tiles`. found: value, low, high, perhaps a note on its interval."""
-    value = "–" if found["value"] is None else f"{found['value']:.{digits}f}"
-    if found["low"] is None:
-        return title, value, found.get("note") or ""
-    return title, value, f"95 %: {found['low']:.{digits}f} to {found['high']:.{digits}f}"
+def figure_tile(title: str, figures: Mapping[str, Any], digits: int = 3) -> tuple[str, str, str]:
+    """Make one row of `html.tiles` from a figure with its interval.
+
+    Args:
+        title: Name of the figure.
+        figures: `value`, `low` and `high` (None where there is none), and perhaps a `note` on the interval.
+        digits: Decimal places.
+
+    Returns:
+        (title, value, interval or note).
+    """
+    value = "–" if figures["value"] is None else f"{figures['value']:.{digits}f}"
+    if figures["low"] is None:
+        return title, value, figures.get("note") or ""
+    return title, value, f"95 %: {figures['low']:.{digits}f} to {figures['high']:.{digits}f}"
 
 
 def halves() -> Sequence[Any]:
-    """Two columns for two charts, which stand under each other where the window is narrow. Once a page."""
+    """Return two columns that stand under each other where the window is narrow; call it once on a page."""
     with st.container(key="halves"):
         return st.columns(2)
 
 
 def notice(sentences: list[str], kind: str = "warning") -> None:
-    """Sentences as text in one coloured box."""
+    """Draw sentences as text in one coloured box.
+
+    Args:
+        sentences: At least one; several become a list.
+        kind: "warning", "error" or "info".
+    """
     box = {"warning": st.warning, "error": st.error, "info": st.info}[kind]
     box("\n".join(f"- {plain_markdown(s)}" for s in sentences) if len(sentences) > 1 else plain_markdown(sentences[0]))

@@ -22,6 +22,7 @@ from app.views.cascade.tables import fronts, grid_if_ready, joint_of, limits_at,
 from app.views.cascade.transfer import transfer_panel
 from core.documents.policy import CascadePolicy, Exits
 from core.policies.boards.grid import Grid
+from core.policies.boards.joint_counts import joint_auroc_error
 from core.policies.boards.joint_table import JointTable
 from core.policies.origin import scores_fingerprint
 from core.policies.search.pareto import Limits
@@ -159,7 +160,7 @@ def board_caption(rows: pd.DataFrame, joint: JointTable, policy: CascadePolicy |
         "Counts are exact at stage 1 and at the customary exits; in between, later stages are rounded to some "
         "hundredths of a percent. A saved policy is counted on the items themselves."
     )  # fmt: skip
-    error = joint.auroc_error(joint.closed())
+    error = joint_auroc_error(joint, joint.closed())
     tied = f" AUROC takes items of one bin as tied, which moves it by at most {error:.4f}." if error >= 5e-5 else ""
     start = f"the policy in force ({widgets.plain_markdown(policy.name)})" if policy else "never: no policy fits"
     return (

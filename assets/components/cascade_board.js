@@ -1,4 +1,6 @@
-// The cascade's sliders. All arithmetic is that of core/policies/boards/joint_table.py: the server is asked only to save or to search.
+// The cascade's sliders. The server is asked only to save or to search: all arithmetic runs here. It is that of
+// core/policies/boards/joint_counts.py; the reference of its rules is Cascade of core/cascade/cascade.py, and
+// tests/core/policies/test_one_reference.py holds this script to it.
 function open(table) {
   const stages = table.members.length;
   const opened = {

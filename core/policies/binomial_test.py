@@ -40,8 +40,7 @@ def groups_for(errors: int, target: float, confidence: float) -> int:
 
 @dataclass(frozen=True)
 class BinomialTest:
-    """A risk at its limit. errors of groups were seen where it was proved; bound: exact upper bound at `confidence`.
-    """
+    """A risk at its limit. errors of groups were seen where it was proved; bound: exact upper bound at `confidence`."""
 
     what: str
     target: float

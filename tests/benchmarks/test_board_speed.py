@@ -11,7 +11,7 @@ import json
 import numpy as np
 import pytest
 
-from core.policies.boards.joint_table import JointTable
+from core.policies.boards.joint_table import build_joint_table
 from tests.browser.shoot import browser_path, chromium
 from tests.support.boards import FIND, MEMBERS, NAMES, boards_page, drawn, wait_for_boards
 
@@ -88,6 +88,6 @@ def test_payload_does_not_grow():
     sizes = []
     for n in (100_000, 1_000_000):
         columns, y = drawn(n)
-        sizes.append(len(json.dumps(JointTable.build(columns, y, MEMBERS).to_document())))
+        sizes.append(len(json.dumps(build_joint_table(columns, y, MEMBERS).to_document())))
     print(f"\npayload of four members: {sizes[0] / 1e3:.0f} kB at 1e5 items, {sizes[1] / 1e3:.0f} kB at 1e6")
     assert max(sizes) < 1_000_000

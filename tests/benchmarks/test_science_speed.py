@@ -20,7 +20,8 @@ from core.documents.policy import Exits
 from core.metrics.intervals import ranking_draws
 from core.metrics.reliability import ece
 from core.metrics.sweep import sweep
-from core.policies.boards.joint_table import JointTable, joint_figures
+from core.policies.boards.joint_counts import joint_figures, joint_tally, joint_tally_and_auroc
+from core.policies.boards.joint_table import build_joint_table
 
 pytestmark = pytest.mark.benchmark
 
@@ -68,7 +69,7 @@ def test_sweep(record, n, goal):
 def test_cascade_query(record):
     z, y = scores(1_000_000)
     p1, p2 = expit(z), expit(z + scores(1_000_000)[0])
-    table = JointTable.build([p1, p2], y, ["filter", "expert"])
+    table = build_joint_table([p1, p2], y, ["filter", "expert"])
     one, two = Exits(real_below=0.02), Exits(real_below=0.05, fake_above=0.95)
 
     def counts() -> tuple[float, ...]:
@@ -84,10 +85,10 @@ def test_cascade_query(record):
     cuts = [table.indices(0, one), table.indices(1, two)]
 
     def asked() -> dict[str, float | None]:
-        return joint_figures(table.tally(cuts), [2.5, 18.4])
+        return joint_figures(joint_tally(table, cuts), [2.5, 18.4])
 
     def with_area() -> tuple[dict[str, float | None], float | None]:
-        tally, area = table.tally_and_auroc(cuts)
+        tally, area = joint_tally_and_auroc(table, cuts)
         return joint_figures(tally, [2.5, 18.4]), area
 
     found = asked()

@@ -23,8 +23,9 @@ from core.metrics.delong import delong
 from core.metrics.metrics import brier, confusion, eer, nll, threshold_metrics
 from core.metrics.reliability import ece, mce, reliability
 from core.policies.boards.effective_sizes import effective_sizes
-from core.policies.boards.joint_table import JointTable
-from core.policies.boards.joint_table import joint_figures as cascade_figures
+from core.policies.boards.joint_counts import joint_figures as cascade_figures
+from core.policies.boards.joint_counts import joint_tally
+from core.policies.boards.joint_table import build_joint_table
 from core.policies.replay.base_rate import at_base_rate
 from tests.support.boards import COSTS, MEMBERS, MOVE, READ, SAID, draw, drawn, overconfident, percent, saved
 
@@ -53,7 +54,7 @@ def thresholds(p, y, groups=None, prevalence=None, curve="roc"):
 
 
 def cascade(columns, y, view=None, policy=True):
-    table = JointTable.build(columns, y, MEMBERS)
+    table = build_joint_table(columns, y, MEMBERS)
     home = [(len(e) // 5, 4 * len(e) // 5) for e in table.edges]
     fronts = {"GFLOP": {"leakage": [[3, 0.3, home], [12, 0.1, table.closed()]], "auroc_loss": []}}
     groups = effective_sizes(table.edges, columns, y, np.arange(len(y)) // 3)
@@ -249,7 +250,7 @@ def test_the_cascade_board_opens_on_the_view_of_a_link_and_reports_it(browser):
     page.wait_for_function("() => window.sent.length === 1")
     name, at = page.evaluate("() => window.sent[0]")
     assert (name, at["focus"], at["unit"], at["risk"]) == ("at", [1, 0], "ms", "auroc_loss")
-    edges = JointTable.build(columns, y, MEMBERS).edges[1]
+    edges = build_joint_table(columns, y, MEMBERS).edges[1]
     assert edges[at["cuts"][1][0]] == pytest.approx(0.3, abs=0.02)
     page.close()
 
@@ -345,14 +346,14 @@ def test_the_calibration_boards_intervals_are_those_of_the_report_at_any_tempera
 
 def test_cascade_intervals_count_what_the_groups_are_worth(browser):
     columns, y = drawn(N)
-    table = JointTable.build(columns, y, MEMBERS)
+    table = build_joint_table(columns, y, MEMBERS)
     page = draw(browser, "cascade_board", cascade(columns, y))
     groups = effective_sizes(table.edges, columns, y, np.arange(N) // 3)
     cuts = [(len(table.edges[0]) // 4, len(table.edges[0]) - 1), *table.closed()[1:]]
     for stage, (real, fake) in enumerate(cuts):
         page.evaluate(MOVE, [0, 2 * stage + 1, fake])
         shown = page.evaluate(MOVE, [0, 2 * stage, real])
-    f = cascade_figures(table.tally(cuts), COSTS)
+    f = cascade_figures(joint_tally(table, cuts), COSTS)
     low, high = wilson(f["leakage1"], groups["stages"][0]["fake"][cuts[0][0]])
     assert f"{percent(float(low))} to {percent(float(high))}" in shown["stage-1 leakage"].replace("\xa0", " ")
     assert groups["stages"][0]["fake"][cuts[0][0]] > groups["least"]["fake"], "groups here do not agree wholly"

@@ -10,7 +10,8 @@ from app.views.evaluate.threshold_board import FIXED, ThresholdEvidence
 from core.calibrate.methods.temperature import Temperature
 from core.metrics.metrics import brier, nll
 from core.metrics.reliability import ece
-from core.policies.boards.joint_table import JointTable, joint_figures
+from core.policies.boards.joint_counts import joint_auroc, joint_figures, joint_tally
+from core.policies.boards.joint_table import build_joint_table
 from core.policies.replay.base_rate import at_base_rate
 from tests.support.boards import MEMBERS, MOVE, boards_page, drawn, overconfident, percent, wait_for_boards
 
@@ -36,7 +37,7 @@ def items():
 
 def test_a_coarse_joint_table_says_the_same_in_the_page_and_on_the_server(page, items):
     columns, y = items
-    table = JointTable.build(columns, y, MEMBERS)
+    table = build_joint_table(columns, y, MEMBERS)
     assert not table.exact
     cuts, rng = [(60, 200)] * 4, np.random.default_rng(0)
     for _ in range(12):
@@ -44,10 +45,10 @@ def test_a_coarse_joint_table_says_the_same_in_the_page_and_on_the_server(page, 
         value = int(rng.integers(0, 120)) if side == 0 else int(rng.integers(130, 257))
         cuts[stage] = (value, cuts[stage][1]) if side == 0 else (cuts[stage][0], value)
         shown = page.evaluate(MOVE, [0, 2 * stage + side, value])
-        wanted = joint_figures(table.tally(cuts), [2.5, 4.2, 18.4, 0.0])
+        wanted = joint_figures(joint_tally(table, cuts), [2.5, 4.2, 18.4, 0.0])
         for name, key in (("filtration", "filtration"), ("leakage, cascade", "leakage"), ("uncertain", "uncertain")):
             assert shown[name].split(" | ")[0] == percent(wanted[key])
-        assert shown["AUROC"].startswith(f"{table.auroc(cuts):.4f}")
+        assert shown["AUROC"].startswith(f"{joint_auroc(table, cuts):.4f}")
         assert shown["expected cost"].startswith(f"{wanted['cost']:.3g}")
 
 

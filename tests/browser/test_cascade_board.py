@@ -13,7 +13,8 @@ from app.scores.sources import member_facts, predictions_of, score_sources, stag
 from app.views.cascade.board import cuts_of_text
 from app.views.cascade.tables import joint_of
 from core.documents.policy import Exits
-from core.policies.boards.joint_table import JointTable, joint_figures
+from core.policies.boards.joint_counts import joint_auroc, joint_figures, joint_tally
+from core.policies.boards.joint_table import JointTable
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
 
@@ -49,11 +50,11 @@ def percent(value: float | None) -> str:
 
 
 def shown(table: JointTable, cuts: list[tuple[int, int]], costs: list[float]) -> dict[str, str]:
-    f = joint_figures(table.tally(cuts), costs)
+    f = joint_figures(joint_tally(table, cuts), costs)
     names = {"filtration": "filtration", "stage-1 leakage": "leakage1", "leakage, cascade": "leakage",
              "false alarms": "false_alarms", "coverage": "coverage", "precision of real": "precision_real",
              "precision of fake": "precision_fake", "uncertain": "uncertain"}  # fmt: skip
-    auroc = table.auroc(cuts)
+    auroc = joint_auroc(table, cuts)
     return {title: percent(f[name]) for title, name in names.items()} | {"AUROC": f"{auroc:.4f}"}
 
 

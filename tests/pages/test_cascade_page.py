@@ -17,7 +17,8 @@ from app.views.cascade.tables import fronts, grid_if_ready, joint_of, limits_at,
 from core.artifacts.files import write_json
 from core.documents.policy import Exits
 from core.policies.boards.grid import cascade_grid
-from core.policies.boards.joint_table import JointTable, joint_figures
+from core.policies.boards.joint_counts import joint_figures, joint_tally
+from core.policies.boards.joint_table import build_joint_table, joint_table_of_frame
 from core.policies.choose import calibration_rows
 from core.policies.manual import manual_policy
 from core.policies.replay.audit import ChoseIt, check_not_chosen_on
@@ -70,7 +71,7 @@ def test_saved_sliders_become_the_policy_in_force(workbench):
     source = score_sources(workbench)[0]
     table = predictions_of(source)
     members = stages_of(table)
-    joint = JointTable.of_frame(table[table["split"] == "val_calib"], members)
+    joint = joint_table_of_frame(table[table["split"] == "val_calib"], members)
     exits = exits_of(joint, members, [(40, 90)] * len(members))
     experts = [m for m in members if m != "stack"]
     policy = manual_policy(table, experts, exits, "by hand", "a tester", "because")
@@ -234,17 +235,17 @@ def test_a_front_holds_only_policies_that_are_no_worse_otherwise(workbench):
     rng = np.random.default_rng(0)
     y = rng.integers(0, 2, 400)
     p = 1 / (1 + np.exp(-(rng.normal(0, 1.5, (400, 2)) + np.array([1.5, 4]) * (y[:, None] - 0.5))))
-    table, costs = JointTable.build(p, y, ["a", "b"]), [1.0, 4.0]
+    table, costs = build_joint_table(p.T, y, ["a", "b"]), [1.0, 4.0]
     grid = cascade_grid(table, 4)
     for cuts in ([(60, 200), (110, 150)], [(0, 256), (128, 128)], [(100, 256), (90, 180)]):
-        here = joint_figures(table.tally(cuts), costs)
+        here = joint_figures(joint_tally(table, cuts), costs)
         limits = limits_at(table, cuts, 0.02)
         assert limits.uncertain == pytest.approx(here["uncertain"])
         assert limits.false_alarms == pytest.approx(here["false_alarms"])
         assert limits.leakage == pytest.approx(here["leakage"])
         fine = []
         for index in product(*(range(len(pairs)) for pairs in grid.pairs)):
-            f = joint_figures(table.tally(grid.cuts(index)), costs)
+            f = joint_figures(joint_tally(table, grid.cuts(index)), costs)
             lost = float(grid.auroc_loss[index[:-1]])
             if f["uncertain"] <= here["uncertain"] + 1e-9 and f["false_alarms"] <= here["false_alarms"] + 1e-9 \
                     and lost <= limits.auroc_loss + 1e-12:  # fmt: skip

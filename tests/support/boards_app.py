@@ -14,7 +14,7 @@ from core.calibrate.scale_bands import ScaleBands
 from core.calibrate.scale_table import ScaleTable
 from core.policies.boards.effective_sizes import effective_sizes
 from core.policies.boards.grid import cascade_grid
-from core.policies.boards.joint_table import JointTable
+from core.policies.boards.joint_table import build_joint_table
 from core.policies.search.pareto import Limits, front
 from tests.support.boards import COSTS, MEMBERS, drawn, overconfident
 
@@ -23,7 +23,7 @@ from tests.support.boards import COSTS, MEMBERS, drawn, overconfident
 def tables(n: int):
     columns, y = drawn(n)
     start = time.process_time()
-    joint = JointTable.build(columns, y, MEMBERS)
+    joint = build_joint_table(columns, y, MEMBERS)
     built = time.process_time() - start
     points = front(cascade_grid(joint), COSTS, "leakage", Limits(false_alarms=0.1, auroc_loss=0.02))
     groups = effective_sizes(joint.edges, columns, y, None)

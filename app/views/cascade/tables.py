@@ -14,7 +14,8 @@ from app.scores.sources import ScoreSource, predictions_of, stages_of, stamp_of
 from core.documents.policy import CascadePolicy
 from core.policies.boards.effective_sizes import effective_sizes
 from core.policies.boards.grid import Grid, cascade_grid
-from core.policies.boards.joint_table import JointTable
+from core.policies.boards.joint_counts import joint_auroc, joint_tally_and_auroc
+from core.policies.boards.joint_table import JointTable, joint_table_of_frame
 from core.policies.search.pareto import Limits, front
 
 KEPT = 8
@@ -32,8 +33,8 @@ def joint_of(source: ScoreSource, split: str, policy: CascadePolicy | None) -> t
 def _joint(source: ScoreSource, split: str, policy: str, stamp: float) -> tuple[JointTable, dict[str, Any]]:
     frame = predictions_of(source)
     rows, members = frame[frame["split"] == split], stages_of(frame)
-    exits = exits_by_member(CascadePolicy.model_validate_json(policy), members[0]) if policy else None
-    table = JointTable.of_frame(rows, members, exits=exits)
+    own = exits_by_member(CascadePolicy.model_validate_json(policy), members[0]) if policy else {}
+    table = joint_table_of_frame(rows, members, exits={name: [one] for name, one in own.items()})
     columns = [rows[f"p_{name}"].to_numpy(np.float64) for name in members]
     return table, effective_sizes(table.edges, columns, rows["label"].to_numpy(), rows["group"].astype(str).to_numpy())
 
@@ -61,9 +62,9 @@ def limits_at(table: JointTable, cuts: Sequence[tuple[int, int]], auroc_loss: fl
 
     auroc_loss: the most that may be lost, or what these exits lose where that is more.
     """
-    tally, area = table.tally_and_auroc(cuts)
+    tally, area = joint_tally_and_auroc(table, cuts)
     reals, fakes = (max(float(n), 1.0) for n in tally[0, 2])
-    whole = table.auroc(table.closed())
+    whole = joint_auroc(table, table.closed())
     lost = 0.0 if whole is None or area is None else whole - area
     return Limits(
         leakage=_share(tally[:, 0, 1].sum(), fakes),

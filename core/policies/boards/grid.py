@@ -1,5 +1,8 @@
 """Every combination of exits of every stage at once: leakage, false alarms, uncertain, cost and AUROC of the cascade.
 
+The reference of these rules is `core.cascade.cascade.Cascade`; tests/core/policies/test_one_reference.py holds this
+copy to it.
+
 A stage has L real exits and L fake exits, "never" among them, hence P = L x L pairs; M stages have P^M combinations, a
 million or two. They are not replayed one by one: the counts over cells between the levels are contracted, stage by
 stage, with the matrices that say which cells leave and which stay open. All counts are exact, since levels lie on the
@@ -14,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from core.policies.boards.joint_table import JointTable, histogram_auroc
+from core.policies.boards.joint_counts import histogram_auroc
+from core.policies.boards.joint_table import JointTable
 
 MOST = 2_000_000
 """Combinations at most."""

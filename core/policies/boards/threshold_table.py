@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from core.documents.policy import Exits
 from core.metrics.metrics import probabilities
 from core.policies.boards.binning import bin_index, default_edges, exact_edges
-from core.policies.boards.joint_table import histogram_auroc
+from core.policies.boards.joint_counts import histogram_auroc
 
 BINS = 1024
 

@@ -1,6 +1,7 @@
-"""Items sent through policies, many policies in one go: who is missed, who is accused, what it cost. Counted in groups.
+"""Items sent through many policies in one go: groups of fakes called real, groups of reals called fake, cost.
 
-`simulate` tells the same of one policy, item by item, in words; a test holds the two together.
+The reference of these rules is `core.cascade.cascade.Cascade`; tests/core/policies/test_one_reference.py holds this
+copy to it. It exists because a search replays thousands of policies, which `simulate` takes one by one.
 """
 
 from __future__ import annotations

@@ -4,6 +4,9 @@ The two may differ much, in either direction: a group is in error when any of it
 often the larger one; but a group counts once however many items it has, so two groups of many items can be 1 % of the
 groups and 4 % of the items. Promises count groups because groups, not the items of one video or person, are
 independent; what a user of many items meets is the share of items.
+
+The reference of the rules is `core.cascade.cascade.Cascade`; tests/core/policies/test_one_reference.py holds this copy
+to it.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from core.documents.policy import CascadePolicy, Exits
 from core.metrics.intervals import upper_bound
 from core.policies.choose import STACK, require
 from core.policies.replay.batch import Items
-from core.policies.replay.simulate import outcomes
+from core.policies.replay.simulate import exit_masks
 
 RATES = ("leakage1", "leakage", "false_alarms")
 """leakage1: fakes that stage 1 releases as real; leakage: fakes called real at any stage; false_alarms: reals called
@@ -55,7 +58,7 @@ def counts(items: Items, exits: Sequence[Exits]) -> dict[str, Count]:
     real, fake = np.zeros_like(here), np.zeros_like(here)
     first = real
     for position, (p, one) in enumerate(zip(items.p.T, exits, strict=True)):
-        down, up = outcomes(p, one)
+        down, up = exit_masks(p, one)
         real, fake = real | (down & here), fake | (up & here)
         if position == 0:
             first = real

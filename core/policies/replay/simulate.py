@@ -1,4 +1,8 @@
-"""A policy replayed over a table of predictions: who leaves where, as what. Numpy; equal to the cascade itself."""
+"""A policy replayed over a table of predictions: which item exits where, as what.
+
+The reference of these rules is `core.cascade.cascade.Cascade`; tests/core/policies/test_one_reference.py holds this
+copy to it. It exists because a table has no crops: an audit of a million items must not run the networks again.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +27,7 @@ def stage1_member(table: pd.DataFrame, policy: CascadePolicy) -> str:
     raise ValueError("the predictions table has no p_ column of a stage-1 member beside those of the policy's experts")
 
 
-def outcomes(p: np.ndarray, exits: Exits) -> tuple[np.ndarray, np.ndarray]:
+def exit_masks(p: np.ndarray, exits: Exits) -> tuple[np.ndarray, np.ndarray]:
     """(leaves as real, leaves as fake), (N,) bool: `Exits.decide` on an array."""
     never = np.zeros(p.size, bool)
     real = p <= exits.real_below if exits.real_below is not None else never
@@ -50,13 +54,13 @@ def simulate(table: pd.DataFrame, policy: CascadePolicy, stage1: str | None = No
         p = table[f"p_{name}"].to_numpy(np.float64)
         member[still_open], p_fake[still_open] = name, p[still_open]
         asked += still_open
-        real, fake = outcomes(p, exits)
+        real, fake = exit_masks(p, exits)
         for outcome, leaves in ((REAL, real & still_open), (FAKE, fake & still_open)):
             verdict[leaves], decided[leaves] = outcome, stage
         still_open &= ~(real | fake)
     if f"p_{STACK}" in table:
         p = table[f"p_{STACK}"].to_numpy(np.float64)
-        real, fake = outcomes(p, policy.final)
+        real, fake = exit_masks(p, policy.final)
         verdict[still_open & real], verdict[still_open & fake] = REAL, FAKE
         member[still_open], decided[still_open], p_fake[still_open] = STACK, "stage3", p[still_open]
     return pd.DataFrame(

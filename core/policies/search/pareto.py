@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from core.policies.boards.grid import Grid
 
 Risk = Literal["leakage", "auroc_loss"]
-Choice = tuple[float, list[tuple[int, int]]]
+PricedCuts = tuple[float, list[tuple[int, int]]]
 """Expected cost of an item, and the exits as fine-edge indices a member."""
 
 SLACK = 1e-9
@@ -86,14 +86,7 @@ def front(grid: Grid, costs: Sequence[float], risk: Risk, limits: Limits) -> lis
     return points
 
 
-def cheapest(grid: Grid, costs: Sequence[float], limits: Limits) -> Choice | None:
-    """(cost, exits) of the cheapest combination within `limits`, of equals the one with the fewest undecided items and
-    then the fewest errors; None when there is none.
-    """
-    return cheapest_at(grid, costs, limits, [1.0])[0]
-
-
-def cheapest_at(grid: Grid, costs: Sequence[float], limits: Limits, shares: ArrayLike) -> list[Choice | None]:
+def cheapest_at(grid: Grid, costs: Sequence[float], limits: Limits, shares: ArrayLike) -> list[PricedCuts | None]:
     """`cheapest` with the limits on leakage and false alarms cut to each of `shares`, ascending; one walk over the grid
     for all of them.
     """
@@ -114,7 +107,7 @@ def cheapest_at(grid: Grid, costs: Sequence[float], limits: Limits, shares: Arra
     most = lowest * (1 + 1e-12)
     tied = np.flatnonzero(cost <= most[first])  # no other can be the cheapest at any share
     tied = tied[np.lexsort((at[tied], (leaked + accused)[tied], grid.left.ravel()[at[tied]]))]
-    found: list[Choice | None] = []
+    found: list[PricedCuts | None] = []
     for k, best in enumerate(lowest):
         here = tied[(first[tied] <= k) & (cost[tied] <= most[k])]
         found.append((float(best), grid.cuts(np.unravel_index(at[here[0]], grid.leaked.shape))) if here.size else None)

@@ -36,7 +36,7 @@ from core.metrics.delong import delong_difference
 from core.policies.binomial_test import BinomialTest
 from core.policies.boards.binning import default_edges, edge_exits
 from core.policies.boards.grid import Grid, cascade_grid
-from core.policies.boards.joint_table import FINE, JointTable
+from core.policies.boards.joint_table import FINE_BINS, build_joint_table
 from core.policies.guarantees import groups_needed, too_few
 from core.policies.replay.batch import CELLS, Cuts, Items, aurocs, binned, replay_cuts
 from core.policies.search.pareto import Limits, allowed, cheapest_at
@@ -128,7 +128,7 @@ def search(frame: pd.DataFrame, members: Sequence[str], costs: Sequence[float], 
     items = Items.of_frame(frame, members)
     prove, paths, size, least = _paths(items, members, costs, spec)
     confidence = 1 - (1 - spec.confidence) / len(paths)
-    edges = default_edges(FINE)
+    edges = default_edges(FINE_BINS)
     bins = binned(prove, edges)
     runs = [_test(prove, bins, path, costs, spec, confidence) for path in paths]
     best = min((c for run in runs for c in run if c.good), key=lambda c: (c.cost, c.uncertain), default=None)
@@ -158,7 +158,7 @@ def _paths(
     choose, prove = items.halves(spec.seed)
     if not choose.y.size or not prove.y.size:
         return items, [[]], 0, None
-    grid = cascade_grid(JointTable.build(choose.p, choose.y, members))
+    grid = cascade_grid(build_joint_table(choose.p.T, choose.y, members))
     within = allowed(grid, replace(limits_of(spec), uncertain=1.0))
     least = float(grid.left[within].min() / grid.n) if within.any() else None
     return prove, [pareto_path(grid, costs, spec)], grid.size, least
@@ -192,7 +192,7 @@ def laid_down(members: int) -> list[list[Cuts]]:
     """Two paths for each k: the first k stages let go as real at one level, rising from path's start to its end; once
     without fake exits, once with fake exits at the mirrored level.
     """
-    edges = default_edges(FINE)
+    edges = default_edges(FINE_BINS)
     size = edges.size - 1
     wanted = 1 / (1 + np.exp(-np.linspace(-8.0, -0.2, LEVELS)))
     real = np.unique(np.searchsorted(edges, wanted, side="right") - 1)

@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.policies.boards.grid import cascade_grid, exit_levels, levels_of
-from core.policies.boards.joint_table import JointTable, joint_figures
-from core.policies.search.pareto import Limits, allowed, cheapest, cheapest_at, front, pareto
+from core.policies.boards.joint_counts import joint_auroc, joint_figures, joint_tally
+from core.policies.boards.joint_table import JointTable, build_joint_table
+from core.policies.search.pareto import Limits, allowed, cheapest_at, front, pareto
+from tests.support.replaying import cheapest
 
 COSTS = [1.0, 2.0, 5.0, 0.0]
 
@@ -19,36 +21,36 @@ def table_of(n: int, members: int, seed: int = 0) -> JointTable:
     y = rng.integers(0, 2, n)
     skill = np.array([1.0, 2.0, 3.0, 4.0])[:members]
     p = 1 / (1 + np.exp(-(rng.normal(0, 1.5, (n, members)) + rng.normal(0, 0.8, (n, 1)) + skill * (y[:, None] - 0.5))))
-    return JointTable.build(p, y, [f"m{i}" for i in range(members)])
+    return build_joint_table(p.T, y, [f"m{i}" for i in range(members)])
 
 
 @pytest.mark.parametrize(("members", "levels"), [(1, 5), (2, 4), (3, 2), (4, 2)])
 def test_every_combination_is_the_tables_own_answer(members, levels):
     table = table_of(3000, members)
     grid, costs = cascade_grid(table, levels), COSTS[:members]
-    closed = table.auroc(table.closed())
+    closed = joint_auroc(table, table.closed())
     assert grid.size == np.prod([len(p) for p in grid.pairs])
     cost, loss = grid.cost(costs), grid.auroc_loss
     for index in itertools.product(*(range(len(p)) for p in grid.pairs)):
         cuts = grid.cuts(index)
-        tally = table.tally(cuts)
+        tally = joint_tally(table, cuts)
         found = joint_figures(tally, costs)
         assert grid.leaked[index] == tally[:, 0, 1].sum()
         assert grid.accused[index] == tally[:, 1, 0].sum()
         assert grid.left[index] == tally[-1, 2].sum()
         assert cost[index[:-1]] == pytest.approx(found["cost"])
-        assert loss[index[:-1]] == pytest.approx(closed - table.auroc(cuts), abs=1e-3)
+        assert loss[index[:-1]] == pytest.approx(closed - joint_auroc(table, cuts), abs=1e-3)
 
 
 def test_a_coarse_table_of_many_items_keeps_the_grid_exact(monkeypatch):
     full = table_of(30_000, 3)
-    monkeypatch.setattr("core.policies.boards.joint_table.MOST_ROWS", 3000)
+    monkeypatch.setattr("core.policies.boards.coarse_bins.MOST_ROWS", 3000)
     rough = table_of(30_000, 3)
     assert not rough.exact
     grid = cascade_grid(rough, 4)
     for index in [(1, 2, 3), (5, 5, 5), (0, 7, 9), (15, 0, 2)]:
         index = tuple(min(i, len(p) - 1) for i, p in zip(index, grid.pairs, strict=True))
-        tally = full.tally(grid.cuts(index))
+        tally = joint_tally(full, grid.cuts(index))
         assert grid.leaked[index] == tally[:, 0, 1].sum()
         assert grid.left[index] == tally[-1, 2].sum()
 
@@ -63,7 +65,7 @@ def test_levels_start_at_never_and_stay_on_their_side():
         assert (table.edges[m][fake] >= 0.5).all()
         assert len(set(real)) == len(real) <= 8
     assert [levels_of(m) ** (2 * m) <= 2_000_000 for m in (1, 2, 3, 4, 5, 6)] == [True] * 6
-    one_side = JointTable.build(np.full((5, 2), 0.9), np.array([0, 1, 0, 1, 1]), ["a", "b"])
+    one_side = build_joint_table(np.full((2, 5), 0.9), np.array([0, 1, 0, 1, 1]), ["a", "b"])
     assert cascade_grid(one_side, 4).size > 1
 
 
@@ -96,11 +98,11 @@ def test_a_front_leaves_out_what_is_not_to_be_had():
 def test_front_and_cheapest_against_an_exhaustive_walk(members, limits):
     table = table_of(500, members, 3)
     grid, costs = cascade_grid(table, 3 if members == 2 else 2), COSTS[:members]
-    closed = table.auroc(table.closed())
+    closed = joint_auroc(table, table.closed())
     rows = []
     for index in itertools.product(*(range(len(p)) for p in grid.pairs)):
-        f = joint_figures(table.tally(grid.cuts(index)), costs)
-        loss = closed - table.auroc(grid.cuts(index))
+        f = joint_figures(joint_tally(table, grid.cuts(index)), costs)
+        loss = closed - joint_auroc(table, grid.cuts(index))
         assert loss == pytest.approx(grid.auroc_loss[index[:-1]], abs=2e-3)
         rows.append((f["cost"], f["leakage"], f["false_alarms"], float(grid.auroc_loss[index[:-1]]), f["uncertain"]))
     fine = [r for r in rows if r[2] <= limits.false_alarms + 1e-9 and r[4] <= limits.uncertain + 1e-9]
@@ -121,7 +123,7 @@ def test_front_and_cheapest_against_an_exhaustive_walk(members, limits):
     low = min(r[0] for r in within)
     assert found[0] == pytest.approx(low)
     fewest = min(r[4] for r in within if r[0] <= low + 1e-9)
-    assert joint_figures(table.tally(found[1]), costs)["uncertain"] == pytest.approx(fewest)
+    assert joint_figures(joint_tally(table, found[1]), costs)["uncertain"] == pytest.approx(fewest)
 
 
 def test_one_walk_for_all_shares_of_the_limits_finds_what_a_walk_each_finds():
@@ -167,7 +169,7 @@ def test_the_cheapest_on_small_worlds_is_what_a_count_of_items_finds(seed, n, cl
     y = {"both": rng.integers(0, 2, n), "reals": np.zeros(n, int), "fakes": np.ones(n, int)}[classes]
     p = rng.choice([0.0, 0.02, 0.3, 0.5, 0.9, 1.0], (n, 2))
     costs = [1.0, float(rng.choice([0.0, 1.0, 3.0]))]
-    table = JointTable.build(p, y, ["a", "b"])
+    table = build_joint_table(p.T, y, ["a", "b"])
     grid, shares = cascade_grid(table, 3), [0.5, 1.0, 1.6]
     limits = Limits(leakage=asked[0], false_alarms=asked[1], uncertain=asked[2])
     all_, n_fake, n_real = [], int(y.sum()), int(n - y.sum())

@@ -8,20 +8,18 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import roc_auc_score
 
 from app.views.cascade.search import GIVEN
-from core.documents.policy import CascadePolicy, Exits, ExpertExits
 from core.metrics.intervals import clopper_pearson
 from core.policies.binomial_test import BinomialTest, groups_for, most_errors
 from core.policies.boards.binning import default_edges, edge_exits
 from core.policies.boards.grid import cascade_grid
-from core.policies.boards.joint_table import JointTable
+from core.policies.boards.joint_table import joint_table_of_frame
 from core.policies.replay.batch import Items, aurocs, binned, replay_cuts
-from core.policies.replay.simulate import simulate
-from core.policies.search.pareto import Limits, cheapest
+from core.policies.search.pareto import Limits
 from core.policies.search.policy import NoPolicy, member_costs, members_of, policy_of, search_policy
 from core.policies.search.search import laid_down, pareto_path, search
 from core.policies.search_spec import SearchSpec
 from core.policies.table import OUT_OF_FOLD
-from tests.support.replaying import replay_exits
+from tests.support.replaying import cheapest, replay_exits
 
 MEMBERS = ["filter", "expert", "stack"]
 COSTS = [1.0, 4.0, 0.0]
@@ -71,7 +69,7 @@ def broken_promises(monkeypatch, world: str, draws: int) -> dict[str, tuple[int,
             for method in ("split", "sequences")
         }
         cuts = {method: one and one.cuts for method, one in best.items()}
-        naive = cheapest(cascade_grid(JointTable.of_frame(frame, MEMBERS), 5), COSTS, limits)
+        naive = cheapest(cascade_grid(joint_table_of_frame(frame, MEMBERS), 5), COSTS, limits)
         cuts["naive"] = naive and tuple(naive[1])
         for rule, one in cuts.items():
             if one is not None:
@@ -163,21 +161,6 @@ def test_stage_3_is_said_to_be_out_of_fold_wherever_it_is_promised():
     assert not any(OUT_OF_FOLD in line for line in two.sentences)
 
 
-def test_replay_is_the_simulation_counted_in_groups():
-    rng = np.random.default_rng(1)
-    frame = draw(80, rng, 5, 0.5)
-    exits = [Exits(real_below=0.2, fake_above=0.95), Exits(real_below=0.1), Exits(real_below=0.3, fake_above=0.7)]
-    policy = CascadePolicy(policy_id="x", name="x", created_at="", stage1=exits[0], final=exits[2],
-                           experts=[ExpertExits(name="expert", exits=exits[1])])  # fmt: skip
-    way = simulate(frame, policy, "filter")
-    done = replay_exits(Items.of_frame(frame, MEMBERS), exits, COSTS)
-    missed = frame[(way["verdict"] == "real") & (frame["label"] == 1)]["group"].nunique()
-    accused = frame[(way["verdict"] == "fake") & (frame["label"] == 0)]["group"].nunique()
-    assert (done.missed[0], done.accused[0]) == (missed, accused)
-    assert done.uncertain[0] == pytest.approx((way["verdict"] == "uncertain").mean())
-    assert done.cost[0] == pytest.approx(1 + 4 * (way["asked"] > 1).mean())
-
-
 def test_a_path_is_replayed_as_its_policies_are_one_by_one():
     """Ties, scores on the edges, groups of both classes: bins and thresholds agree, and so does the AUROC."""
     rng, edges = np.random.default_rng(6), default_edges(256)
@@ -209,7 +192,7 @@ def test_errors_and_groups_of_a_promise_by_counting(target, confidence):
 
 
 def test_the_path_spends_its_budget_step_by_step():
-    table = JointTable.of_frame(draw(4000, np.random.default_rng(2)), MEMBERS)
+    table = joint_table_of_frame(draw(4000, np.random.default_rng(2)), MEMBERS)
     grid, wish = cascade_grid(table, 6), spec()
     path = pareto_path(grid, COSTS, wish)
     assert len(path) > 15

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.special import expit
 
 from core.artifacts.files import atomic_path, write_json
-from core.artifacts.workspace import Workspace
 from core.calibrate import Calibrator, calibrators
 from core.calibrate.compare import compare_calibrators
 from core.calibrate.folds import crossed
@@ -17,13 +17,9 @@ from core.calibrate.of_run import FILES, file_name
 from core.calibrate.spec import CalibrateSpec
 from core.metrics.all_metrics import CALIBRATION, all_metrics
 from core.progress import Reporter
-from core.scores.cached import run_predictions
 from core.tables.predictions import Predictions
 
-if TYPE_CHECKING:
-    from core.models.inference.run import Run
-
-DRAWS = 1000
+REPORT_DRAWS = 1000
 NO_CALLS = "temperature cannot change accuracy or F1 at 0.5 either"
 REPORTED = ("auroc", "accuracy", "f1", "brier", "nll")
 
@@ -80,9 +76,9 @@ def calibration_metrics(spec: CalibrateSpec, predictions: Predictions, calibrato
     z, y, groups = predictions.log_odds[rows], predictions.labels[rows], predictions.groups[rows]
     measured = {}
     for when, p in (("before", expit(z)), ("after", held.p_fake)):
-        found = all_metrics(p, y, groups, draws=DRAWS, n_bins=spec.n_bins, seed=spec.seed, log_odds=z)
+        found = all_metrics(p, y, groups, draws=REPORT_DRAWS, n_bins=spec.n_bins, seed=spec.seed, log_odds=z)
         if when == "after" and not held.keeps_order:
-            found["auroc"] = held_out_auroc(held, predictions, DRAWS, spec.seed)
+            found["auroc"] = held_out_auroc(held, predictions, REPORT_DRAWS, spec.seed)
         measured[when] = {name: found[name] for name in (*REPORTED, *CALIBRATION)}
     return {
         "method": spec.method,
@@ -110,29 +106,29 @@ def compared(spec: CalibrateSpec, predictions: Predictions) -> dict[str, Any] | 
         return None
     groups = np.unique(predictions.groups).size
     return compare_calibrators(
-        predictions, folds=min(spec.folds, groups), draws=DRAWS, n_bins=spec.n_bins, seed=spec.seed
+        predictions, folds=min(spec.folds, groups), draws=REPORT_DRAWS, n_bins=spec.n_bins, seed=spec.seed
     )
 
 
-def fit_calibration(spec: CalibrateSpec, workspace: Workspace, report: Reporter) -> dict[str, Any]:
-    """Fit on a run's predictions of one split and write calibration_temp.json (or calibrator.json),
-    calibration_metrics.json, calibrated_predictions.csv and reliability_diagram.png into the run's folder.
+def calibrate_run(spec: CalibrateSpec, folder: Path, predictions: Predictions, report: Reporter) -> dict[str, Any]:
+    """Fit a calibrator on the predictions of a run, measure its gain, and write both into the run's folder.
 
-    Returns calibration_metrics.json. Raises ValueError on a split with one class or too few groups; LookupError for an
-    unknown method; FileNotFoundError for an unknown run or data set.
+    Writes calibration_temp.json (or calibrator.json, and removes the other one), calibration_metrics.json,
+    calibrated_predictions.csv and reliability_diagram.png.
+
+    Args:
+        spec: Method and options.
+        folder: Folder of the run, or of imported scores.
+        predictions: Uncalibrated predictions of the run on `spec.split`.
+        report: Receives the progress from 0.92 on.
+
+    Returns:
+        calibration_metrics.json.
+
+    Raises:
+        LookupError: No calibrator has this name.
+        ValueError: The split has one class or too few groups.
     """
-    from core.models.inference.run import find_run
-
-    calibrators.get(spec.method)
-    run = find_run(spec.run, workspace)
-    predictions = run_predictions(
-        run, spec.dataset, spec.split, workspace, batch_size=spec.batch_size, device=spec.device, report=report
-    )
-    return calibrate_run(spec, run, predictions, report)
-
-
-def calibrate_run(spec: CalibrateSpec, run: Run, predictions: Predictions, report: Reporter) -> dict[str, Any]:
-    """`fit_calibration` from predictions on."""
     from core.metrics.plots import draw_reliability
 
     fitted_on = predictions
@@ -148,16 +144,16 @@ def calibrate_run(spec: CalibrateSpec, run: Run, predictions: Predictions, repor
     table = predictions.frame.assign(p_fake_uncalibrated=before, p_fake=calibrator.transform(predictions.log_odds))
     table["p_fake_cross_fitted"] = np.nan
     table.loc[rows, "p_fake_cross_fitted"] = after
-    with atomic_path(run.folder / "calibrated_predictions.csv") as temporary:
+    with atomic_path(folder / "calibrated_predictions.csv") as temporary:
         table.to_csv(temporary, index=False)
     labels = predictions.labels[rows]
     panels = {"Before": (before[rows], labels), f"After {spec.method}": (after, labels)}
     note = f"Points on the dashed line: stated p_fake is right ({spec.split}, {rows.size} items, groups not fitted)"
-    draw_reliability(run.folder / "reliability_diagram.png", panels, spec.n_bins, note)
-    write_json(run.folder / "calibration_metrics.json", document)
+    draw_reliability(folder / "reliability_diagram.png", panels, spec.n_bins, note)
+    write_json(folder / "calibration_metrics.json", document)
     for other in set(FILES) - {file_name(spec.method)}:
-        (run.folder / other).unlink(missing_ok=True)  # a run has one calibrator: the latest
-    calibrator.save(run.folder / file_name(spec.method))
+        (folder / other).unlink(missing_ok=True)  # a run has one calibrator: the latest
+    calibrator.save(folder / file_name(spec.method))
     change = [document[when]["ece_binary_width"]["value"] for when in ("before", "after")]
     report.progress(1.0, f"ECE {change[0]:.3f} before, {change[1]:.3f} after")
     return document

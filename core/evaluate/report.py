@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.special import expit
 
 from core.artifacts.files import atomic_path, write_json
-from core.artifacts.workspace import Workspace
 from core.calibrate import Calibrator, check_unseen, load_calibrator
 from core.calibrate.of_run import calibrator_of
 from core.evaluate.spec import EvaluateSpec
@@ -23,12 +22,8 @@ from core.metrics.slices import describe, macro_average, sliced_by, slices
 from core.metrics.sweep import sweep
 from core.metrics.unscored import coverage_report
 from core.progress import Reporter
-from core.scores.cached import run_predictions
 from core.tables.predictions import Predictions
 from core.task import FACES
-
-if TYPE_CHECKING:
-    from core.models.inference.run import Run
 
 
 def find_calibrator(spec: EvaluateSpec, folder: Path) -> tuple[Calibrator, str]:
@@ -39,6 +34,20 @@ def find_calibrator(spec: EvaluateSpec, folder: Path) -> tuple[Calibrator, str]:
             raise FileNotFoundError(f"no calibrator file at {path}; leave it empty for the run's own")
         return load_calibrator(path), f"calibrated by {path.name}"
     return calibrator_of(folder)
+
+
+def check_thresholds(spec: EvaluateSpec) -> None:
+    """Refuse cascade thresholds that are no confidences.
+
+    Args:
+        spec: Its `cascade_thresholds` are checked.
+
+    Raises:
+        ValueError: One lies outside (0, 1).
+    """
+    bad = [t for t in spec.cascade_thresholds if not 0 < t < 1]
+    if bad:
+        raise ValueError(f"cascade_thresholds must lie between 0 and 1; {bad[0]} does not")
 
 
 def prevalence_note(labels: np.ndarray) -> str:
@@ -170,31 +179,31 @@ def draw_all(
     return left_out
 
 
-def evaluate(spec: EvaluateSpec, workspace: Workspace, report: Reporter) -> dict[str, Any]:
-    """Score, calibrate, judge. Writes evaluation_report.json, threshold_analysis.json, predictions.csv (when asked),
-    roc_curve.png, confusion_matrix.png, reliability_diagram.png and cascade_analysis.png into the run's folder; the
-    latest evaluation replaces the one before, and the report names its split.
-
-    Returns evaluation_report.json. Raises FileNotFoundError (run, data set, calibrator), ValueError (no such split, a
-    bad calibrator file), SeenBefore when the calibrator was fitted on any of these items.
-    """
-    from core.models.inference.run import find_run
-
-    run = find_run(spec.run, workspace)
-    bad = [t for t in spec.cascade_thresholds if not 0 < t < 1]
-    if bad:
-        raise ValueError(f"cascade_thresholds must lie between 0 and 1; {bad[0]} does not")
-    calibrator, source = find_calibrator(spec, run.folder)
-    predictions = run_predictions(
-        run, spec.dataset, spec.split, workspace, batch_size=spec.batch_size, device=spec.device, report=report
-    )
-    return evaluate_run(spec, run, predictions, calibrator, source, report)
-
-
 def evaluate_run(
-    spec: EvaluateSpec, run: Run, predictions: Predictions, calibrator: Calibrator, source: str, report: Reporter
+    spec: EvaluateSpec, folder: Path, predictions: Predictions, calibrator: Calibrator, source: str, report: Reporter
 ) -> dict[str, Any]:
-    """`evaluate` from predictions on."""
+    """Calibrate the predictions of a run and write its evaluation.
+
+    Writes evaluation_report.json, threshold_analysis.json, predictions.csv (when the spec asks for it),
+    roc_curve.png, confusion_matrix.png, reliability_diagram.png and cascade_analysis.png. The latest evaluation
+    replaces the one before; the report names its split.
+
+    Args:
+        spec: What to report.
+        folder: Folder of the run, or of imported scores.
+        predictions: Uncalibrated predictions of the run on `spec.split`.
+        calibrator: Turns their log-odds into p_fake.
+        source: One clause on where the calibrator comes from.
+        report: Receives the progress from 0.92 on.
+
+    Returns:
+        evaluation_report.json.
+
+    Raises:
+        ValueError: A cascade threshold lies outside (0, 1).
+        SeenBefore: The calibrator was fitted on any of these items.
+    """
+    check_thresholds(spec)
     unchecked = check_unseen(calibrator, predictions)
     p = calibrator.transform(predictions.log_odds)
     report.progress(0.92, "figures and their intervals")
@@ -208,16 +217,16 @@ def evaluate_run(
         missing
         + [unchecked] * bool(unchecked)
         + calibrator.warnings
-        + draw_all(run.folder, predictions, p, document, analysis, spec, z)
+        + draw_all(folder, predictions, p, document, analysis, spec, z)
     )
     if spec.save_predictions:
         table = predictions.frame.assign(p_fake=p, called=np.where(p >= 0.5, FACES.positive, FACES.negative))
         if z is not None:
             table[CALIBRATED] = z
-        with atomic_path(run.folder / "predictions.csv") as temporary:
+        with atomic_path(folder / "predictions.csv") as temporary:
             table.to_csv(temporary, index=False)
-    write_json(run.folder / "threshold_analysis.json", analysis)
-    write_json(run.folder / "evaluation_report.json", document)
+    write_json(folder / "threshold_analysis.json", analysis)
+    write_json(folder / "evaluation_report.json", document)
     area = document["metrics"]["auroc"]["value"]
     report.progress(1.0, "done" if area is None else f"AUROC {area:.3f} on {spec.split}")
     return document

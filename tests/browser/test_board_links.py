@@ -47,9 +47,9 @@ def judged(workbench):
     """A run of drawn scores, calibrated and evaluated."""
     run = Folder(workbench.workspace.runs / "judged")
     run.folder.mkdir()
-    calibrate_run(CalibrateSpec(run="judged"), run, predictions("val_calib", 0), Silent())
+    calibrate_run(CalibrateSpec(run="judged"), run.folder, predictions("val_calib", 0), Silent())
     spec = EvaluateSpec(run="judged", n_bootstrap=50)
-    evaluate_run(spec, run, predictions("test", 1), *find_calibrator(spec, run.folder), Silent())
+    evaluate_run(spec, run.folder, predictions("test", 1), *find_calibrator(spec, run.folder), Silent())
     workbench.register(Produced("run", "judged", str(run.folder), {}))
     return run.folder
 

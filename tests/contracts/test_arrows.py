@@ -15,8 +15,8 @@ ROOT = Path(__file__).resolve().parents[2]
 ORDER = [
     *("core", "core.glossary", "core.progress", "core.registry", "core.spec", "core.artifacts", "core.media"),
     "core.task",
-    *("core.metrics", "core.tables", "core.documents", "core.data", "core.models", "core.explain", "core.train"),
-    *("core.scores", "core.calibrate", "core.evaluate", "core.cascade", "core.policies", "core.stacking"),
+    *("core.metrics", "core.tables", "core.documents", "core.data", "core.scores", "core.models", "core.explain"),
+    *("core.train", "core.calibrate", "core.evaluate", "core.cascade", "core.policies", "core.stacking"),
     *("core.bundles", "core.analysis"),
     *("jobs", "jobs.process", "jobs.kind", "jobs.settings", "jobs.queue", "jobs.migrations", "jobs.workspace"),
     *("jobs.specs", "jobs.kinds", "jobs.client", "jobs.worker"),
@@ -39,6 +39,12 @@ LIGHT = (
     *("core/calibrate", "core/documents", "core/evaluate", "core/metrics", "core/policies", "core/scores"),
     *("core/tables", "jobs", "app", "pages"),
 )
+# Rooms of numbers: no function of theirs, however late it imports, reaches a network library. Scores are handed in.
+NUMBERS = (
+    *("core.metrics", "core.tables", "core.documents", "core.scores", "core.calibrate", "core.evaluate"),
+    "core.policies",
+)
+NETWORKS = {"torch", "torchvision", "timm", "facenet_pytorch", "pytorch_grad_cam"}
 HEAVY = ("torch", "timm", "lightgbm", "cv2", "torchvision", "facenet_pytorch", "pytorch_grad_cam")
 
 
@@ -127,6 +133,31 @@ def test_no_files_import_each_other_in_a_circle():
 
 def test_a_circle_would_be_found():
     assert circles({("a", "b"), ("b", "c"), ("c", "a"), ("c", "d")}) == [{"a", "b", "c"}]
+
+
+def ways_to_a_network(graph: set[tuple[str, str]], network: set[str]) -> list[list[str]]:
+    """The shortest way from each module of NUMBERS that reaches a module of `network`, imports in functions counted."""
+    walk = nx.DiGraph(graph)
+    walk.add_nodes_from(network)
+    ways = []
+    for module in sorted(node for node in walk if room_of(node) in NUMBERS):
+        reached = network & (nx.descendants(walk, module) | {module})
+        if reached:
+            ways.append(min((nx.shortest_path(walk, module, other) for other in sorted(reached)), key=len))
+    return ways
+
+
+def test_rooms_of_numbers_reach_no_network_even_inside_functions():
+    network = {name for name, path in MODULES.items() if imported(path) & NETWORKS}
+    assert len(network) > 20
+    assert {room_of(name) for name in MODULES} >= set(NUMBERS)
+    assert ways_to_a_network(arrows(), network) == []
+
+
+def test_a_way_to_a_network_would_be_found():
+    graph = {("core.metrics.a", "core.b"), ("core.b", "core.models.c"), ("core.metrics.d", "core.b2")}
+    assert ways_to_a_network(graph, {"core.models.c"}) == [["core.metrics.a", "core.b", "core.models.c"]]
+    assert ways_to_a_network(set(), {"core.metrics.late"}) == [["core.metrics.late"]]
 
 
 def test_core_knows_no_database_and_no_screen():

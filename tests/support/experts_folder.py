@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from core.artifacts.workspace import Workspace
 from core.evaluate.experts.report import FACES, REBUILT, assemble, disagreements, write_report
 from core.evaluate.experts.scores import ExpertScores
 from core.evaluate.experts.spec import ExpertsSpec
@@ -49,7 +48,7 @@ def write_experts(folder: Path, names: tuple[str, ...] = NAMES, pictures: bool =
     frame, heard = drawn_scores()
     heard = {name: heard[name] for name in names}
     spec = ExpertsSpec(runs=list(names), n_bootstrap=60)
-    document = assemble(spec, "drawn", "f" * 64, frame, heard, Workspace(folder))
+    document = assemble(spec, "drawn", "f" * 64, frame, heard)
     document["members"] = [
         {"name": name, "title": name.title(), "role": "expert", "run": f"{name}-run", "detector": "d",
          "calibrated": "calibrated by calibrator.json", "weights_sha256": "a" * 64}

@@ -13,7 +13,7 @@ import pandas as pd
 from app.views.calibrate.board import ScaleEvidence
 from core.artifacts.files import read_json
 from core.calibrate.compare import compare_calibrators
-from core.calibrate.fit import DRAWS as REPORT_DRAWS
+from core.calibrate.fit import REPORT_DRAWS
 from core.calibrate.scale_bands import ScaleBands
 from core.calibrate.scale_table import ScaleTable
 from core.tables.predictions import Predictions

@@ -1,4 +1,4 @@
-"""`experts`: each expert alone, every pair, their embeddings and reconstructions, and the items they quarrel over."""
+"""The report on experts: each one alone, every pair, embeddings, reconstructions, and where they disagree."""
 
 from __future__ import annotations
 
@@ -12,33 +12,29 @@ import pandas as pd
 
 import core
 from core.artifacts.files import atomic_path, read_json, write_json, write_text
-from core.artifacts.workspace import Workspace
+from core.calibrate.log_odds import calibrated_log_odds
 from core.evaluate.experts.complementarity import oracle, pairwise
-from core.evaluate.experts.embedding_quality import embedding_quality, sample_rows
+from core.evaluate.experts.embedding_quality import embedding_quality
 from core.evaluate.experts.reconstruction_quality import reconstruction_quality
-from core.evaluate.experts.scores import (
-    ExpertScores,
-    describe,
-    expert_runs,
-    keep_faces,
-    keep_reconstructions,
-    score_expert,
-    stage3_scores,
-)
+from core.evaluate.experts.scores import ExpertScores
 from core.evaluate.experts.spec import ExpertsSpec
-from core.evaluate.report import describe as counts
 from core.evaluate.report import prevalence_note
 from core.metrics.all_metrics import all_metrics
 from core.metrics.by_source import by_source
-from core.progress import Reporter, Within
+from core.metrics.slices import describe
 
 REPORT = "experts_report.json"
 PREDICTIONS = "predictions.parquet"
 SAMPLES = "samples.parquet"
 FACES, REBUILT = "faces", "reconstructions"
-KEPT = ("auroc", "average_precision", "f1", "accuracy", "balanced_accuracy", "ece_binary_width", "brier", "nll")
-CARRIED = ("sample_id", "path", "label", "dataset", "group", "split", "method")
+REPORTED_FIGURES = (
+    *("auroc", "average_precision", "f1", "accuracy", "balanced_accuracy"),
+    *("ece_binary_width", "brier", "nll"),
+)
+ITEM_COLUMNS = ("sample_id", "path", "label", "dataset", "group", "split", "method")
 MEAN, STAGE3 = "mean", "stage3"
+SOURCE_DRAWS = 400
+"""Most bootstrap draws of a figure of one source: there are many sources, and their intervals are wide."""
 
 
 def alone(
@@ -49,29 +45,52 @@ def alone(
     seed: int = 0,
     log_odds: Mapping[str, np.ndarray | None] | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """By expert: KEPT figures as {value, low, high, note} and `by_source`. p: (N,) calibrated p_fake in the frame's
-    order; log_odds: those of p, where known, to rank by.
+    """Compute the figures of each expert alone, on all items and by source.
+
+    Args:
+        p: By expert, (N,) calibrated p_fake in the order of the frame.
+        frame: N rows with label, group and dataset.
+        draws: Bootstrap draws of groups for the intervals; 0 for none.
+        seed: Seed of the draws.
+        log_odds: By expert, (N,) log-odds of p, by which items rank; None or absent where they are not known.
+
+    Returns:
+        By expert, `metrics`: REPORTED_FIGURES as {value, low, high, note}, and `by_source` of `core.metrics.by_source`.
     """
     y, groups = frame["label"].to_numpy(np.int64), frame["group"].astype(str).to_numpy()
     sources = frame["dataset"].astype(str).to_numpy()
-    found = {}
+    figures = {}
     for name, values in p.items():
         z = (log_odds or {}).get(name)
         whole = all_metrics(values, y, groups, draws=draws, seed=seed, log_odds=z)
-        split = by_source(values, y, groups, sources, draws=min(draws, 400), seed=seed, log_odds=z)
-        found[name] = {"metrics": {figure: whole[figure] for figure in KEPT}, "by_source": split}
-    return found
+        split = by_source(values, y, groups, sources, draws=min(draws, SOURCE_DRAWS), seed=seed, log_odds=z)
+        figures[name] = {"metrics": {figure: whole[figure] for figure in REPORTED_FIGURES}, "by_source": split}
+    return figures
 
 
 def right_of(p: Mapping[str, np.ndarray], labels: np.ndarray) -> dict[str, np.ndarray]:
-    """(N,) bool by expert: called rightly at p_fake 0.5."""
+    """Tell which items each expert calls correctly at p_fake 0.5.
+
+    Args:
+        p: By expert, (N,) calibrated p_fake.
+        labels: (N,) 0 = real, 1 = fake.
+
+    Returns:
+        By expert, (N,) bool.
+    """
     return {name: (values >= 0.5) == (labels == 1) for name, values in p.items()}
 
 
 def disagreements(p: Mapping[str, np.ndarray], frame: pd.DataFrame) -> pd.DataFrame:
-    """Items that `right` calls rightly and `wrong` wrongly, for every ordered pair; the widest apart first.
+    """List the items that one expert calls correctly and another does not, for every ordered pair of experts.
 
-    Columns: right, wrong, row (position in `frame`), sample_id, label, p_right, p_wrong, margin.
+    Args:
+        p: By expert, (N,) calibrated p_fake.
+        frame: N rows with sample_id and label.
+
+    Returns:
+        A table with the columns right, wrong (names of experts), row (position in `frame`), sample_id, label, p_right,
+        p_wrong and margin = |p_right - p_wrong|; the largest margin of each pair comes first.
     """
     labels = frame["label"].to_numpy(np.int64)
     right, ids, parts = right_of(p, labels), frame["sample_id"].to_numpy(), []
@@ -96,54 +115,29 @@ def disagreements(p: Mapping[str, np.ndarray], frame: pd.DataFrame) -> pd.DataFr
     return pd.concat(parts, ignore_index=True)
 
 
-def measure(spec: ExpertsSpec, workspace: Workspace, folder: Path, report: Reporter) -> dict[str, Any]:
-    """Write experts_report.json (last), predictions.parquet, samples.parquet, faces/ and reconstructions/ into
-    `folder`.
-
-    Returns the report. Raises FileNotFoundError (run, calibrator, data set), ValueError (no such split, weights that
-    have changed, a run named twice).
-    """
-    from core.data.manifest.open import open_dataset
-
-    members = expert_runs(spec, workspace)
-    dataset = members[0].run.dataset(spec.dataset)
-    manifest = open_dataset(dataset, workspace).select(spec.split)
-    frame = manifest.frame
-    most = spec.reconstruction_items
-    rebuilt_rows = sample_rows(len(frame), most, spec.seed) if most else np.empty(0, np.int64)
-    heard: dict[str, ExpertScores] = {}
-    for i, member in enumerate(members):
-        step = Within(report, 0.8 * i / len(members), 0.8 * (i + 1) / len(members))
-        step.progress(0.0, f"hearing {member.name}")
-        heard[member.name] = score_expert(member, manifest, rebuilt_rows, spec, workspace, step)
-    report.progress(0.82, "figures and their intervals")
-    p = {name: said.p for name, said in heard.items()}
-    document = assemble(spec, dataset, manifest.fingerprint(), frame, heard, workspace)
-    document["members"] = [describe(member) for member in members]
-    report.progress(0.95, "keeping the samples they quarrel over")
-    samples = disagreements(p, frame)
-    wanted = np.unique(samples.groupby(["right", "wrong"]).head(spec.pictures)["row"].to_numpy(np.int64))
-    keep_faces(manifest, wanted, folder / FACES)
-    for member in members:
-        if heard[member.name].measures is not None and len(wanted):
-            keep_reconstructions(member, manifest, wanted, folder / REBUILT / member.name, spec, workspace)
-    write_report(folder, spec, document, frame, heard, samples)
-    report.progress(1.0, f"{len(members)} experts on {spec.split}")
-    return document
-
-
 def write_report(
     folder: Path,
     spec: ExpertsSpec,
     document: dict[str, Any],
     frame: pd.DataFrame,
-    heard: Mapping[str, ExpertScores],
+    scores: Mapping[str, ExpertScores],
     samples: pd.DataFrame,
 ) -> None:
-    """The tables, the spec, and the report last: a folder with it is whole."""
-    table = frame[list(CARRIED)].assign(
-        **{f"p_{name}": said.p for name, said in heard.items()},
-        **{f"log_odds_{name}": said.log_odds for name, said in heard.items()},
+    """Write predictions.parquet, samples.parquet, spec.json and experts_report.json into a folder.
+
+    The report is written last: a folder that holds it is complete.
+
+    Args:
+        folder: Folder of the report.
+        spec: Input of the comparison.
+        document: The report, of `assemble`, with its members.
+        frame: N rows of the manifest.
+        scores: By expert, its scores of these rows.
+        samples: The table of `disagreements`.
+    """
+    table = frame[list(ITEM_COLUMNS)].assign(
+        **{f"p_{name}": of.p for name, of in scores.items()},
+        **{f"log_odds_{name}": of.log_odds for name, of in scores.items()},
     )
     for name, part in ((PREDICTIONS, table), (SAMPLES, samples.drop(columns="row"))):
         with atomic_path(folder / name) as temporary:
@@ -157,25 +151,33 @@ def assemble(
     dataset: str,
     fingerprint: str,
     frame: pd.DataFrame,
-    heard: Mapping[str, ExpertScores],
-    workspace: Workspace,
+    scores: Mapping[str, ExpertScores],
+    stage3: np.ndarray | None = None,
 ) -> dict[str, Any]:
-    """The report without its members. Numpy only."""
+    """Build the report from scores, without its list of members.
+
+    Args:
+        spec: Input of the comparison.
+        dataset: Name or folder of the data set.
+        fingerprint: Names its items (`Manifest.fingerprint`).
+        frame: N rows with sample_id, label, group and dataset.
+        scores: By expert, its scores of these rows.
+        stage3: (N,) p_fake of the stack that the spec names; None where it has no score of some of these items.
+
+    Returns:
+        experts_report.json but for `members`.
+    """
     y, groups = frame["label"].to_numpy(np.int64), frame["group"].astype(str).to_numpy()
     sources = frame["dataset"].astype(str).to_numpy()
-    p = {name: said.p for name, said in heard.items()}
+    p = {name: of.p for name, of in scores.items()}
     right = right_of(p, y)
     together, notes = dict(p), [note for note in [prevalence_note(y)] if note]
     if len(p) > 1:
         together[MEAN] = mean_of(p)
-    if spec.stack:
-        scores = stage3_scores(spec.stack, spec.split, frame["sample_id"], workspace)
-        if scores is None:
-            notes.append(
-                f"{spec.stack} holds no stage-3 score of every item of {spec.split}: stage 3 is left out here."
-            )
-        else:
-            together[STAGE3] = scores
+    if stage3 is not None:
+        together[STAGE3] = stage3
+    elif spec.stack:
+        notes.append(f"{spec.stack} holds no stage-3 score of every item of {spec.split}: stage 3 is left out here.")
     draws, seed = spec.n_bootstrap, spec.seed
     return {
         "format": 1,
@@ -184,27 +186,27 @@ def assemble(
         "dataset": dataset,
         "split": spec.split,
         "data_fingerprint": fingerprint,
-        **counts(y, groups),
+        **describe(y, groups),
         "unit": "item; intervals resample groups (videos or identities)",
         "threshold": 0.5,
         "alone": alone(
-            together, frame, draws=draws, seed=seed, log_odds={name: said.calibrated for name, said in heard.items()}
+            together, frame, draws=draws, seed=seed, log_odds={name: of.calibrated for name, of in scores.items()}
         ),
         "pairs": pairwise(right, groups, draws=draws, seed=seed),
         "together": oracle(right, groups, draws=draws, seed=seed),
         "embeddings": {
             name: {
                 part: embedding_quality(values, y, groups, sources, most=spec.embedding_items, draws=draws, seed=seed)
-                for part, values in said.parts.items()
+                for part, values in of.parts.items()
             }
-            for name, said in heard.items()
+            for name, of in scores.items()
         },
         "reconstructions": {
             name: reconstruction_quality(
-                said.measures, y[said.rebuilt_rows], groups[said.rebuilt_rows], draws=draws, seed=seed
+                of.measures, y[of.rebuilt_rows], groups[of.rebuilt_rows], draws=draws, seed=seed
             )
-            for name, said in heard.items()
-            if said.measures is not None
+            for name, of in scores.items()
+            if of.measures is not None
         },
         "notes": notes,
         "code_version": core.__version__,
@@ -213,13 +215,30 @@ def assemble(
 
 
 def mean_of(p: Mapping[str, np.ndarray]) -> np.ndarray:
-    """(N,) p_fake of the plain mean of calibrated log-odds."""
-    kept = [np.clip(values, 1e-7, 1 - 1e-7) for values in p.values()]
-    return 1 / (1 + np.exp(-np.mean([np.log(q) - np.log1p(-q) for q in kept], axis=0)))
+    """Combine experts by the plain mean of their calibrated log-odds.
+
+    Args:
+        p: By expert, (N,) calibrated p_fake.
+
+    Returns:
+        (N,) p_fake.
+    """
+    return 1 / (1 + np.exp(-np.mean([calibrated_log_odds(values) for values in p.values()], axis=0)))
 
 
 def read_report(folder: Path) -> dict[str, Any]:
-    """experts_report.json of a folder. Raises FileNotFoundError, ValueError when it is another kind of document."""
+    """Read experts_report.json of a folder.
+
+    Args:
+        folder: Folder of the report.
+
+    Returns:
+        The report.
+
+    Raises:
+        FileNotFoundError: The folder holds no report.
+        ValueError: The file is another kind of document.
+    """
     document = read_json(folder / REPORT)
     if document.get("kind") != "experts":
         raise ValueError(f"{folder / REPORT} is no report on experts")

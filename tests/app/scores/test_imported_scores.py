@@ -14,7 +14,6 @@ from core.artifacts.files import read_json, write_json
 from core.calibrate.fit import calibrate_run
 from core.calibrate.restate import restate_scores
 from core.calibrate.spec import CalibrateSpec
-from core.models.inference.run import Run
 from core.progress import Silent
 from core.scores.imported_run import import_scores, kept_predictions
 from core.scores.spec import ImportScoresSpec
@@ -33,7 +32,7 @@ def bring(workbench, name, share, calibrate="", n=400):
     import_scores(ImportScoresSpec(file=str(file), name=name, calib_share=share), folder, Silent())
     if calibrate:
         spec = CalibrateSpec(run=name, method="platt", val_split=float(calibrate), compare=False)
-        calibrate_run(spec, Run(folder), kept_predictions(folder, "val_calib"), Silent())
+        calibrate_run(spec, folder, kept_predictions(folder, "val_calib"), Silent())
         restate_scores(folder)
     workbench.register(produced_run(folder))
     return folder
@@ -101,7 +100,7 @@ def test_of_a_split_that_was_fitted_in_part_the_rest_is_judged(workbench):
 def test_scores_that_were_all_fitted_say_that_nothing_is_left(workbench, open_page):
     folder = bring(workbench, "all", 0.0)
     calibrate_run(
-        CalibrateSpec(run="all", split="test", compare=False), Run(folder), kept_predictions(folder, "test"), Silent()
+        CalibrateSpec(run="all", split="test", compare=False), folder, kept_predictions(folder, "test"), Silent()
     )
     page = open_page("evaluate", scores="runs/all/scores")
     assert not page.exception

@@ -11,7 +11,6 @@ from scipy.special import expit
 from core.calibrate import calibrators, load_calibrator
 from core.calibrate.fit import calibrate_run, cross_fitted, held_out
 from core.calibrate.spec import CalibrateSpec
-from core.models.inference.run import Run
 from core.progress import Silent
 from core.tables.predictions import Predictions
 
@@ -31,7 +30,7 @@ def test_writes_the_files_of_the_guide(method, tmp_path, monkeypatch):
     draws = method in ("temperature", "none")
     if not draws:  # drawing takes most of the time
         monkeypatch.setattr("core.metrics.plots.draw_reliability", lambda *everything: None)
-    made = calibrate_run(CalibrateSpec(run="r", method=method, compare=False), Run(tmp_path), predictions(), Silent())
+    made = calibrate_run(CalibrateSpec(run="r", method=method, compare=False), tmp_path, predictions(), Silent())
     name = "calibration_temp.json" if method.startswith("temperature") else "calibrator.json"
     expected = {name, "calibration_metrics.json", "calibrated_predictions.csv"}
     expected |= {"reliability_diagram.png"} if draws else set()
@@ -61,7 +60,7 @@ def no_pictures(monkeypatch):
 
 @pytest.mark.usefixtures("no_pictures")
 def test_temperature_file_says_temperature(tmp_path):
-    calibrate_run(CalibrateSpec(run="r", compare=False), Run(tmp_path), predictions(), Silent())
+    calibrate_run(CalibrateSpec(run="r", compare=False), tmp_path, predictions(), Silent())
     document = json.loads((tmp_path / "calibration_temp.json").read_text())
     assert document["temperature"] == pytest.approx(4.0, rel=0.2)
     assert document["method"] == "temperature"
@@ -70,7 +69,7 @@ def test_temperature_file_says_temperature(tmp_path):
 @pytest.mark.usefixtures("no_pictures")
 def test_a_run_has_one_calibrator(tmp_path):
     for method in ("temperature", "platt"):
-        calibrate_run(CalibrateSpec(run="r", method=method, compare=False), Run(tmp_path), predictions(), Silent())
+        calibrate_run(CalibrateSpec(run="r", method=method, compare=False), tmp_path, predictions(), Silent())
     assert not (tmp_path / "calibration_temp.json").exists()
     assert (tmp_path / "calibrator.json").exists()
 
@@ -91,7 +90,7 @@ def test_measured_items_were_not_fitted(tmp_path):
     p = predictions()
     found, _ = cross_fitted(spec, p)
     rows, after = found.rows, found.p_fake
-    made = calibrate_run(spec, Run(tmp_path), p, Silent())
+    made = calibrate_run(spec, tmp_path, p, Silent())
     assert made["n_measured"] == rows.size < len(p)
     calibrator = load_calibrator(tmp_path / "calibration_temp.json")
     assert np.array_equal(calibrator.transform(p.log_odds[rows]), after)
@@ -102,16 +101,16 @@ def test_measured_items_were_not_fitted(tmp_path):
 def test_too_little_data_is_named(tmp_path):
     lonely = predictions(40, per_group=40)
     with pytest.raises(ValueError, match="too few"):
-        calibrate_run(CalibrateSpec(run="r", compare=False), Run(tmp_path), lonely, Silent())
+        calibrate_run(CalibrateSpec(run="r", compare=False), tmp_path, lonely, Silent())
     one_class = Predictions(predictions().frame.assign(label=0))
     with pytest.raises(ValueError, match="both classes"):
-        calibrate_run(CalibrateSpec(run="r", compare=False), Run(tmp_path), one_class, Silent())
+        calibrate_run(CalibrateSpec(run="r", compare=False), tmp_path, one_class, Silent())
     assert not (tmp_path / "calibration_temp.json").exists()
 
 
 @pytest.mark.usefixtures("no_pictures")
 def test_the_comparison_is_in_the_document(tmp_path):
-    made = calibrate_run(CalibrateSpec(run="r", folds=3), Run(tmp_path), predictions(240), Silent())
+    made = calibrate_run(CalibrateSpec(run="r", folds=3), tmp_path, predictions(240), Silent())
     assert list(made["comparison"]["methods"]) == calibrators.names()
     assert made["comparison"]["folds"] == 3
     assert made["n_failed"] == 0

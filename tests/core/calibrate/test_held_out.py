@@ -12,7 +12,6 @@ from core.calibrate.fit import calibrate_run
 from core.calibrate.folds import dealt, out_of_fold
 from core.calibrate.held_out import KEPT, WITHIN, held_out_auroc
 from core.calibrate.spec import CalibrateSpec
-from core.models.inference.run import Run
 from core.progress import Silent
 from core.tables.predictions import Predictions
 
@@ -32,7 +31,7 @@ def uneven(groups: int = 60, size: int = 4, seed: int = 0) -> Predictions:
 def test_a_method_that_keeps_the_order_leaves_auroc_as_it_was(method, tmp_path, monkeypatch):
     monkeypatch.setattr("core.metrics.plots.draw_reliability", lambda *everything: None)
     table = uneven()
-    made = calibrate_run(CalibrateSpec(run="r", method=method, compare=False), Run(tmp_path), table, Silent())
+    made = calibrate_run(CalibrateSpec(run="r", method=method, compare=False), tmp_path, table, Silent())
     assert made["after"]["auroc"] == made["before"]["auroc"]
     assert made["after"]["auroc"]["value"] == pytest.approx(roc_auc_score(table.labels, table.log_odds))
     assert KEPT in made["note"]

@@ -10,7 +10,6 @@ from core.calibrate.fit import calibrate_run, cross_fitted
 from core.calibrate.spec import CalibrateSpec
 from core.evaluate.report import evaluate_run
 from core.evaluate.spec import EvaluateSpec
-from core.models.inference.run import Run
 from core.progress import Silent
 from core.tables.predictions import Predictions
 
@@ -70,7 +69,7 @@ def test_a_calibrator_from_before_says_what_was_not_checked(fitted, tmp_path):
 
 def test_evaluate_refuses_the_split_whose_share_was_fitted(tmp_path, monkeypatch):
     monkeypatch.setattr("core.metrics.plots.draw_reliability", lambda *everything: None)
-    table, run, spec = predictions(400), Run(tmp_path), CalibrateSpec(run="r", val_split=0.2, compare=False)
+    table, run, spec = predictions(400), tmp_path, CalibrateSpec(run="r", val_split=0.2, compare=False)
     calibrate_run(spec, run, table, Silent())
     assert "item_sketch" not in (tmp_path / "calibration_metrics.json").read_text()
     made = load_calibrator(tmp_path / "calibration_temp.json")

@@ -15,7 +15,6 @@ from core.evaluate.report import evaluate_run, find_calibrator, prevalence_note
 from core.evaluate.spec import EvaluateSpec
 from core.evaluate.thresholds import threshold_rows
 from core.metrics.catalogue import FIGURES
-from core.models.inference.run import Run
 from core.progress import Silent
 from core.tables.predictions import Predictions
 
@@ -35,7 +34,7 @@ def spec(**values) -> EvaluateSpec:
 
 def judged(tmp_path, p: Predictions, **values) -> dict:
     s = spec(**values)
-    return evaluate_run(s, Run(tmp_path), p, *find_calibrator(s, tmp_path), Silent())
+    return evaluate_run(s, tmp_path, p, *find_calibrator(s, tmp_path), Silent())
 
 
 def test_writes_every_file_of_the_guide(tmp_path):

@@ -11,16 +11,16 @@ from core.artifacts.workspace import Workspace
 from core.calibrate.fit import calibrate_run
 from core.calibrate.restate import restate_scores
 from core.calibrate.spec import CalibrateSpec
-from core.evaluate.report import evaluate
 from core.evaluate.spec import EvaluateSpec
 from core.models.inference.run import Run
+from core.models.inference.run_predictions import run_predictions
 from core.progress import Cancelled, Silent
 from core.scores import imported_file as foreign_table
-from core.scores.cached import run_predictions
 from core.scores.imported_file import ScoresError, read_imported_table
 from core.scores.imported_rows import checked_rows
 from core.scores.imported_run import import_scores, is_scores, kept_predictions
 from core.scores.spec import ImportScoresSpec
+from jobs.kinds.evaluate import evaluate
 
 HEAD = "id,label,score,group\n"
 
@@ -244,7 +244,7 @@ def test_the_run_holds_what_the_file_said(imported):
     assert "the score is infinite" in (folder / "failed.csv").read_text()
     with pytest.raises(ValueError, match="no scores of split 'train'; there are: test, val_calib"):
         kept_predictions(folder, "train")
-    with pytest.raises(ValueError, match="cannot be asked about another data set"):
+    with pytest.raises(ValueError, match="cannot score another data set"):
         run_predictions(Run(folder), "demo", "test", workspace, batch_size=1, device="cpu", report=Silent())
     with pytest.raises(ValueError, match="no network"):
         Run(folder).dataset()
@@ -262,7 +262,7 @@ def test_evaluate_and_calibrate_take_it_like_any_run(imported):
     assert report["coverage"]["failed"] == len(kept_predictions(folder, "test").failed)
     before = pd.read_parquet(folder / "predictions.parquet")
     spec = CalibrateSpec(run="theirs", method="platt", compare=False)
-    calibrate_run(spec, Run(folder), kept_predictions(folder, "val_calib"), Silent())
+    calibrate_run(spec, folder, kept_predictions(folder, "val_calib"), Silent())
     restate_scores(folder)
     after = pd.read_parquet(folder / "predictions.parquet")
     assert not np.allclose(before["p_scores"], after["p_scores"])

@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 from sklearn.metrics import f1_score, roc_auc_score
 
-from core.artifacts.workspace import Workspace
 from core.evaluate.experts.report import (
     FACES,
     MEAN,
@@ -19,12 +18,12 @@ from core.evaluate.experts.report import (
     assemble,
     disagreements,
     mean_of,
-    measure,
     read_report,
 )
-from core.evaluate.experts.scores import expert_runs
 from core.evaluate.experts.spec import ExpertsSpec
+from core.models.inference.expert_scores import expert_runs
 from core.progress import Silent
+from jobs.kinds.experts import judge_experts
 from tests.support.experts_folder import NAMES, drawn_scores
 from tests.support.tiny_runs import tiny_workspace
 
@@ -33,7 +32,7 @@ from tests.support.tiny_runs import tiny_workspace
 def report():
     frame, heard = drawn_scores()
     spec = ExpertsSpec(runs=list(NAMES), n_bootstrap=100)
-    return frame, heard, assemble(spec, "drawn", "f", frame, heard, Workspace(None))
+    return frame, heard, assemble(spec, "drawn", "f", frame, heard)
 
 
 def test_each_alone_is_what_scikit_learn_says(report):
@@ -92,7 +91,7 @@ def judged(tmp_path_factory):
     workspace = tiny_workspace(tmp_path_factory.mktemp("home"), groups=16, runs=runs)
     spec = ExpertsSpec(runs=["tiny_stage1", "tiny_rebuilder"], n_bootstrap=50, device="cpu")
     folder = workspace.experts / "report"
-    return workspace, folder, measure(spec, workspace, folder, Silent())
+    return workspace, folder, judge_experts(spec, workspace, folder, Silent())
 
 
 def test_a_job_leaves_all_that_the_page_shows(judged):
@@ -116,8 +115,8 @@ def test_a_job_leaves_all_that_the_page_shows(judged):
 def test_a_run_named_twice_or_unknown_is_refused(judged):
     workspace, _, _ = judged
     with pytest.raises(ValueError, match="tiny_stage1 is to be judged twice"):
-        expert_runs(ExpertsSpec(runs=["tiny_stage1", "tiny_stage1"]), workspace)
+        expert_runs("", ["tiny_stage1", "tiny_stage1"], workspace)
     with pytest.raises(ValueError, match="is no stack"):
-        expert_runs(ExpertsSpec(stack="tiny_stage1"), workspace)
+        expert_runs("tiny_stage1", [], workspace)
     with pytest.raises(FileNotFoundError, match="no run 'gone'"):
-        expert_runs(ExpertsSpec(runs=["gone"]), workspace)
+        expert_runs("", ["gone"], workspace)

@@ -3,15 +3,15 @@
 import pytest
 
 from core.artifacts.files import read_json, write_json
-from core.calibrate.fit import fit_calibration
 from core.calibrate.spec import CalibrateSpec
-from core.evaluate.experts.report import measure
 from core.evaluate.experts.spec import ExpertsSpec
-from core.evaluate.report import evaluate
 from core.evaluate.spec import EvaluateSpec
 from core.progress import Silent
 from core.stacking.fit_run import fit_stack
 from core.stacking.spec import StackSpec
+from jobs.kinds.calibrate import fit_calibration
+from jobs.kinds.evaluate import evaluate
+from jobs.kinds.experts import judge_experts
 from tests.support.tiny_runs import tiny_workspace
 
 RUNS = {"strange": "efficientnet_tiny", "own": "efficientnet_tiny_texture"}
@@ -35,7 +35,7 @@ JOBS = {
     "stack": lambda dataset, home, out: fit_stack(
         StackSpec(stage1="strange", experts=["own"], dataset=dataset, folds=2, rounds=10, search=1), home, out, Silent()
     ),
-    "experts": lambda dataset, home, out: measure(
+    "experts": lambda dataset, home, out: judge_experts(
         ExpertsSpec(runs=["strange", "own"], dataset=dataset, n_bootstrap=20), home, out, Silent()
     ),
 }

@@ -8,9 +8,7 @@ from core.artifacts.files import read_json
 from core.bundles.bundle import open_bundle
 from core.bundles.export import export_bundle
 from core.bundles.spec import ExportSpec
-from core.calibrate.fit import fit_calibration
 from core.calibrate.spec import CalibrateSpec
-from core.evaluate.report import evaluate
 from core.evaluate.spec import EvaluateSpec
 from core.models.genconvit.published import PublishedED
 from core.models.inference.import_weights import import_detector
@@ -20,6 +18,8 @@ from core.policies.spec import PolicySpec
 from core.progress import Silent
 from core.stacking.fit_run import fit_stack
 from core.stacking.spec import StackSpec
+from jobs.kinds.calibrate import fit_calibration
+from jobs.kinds.evaluate import evaluate
 from jobs.workspace.policies import write_policy
 from tests.support.tiny_runs import tiny_workspace
 

@@ -11,8 +11,8 @@ from PIL import Image
 
 from core.artifacts.workspace import Workspace
 from core.models.inference.run import Run
+from core.models.inference.run_predictions import run_predictions
 from core.progress import Silent
-from core.scores.cached import run_predictions
 from core.tables.predictions import Predictions
 
 

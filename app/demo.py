@@ -1,7 +1,7 @@
-"""The Gradio demo: `python -m app.demo --port 7860`. It queues an analysis and shows it grow; it judges nothing itself.
+"""Run the Gradio demo, `python -m app.demo --port 7860`: it queues an analysis and shows the card as it grows.
 
-Pictures reach the browser inside the page (data URIs): Gradio's file cache can be read by every visitor, so nothing
-of an analysis goes there, and the upload leaves it as soon as the workbench has its own copy.
+The worker judges, not the demo. Pictures reach the browser inside the page (data URIs): every visitor can read
+Gradio's file cache, so no part of an analysis goes there, and an upload leaves it as soon as the workbench has a copy.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from app.analysis import requests as analyses
 from app.policies.exits import active_policy
 from app.server.host_check import Guard, trusted_names
 from app.ui import html, theme
+from app.ui.formatting import whole_percent
+from app.ui.html import prose
 from core.analysis.spec import AnalyzeSpec
 from core.documents.analysis import Analysis, Evidence
 from jobs.client import Workbench
@@ -36,14 +38,12 @@ from jobs.settings import Settings
 
 POLL_SECONDS = 0.35
 PATIENCE_SECONDS = 600.0
-LEAD = "Upload a picture or a clip with a face. Three stages judge it; the marked one decided."
-EMPTY = html.empty_state(
-    "No analysis yet", "Upload a file and press Analyze. The verdict fills in as the stages finish."
-)
+LEAD = "Upload a picture or a clip with a face. Three stages judge it. The stage with the mark decided."
+EMPTY = html.empty_state("No analysis yet", "Upload a file and press Analyze. The verdict grows as the stages finish.")
 
 
 def build(workbench: Workbench) -> gr.Blocks:
-    """The page. Every event is private: the demo offers no programming interface of its own."""
+    """Build the page; every event is private, so the demo has no programming interface."""
     with gr.Blocks(title="AWARE-NET demo", analytics_enabled=False, delete_cache=(300, 900)) as page:
         gr.HTML(html.heading("AWARE-NET demo", LEAD))
         with gr.Row():
@@ -60,11 +60,11 @@ def build(workbench: Workbench) -> gr.Blocks:
                 timeline = gr.HTML()
                 tabs = gr.State([])
                 gr.render(inputs=[tabs], show_progress="hidden")(draw_tabs)
-                with gr.Accordion("The whole answer as JSON", open=False):
+                with gr.Accordion("The whole document as JSON", open=False):
                     document = gr.Code(language="json", lines=8, max_lines=24, show_label=False)
 
-        def run(file: str | None, anyway: bool) -> Iterator[tuple[Any, ...]]:
-            yield from answers(file, anyway, workbench)
+        def run(file: str | None, whole_frame: bool) -> Iterator[tuple[Any, ...]]:
+            yield from answers(file, whole_frame, workbench)
 
         start.click(
             run,
@@ -78,7 +78,7 @@ def build(workbench: Workbench) -> gr.Blocks:
 
 
 def bundle_line(workbench: Workbench) -> str:
-    """Which bundle judges, by which policy."""
+    """Name the bundle and the policy that judge."""
     policy = active_policy(workbench)
     by = (
         f"{policy.name}{f' v{policy.version}' if policy.version else ''} ({policy.policy_id[:12]})"
@@ -90,15 +90,24 @@ def bundle_line(workbench: Workbench) -> str:
 
 
 def answers(file: str | None, whole: bool, workbench: Workbench) -> Iterator[tuple[Any, ...]]:
-    """Queue the analysis and give every new state of it, until it has ended."""
+    """Queue an analysis, and give every new state of it until it has ended.
+
+    Args:
+        file: Path of the upload in Gradio's cache; it is deleted from there. None: no file was chosen.
+        whole: Whether to score the whole frame where no face is found.
+        workbench: Where to queue it.
+
+    Yields:
+        Values of the page's components, as `page_of` gives them.
+    """
     if file is None:
-        yield page_of(said="Choose a file first.")
+        yield page_of("Choose a file first.")
         return
     try:
         with open(file, "rb") as stream:
             stored = workbench.store_upload(stream, Path(file).name)
     except ValueError as error:
-        yield page_of(said=f"Not accepted: {error}.")
+        yield page_of(f"The file is not accepted: {error}.")
         return
     finally:
         Path(file).unlink(missing_ok=True)
@@ -110,7 +119,9 @@ def answers(file: str | None, whole: bool, workbench: Workbench) -> Iterator[tup
             yield view(job, workbench)
             return
         if time.monotonic() > end:
-            yield page_of(said=f"Still {job.state} after {PATIENCE_SECONDS:.0f} s; the job goes on under Jobs.")
+            yield page_of(
+                f"The job is still {job.state} after {PATIENCE_SECONDS:.0f} s. It goes on: read its state under Jobs."
+            )
             return
         if (now := (job.state, job.message, job.part)) != seen:
             seen = now
@@ -119,35 +130,64 @@ def answers(file: str | None, whole: bool, workbench: Workbench) -> Iterator[tup
 
 
 def view(job: JobView, workbench: Workbench) -> tuple[Any, ...]:
-    """One state of a job as values of the page's components."""
-    said = ""
-    if job.state == "queued":
-        said = analyses.queue_sentence(job, workbench)
-    elif job.state == "running":
-        said = f"{job.message or 'Starting'} ({job.fraction:.0%})"
-    elif job.state == "failed":
-        said = job.error or "The analysis failed without a reason; its log is under Jobs."
-    elif job.state == "cancelled":
-        said = "The analysis was cancelled."
-    for name, sentence in analyses.rejected(job):
-        said = f"{name}: not analysed. {sentence} Choose another file."
-    found = analyses.documents(job, workbench)
-    if not found:
-        return page_of(said=said)
-    analysis, folder = found[0]
+    """Turn one state of a job into values of the page's components.
+
+    Args:
+        job: The job.
+        workbench: Where it runs.
+
+    Returns:
+        The values, as `page_of` gives them.
+    """
+    documents = analyses.documents(job, workbench)
+    if not documents:
+        return page_of(state_sentence(job, workbench))
+    analysis, folder = documents[0]
     titles = bundles.member_titles(analyses.bundle_of(job, workbench))
-    return page_of(said, analysis, folder, titles)
+    return page_of(state_sentence(job, workbench), analysis, folder, titles)
+
+
+def state_sentence(job: JobView, workbench: Workbench) -> str:
+    """Say in a sentence what a job does or why it gave no verdict.
+
+    Args:
+        job: The job.
+        workbench: Where it runs.
+
+    Returns:
+        The sentence; empty for a job that is done.
+    """
+    refused = [f"{name}: not analysed. {sentence} Choose another file." for name, sentence in analyses.rejected(job)]
+    if refused:
+        return refused[-1]
+    if job.state == "queued":
+        return analyses.queue_sentence(job, workbench)
+    if job.state == "running":
+        return f"{job.message or 'Starting'} ({whole_percent(job.fraction)})"
+    if job.state == "failed":
+        return job.error or analyses.NO_REASON
+    return "The analysis was cancelled." if job.state == "cancelled" else ""
 
 
 def page_of(
-    said: str = "", analysis: Analysis | None = None, folder: Path = Path(), titles: dict[str, str] | None = None
+    sentence: str = "", analysis: Analysis | None = None, folder: Path = Path(), titles: dict[str, str] | None = None
 ) -> tuple[Any, ...]:
-    """Values of (upload, state, verdict, stages, timeline, tabs, document)."""
-    note = f'<p class="aw aw-why">{escape(said)}</p>' if said else ""
+    """Make the values of the page's components.
+
+    Args:
+        sentence: What the job does, or why it gave no verdict.
+        analysis: The document so far; None before the first part.
+        folder: The folder of its pictures.
+        titles: Member name -> title.
+
+    Returns:
+        Values of (upload, state, verdict, stages, timeline, tabs, document).
+    """
+    note = f'<p class="aw aw-why" role="status">{prose(sentence)}</p>' if sentence else ""
     if analysis is None:
-        return None, note, EMPTY if not said else "", "", "", [], ""
+        return None, note, EMPTY if not sentence else "", "", "", [], ""
     warnings = html.notes(analysis.warnings)
-    facts = html.facts(cards.media_facts(analysis)) + card_tables.promise_table(analysis.bundle, titles or {})
+    facts = html.facts(cards.media_facts(analysis)) + card_tables.guarantee_table(analysis.bundle, titles or {})
     head = cards.file_head(analysis.file_name, analyses.embedded(analyses.inside(folder, analysis.picture), "the file"))
     strip = cards.stage_strip(analysis, titles or {}, analysis.complete) if analysis.faces else ""
     text = json.dumps(analysis.model_dump(mode="json"), indent=2, ensure_ascii=False)
@@ -163,7 +203,14 @@ def page_of(
 
 
 def timeline_of(analysis: Analysis) -> str:
-    """p_fake over a clip as a drawing that fits any width; empty for a picture. Points carry their figures."""
+    """Draw p_fake over a clip as an SVG that fits any width; each point has its figures as a tooltip.
+
+    Args:
+        analysis: The document.
+
+    Returns:
+        The HTML; empty for a picture.
+    """
     series = [face.timeline for face in analysis.faces if len(face.timeline) > 1]
     if not series:
         return ""
@@ -191,29 +238,58 @@ def timeline_of(analysis: Analysis) -> str:
 
 
 def height(p_fake: float) -> float:
-    """Vertical place of a p_fake in the drawing, pixels from the top."""
+    """Return the vertical place of a p_fake in the drawing, in pixels from the top."""
     return 175 - 160 * p_fake
 
 
 def level(at: float, colour: str) -> str:
-    """A dashed line at one exit."""
+    """Draw a dashed line at one exit.
+
+    Args:
+        at: The exit, a p_fake.
+        colour: Colour of its side.
+
+    Returns:
+        The SVG element.
+    """
     y = f"{height(at):.1f}"
     return f'<line x1="40" x2="690" y1="{y}" y2="{y}" stroke="{colour}" stroke-width="1.5" stroke-dasharray="5 4"/>'
 
 
 def data_uri(path: Path | None) -> str:
-    """A PNG of an analysis as a data URI; empty when there is none."""
+    """Return a PNG of an analysis as a data URI; empty when there is none."""
     return f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}" if path else ""
 
 
 def picture(path: Path | None, words: str, width: int) -> str:
-    """An HTML image that carries its own bytes; empty when there is no file. width: pixels."""
+    """Make an HTML image that carries its own bytes.
+
+    Args:
+        path: The picture; None makes nothing.
+        words: What it shows, for a screen reader.
+        width: Width in pixels; a narrow window makes it smaller.
+
+    Returns:
+        The HTML; empty without a picture.
+    """
     source = data_uri(path)
-    return f'<img src="{source}" alt="{escape(words)}" width="{width}" style="border-radius:6px">' if source else ""
+    return (
+        f'<img src="{source}" alt="{escape(words)}" width="{width}" style="border-radius:6px;max-width:100%">'
+        if source
+        else ""
+    )
 
 
 def faces_html(analysis: Analysis, folder: Path) -> str:
-    """Every face with its own verdict."""
+    """Draw every face with its own verdict.
+
+    Args:
+        analysis: The document.
+        folder: The folder of its pictures.
+
+    Returns:
+        The HTML.
+    """
     inside = "".join(
         f"<div>{picture(analyses.inside(folder, face.crop), f'face {face.face + 1}', 120)}{cards.face_line(face)}</div>"
         for face in analysis.faces
@@ -222,7 +298,16 @@ def faces_html(analysis: Analysis, folder: Path) -> str:
 
 
 def tabs_of(analysis: Analysis, folder: Path, titles: dict[str, str]) -> list[tuple[str, str]]:
-    """(title, HTML) a member that has evidence."""
+    """Make one tab for each member that has evidence.
+
+    Args:
+        analysis: The document.
+        folder: The folder of its pictures.
+        titles: Member name -> title.
+
+    Returns:
+        (title, HTML) of each tab.
+    """
     return [
         (
             titles.get(m, m),
@@ -233,7 +318,15 @@ def tabs_of(analysis: Analysis, folder: Path, titles: dict[str, str]) -> list[tu
 
 
 def evidence_html(item: Evidence, folder: Path) -> str:
-    """One map with its caption and caveat."""
+    """Draw one map with its caption and its caveat.
+
+    Args:
+        item: The map.
+        folder: The folder of its picture.
+
+    Returns:
+        The HTML.
+    """
     path = analyses.inside(folder, item.file)
     dim = "" if card_tables.passed(item) else ' class="aw-dim"'
     return (
@@ -243,18 +336,18 @@ def evidence_html(item: Evidence, folder: Path) -> str:
     )
 
 
-def draw_tabs(found: list[tuple[str, str]]) -> None:
-    """A tab an expert, drawn when its evidence is there."""
-    if not found:
+def draw_tabs(tabs: list[tuple[str, str]]) -> None:
+    """Draw one tab for each member, once its evidence exists."""
+    if not tabs:
         return
     with gr.Tabs():
-        for title, html in found:
+        for title, content in tabs:
             with gr.Tab(title):
-                gr.HTML(html)
+                gr.HTML(content)
 
 
-def look() -> gr.themes.Base:
-    """The workbench's colours, with the system's own fonts: nothing is fetched."""
+def demo_theme() -> gr.themes.Base:
+    """Return the colours of the workbench with fonts of the system, so that nothing is fetched."""
     hue = gr.themes.Color(
         "#eef6f7", "#d5e8ea", "#aed2d6", "#7fb5bb", "#4b939b", theme.ACCENT, "#14555e", "#11474e", "#0e3a40", "#0b2d32",
         "#08262a",
@@ -264,18 +357,24 @@ def look() -> gr.themes.Base:
 
 
 def serve(settings: Settings, port: int | None = None, host: str | None = None) -> None:
-    """Run the demo until it is stopped."""
+    """Run the demo until it is stopped.
+
+    Args:
+        settings: The settings of the workbench.
+        port: Port to listen on; None takes the one of the settings.
+        host: Address to listen on; None takes the one of the settings.
+    """
     cache = settings.workspace.demo_cache
-    shutil.rmtree(cache, ignore_errors=True)  # what a stopped demo left behind
+    shutil.rmtree(cache, ignore_errors=True)  # uploads that a stopped demo left behind
     os.environ["GRADIO_TEMP_DIR"] = str(cache)
     page = build(Workbench.open(settings)).queue(api_open=False, max_size=64)
-    # The style sheet goes into the head as it is: Gradio's own `css` drops container queries.
+    # The style sheet goes into the head, because Gradio's own option `css` drops container queries.
     style = f"<style>{theme.style_sheet()}</style>"
     page.launch(
         server_name=host or settings.host,
         server_port=settings.demo_port if port is None else port,
         max_file_size=f"{settings.upload_mb}mb",
-        theme=look(),
+        theme=demo_theme(),
         head=style,
         favicon_path=theme.ICON,
         footer_links=[],
@@ -292,7 +391,7 @@ def serve(settings: Settings, port: int | None = None, host: str | None = None) 
 
 
 def main() -> None:
-    """The command line of the demo."""
+    """Read the command line and run the demo."""
     parser = argparse.ArgumentParser(description="The Gradio demo of the AWARE-NET Workbench.")
     parser.add_argument("--host", help="address to listen on; default: AWARE_HOST")
     parser.add_argument("--port", type=int, help="port; default: AWARE_DEMO_PORT")

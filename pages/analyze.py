@@ -7,21 +7,24 @@ from contextlib import suppress
 import streamlit as st
 
 from app.analysis import cards
-from app.analysis import page_card as analysis_card
 from app.analysis import requests as analyses
 from app.analysis.delete_analysis import delete_button
+from app.analysis.page_card import draw_analysis
 from app.analysis.samples import samples
 from app.ui import session, widgets
+from app.ui.formatting import local_time
 from app.ui.navigation import PageInfo
 from core.analysis.spec import AnalyzeSpec
 from core.explain.captions import METHOD_TITLES
+from core.glossary import define
 from jobs.client import Workbench
+from jobs.queue.views import JobView
 
 PAGE = PageInfo(section="Analysis", title="Analyze", url="analyze", icon=":material/frame_inspect:", order=10)
 
-KINDS = (
-    "Pictures: JPEG, PNG, WebP, AVIF, BMP, TIFF, GIF. Clips: MP4, MOV, M4V, 3GP, MKV, WebM, AVI. HEIC, as telephones "
-    "save it, is not read: save the picture as JPEG first."
+FILE_KINDS = (
+    "Pictures: JPEG, PNG, WebP, AVIF, BMP, TIFF, GIF. Clips: MP4, MOV, M4V, 3GP, MKV, WebM, AVI. HEIC pictures of "
+    "telephones are not read. Save them as JPEG first."
 )
 
 
@@ -29,7 +32,7 @@ def render() -> None:
     workbench = session.workbench()
     widgets.page_header(
         "Analyze",
-        "Upload a picture or a clip with a face. Three stages judge it; the card says which one decided and why.",
+        "Upload a picture or a clip with a face. Three stages judge it. The card says which stage decided, and why.",
     )
     with st.container(key="halves"):
         left, right = st.columns([1, 2], gap="large")
@@ -38,19 +41,22 @@ def render() -> None:
         history(workbench)
         sample_media(workbench)
     with right:
-        card(workbench)
+        draw_chosen(workbench)
 
 
 def upload(workbench: Workbench) -> None:
-    """The uploader. Files go to disk at once; a new key empties it, so that nothing stays in memory."""
+    """Draw the uploader, and queue an analysis for each file.
+
+    Files go to disk at once. A new key then empties the uploader, so that no file stays in memory.
+    """
     turn = st.session_state.setdefault("upload_turn", 0)
     limit = workbench.settings.upload_mb
-    # Any name is taken in: what a file is, its bytes say, and each refusal has a sentence of its own on the card.
+    # Every ending is accepted: the bytes tell what a file is, and each refusal has its own sentence on the card.
     files = st.file_uploader(
         f"Picture or clip, up to {limit} MB each", accept_multiple_files=True, key=f"upload-{turn}",
         max_upload_size=limit,
     )  # fmt: skip
-    st.caption(KINDS)
+    st.caption(FILE_KINDS)
     options = analysis_options()
     if not files:
         return
@@ -66,34 +72,41 @@ def upload(workbench: Workbench) -> None:
     st.session_state["batch"] = submitted
     if submitted:
         st.query_params["job"] = submitted[0]
-    else:  # the card of an earlier file would look like this one's
+    else:  # without this, the card of an earlier file would look like the card of the refused one
         st.query_params.pop("job", None)
     st.rerun()
 
 
 def analysis_options() -> dict[str, object]:
-    """The few options a visitor may want; everything else keeps the spec's own default."""
+    """Draw the few options that a visitor may want; all others keep the default of the spec.
+
+    Returns:
+        Field of AnalyzeSpec -> value.
+    """
     fields = AnalyzeSpec.model_fields
     with st.popover("Options", width="stretch"):
         frames = st.slider("Frames of a clip", 4, 64, fields["frames"].default, 4, help=fields["frames"].description)
         explain = st.checkbox("Heat maps and reconstructions", True, help=fields["explain"].description)
         kind = st.selectbox(
-            "Kind of heat map", ["", *METHOD_TITLES], format_func=lambda k: METHOD_TITLES.get(k, "each expert's own")
+            "Kind of heat map",
+            ["", *METHOD_TITLES],
+            format_func=lambda k: METHOD_TITLES.get(k, "the default of each expert"),
+            help=define("heat map"),
         )
-        every = st.checkbox("Ask every expert", False, help=fields["all_members"].description)
+        every = st.checkbox("Score with every expert", False, help=fields["all_members"].description)
     return {"frames": frames, "explain": explain, "all_members": every, "heat_maps": [kind] if kind else []}
 
 
 def sample_media(workbench: Workbench) -> None:
-    """Samples to click."""
-    found = samples()
-    if not found:
+    """Draw the samples; a click on one queues its analysis."""
+    listed = samples()
+    if not listed:
         return
     box = st.expander("Samples to try", expanded="job" not in st.query_params)
-    for start in range(0, len(found), 3):
-        for column, sample in zip(box.columns(3), found[start : start + 3], strict=False):
+    for start in range(0, len(listed), 3):
+        for column, sample in zip(box.columns(3), listed[start : start + 3], strict=False):
             with column:
-                st.image(str(sample.thumbnail), width="stretch")
+                st.image(str(sample.thumbnail), width="stretch", alt=sample.about)
                 if st.button(sample.title, key=f"sample-{sample.name}", help=sample.about, width="stretch"):
                     with open(sample.path, "rb") as stream:
                         path = workbench.store_upload(stream, sample.path.name)
@@ -103,27 +116,38 @@ def sample_media(workbench: Workbench) -> None:
 
 
 def history(workbench: Workbench) -> None:
-    """Recent analyses, newest first."""
+    """Draw the recent analyses, newest first; a click opens one."""
     recent = workbench.jobs(kind="analyze", limit=12)
     if not recent:
         return
+    zone = widgets.reader_zone()
     box = st.popover("Recent analyses", width="stretch").container(gap=None)
     for job in recent:
         name, word = analyses.file_name(job), analyses.outcome(job)
         word = cards.WORDS.get(word, word)
         if box.button(
             widgets.plain_markdown(f"{name[:32]} · {word}"), key=f"recent-{job.id}", type="tertiary",
-            help=widgets.when(job.created_at),
+            help=f"{local_time(job.created_at, zone)} ({widgets.when(job.created_at)})",
         ):  # fmt: skip
             st.query_params["job"] = job.id
             st.session_state.pop("batch", None)
             st.rerun()
 
 
-def card(workbench: Workbench) -> None:
-    """The chosen analysis; live while it runs."""
-    for problem in st.session_state.pop("upload_problems", []):
-        widgets.notice([problem], "error")
+def draw_refused_uploads() -> None:
+    """Say which files of the last upload were refused; the sentences stay until they are hidden or files are sent."""
+    problems = st.session_state.get("upload_problems", [])
+    if not problems:
+        return
+    widgets.notice(problems, "error")
+    if st.button("Hide this message", key="hide-upload-problems", type="tertiary"):
+        st.session_state["upload_problems"] = []
+        st.rerun()
+
+
+def draw_chosen(workbench: Workbench) -> None:
+    """Draw the chosen analysis; it is redrawn while it runs."""
+    draw_refused_uploads()
     job_id = st.query_params.get("job", "")
     names = batch_names(workbench)
     batch = list(names)
@@ -132,23 +156,38 @@ def card(workbench: Workbench) -> None:
     if not job_id:
         widgets.empty(
             "No analysis yet",
-            "Upload a file, or click a sample. The verdict appears here in parts as the stages finish.",
+            "Upload a file, or click a sample. The verdict grows here as the stages finish.",
         )
         return
     try:
         job = workbench.job(job_id)
     except LookupError:
-        widgets.empty("This analysis is not in the workspace", "It may have been deleted. Upload the file again.")
+        widgets.empty(
+            "This analysis is not in the workspace",
+            "It may have been deleted. Upload the file again.",
+            label="Start a new analysis",
+            page="analyze",
+        )
         return
     if job.ended:
-        analysis_card.show(job, workbench)
-        delete_button(job, workbench)
+        draw_ended(job, workbench)
     else:
-        live(job_id)
+        draw_live(job_id)
+
+
+def draw_ended(job: JobView, workbench: Workbench) -> None:
+    """Draw an ended analysis and the button that deletes it.
+
+    Args:
+        job: The ended job.
+        workbench: Where it ran.
+    """
+    draw_analysis(job, workbench)
+    delete_button(job, workbench)
 
 
 def batch_names(workbench: Workbench) -> dict[str, str]:
-    """File name of every job of the files sent together; what was deleted elsewhere meanwhile drops out."""
+    """Return the file name of every job of the last upload; jobs that were deleted meanwhile are left out."""
     names = {}
     for item in st.session_state.get("batch", []):
         with suppress(LookupError):
@@ -159,13 +198,17 @@ def batch_names(workbench: Workbench) -> dict[str, str]:
 
 
 @st.fragment(run_every=0.7)
-def live(job_id: str) -> None:
-    """The card of a running analysis, drawn anew as its stages finish."""
+def draw_live(job_id: str) -> None:
+    """Draw a running analysis, again and again until it has ended."""
     workbench = session.workbench()
     try:
         job = workbench.job(job_id)
-    except LookupError:  # cancelled and deleted elsewhere: the page says so
+    except LookupError:  # it was cancelled and deleted elsewhere; the whole page then says so
         st.rerun()
-    if job.ended:
-        st.rerun()
-    analysis_card.show(job, workbench)
+    if not job.ended:
+        draw_analysis(job, workbench)
+        return
+    # The ended card is drawn before the whole page is asked for: a request that another click overtakes leaves a
+    # complete card on the screen, and the next tick of this fragment asks again.
+    draw_ended(job, workbench)
+    st.rerun()

@@ -1,4 +1,4 @@
-"""Bundles as pages see them: their manifest, what a change would change, what was there before, a zip to take away."""
+"""Read bundles for the pages: manifest, titles, the effect of a change, the bundle before it, and a zip to save."""
 
 from __future__ import annotations
 
@@ -20,14 +20,16 @@ def _manifest(path: Path, changed: float) -> BundleManifest:
 
 
 def bundle_manifest(folder: Path) -> BundleManifest | None:
-    """bundle.json of a bundle folder, or None when the folder holds none."""
+    """Read bundle.json of a bundle folder; None when the folder holds none."""
     path = folder / "bundle.json"
     return _manifest(path, path.stat().st_mtime) if path.is_file() else None
 
 
 def member_titles(folder: Path) -> dict[str, str]:
-    """Member name -> title of a bundle, with names for stage 3 and for evidence of no member (the crop's spectrum);
-    these alone when the bundle is gone.
+    """Return the titles of a bundle's members by name.
+
+    Stage 3 and evidence of no member (the spectrum of the crop) have titles too; these alone are left when the bundle
+    no longer exists.
     """
     manifest = bundle_manifest(folder)
     return {"stage3": "Meta-model", "": "The picture itself"} | (
@@ -36,39 +38,55 @@ def member_titles(folder: Path) -> dict[str, str]:
 
 
 def card_text(folder: Path) -> str:
-    """The bundle's own card.md: training data, figures, what it gets wrong; empty when it has none."""
+    """Read the bundle's card.md (training data, figures, known errors); empty when it has none."""
     path = folder / "card.md"
     return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
 def bundle_title(folder: Path) -> str:
-    """Name and version of a bundle; the folder's name when it is not readable."""
+    """Return name and version of a bundle; the folder's name when the bundle cannot be read."""
     manifest = bundle_manifest(folder)
     return f"{manifest.name} {manifest.version}" if manifest else folder.name
 
 
 def policy_title(path: Path | None) -> str:
-    """Name of the chosen policy; None is the bundle's own."""
+    """Return the name of the chosen policy; None stands for the bundle's own."""
     if path is None:
         return "the bundle's own"
     return str(read_json(path).get("name") or path.stem) if path.is_file() else f"{path.stem} (its file is gone)"
 
 
 def changes(now: Path, then: Path) -> dict[str, str]:
-    """What putting `then` in force in place of `now` changes, in words."""
+    """Describe what changes when another bundle is put in force.
+
+    Args:
+        now: The folder of the bundle in force.
+        then: The folder of the other bundle.
+
+    Returns:
+        What -> its change, in words.
+    """
     before, after = bundle_manifest(now), bundle_manifest(then)
     result = {"Now": bundle_title(now), "Then": bundle_title(then)}
     if before and after:
         old, new = {m.name for m in before.members}, {m.name for m in after.members}
-        result["Members gone"] = ", ".join(sorted(old - new)) or "none"
-        result["Members new"] = ", ".join(sorted(new - old)) or "none"
+        result["Members removed"] = ", ".join(sorted(old - new)) or "none"
+        result["Members added"] = ", ".join(sorted(new - old)) or "none"
         result["Stage 3"] = f"{'yes' if before.stacked else 'no'} → {'yes' if after.stacked else 'no'}"
     result["Policy"] = "the new bundle's own"
     return result
 
 
 def previous(history: Sequence[ActiveChangeView], workbench: Workbench) -> Path | None:
-    """The bundle that was in force before the present one, if it is still there."""
+    """Return the bundle that was in force before the present one.
+
+    Args:
+        history: Past changes, newest first.
+        workbench: The workbench.
+
+    Returns:
+        Its folder; None when there is none or it no longer exists.
+    """
     now = workbench.active().bundle
     seen = [Path(change.value) for change in history if change.what == "bundle"]
     before = next((folder for folder in [*seen, SHIPPED_BUNDLE] if folder != now), None)
@@ -76,7 +94,18 @@ def previous(history: Sequence[ActiveChangeView], workbench: Workbench) -> Path 
 
 
 def zipped(folder: Path, workspace: Workspace) -> Path:
-    """A zip of the bundle in the workspace's `downloads`, made anew when the bundle has changed."""
+    """Write a zip of a bundle into the `downloads` of the workspace, anew when the bundle has changed.
+
+    Args:
+        folder: The bundle.
+        workspace: The workspace.
+
+    Returns:
+        The zip file.
+
+    Raises:
+        FileNotFoundError: The folder holds no bundle.json.
+    """
     stamp = int((folder / "bundle.json").stat().st_mtime)
     target = workspace.root / "downloads" / f"{folder.name}-{stamp}.zip"
     if not target.is_file():

@@ -1,4 +1,4 @@
-"""The button that deletes an analysis for good, asked twice."""
+"""Draw the button that deletes an analysis permanently; it asks for a confirmation."""
 
 from __future__ import annotations
 
@@ -10,13 +10,26 @@ from jobs.queue.views import JobView
 
 
 def delete_button(job: JobView, workbench: Workbench) -> None:
-    """Offer to delete an ended analysis with its upload; afterwards the next file of its batch is shown, or none."""
+    """Offer to delete an ended analysis with its upload.
+
+    After that the page shows the next file of the same batch, or no file.
+
+    Args:
+        job: An ended analyze job.
+        workbench: Where it ran.
+    """
     with st.popover("Delete this analysis", icon=":material/delete:"):
-        st.write("Verdict, pictures and log go for good; the uploaded file too, unless something else uses it.")
+        st.write(
+            "This deletes the verdict, its pictures and its log permanently. The uploaded file is deleted too, unless "
+            "something else uses it."
+        )
         if st.button("Yes, delete it and its upload", type="primary", key=f"delete-{job.id}"):
             try:
                 workbench.delete_analysis(job.id)
-            except (LookupError, ValueError) as error:  # started again elsewhere, or a data set that cannot be read
+            except (
+                LookupError,
+                ValueError,
+            ) as error:  # the job was started again elsewhere, or a data set cannot be read
                 widgets.notice([str(error)], "error")
                 return
             rest = [item for item in st.session_state.get("batch", []) if item != job.id]

@@ -1,4 +1,4 @@
-"""One analysis on a Streamlit page: it fills in as stages finish, and says what it cannot show."""
+"""Draw one analysis on a Streamlit page; the card grows as the stages finish."""
 
 from __future__ import annotations
 
@@ -10,34 +10,47 @@ import streamlit as st
 from app.analysis import bundles, card_tables, cards
 from app.analysis import requests as analyses
 from app.charts import basic as charts
-from app.ui import chart as chart_files
 from app.ui import html, widgets
+from app.ui.chart import show_chart
 from core.analysis.spec import AnalyzeSpec
 from core.documents.analysis import Analysis, Evidence
+from core.glossary import define
 from jobs.client import Workbench
 from jobs.queue.views import JobView
 
 
-def show(job: JobView, workbench: Workbench) -> None:
-    """The whole card of one analyze job, whatever its state."""
+def draw_analysis(job: JobView, workbench: Workbench) -> None:
+    """Draw the whole card of an analyze job in any state.
+
+    Args:
+        job: The job.
+        workbench: Where it runs.
+    """
     if not job.ended:
-        waiting(job, workbench)
+        draw_progress(job, workbench)
     if job.state in ("failed", "cancelled"):
         st.html(cards.file_head(analyses.file_name(job)))
-        trouble(job, workbench)
-    found = analyses.documents(job, workbench)
+        draw_failure(job, workbench)
+    documents = analyses.documents(job, workbench)
     if rejected := analyses.rejected(job):
-        refused(rejected, alone=not found)
-    if len(found) > 1:
-        names = [f"{i + 1}. {analysis.file_name}" for i, (analysis, _) in enumerate(found)]
-        chosen = st.selectbox("File", range(len(found)), format_func=lambda i: names[i], key=f"file-{job.id}")
-        found = [found[chosen]]
-    for analysis, folder in found:
-        card(analysis, folder, job, workbench)
+        draw_refusals(rejected, alone=not documents)
+    if len(documents) > 1:
+        names = [f"{i + 1}. {analysis.file_name}" for i, (analysis, _) in enumerate(documents)]
+        chosen = st.selectbox("File", range(len(documents)), format_func=lambda i: names[i], key=f"file-{job.id}")
+        documents = [documents[chosen]]
+    for analysis, folder in documents:
+        draw_document(analysis, folder, job, workbench)
 
 
-def card(analysis: Analysis, folder: Path, job: JobView, workbench: Workbench) -> None:
-    """Verdict, stages, timeline, faces, evidence, facts of one document."""
+def draw_document(analysis: Analysis, folder: Path, job: JobView, workbench: Workbench) -> None:
+    """Draw verdict, stages, timeline, faces, evidence and facts of one document.
+
+    Args:
+        analysis: The document.
+        folder: The folder of its pictures.
+        job: The job that wrote it.
+        workbench: Where the job runs.
+    """
     bundle = analyses.bundle_of(job, workbench)
     titles = bundles.member_titles(bundle)
     picture = analyses.embedded(analyses.inside(folder, analysis.picture), "the file, its faces marked")
@@ -46,30 +59,40 @@ def card(analysis: Analysis, folder: Path, job: JobView, workbench: Workbench) -
     if analysis.warnings:
         widgets.notice(analysis.warnings)
     if analysis.verdict == "not_applicable" and analysis.complete:
-        whole_frame(job, workbench)
-        facts(analysis, job, titles)
+        offer_whole_frame(job, workbench)
+        draw_facts(analysis, job, titles)
         return
-    st.subheader("Which stage decided, and why", anchor=False)
+    st.subheader("Which stage decided, and why", anchor=False, help=f"{define('stage')} {define('exit')}")
     st.html(cards.stage_strip(analysis, titles, analysis.complete))
-    timeline(analysis)
-    faces(analysis, folder, titles)
-    evidence(analysis, folder, titles)
-    facts(analysis, job, titles)
-    limits(bundle)
+    draw_timeline(analysis)
+    draw_faces(analysis, folder, titles)
+    draw_evidence(analysis, folder, titles)
+    draw_facts(analysis, job, titles)
+    draw_limits(bundle)
 
 
-def waiting(job: JobView, workbench: Workbench) -> None:
-    """Progress, or the place in the queue and who could take it."""
+def draw_progress(job: JobView, workbench: Workbench) -> None:
+    """Draw the progress of a running job, or the place of a waiting one in the queue.
+
+    Args:
+        job: A job that has not ended.
+        workbench: Where it runs.
+    """
     if job.state == "running":
         st.progress(min(1.0, job.fraction), text=widgets.plain_markdown(job.message or "Starting"))
         return
     st.progress(0.0, text=widgets.plain_markdown(analyses.queue_sentence(job, workbench)))
 
 
-def trouble(job: JobView, workbench: Workbench) -> None:
-    """Why there is no verdict, and a way to try again."""
+def draw_failure(job: JobView, workbench: Workbench) -> None:
+    """Say why there is no verdict, and offer to try again.
+
+    Args:
+        job: A failed or cancelled job.
+        workbench: Where it runs.
+    """
     if job.state == "failed":
-        widgets.notice([job.error or "The analysis failed without a reason; its log is under Jobs."], "error")
+        widgets.notice([job.error or analyses.NO_REASON], "error")
     else:
         widgets.notice(["This analysis was cancelled."], "info")
     if st.button("Try again", key=f"again-{job.id}"):
@@ -77,10 +100,14 @@ def trouble(job: JobView, workbench: Workbench) -> None:
         st.rerun()
 
 
-def refused(rejected: list[tuple[str, str]], alone: bool) -> None:
-    """Files that are not analysed, and why; trying them again would say the same, so another file is offered.
+def draw_refusals(rejected: list[tuple[str, str]], alone: bool) -> None:
+    """Say which files are not analysed, and why.
 
-    rejected: (file name, sentence). alone: nothing else of this job was judged.
+    A second try would give the same answer, so the button offers another file instead.
+
+    Args:
+        rejected: (file name, sentence) of each file.
+        alone: Whether no other file of this job was judged.
     """
     for name, sentence in rejected:
         st.html(cards.file_head(name))
@@ -90,35 +117,50 @@ def refused(rejected: list[tuple[str, str]], alone: bool) -> None:
         st.rerun()
 
 
-def whole_frame(job: JobView, workbench: Workbench) -> None:
-    """No face: offer to score the whole picture, as the visitor's own choice."""
+def offer_whole_frame(job: JobView, workbench: Workbench) -> None:
+    """Offer to score the whole picture where no face was found.
+
+    Args:
+        job: A finished job without a face.
+        workbench: Where it ran.
+    """
     st.caption(
-        "The cascade was trained on faces. It can score the whole frame, but no figure on its card covers that case."
+        "The cascade was trained on faces. It can score the whole frame, but its model card holds no figures for that."
     )
     if st.button("Score the whole frame anyway", key=f"whole-{job.id}"):
         spec = AnalyzeSpec.model_validate({**job.spec, "whole_frame": True})
         try:
             st.query_params["job"] = analyses.submit(spec, workbench)
-        except (LookupError, FileNotFoundError) as error:  # the upload or the bundle was cleared away
+        except (LookupError, FileNotFoundError) as error:  # the upload or the bundle was deleted
             widgets.notice([str(error)], "error")
             return
         st.rerun()
 
 
-def timeline(analysis: Analysis) -> None:
-    """Clips: p_fake over the seconds, with the deciding stage's exits."""
+def draw_timeline(analysis: Analysis) -> None:
+    """Draw p_fake over the seconds of a clip, with the exits of the deciding stage."""
     series = {f"face {face.face + 1}": face.timeline for face in analysis.faces if len(face.timeline) > 1}
     if not series:
         return
     step = cards.decider(analysis)
     st.subheader("Over the clip", anchor=False)
     drawn = charts.timeline(series, step.exits if step else None)
-    chart_files.show_chart(drawn, f"p_fake over {analysis.file_name}")
-    st.caption("A dot is a frame of a face: above the upper dashed line it speaks for fake, below the lower for real.")
+    show_chart(
+        drawn,
+        f"p_fake over {analysis.file_name}",
+        "Each dot is one frame of a face. A dot above the upper dashed line counts as fake, a dot below the lower one "
+        "as real.",
+    )
 
 
-def faces(analysis: Analysis, folder: Path, titles: dict[str, str]) -> None:
-    """Every face with its own verdict; the strip of each opens below when there are several."""
+def draw_faces(analysis: Analysis, folder: Path, titles: dict[str, str]) -> None:
+    """Draw every face with its own verdict; with several faces, the stages of each can be opened.
+
+    Args:
+        analysis: The document.
+        folder: The folder of its pictures.
+        titles: Member name -> title.
+    """
     if not analysis.faces:
         return
     st.subheader("Faces" if len(analysis.faces) > 1 else "Face", anchor=False)
@@ -127,7 +169,7 @@ def faces(analysis: Analysis, folder: Path, titles: dict[str, str]) -> None:
             with column:
                 crop = analyses.inside(folder, face.crop)
                 if crop:
-                    st.image(str(crop), width=150)
+                    st.image(str(crop), width=150, alt=f"Face {face.face + 1}, as the detectors saw it")
                 st.html(cards.face_line(face))
                 for warning in face.warnings:
                     st.caption(widgets.plain_markdown(warning))
@@ -138,12 +180,18 @@ def faces(analysis: Analysis, folder: Path, titles: dict[str, str]) -> None:
                 st.html(cards.stage_strip(face.decision, titles, analysis.complete))
 
 
-def evidence(analysis: Analysis, folder: Path, titles: dict[str, str]) -> None:
-    """A tab an expert: its maps, each with caption, caveat and sanity figures."""
+def draw_evidence(analysis: Analysis, folder: Path, titles: dict[str, str]) -> None:
+    """Draw one tab for each member with its maps, captions, caveats and sanity figures.
+
+    Args:
+        analysis: The document.
+        folder: The folder of its pictures.
+        titles: Member name -> title.
+    """
     members = card_tables.members_in_order(analysis.evidence)
     if not members:
         return
-    st.subheader("Evidence", anchor=False)
+    st.subheader("Evidence", anchor=False, help=f"{define('heat map')} {define('sanity check')}")
     for tab, member in zip(st.tabs([titles.get(m, m) for m in members]), members, strict=True):
         with tab:
             items = card_tables.in_order([item for item in analysis.evidence if item.member == member])
@@ -151,11 +199,16 @@ def evidence(analysis: Analysis, folder: Path, titles: dict[str, str]) -> None:
                 if len(analysis.faces) > 1:
                     st.markdown(f"**Face {face + 1}**")
                 for item in (item for item in items if item.face == face):
-                    evidence_row(item, folder)
+                    draw_map(item, folder)
 
 
-def evidence_row(item: Evidence, folder: Path) -> None:
-    """One map on the left; beside it what it shows, what it cannot show, and how it was checked."""
+def draw_map(item: Evidence, folder: Path) -> None:
+    """Draw one map; beside it what it shows, what it cannot show, and how it was checked.
+
+    Args:
+        item: The map.
+        folder: The folder of its picture.
+    """
     left, right = st.columns([2, 3], gap="medium")
     path = analyses.inside(folder, item.file)
     if path:
@@ -164,8 +217,14 @@ def evidence_row(item: Evidence, folder: Path) -> None:
     right.html(cards.evidence_words(item))
 
 
-def facts(analysis: Analysis, job: JobView, titles: dict[str, str]) -> None:
-    """File, media, policy and its promises, times, the document itself."""
+def draw_facts(analysis: Analysis, job: JobView, titles: dict[str, str]) -> None:
+    """Draw the facts on file, policy and times, and a button that saves the document.
+
+    Args:
+        analysis: The document.
+        job: The job that wrote it.
+        titles: Member name -> title.
+    """
     left, right = st.columns([3, 2], gap="large")
     with left:
         st.subheader("File", anchor=False)
@@ -174,7 +233,7 @@ def facts(analysis: Analysis, job: JobView, titles: dict[str, str]) -> None:
         st.subheader("Time", anchor=False)
         times = {titles.get(name) or name.replace("_", " "): f"{took:.2f} s" for name, took in analysis.timings.items()}
         st.html(html.facts(times))
-    if table := card_tables.promise_table(analysis.bundle, titles):
+    if table := card_tables.guarantee_table(analysis.bundle, titles):
         st.html(table)
     if analysis.complete:
         text = json.dumps(analysis.model_dump(mode="json"), indent=2, ensure_ascii=False)
@@ -184,8 +243,8 @@ def facts(analysis: Analysis, job: JobView, titles: dict[str, str]) -> None:
         )  # fmt: skip
 
 
-def limits(bundle: Path) -> None:
-    """The bundle's own card: what it was trained on, its figures, what it gets wrong."""
+def draw_limits(bundle: Path) -> None:
+    """Draw the model card of a bundle: training data, figures, known errors."""
     if text := bundles.card_text(bundle):
-        with st.expander("What this cannot show: the card of the bundle"):
+        with st.expander("Limits of this verdict: the model card of the bundle"):
             st.markdown(widgets.plain_markdown(text))

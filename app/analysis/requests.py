@@ -1,4 +1,4 @@
-"""Analyze jobs as page and demo see them: how one is asked for, and the documents it has given so far."""
+"""Submit analyze jobs and read the documents that they have written so far, for the page and the demo."""
 
 from __future__ import annotations
 
@@ -16,10 +16,26 @@ from jobs.client import Workbench
 from jobs.queue.views import JobView
 
 DOCUMENT = "analysis.json"
+NO_REASON = "The analysis failed and gave no reason. Read its log under Jobs."
 
 
 def submit(spec: AnalyzeSpec, workbench: Workbench) -> str:
-    """Queue an analysis. The same file, options, bundle, policy and rules are the same job; a failed one runs again."""
+    """Queue an analysis.
+
+    The same file, options, bundle, policy and rules are the same job. A failed or cancelled job runs again, and so
+    does one whose pictures were deleted.
+
+    Args:
+        spec: What to analyze.
+        workbench: Where to queue it.
+
+    Returns:
+        The id of the job.
+
+    Raises:
+        LookupError: No bundle of this name exists.
+        FileNotFoundError: The upload or the bundle was deleted.
+    """
     active = workbench.active()
     stamp = (active.bundle / "bundle.json").stat().st_mtime_ns if (active.bundle / "bundle.json").is_file() else 0
     key = fingerprint([spec.model_dump(mode="json"), str(active.bundle), stamp, str(active.policy or ""), RULES])
@@ -28,7 +44,7 @@ def submit(spec: AnalyzeSpec, workbench: Workbench) -> str:
     if job.state in ("failed", "cancelled"):
         workbench.retry(job_id)
     elif job.state == "done" and any(not (folder / DOCUMENT).is_file() for folder in _folders(job)):
-        return workbench.submit("analyze", spec)  # its pictures were cleared away: judge it again
+        return workbench.submit("analyze", spec)  # its pictures were deleted, so it is judged again
     return job_id
 
 
@@ -37,27 +53,38 @@ def _folders(job: JobView) -> list[Path]:
 
 
 def documents(job: JobView, workbench: Workbench) -> list[tuple[Analysis, Path]]:
-    """The newest document of every file of an analyze job, with the folder of its pictures; partial while it runs."""
+    """Read the newest document of every file of an analyze job.
+
+    Args:
+        job: The job.
+        workbench: Where it runs.
+
+    Returns:
+        Pairs of the document and the folder of its pictures; a partial document while the job runs, none before the
+        first part.
+    """
     if job.state != "done":
         return [(Analysis.model_validate(job.part), workbench.analysis_folder(job.id))] if job.part else []
-    kept = [folder for folder in _folders(job) if (folder / DOCUMENT).is_file()]
-    return [(Analysis.model_validate(read_json(folder / DOCUMENT)), folder) for folder in kept]
+    folders = [folder for folder in _folders(job) if (folder / DOCUMENT).is_file()]
+    return [(Analysis.model_validate(read_json(folder / DOCUMENT)), folder) for folder in folders]
 
 
 def rejected(job: JobView) -> list[tuple[str, str]]:
-    """(file name, why it was not analysed) of every refused file of a job."""
+    """Return (file name, reason) of every file of a job that was not analysed."""
     items = ((job.result or {}).get("values") or {}).get("rejected", [])
     return [(Path(item["file"]).name, item["sentence"]) for item in items]
 
 
 def file_name(job: JobView) -> str:
-    """Name of the file that a job is about, of several the first."""
+    """Return the name of a job's file; of several files, the first."""
     return Path(job.spec["files"][0]).name
 
 
 def outcome(job: JobView) -> str:
-    """What became of a job, for a list: the verdict's name in `app.analysis.cards.WORDS`, `not analysed`, or the job's
-    state.
+    """Return the result of a job for a list.
+
+    Returns:
+        The name of the verdict as in `app.analysis.cards.WORDS`, `not analysed`, or the state of the job.
     """
     if job.state != "done":
         return job.state
@@ -65,14 +92,30 @@ def outcome(job: JobView) -> str:
 
 
 def embedded(path: Path | None, words: str) -> str:
-    """An HTML image that carries the bytes of one of our own PNGs; empty when there is none."""
+    """Make an HTML image that carries its own bytes.
+
+    Args:
+        path: A PNG made by this project; None makes nothing.
+        words: What the picture shows, for a screen reader.
+
+    Returns:
+        The HTML; empty without a picture.
+    """
     if path is None:
         return ""
     return f'<img src="data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}" alt="{escape(words)}">'
 
 
 def bundle_of(job: JobView, workbench: Workbench) -> Path:
-    """Folder of the bundle that judges or judged a job; the active one when its own is gone."""
+    """Return the folder of the bundle that judges or judged a job.
+
+    Args:
+        job: An analyze job.
+        workbench: Where it runs.
+
+    Returns:
+        The folder; that of the active bundle when the job's own bundle no longer exists.
+    """
     try:
         return find_bundle(job.spec.get("bundle", ""), workbench.workspace)
     except FileNotFoundError:
@@ -80,15 +123,31 @@ def bundle_of(job: JobView, workbench: Workbench) -> Path:
 
 
 def queue_sentence(job: JobView, workbench: Workbench) -> str:
-    """Where a queued job stands, or that nobody works."""
+    """Say where a waiting job stands in the queue, or that no worker is running.
+
+    Args:
+        job: A queued job.
+        workbench: Where it waits.
+
+    Returns:
+        One or two sentences.
+    """
     if not any(worker.alive for worker in workbench.workers()):
-        return "No worker is running, so nothing happens yet. Start one with `aware worker`; the file waits."
+        return "No worker is running, so the file waits. Start a worker with `aware worker`."
     ahead = [j for j in workbench.jobs(kind="analyze", state="queued") if j.created_at < job.created_at]
     return f"Waiting: {len(ahead)} ahead in the queue." if ahead else "Waiting for the worker: next in line."
 
 
 def inside(folder: Path, name: str | None) -> Path | None:
-    """`folder / name` when it is a file inside that folder, else None: a document never points outside of itself."""
+    """Return a file that a document names, if it lies inside the document's folder.
+
+    Args:
+        folder: The folder of the document.
+        name: Relative path of the file; None when the document names none.
+
+    Returns:
+        The resolved path; None when there is no such file inside the folder, so that a document never points outside.
+    """
     if not name:
         return None
     path = (folder / name).resolve()

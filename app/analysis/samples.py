@@ -1,4 +1,4 @@
-"""Sample media to click: made by this project, and one photograph that ships inside scikit-image."""
+"""List the sample media of the Analyze page: drawn by this project, and one photograph of scikit-image."""
 
 from __future__ import annotations
 
@@ -13,7 +13,15 @@ FOLDER = ASSETS / "samples"
 
 @dataclass(frozen=True)
 class Sample:
-    """`about` says where it comes from and what it is, in one sentence."""
+    """One sample file.
+
+    Attributes:
+        name: Its key.
+        title: What the button says.
+        about: One sentence on what it is and where it comes from.
+        path: The file.
+        thumbnail: Its small picture.
+    """
 
     name: str
     title: str
@@ -23,7 +31,7 @@ class Sample:
 
 
 def samples(folder: Path = FOLDER) -> list[Sample]:
-    """The samples listed in `samples.json` of the folder, in its order; none when there is no such list."""
+    """Return the samples listed in `samples.json` of a folder, in its order; none when there is no such list."""
     listing = folder / "samples.json"
     if not listing.is_file():
         return []

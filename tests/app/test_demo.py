@@ -33,7 +33,7 @@ def test_states_of_one_job_in_order(workbench, upload, monkeypatch):
     partial = whole.model_copy(update={"complete": False, "evidence": []})
     workbench.store.report(job.id, 1, fraction=0.4, message="stage1 has answered", part=partial.model_dump(mode="json"))
     values = next(run)
-    assert "stage1 has answered (40%)" in values[STATE]
+    assert "stage1 has answered (40 %)" in values[STATE]
     assert "so far" in values[VERDICT]
     assert values[TABS] == []
 
@@ -62,7 +62,7 @@ def test_refusals_are_sentences(workbench, tmp_path, monkeypatch):
     assert "Choose a file first." in next(demo.answers(None, False, workbench))[STATE]
     empty = tmp_path / "empty.png"
     empty.touch()
-    assert "Not accepted: the file is empty." in next(demo.answers(str(empty), False, workbench))[STATE]
+    assert "The file is not accepted: the file is empty." in next(demo.answers(str(empty), False, workbench))[STATE]
     assert workbench.jobs() == []
 
 

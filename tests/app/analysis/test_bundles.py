@@ -36,7 +36,7 @@ def two(workbench) -> tuple[Path, Path]:
 def test_a_change_is_told_before_it_is_made(two):
     told = bundles.changes(*two)
     assert (told["Now"], told["Then"]) == ("old 1", "new 1")
-    assert (told["Members gone"], told["Members new"]) == ("texture", "convit")
+    assert (told["Members removed"], told["Members added"]) == ("texture", "convit")
 
 
 def test_put_in_force_and_back_again(two, workbench, open_page):

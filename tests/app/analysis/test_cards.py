@@ -39,7 +39,7 @@ class Tags(HTMLParser):
 HOSTILE = '<script>alert(1)</script><img src=x onerror="alert(1)">" onload="x'
 
 
-def hostile_promises(document):
+def hostile_guarantees(document):
     one = Guarantee(stage=HOSTILE, side="real", method=HOSTILE, bound=0.03, confidence=0.9, groups=7)
     return document.bundle.model_copy(update={"policy_guarantees": [one]})
 
@@ -52,11 +52,11 @@ def test_hostile_words_stay_words():
     made = (
         cards.verdict_card(document) + cards.stage_strip(document, {}) + html.facts(cards.media_facts(document))
         + html.notes(document.warnings) + cards.evidence_words(evil) + html.empty_state(HOSTILE, HOSTILE)
-        + cards.file_head(HOSTILE) + card_tables.promise_table(hostile_promises(document), {})
+        + cards.file_head(HOSTILE) + card_tables.guarantee_table(hostile_guarantees(document), {})
     )  # fmt: skip
     seen = Tags(made)
     assert not {"script", "img"} & set(seen.tags)
-    assert set(seen.attributes) <= {"class", "style", "role", "aria-label"}
+    assert set(seen.attributes) <= {"class", "style", "role", "aria-label", "tabindex", "title"}
     assert "<script>alert(1)</script>" in seen.text
 
 
@@ -124,20 +124,20 @@ def test_markdown_of_a_file_keeps_its_shape_and_fetches_nothing():
     assert "://" not in plain_markdown("see http://h and www.h.org")
 
 
-def test_promises_are_a_table_with_titles_and_a_row_an_exit():
+def test_guarantees_are_a_table_with_titles_and_a_row_an_exit():
     given = [
         Guarantee(stage="stage1", side="real", method="learn_then_test", bound=0.0258, confidence=0.9, observed=0.0098,
                   groups=205),
         Guarantee(stage="tiny", side="fake", method="manual", groups=40, feasible=False),
     ]  # fmt: skip
     by = analysis("x.png", [face(0, 0.9)]).bundle.model_copy(update={"policy_guarantees": given})
-    drawn = card_tables.promise_table(by, {"tiny": "The tiny expert"})
+    drawn = card_tables.guarantee_table(by, {"tiny": "The tiny expert"})
     assert drawn.count("<tr>") == 3
-    for words in ("Stage 1", "2.6%", "1.0%", "90%", "205", "Learn then Test", "The tiny expert", "no promise"):
+    for words in ("Stage 1", "2.6%", "1.0%", "90%", "205", "Learn then Test", "The tiny expert", "no guarantee"):
         assert f"<td>{words}</td>" in drawn
     sentences = by.model_copy(update={"policy_guarantees": [], "policy_promises": ["one exit: at most .03"]})
-    assert "<li>one exit: at most .03</li>" in card_tables.promise_table(sentences, {})
-    assert card_tables.promise_table(sentences.model_copy(update={"policy_promises": []}), {}) == ""
+    assert "<li>one exit: at most .03</li>" in card_tables.guarantee_table(sentences, {})
+    assert card_tables.guarantee_table(sentences.model_copy(update={"policy_promises": []}), {}) == ""
 
 
 def test_a_map_that_failed_its_check_comes_last_and_dimmed_and_figures_have_scales():
@@ -158,3 +158,47 @@ def test_a_card_without_a_rule_of_many_has_no_empty_line():
     whole = analysis("x.png", [face(0, 0.9)])
     assert cards.verdict_card(whole.model_copy(update={"rule": ""})).count("<p") == 1
     assert cards.verdict_card(whole).count("<p") == 2
+
+
+WHY = "The picture is too small for a verdict."
+
+
+def withheld_document(**changes):
+    """A document whose stage 3 answers real (0.12, exit 0.35) and whose answer is withheld."""
+    whole = analysis("x.png", [face(0, 0.12)])
+    reason = f"{WHY} The answer of the cascade (real) is withheld: 0.120 against the band 0.35 to 0.65."
+    return whole.model_copy(update={"verdict": "uncertain", "reason": reason, **changes})
+
+
+def test_a_withheld_answer_has_a_hollow_pointer_its_stage_says_withheld_and_one_sentence_says_why():
+    document = withheld_document(withheld=WHY)
+    card, strip = cards.verdict_card(document), cards.stage_strip(document, {})
+    assert 'class="hollow"' in card
+    assert "answer withheld" in card
+    assert f"Stage 3 answers real, but this answer is withheld: {WHY}" in Tags(card).text
+    assert Tags(card).text.count(WHY) == 1
+    assert '<span class="aw-tag">withheld</span>' in strip
+    assert '<span class="aw-tag">decided</span>' not in strip
+
+
+def test_a_document_from_before_the_field_is_read_by_its_contradiction():
+    document = withheld_document()
+    assert document.withheld == ""
+    assert cards.withheld_why(document) == document.reason
+    assert 'class="hollow"' in cards.verdict_card(document)
+    assert '<span class="aw-tag">withheld</span>' in cards.stage_strip(document, {})
+    assert Tags(cards.verdict_card(document)).text.count(WHY) == 1
+
+
+@pytest.mark.parametrize("p_fake", [0.12, 0.5, 0.9])
+def test_an_answer_that_stands_is_not_called_withheld(p_fake):
+    document = analysis("x.png", [face(0, p_fake)])
+    assert "hollow" not in cards.verdict_card(document)
+    assert ">withheld<" not in cards.stage_strip(document, {})
+    assert '<span class="aw-tag">decided</span>' in cards.stage_strip(document, {})
+
+
+def test_terms_carry_their_meaning_as_help_for_pointer_keyboard_and_screen_reader():
+    card = cards.verdict_card(analysis("x.png", [face(0, 0.5)]))
+    for word in ("Uncertain", "p_fake"):
+        assert re.search(rf'<abbr[^>]*tabindex="0"[^>]*title="[^"]+"[^>]*>{word}</abbr>', card), word

@@ -206,9 +206,9 @@ class Workbench:
             if not file.is_file():
                 raise FileNotFoundError(f"policy file {file} is not there")
             from core.documents.read import read_policy  # these read tables, which a command's start can do without
-            from core.policies.origin import check_origin
+            from core.policies.origin import check_origin, read_origin
 
-            check_origin(read_policy(file), folder if bundle is not None else self.active().bundle)
+            check_origin(read_policy(file), read_origin(folder if bundle is not None else self.active().bundle))
             changes["policy"] = self.workspace.relative(file)
         elif policy is not None:
             changes["policy"] = ""

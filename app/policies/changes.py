@@ -14,7 +14,7 @@ from app.policies.exits import bound_words, percent, policy_rows, read_policy
 from app.scores.sources import PREDICTIONS, ScoreSource, member_facts, predictions_of, stages_of, stamp_of
 from core.documents.policy import CascadePolicy
 from core.policies.cost import cascade_cost
-from core.policies.origin import OtherScores, check_origin
+from core.policies.origin import OtherScores, check_origin, read_origin
 from core.policies.replay.audit import ChoseIt, audit
 from core.policies.replay.simulate import simulate
 from jobs.client import Workbench
@@ -83,7 +83,7 @@ def _count(value: float | None) -> str:
 def refusal(policy: CascadePolicy, bundle: Path) -> str:
     """Why the policy may not decide for this bundle, as a sentence; empty when it may."""
     try:
-        check_origin(policy, bundle)
+        check_origin(policy, read_origin(bundle))
     except OtherScores as error:
         return f"{str(error)[:1].upper()}{str(error)[1:]}."
     return ""

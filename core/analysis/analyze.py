@@ -60,7 +60,7 @@ class Analyzer:
         experts, or chosen on other scores.
         """
         if policy is not None:
-            check_origin(policy, self.bundle.path)
+            check_origin(policy, self.bundle.origin)
         policy = policy or self.bundle.policy
         self.cascade = Cascade(self.loaded.members, policy, self.loaded.meta)
         self.policy = policy

@@ -1,8 +1,8 @@
 """Bundles, read without torch: `bundle.json` first, then every file's hash, before anything is parsed.
 
-A bundle may come from a stranger. Nothing in it is executed: only safetensors, JSON, Parquet, Markdown and one
-LightGBM text file are allowed, told by extension and by content; pickles, links, foreign names and surplus files are
-refused by name. `load_bundle` (load.py) is where torch begins.
+A bundle may come from outside. Nothing in it is executed: only safetensors, JSON, Parquet, Markdown and one LightGBM
+text file are allowed, and the content must be what the extension says. Pickles, links, unlisted names and surplus files
+are refused by name. Torch begins in `core.bundles.load`.
 """
 
 from __future__ import annotations
@@ -22,18 +22,26 @@ from core.documents.analysis import BundleReference
 from core.documents.bundle import BundleManifest, Member
 from core.documents.policy import CascadePolicy
 from core.documents.read import BundleError, read_policy
+from core.policies.origin import PREDICTIONS, Origin
 
 MANIFEST = "bundle.json"
-MAX_MANIFEST = 1 << 20
+MAX_MANIFEST_BYTES = 1 << 20
 MAX_FILES = 200
 MAX_BYTES = 8 << 30
-ALLOWED = (".safetensors", ".json", ".txt", ".parquet", ".md")
+"""Most bytes of all files of a bundle together."""
+ALLOWED_SUFFIXES = (".safetensors", ".json", ".txt", ".parquet", ".md")
 _PART = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}$")
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A checked bundle: every hash held when it was opened. sha256: of bundle.json, hex."""
+    """A checked bundle: every file had its hash when the bundle was opened.
+
+    Attributes:
+        path: Its folder.
+        manifest: bundle.json.
+        sha256: Of bundle.json, hex.
+    """
 
     path: Path
     manifest: BundleManifest
@@ -41,15 +49,31 @@ class Bundle:
 
     @cached_property
     def policy(self) -> CascadePolicy:
-        """The exits that the bundle ships with."""
+        """The exits that the bundle ships with.
+
+        Raises:
+            BundleError: policy.json is no policy.
+        """
         return read_policy(self.path / "policy.json")
 
     @cached_property
     def predictions(self) -> pd.DataFrame:
-        """One row an item of val_calib and test: sample_id, group, dataset, label, split, method, log_odds_<member>,
-        p_<member>, p_stack.
+        """One row for each item of val_calib and test.
+
+        Columns: sample_id, group, dataset, label, split, method, log_odds_<member>, p_<member>, p_stack.
         """
-        return pd.read_parquet(self.path / "predictions.parquet")
+        return pd.read_parquet(self.path / PREDICTIONS)
+
+    @cached_property
+    def origin(self) -> Origin:
+        """What a policy must have been chosen on to decide for this bundle."""
+        return Origin(
+            name=self.path.name,
+            members=tuple(self.manifest.members),
+            scores_sha256=self.manifest.files[PREDICTIONS],
+            own_policy=self.policy,
+            read_table=lambda: self.predictions,
+        )
 
     @property
     def card(self) -> str:
@@ -62,7 +86,17 @@ class Bundle:
         return read_json(self.path / "thresholds.json")
 
     def member(self, name: str) -> Member:
-        """Raises LookupError that lists the members."""
+        """Find a member by its name.
+
+        Args:
+            name: As in bundle.json.
+
+        Returns:
+            The member.
+
+        Raises:
+            LookupError: The bundle has no such member; the message lists those that it has.
+        """
         for member in self.manifest.members:
             if member.name == name:
                 return member
@@ -70,7 +104,14 @@ class Bundle:
         raise LookupError(f"bundle {self.manifest.name} has no member {name!r}; it has: {known}")
 
     def reference(self, policy: CascadePolicy | None = None) -> BundleReference:
-        """Who decided, for an analysis document."""
+        """Say which bundle and policy decided, for an analysis document.
+
+        Args:
+            policy: The policy that was used; None: the bundle's own.
+
+        Returns:
+            Names, hashes, and what the policy guarantees.
+        """
         policy = policy or self.policy
         return BundleReference(
             name=self.manifest.name,
@@ -89,14 +130,25 @@ class Bundle:
 
 
 def open_bundle(path: Path | str) -> Bundle:
-    """Open and check a bundle folder. Raises BundleError, or FileNotFoundError when there is no bundle.json."""
+    """Open a bundle folder and check all of it: names, sizes, hashes and the first bytes of every file.
+
+    Args:
+        path: The folder.
+
+    Returns:
+        The checked bundle.
+
+    Raises:
+        FileNotFoundError: There is no bundle.json.
+        BundleError: A file is missing, surplus, changed, too large, or not what its name says.
+    """
     path = Path(path)
     manifest_path = path / MANIFEST
     if not manifest_path.is_file():
         raise FileNotFoundError(f"{path} is not a bundle: it has no {MANIFEST}; export one with `aware export`")
     files = _listing(path)
-    if manifest_path.stat().st_size > MAX_MANIFEST:
-        raise BundleError(f"{manifest_path} is larger than {MAX_MANIFEST} bytes")
+    if manifest_path.stat().st_size > MAX_MANIFEST_BYTES:
+        raise BundleError(f"{manifest_path} is larger than {MAX_MANIFEST_BYTES} bytes")
     try:
         manifest = BundleManifest.model_validate(read_json(manifest_path))
     except ValidationError as error:
@@ -104,7 +156,7 @@ def open_bundle(path: Path | str) -> Bundle:
         where = ".".join(str(part) for part in first["loc"])
         raise BundleError(f"{manifest_path} is not a bundle's: {where}: {first['msg']}") from error
     for name in manifest.files:
-        _check_name(name)
+        check_name(name)
     _compare_names(path, set(files) - {MANIFEST}, set(manifest.files) - {MANIFEST})
     _require(path, manifest)
     for name, expected in sorted(manifest.files.items()):
@@ -116,7 +168,7 @@ def open_bundle(path: Path | str) -> Bundle:
 
 def _listing(path: Path) -> dict[str, Path]:
     """Relative name -> path of every plain file. Links, devices and too many or too large files are refused."""
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     total = 0
     for item in sorted(path.rglob("*")):
         info = item.lstat()
@@ -124,32 +176,39 @@ def _listing(path: Path) -> dict[str, Path]:
             continue
         if not stat.S_ISREG(info.st_mode):
             raise BundleError(f"{item} is not a plain file; a bundle holds no links")
-        found[item.relative_to(path).as_posix()] = item
+        files[item.relative_to(path).as_posix()] = item
         total += info.st_size
-        if len(found) > MAX_FILES or total > MAX_BYTES:
+        if len(files) > MAX_FILES or total > MAX_BYTES:
             raise BundleError(f"{path} holds more than {MAX_FILES} files or {MAX_BYTES >> 30} GiB")
-    return found
+    return files
 
 
-def _check_name(name: str) -> None:
-    """Relative, plain, at most three parts deep, an allowed extension."""
+def check_name(name: str) -> None:
+    """Check that a bundle may hold a file of this name: relative, plain, at most three parts deep, extension allowed.
+
+    Args:
+        name: Relative path with forward slashes.
+
+    Raises:
+        BundleError: It may not.
+    """
     parts = PurePosixPath(name).parts
     if not parts or len(parts) > 3 or name != "/".join(parts) or not all(_PART.match(part) for part in parts):
         raise BundleError(f"a bundle cannot hold a file named {name!r}")
-    if PurePosixPath(name).suffix not in ALLOWED:
-        raise BundleError(f"{name}: a bundle holds only {', '.join(ALLOWED)} files (no pickles, no .pth)")
+    if PurePosixPath(name).suffix not in ALLOWED_SUFFIXES:
+        raise BundleError(f"{name}: a bundle holds only {', '.join(ALLOWED_SUFFIXES)} files (no pickles, no .pth)")
 
 
-def _compare_names(path: Path, there: set[str], named: set[str]) -> None:
-    if missing := sorted(named - there):
+def _compare_names(path: Path, present: set[str], named: set[str]) -> None:
+    if missing := sorted(named - present):
         raise BundleError(f"{path} lacks the file(s) {', '.join(missing)}, which {MANIFEST} names")
-    if extra := sorted(there - named):
+    if extra := sorted(present - named):
         raise BundleError(f"{path} holds file(s) that {MANIFEST} does not name: {', '.join(extra)}")
 
 
 def _require(path: Path, manifest: BundleManifest) -> None:
     """What every bundle must have, whatever its manifest lists."""
-    needed = {"policy.json", "thresholds.json", "predictions.parquet", "card.md"}
+    needed = {"policy.json", "thresholds.json", PREDICTIONS, "card.md"}
     for member in manifest.members:
         needed |= {f"{member.name}/weights.safetensors", f"{member.name}/calibrator.json"}
     if manifest.stacked:
@@ -166,12 +225,13 @@ def _check_content(path: Path) -> None:
     with open(path, "rb") as stream:
         head = stream.read(16)
         if path.suffix == ".safetensors":
+            # Eight bytes of header length (little-endian; the format's own limit is 100 MB), then a JSON object.
             good = len(head) > 8 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 100 << 20
-        elif path.suffix == ".parquet":
+        elif path.suffix == ".parquet":  # the magic number stands at both ends
             stream.seek(max(0, path.stat().st_size - 4))
             good = head[:4] == b"PAR1" and stream.read(4) == b"PAR1"
         else:
-            try:
+            try:  # text: no NUL, no zip archive (a PyTorch pickle is one), valid UTF-8
                 good = b"\0" not in head and not head.startswith(b"PK\x03\x04")
                 path.read_bytes().decode("utf-8")
             except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""From runs, a stack and a policy to a bundle: weights, calibrators and tables copied, hashed, sealed, zipped."""
+"""Write a bundle from a stack run and a policy: copy weights, calibrators and tables, hash them, seal and zip them."""
 
 from __future__ import annotations
 
@@ -20,17 +20,27 @@ from core.bundles.spec import ExportSpec
 from core.documents.bundle import BundleManifest, Member
 from core.documents.read import BundleError, read_policy
 from core.models.inference.run import member_weights
-from core.policies.origin import OtherScores, check_origin
+from core.policies.origin import OtherScores, check_origin, read_origin
 from core.policies.thresholds_document import thresholds_document
 from core.progress import Reporter, Silent
 
-HALF = "Weights are stored as float16: scores differ from the training run's by about 1e-3."
+HALF_NOTE = "Weights are stored as float16: scores differ from the training run's by about 1e-3."
 
 
 def seal(
     folder: Path, *, name: str, version: str, members: list[Member], stacked: bool, created_at: str, **more: Any
 ) -> None:
-    """Hash every file below `folder` and write bundle.json: from here on nothing in it may change."""
+    """Hash every file of a bundle and write bundle.json; after that nothing in the folder may change.
+
+    Args:
+        folder: With all files of the bundle but bundle.json.
+        name: Name of the bundle.
+        version: Version of the bundle.
+        members: Stage 1 first, then the experts in the order they are asked.
+        stacked: Whether stack/ is there.
+        created_at: ISO 8601.
+        more: Further fields of BundleManifest.
+    """
     files = {path.relative_to(folder).as_posix(): sha256_file(path) for path in _files(folder)}
     manifest = BundleManifest(
         name=name,
@@ -50,9 +60,20 @@ def _files(folder: Path) -> list[Path]:
 
 
 def export_bundle(spec: ExportSpec, workspace: Workspace, report: Reporter | None = None) -> Path:
-    """Write the bundle, open it once as any reader would, and return its folder.
+    """Write a bundle and open it once as any reader would.
 
-    Raises FileNotFoundError (no such stack, policy or card), FileExistsError (the name is taken), ValueError.
+    Args:
+        spec: Stack, policy, name, version and options.
+        workspace: Where stack, policy and bundles lie.
+        report: Receives the progress.
+
+    Returns:
+        The folder of the bundle.
+
+    Raises:
+        FileNotFoundError: There is no such stack, policy or card.
+        FileExistsError: The name is taken.
+        BundleError: The policy belongs to other scores, or a file has changed since the stack was fitted.
     """
     report = report or Silent()
     stack = find_stack(spec.stack, workspace)
@@ -61,14 +82,14 @@ def export_bundle(spec: ExportSpec, workspace: Workspace, report: Reporter | Non
     about = read_json(stack / RUN)
     members = [Member.model_validate(row["member"]) for row in about["members"]]
     try:
-        check_origin(policy, stack)
+        check_origin(policy, read_origin(stack))
     except OtherScores as error:
         raise BundleError(f"{policy_path}: {error}") from error
     target = Path(spec.out) if spec.out else workspace.bundles / f"{spec.name}-{spec.version}"
     text = Path(spec.card).read_text(encoding="utf-8") if spec.card else ""
     with atomic_folder(target) as folder:
         for step, (row, member) in enumerate(zip(about["members"], members, strict=True)):
-            report.progress(step / (len(members) + 1), f"copying {member.name}")
+            report.progress(step / (len(members) + 1), f"Copying {member.name}")
             (folder / member.name).mkdir()
             copy_weights(member_weights(stack, row), row["weights_sha256"], folder / member.name, half=spec.half)
             shutil.copyfile(stack / "calibrators" / f"{member.name}.json", folder / member.name / "calibrator.json")
@@ -79,7 +100,7 @@ def export_bundle(spec: ExportSpec, workspace: Workspace, report: Reporter | Non
         write_text(folder / "thresholds.json", thresholds_document(policy, table, [m.name for m in members]).to_json())
         created_at = datetime.now(UTC).isoformat(timespec="seconds")
         weights = {path.relative_to(folder).as_posix(): sha256_file(path) for path in _files(folder)}
-        notes = [HALF] if spec.half else []
+        notes = [HALF_NOTE] if spec.half else []
         intro = text.strip() or f"# {spec.name} {spec.version}"
         card = model_card(intro, members, policy, table, read_json(stack / "stack_report.json"), weights, notes)
         write_text(folder / "card.md", card)
@@ -92,16 +113,16 @@ def export_bundle(spec: ExportSpec, workspace: Workspace, report: Reporter | Non
             created_at=created_at,
             active_exit_policy=policy.active_exit_policy,
         )
-        report.progress(0.95, "checking every hash")
+        report.progress(0.95, "Checking every hash")
         open_bundle(folder)
     if spec.zip:
         pack(target, target.parent / f"{spec.name}-{spec.version}.zip")
-    report.progress(1.0, f"bundle {spec.name} {spec.version}")
+    report.progress(1.0, f"Bundle {spec.name} {spec.version} is written")
     return target
 
 
 def newest_policy(stack: Path, workspace: Workspace) -> Path:
-    """The newest policy that was chosen on the scores of a stack run.
+    """Find the newest policy that was chosen on the scores of a stack run.
 
     Args:
         stack: Folder of the stack run.
@@ -113,11 +134,11 @@ def newest_policy(stack: Path, workspace: Workspace) -> Path:
     Raises:
         FileNotFoundError: No policy was chosen on these scores yet.
     """
-    fitting = []
+    fitting, origin = [], read_origin(stack)
     for path in [*workspace.policies.glob("*.json"), *stack.glob("policy*.json")]:
         policy = read_policy(path)
         try:
-            check_origin(policy, stack)
+            check_origin(policy, origin)
         except OtherScores:
             continue
         if policy.data_fingerprint:
@@ -128,7 +149,17 @@ def newest_policy(stack: Path, workspace: Workspace) -> Path:
 
 
 def copy_weights(source: Path, expected: str, folder: Path, *, half: bool) -> None:
-    """The weights that the stack was fitted with, checked by hash; `half` stores floats as float16."""
+    """Copy the weights that the stack was fitted with, after a check of their hash.
+
+    Args:
+        source: weights.safetensors of a run.
+        expected: SHA-256 (hex) that the stack recorded.
+        folder: Folder of the member in the bundle.
+        half: Store floating-point tensors as float16.
+
+    Raises:
+        BundleError: The file has changed, or a value is too large for float16.
+    """
     if sha256_file(source) != expected:
         raise BundleError(f"{source} has changed since the stack was fitted on it: run `stack` again")
     target = folder / "weights.safetensors"
@@ -149,9 +180,18 @@ def copy_weights(source: Path, expected: str, folder: Path, *, half: bool) -> No
 
 
 def pack(folder: Path, archive: Path) -> Path:
-    """NAME-VERSION.zip with the bundle's files at its top, the same bytes for the same bundle."""
+    """Write a zip file with the files of a bundle at its top; the same bundle gives the same bytes.
+
+    Args:
+        folder: The bundle.
+        archive: The zip file to write.
+
+    Returns:
+        `archive`.
+    """
     with atomic_path(archive) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as packed:
         for path in sorted([folder / MANIFEST, *_files(folder)]):
+            # A fixed date and mode, so that the bytes do not depend on when and where it was packed.
             info = zipfile.ZipInfo(path.relative_to(folder).as_posix(), (1980, 1, 1, 0, 0, 0))
             info.external_attr = 0o644 << 16
             info.compress_type = zipfile.ZIP_DEFLATED

@@ -23,13 +23,30 @@ DOCUMENTS: dict[str, type[Spec]] = {
 
 
 def schema(name: str) -> dict[str, Any]:
-    """JSON Schema 2020-12 of one document, as it is written. Raises KeyError for an unknown name."""
+    """Make the JSON Schema 2020-12 of one document, as it is written.
+
+    Args:
+        name: A key of DOCUMENTS.
+
+    Returns:
+        The schema.
+
+    Raises:
+        KeyError: There is no such document.
+    """
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     return head | DOCUMENTS[name].model_json_schema(mode="serialization")
 
 
 def write_schemas(folder: Path = FOLDER) -> list[Path]:
-    """Write `<name>.schema.json` for every document."""
+    """Write `<name>.schema.json` for every document.
+
+    Args:
+        folder: Where to.
+
+    Returns:
+        The written files.
+    """
     paths = [folder / f"{name}.schema.json" for name in DOCUMENTS]
     for name, path in zip(DOCUMENTS, paths, strict=True):
         write_json(path, schema(name))

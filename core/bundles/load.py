@@ -1,6 +1,6 @@
-"""A checked bundle in memory: detectors, calibrators, stage 3. This is where torch begins.
+"""Load a checked bundle into memory: detectors, calibrators, stage 3. Torch begins here.
 
-A bundle is loaded once a process and device: whoever asks again while somebody still holds it gets the same objects.
+A bundle is loaded once for each process and device: a second call gets the same objects while they are in use.
 """
 
 from __future__ import annotations
@@ -50,15 +50,29 @@ class LoadedMember:
     device: str
 
     def inputs(self, crops: np.ndarray) -> Tensor:
-        """(N, H, W, 3) uint8 crops -> (N, 3, size, size) float32 on the device, normalised as in evaluation."""
+        """Prepare crops for the detector, as in evaluation.
+
+        Args:
+            crops: (N, H, W, 3) uint8.
+
+        Returns:
+            (N, 3, size, size) float32 on the device, normalised.
+        """
         batch = torch.tensor(crops).permute(0, 3, 1, 2)
         inputs = normalise(resize_uint8(batch, self.input.size), self.input).to(self.device)
         return inputs.contiguous(memory_format=torch.channels_last)
 
     @torch.inference_mode()
     def score(self, crops: np.ndarray) -> Scores:
-        """One crop a forward, so that a crop's digits depend on nothing that is scored beside it (and a CPU gains
-        nothing from batches).
+        """Score each crop in a forward pass of its own.
+
+        The digits of a crop then depend on nothing that is scored with it. A CPU gains nothing from batches.
+
+        Args:
+            crops: (N, H, W, 3) uint8.
+
+        Returns:
+            Uncalibrated log-odds (N,) and embeddings (N, D).
         """
         log_odds, embeddings = [], []
         for crop in self.inputs(crops).split(1):
@@ -68,13 +82,27 @@ class LoadedMember:
         return Scores(np.array(log_odds, np.float64), np.stack(embeddings))
 
     def p_fake(self, log_odds: np.ndarray) -> np.ndarray:
-        """(N,) calibrated p_fake of log-odds (N,)."""
+        """Calibrate log-odds.
+
+        Args:
+            log_odds: (N,) uncalibrated.
+
+        Returns:
+            (N,) calibrated p_fake in [0, 1].
+        """
         return np.asarray(self.calibrator.transform(np.asarray(log_odds, np.float64)), np.float64)
 
 
 @dataclass(eq=False)
 class LoadedBundle:
-    """Members in the manifest's order (stage 1 first) and stage 3, or None when the bundle has none."""
+    """The networks of one bundle on one device.
+
+    Attributes:
+        bundle: The checked bundle.
+        device: Where the networks are.
+        members: In the manifest's order, stage 1 first.
+        meta: Stage 3; None when the bundle has none.
+    """
 
     bundle: Bundle
     device: str
@@ -82,7 +110,17 @@ class LoadedBundle:
     meta: MetaModel | None
 
     def member(self, name: str) -> LoadedMember:
-        """The member of that name. Raises LookupError when the bundle has none."""
+        """Find a member by its name.
+
+        Args:
+            name: As in bundle.json.
+
+        Returns:
+            The member.
+
+        Raises:
+            LookupError: The bundle has no such member.
+        """
         for member in self.members:
             if member.name == name:
                 return member
@@ -90,7 +128,18 @@ class LoadedBundle:
 
 
 def load_bundle(bundle: Bundle, device: str = "cpu") -> LoadedBundle:
-    """Load once. Raises BundleError naming the file whose bytes, keys, shapes or values do not hold."""
+    """Load a bundle, or return what this process has loaded from it already.
+
+    Args:
+        bundle: The checked bundle.
+        device: auto, cpu, cuda or cuda:N.
+
+    Returns:
+        Its networks, in evaluation mode.
+
+    Raises:
+        BundleError: A file changed after the check, or has wrong keys, shapes or values; the message names it.
+    """
     device = str(pick_device(device))
     key = (bundle.sha256, device)
     with _lock:
@@ -106,7 +155,7 @@ def load_bundle(bundle: Bundle, device: str = "cpu") -> LoadedBundle:
 def _load_stage3(bundle: Bundle, members: list[LoadedMember]) -> MetaModel:
     """Stage 3, held to the members it was fitted on: order, detectors, weights, calibrators, embedding sizes."""
     meta = load_meta(bundle.path / "stack")
-    found = [
+    identities = [
         MemberIdentity(
             name=member.name,
             detector=member.detector.name,
@@ -117,7 +166,7 @@ def _load_stage3(bundle: Bundle, members: list[LoadedMember]) -> MetaModel:
         for member in members
     ]
     try:
-        meta.check(found, str(bundle.path))
+        meta.check(identities, str(bundle.path))
     except ValueError as error:
         raise BundleError(str(error)) from error
     return meta
@@ -134,7 +183,18 @@ def _load_member(bundle: Bundle, member: Member, device: str) -> LoadedMember:
 
 
 def load_weights(detector: Detector, path: Path, expected: str) -> None:
-    """Every key, every shape, every value, from the very bytes that were hashed; float16 is widened to float32."""
+    """Load weights into a detector; keys, shapes and values must all fit.
+
+    The tensors come from the very bytes that are hashed here. float16 is widened to float32.
+
+    Args:
+        detector: Receives the weights.
+        path: A .safetensors file.
+        expected: SHA-256 (hex) that bundle.json names.
+
+    Raises:
+        BundleError: The hash differs, the file is damaged, or a tensor does not fit.
+    """
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != expected:
         raise BundleError(f"{path} does not have the hash that bundle.json names: it was changed or damaged")

@@ -1,4 +1,4 @@
-"""The model card's generated part: what the project itself can vouch for, from the stack's report and predictions."""
+"""Write the generated part of a model card from the stack's report and predictions."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from core.stacking.feature_sets import STAGE3
 from core.stacking.report import RIVALS
 
 CONFIDENCES = (0.90, 0.95, 0.98, 0.99)
+"""Customary confidences of real at which stage 1 is shown as a filter."""
 
 
 def model_card(
@@ -29,38 +30,50 @@ def model_card(
     hashes: Mapping[str, str],
     notes: Sequence[str] = (),
 ) -> str:
-    """card.md: the author's words first, then members, figures on test, exits and promises, limits, hashes.
+    """Write card.md: the author's text, members, figures on test, exits and guarantees, limits, hashes.
 
-    table: predictions.parquet; report: stack_report.json; hashes: relative path -> SHA-256.
+    Args:
+        intro: The author's text, Markdown.
+        members: Stage 1 first, then the experts in the order they are asked.
+        policy: The exits that the bundle ships with.
+        table: predictions.parquet.
+        report: stack_report.json.
+        hashes: Relative path -> SHA-256 of the files of the bundle.
+        notes: Further sentences for the section on limits.
+
+    Returns:
+        The card, Markdown.
     """
     test = table[table["split"] == "test"].reset_index(drop=True)
     blocks = [
         [intro],
         ["## Members", *_members(members)],
         ["## Figures on the test split", *_comparison(report["comparison"])],
-        [COMPARED] if report["comparison"] else [],
-        ["### By source", BY_SOURCE, "", *_by_source(report)],
+        [COMPARISON_NOTE] if report["comparison"] else [],
+        ["### By source", BY_SOURCE_NOTE, "", *_by_source(report)],
         _left_out(report),
-        _worth(report),
+        _importance(report),
         ["### Stage 1 as a filter", *_filter(test)] if len(test) else [],
         ["### The whole cascade under this policy", *_cascade(test, policy, members)] if len(test) else [],
-        ["## Exits of the policy", *_exits(policy), "", *[_promise(g) for g in policy.guarantees]],
+        ["## Exits of the policy", *_exits(policy), "", *[_guarantee(g) for g in policy.guarantees]],
         ["## Limits and leakage, stated", *[f"- {note}" for note in [*report.get("notes", []), *notes]]],
         ["## Files", "| file | SHA-256 |", "|---|---|", *[f"| {n} | `{h}` |" for n, h in sorted(hashes.items())]],
     ]
     return "\n\n".join("\n".join(_spaced(block)) for block in blocks if block) + "\n"
 
 
-AUDITED = "Intervals: 95 %, over resampled groups (videos or identities); of shares of groups: exact binomial."
-COMPARED = (
-    "In brackets: 95 % over resampled groups; differences on the same draws. The mean is that of the members' "
-    "calibrated log-odds."
+AUDIT_NOTE = (
+    "Intervals are 95 % over resampled groups (videos or identities); those of shares of groups are exact binomial."
 )
-BY_SOURCE = (
-    "Each source against all test items of the other class (a source mostly holds one label): F1 and ECE depend on "
-    "that mixture and are to be compared along a row only."
+COMPARISON_NOTE = (
+    "The brackets give 95 % intervals over resampled groups; differences use the same draws. The mean is the mean of "
+    "the members' calibrated log-odds."
 )
-SHUFFLED = "All columns of a member are shuffled together; in brackets 95 % of the shuffles."
+BY_SOURCE_NOTE = (
+    "Each source is compared with all test items of the other class, because a source mostly holds one label. F1 and "
+    "ECE depend on that mixture: compare them along a row only."
+)
+SHUFFLE_NOTE = "All columns of a member are shuffled together; the brackets give 95 % of the shuffles."
 
 
 def _spaced(block: list[str]) -> list[str]:
@@ -114,7 +127,7 @@ def _by_source(report: Mapping[str, Any]) -> list[str]:
         ("ECE", "ece", "ece_interval"),
     ):
         sources = figures[ways[0]] if ways else {}
-        if not any(name in found for found in sources.values()):
+        if not any(name in row for row in sources.values()):
             continue
         heads = ["stage 3" if way == STAGE3 else way for way in ways]
         blocks += ["", f"| {title}: source | items | fakes | {' | '.join(heads)} |", "|---" * (3 + len(ways)) + "|"]
@@ -132,23 +145,23 @@ def _left_out(report: Mapping[str, Any]) -> list[str]:
     return [f"### Sources that stage 3 did not learn from: {named}", *_comparison(report["left_out"])]
 
 
-def _worth(report: Mapping[str, Any]) -> list[str]:
-    """What each member is worth to stage 3, and how far its folds may be believed."""
+def _importance(report: Mapping[str, Any]) -> list[str]:
+    """How much stage 3 uses each member: the AUROC lost when it is shuffled, and its share of the trees' gain."""
     dropped = report.get("permutation") or {}
-    rows = ["### What stage 3 listens to"] if dropped else []
+    rows = ["### How much stage 3 uses each member"] if dropped else []
     if dropped:
-        rows += [SHUFFLED, "", "| member | AUROC lost on test when shuffled | share of gain |", "|---|---|---|"]
-    for name, found in dropped.items():
+        rows += [SHUFFLE_NOTE, "", "| member | AUROC lost on test when shuffled | share of gain |", "|---|---|---|"]
+    for name, drop in dropped.items():
         gain = sum(v for key, v in report.get("importance", {}).items() if key.startswith(f"{name}:"))
-        rows.append(f"| {name} | {found['drop']:+.4f} ({found['low']:+.4f} to {found['high']:+.4f}) | {gain:.2f} |")
+        rows.append(f"| {name} | {drop['drop']:+.4f} ({drop['low']:+.4f} to {drop['high']:+.4f}) | {gain:.2f} |")
     return rows
 
 
 def _filter(test: pd.DataFrame) -> list[str]:
-    """Filtration and leakage of stage 1 at the customary confidences of real."""
+    """Filtration and leakage of stage 1 at CONFIDENCES of real."""
     y, p = test["label"].to_numpy(np.int64), test["p_stage1"].to_numpy(np.float64)
     rows = [
-        "| confidence of real | filtration (leave / all) | leakage (fakes that leave / all fakes) |",
+        "| confidence of real | filtration (exits / all) | leakage (fakes that exit as real / all fakes) |",
         "|---|---|---|",
     ]
     for row in threshold_rows(p, y, test["group"].astype(str).to_numpy(), CONFIDENCES):
@@ -164,23 +177,23 @@ def _share(figure: Mapping[str, Any]) -> str:
 
 
 def _cascade(test: pd.DataFrame, policy: CascadePolicy, members: Sequence[Member]) -> list[str]:
-    """What a visitor meets: who decides, how often rightly, how often nobody does, and what it costs."""
-    found = audit(policy, test, stage1="stage1")
+    """The whole cascade on the test split: who decides, how often rightly, how often no stage does, and the cost."""
+    audited = audit(policy, test, stage1="stage1")
     asked = simulate(test, policy, "stage1")["asked"]
     order = ["stage1", *(expert.name for expert in policy.experts)]
     cost = cascade_cost({m.name: m.gflops for m in members}, order, asked)
-    rows = [AUDITED, "", "| decided by | share | right when it decides |", "|---|---|---|"]
-    for stage, decided in found["decided_by"].items():
-        rows.append(f"| {stage} | {_share(decided)} | {_share(found['right_by'][stage])} |")
+    rows = [AUDIT_NOTE, "", "| decided by | share | right when it decides |", "|---|---|---|"]
+    for stage, decided in audited["decided_by"].items():
+        rows.append(f"| {stage} | {_share(decided)} | {_share(audited['right_by'][stage])} |")
     rows += [
         "",
-        f"- Uncertain: {_share(found['uncertain'])}.",
-        f"- Fakes called real: {_share(found['leakage'])} of all fakes; groups with one: "
-        f"{_share(found['group_leakage'])}.",
-        f"- Reals called fake: {_share(found['false_alarms'])} of all reals; groups with one: "
-        f"{_share(found['group_false_alarms'])}.",
-        f"- Cost: {cost['cost']:.3g} GFLOP an item against {cost['cost_of_experts']:.3g} for all experts on "
-        f"every item, a speed-up of {cost['speed_up']:.2f}.",
+        f"- Uncertain: {_share(audited['uncertain'])}.",
+        f"- Fakes called real: {_share(audited['leakage'])} of all fakes; groups with one: "
+        f"{_share(audited['group_leakage'])}.",
+        f"- Reals called fake: {_share(audited['false_alarms'])} of all reals; groups with one: "
+        f"{_share(audited['group_false_alarms'])}.",
+        f"- Cost: {cost['cost']:.3g} GFLOP for each item. All experts on every item cost {cost['cost_of_experts']:.3g} "
+        f"GFLOP, so the speed-up is {cost['speed_up']:.2f}.",
     ]
     return rows
 
@@ -189,14 +202,14 @@ def _exits(policy: CascadePolicy) -> list[str]:
     stages: list[tuple[str, Exits]] = [("stage1", policy.stage1)]
     stages += [(expert.name, expert.exits) for expert in policy.experts]
     stages.append(("stage3", policy.final))
-    rows = ["| stage | leaves as real at or under | leaves as fake at or over |", "|---|---|---|"]
+    rows = ["| stage | exits as real at or below | exits as fake at or above |", "|---|---|---|"]
     for name, exits in stages:
         rows.append(f"| {name} | {number(exits.real_below, 'no exit')} | {number(exits.fake_above, 'no exit')} |")
     return rows
 
 
-def _promise(g: Guarantee) -> str:
-    observed = "nobody left, so the error rate is unknown" if g.observed is None else f"observed {g.observed:.4f}"
+def _guarantee(g: Guarantee) -> str:
+    observed = "no group exits, so the error rate is unknown" if g.observed is None else f"observed {g.observed:.4f}"
     bound = "no guarantee"
     if g.confidence is not None and g.bound is not None:
         bound = f"at most {g.bound:.4f} with confidence {g.confidence:.2f}"
@@ -204,7 +217,15 @@ def _promise(g: Guarantee) -> str:
 
 
 def number(value: float | None, without: str = "") -> str:
-    """Three decimals, four under a hundredth."""
+    """Write a figure with three decimals, or four when it is below 0.01.
+
+    Args:
+        value: The figure; None when there is none.
+        without: What is written then.
+
+    Returns:
+        The text.
+    """
     if value is None:
         return without
     return f"{value:.4f}" if abs(value) < 0.01 else f"{value:.3f}"

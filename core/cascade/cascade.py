@@ -39,6 +39,8 @@ from core.documents.policy import CascadePolicy, Exits
 
 log = logging.getLogger(__name__)
 
+NOT_FINITE = "it gave a number that is not finite"
+
 OnStage = Callable[[str, list[UnitResult]], None]
 """Called with a member's name and all results after the member has scored every unit that was passed on to it."""
 
@@ -167,22 +169,12 @@ def score_unit(member: Scorer, stage: StageName, exits: Exits | None, unit: Unit
     """
     start = time.perf_counter()
     try:
-        scores = member.score(unit.crops(member.input))
-        pooled = float(np.mean(scores.log_odds, dtype=np.float64))
-        embedding: np.ndarray = np.asarray(np.mean(scores.embedding, axis=0, dtype=np.float64))
-        p_fake = float(member.p_fake(np.array([pooled]))[0])
-        frames = np.asarray(member.p_fake(np.asarray(scores.log_odds, np.float64)), np.float64)
-        if not (np.isfinite([pooled, p_fake]).all() and np.isfinite(embedding).all() and np.isfinite(frames).all()):
-            raise FloatingPointError("it gave a number that is not finite")
+        p_fake, pooled = _score_frames(member, unit, result)
     except Exception as error:
         log.exception("member %s failed", member.name)
         reason = f"{member.title} failed ({failure(error)}). No value replaces its score."
         seconds = time.perf_counter() - start
         return TraceStep(stage=stage, member=member.name, status="failed", reason=reason, seconds=seconds)
-    result.frames[member.name] = frames
-    result.log_odds[member.name] = float(calibrated_log_odds(np.array([p_fake]))[0])
-    result.embeddings[member.name] = embedding
-    result.frame_embeddings[member.name] = scores.embedding
     outcome = exits.decide(p_fake) if exits else None
     return TraceStep(
         stage=stage,
@@ -195,6 +187,22 @@ def score_unit(member: Scorer, stage: StageName, exits: Exits | None, unit: Unit
         reason=exit_reason(member.title, p_fake, exits, outcome),
         seconds=time.perf_counter() - start,
     )
+
+
+def _score_frames(member: Scorer, unit: Unit, result: UnitResult) -> tuple[float, float]:
+    """(calibrated p_fake, pooled log-odds) of a unit; its scores enter the result only when all are finite."""
+    scores = member.score(unit.crops(member.input))
+    pooled = float(np.mean(scores.log_odds, dtype=np.float64))
+    embedding: np.ndarray = np.asarray(np.mean(scores.embedding, axis=0, dtype=np.float64))
+    p_fake = float(member.p_fake(np.array([pooled]))[0])
+    frames = np.asarray(member.p_fake(np.asarray(scores.log_odds, np.float64)), np.float64)
+    if not (np.isfinite([pooled, p_fake]).all() and np.isfinite(embedding).all() and np.isfinite(frames).all()):
+        raise FloatingPointError(NOT_FINITE)
+    result.frames[member.name] = frames
+    result.log_odds[member.name] = float(calibrated_log_odds(np.array([p_fake]))[0])
+    result.embeddings[member.name] = embedding
+    result.frame_embeddings[member.name] = scores.embedding
+    return p_fake, pooled
 
 
 def stage3_step(meta: Meta | None, stage1: str, final: Exits, result: UnitResult) -> TraceStep:
@@ -218,10 +226,7 @@ def stage3_step(meta: Meta | None, stage1: str, final: Exits, result: UnitResult
         reason = f"Stage 3 needs the scores of all members and lacks {', '.join(unscored)}: the face is uncertain."
         return TraceStep(stage="stage3", member="stage3", status="skipped", reason=reason)
     try:
-        p_fake = float(meta.p_fake(result.log_odds, result.embeddings))
-        if not np.isfinite(p_fake):
-            raise FloatingPointError("it gave a number that is not finite")
-        result.frames["stage3"] = _stage3_frames(meta, result, p_fake)
+        p_fake = _combine(meta, result)
     except Exception as error:
         log.exception("stage 3 failed")
         reason = f"Stage 3 failed ({failure(error)}): the face is uncertain."
@@ -239,6 +244,15 @@ def stage3_step(meta: Meta | None, stage1: str, final: Exits, result: UnitResult
         reason=final_reason(p_fake, final, outcome),
         seconds=time.perf_counter() - start,
     )
+
+
+def _combine(meta: Meta, result: UnitResult) -> float:
+    """Calibrated p_fake of stage 3; its curve over the frames enters the result."""
+    p_fake = float(meta.p_fake(result.log_odds, result.embeddings))
+    if not np.isfinite(p_fake):
+        raise FloatingPointError(NOT_FINITE)
+    result.frames["stage3"] = _stage3_frames(meta, result, p_fake)
+    return p_fake
 
 
 def _stage3_frames(meta: Meta, result: UnitResult, p_fake: float) -> np.ndarray:

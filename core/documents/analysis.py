@@ -1,4 +1,4 @@
-"""The cascade's documents: exits, policy, trace, decision, evidence, analysis. Pure data, JSON both ways, no torch."""
+"""The analysis document: faces, verdict, evidence, and who decided. Pure data that loads from its own JSON."""
 
 from __future__ import annotations
 
@@ -25,7 +25,13 @@ class Evidence(Spec):
 
 
 class FaceReport(Spec):
-    """One face, or one tracked face of a clip. box: x, y, width, height in pixels of the upright original."""
+    """One face, or one tracked face of a clip.
+
+    Attributes:
+        face: Index from 0.
+        box: x, y, width, height in pixels of the upright original.
+        frames: Number of scored frames.
+    """
 
     face: int
     box: tuple[float, float, float, float]
@@ -51,7 +57,7 @@ class BundleReference(Spec):
     policy_reason: str = ""
     policy_created_at: str = ""
     policy_data_fingerprint: str = Field("", description="SHA-256 of the items that chose the thresholds.")
-    policy_promises: list[str] = Field([], description="What each exit promises: target, bound, groups.")
+    policy_promises: list[str] = Field([], description="What each exit guarantees: target, bound, groups.")
     policy_guarantees: list[Guarantee] = Field([], description="The same, figure by figure.")
 
 
@@ -67,7 +73,7 @@ class Analysis(Spec):
     decided_by: StageName | None
     reason: str
     withheld: str = Field("", description=WITHHELD)
-    rule: str = Field(description="How the verdict follows from the faces, and what its promises hold for.")
+    rule: str = Field(description="How the verdict follows from the faces, and what its guarantees hold for.")
     trace: list[TraceStep] = Field(description="Of the face that decided; every face has its own.")
     evidence: list[Evidence] = []
     timings: dict[str, float] = Field({}, description="Seconds by step, and `total`.")

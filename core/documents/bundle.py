@@ -1,4 +1,4 @@
-"""What a bundle says of itself. A bundle is a folder; `bundle.json` is read first and holds every file's hash."""
+"""The manifest of a bundle. A bundle is a folder; `bundle.json` is read first and holds the hash of every file."""
 
 from __future__ import annotations
 
@@ -26,9 +26,11 @@ class Member(Spec):
 
 
 class BundleManifest(Spec):
-    """bundle.json. Files: `<member>/weights.safetensors`, `<member>/calibrator.json`, `stack/meta.txt`,
-    `stack/stack.json`, `stack/projections.safetensors`, `policy.json`, `thresholds.json`,
-    `predictions.parquet` (one row an item of val_calib and test, a log_odds column a member), `card.md`.
+    """The document bundle.json.
+
+    The files of a bundle are `<member>/weights.safetensors`, `<member>/calibrator.json`, `stack/meta.txt`,
+    `stack/stack.json`, `stack/projections.safetensors`, `policy.json`, `thresholds.json`, `predictions.parquet` (one
+    row for each item of val_calib and test, one log_odds column for each member) and `card.md`.
     """
 
     format: Literal[1] = 1
@@ -39,5 +41,5 @@ class BundleManifest(Spec):
     task: Task = FACES
     active_exit_policy: Literal["softmax", "gate", "scrc"] = "softmax"
     members: list[Member] = Field(description="Stage 1 first, then the experts in the order they are asked.")
-    stacked: bool = Field(description="True when stack/ is there: stage 3 decides what stays open.")
+    stacked: bool = Field(description="True when stack/ exists: stage 3 decides what stays open.")
     files: dict[str, str] = Field(description="Relative path -> SHA-256 of every other file.")

@@ -1,4 +1,4 @@
-"""What the cascade decides on one face, and the way there. Pure data."""
+"""The decision of the cascade on one face, and its trace. Pure data."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WITHHELD = (
 
 
 class TraceStep(Spec):
-    """One stage's part in one item's way through the cascade."""
+    """The part of one member in the way of one face through the cascade."""
 
     stage: StageName
     member: str
@@ -32,7 +32,7 @@ class TraceStep(Spec):
 
 
 class Decision(Spec):
-    """What the cascade says of one unit (a face, or the track of one face through a clip)."""
+    """What the cascade decides on one unit: a face, or the track of one face through a clip."""
 
     verdict: Literal["real", "fake", "uncertain"]
     p_fake: float | None

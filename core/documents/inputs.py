@@ -1,4 +1,4 @@
-"""What a detector eats, stated beside its weights. No torch here: bundles and pages read it too."""
+"""The input of a detector, stated beside its weights. No torch here: bundles and pages read it too."""
 
 from __future__ import annotations
 

@@ -10,10 +10,10 @@ from core.spec import Spec
 
 
 class Exits(Spec):
-    """Two-sided exits of one stage on its calibrated p_fake; None = this side never exits."""
+    """Exits of one stage on its calibrated p_fake, one for each side; None: this side never exits."""
 
-    real_below: float | None = Field(None, ge=0, le=1, description="Leave as real when p_fake <= this.")
-    fake_above: float | None = Field(None, ge=0, le=1, description="Leave as fake when p_fake >= this.")
+    real_below: float | None = Field(None, ge=0, le=1, description="Exit as real when p_fake <= this.")
+    fake_above: float | None = Field(None, ge=0, le=1, description="Exit as fake when p_fake >= this.")
 
     @model_validator(mode="after")
     def _ordered(self) -> Exits:
@@ -22,7 +22,14 @@ class Exits(Spec):
         return self
 
     def decide(self, p_fake: float) -> Literal["real", "fake"] | None:
-        """The exit that p_fake takes, or None when it stays open."""
+        """Find the exit that a score takes; both limits belong to the exit.
+
+        Args:
+            p_fake: Calibrated, in [0, 1].
+
+        Returns:
+            "real", "fake", or None when the item stays open.
+        """
         if self.real_below is not None and p_fake <= self.real_below:
             return "real"
         if self.fake_above is not None and p_fake >= self.fake_above:
@@ -31,29 +38,29 @@ class Exits(Spec):
 
 
 class Guarantee(Spec):
-    """What a threshold promises, and from how much. Counts are groups (videos, identities), not frames."""
+    """What a threshold guarantees, and from how many groups (videos, identities; never frames)."""
 
     stage: str = Field(description="Whose exit: 'stage1', an expert's name, 'stage3'; 'cascade': all together.")
     side: Literal["real", "fake"]
     method: str = Field(description="Policy that chose it, or manual.")
-    target: float | None = Field(None, description="Highest error rate asked for.")
+    target: float | None = Field(None, description="Highest error rate that was asked for.")
     confidence: float | None = Field(None, description="1 - delta of the bound; None: none, or in expectation.")
     bound: float | None = Field(None, description="Upper bound on the error rate at the threshold.")
-    observed: float | None = Field(None, description="Observed error rate; None: nobody exited, so unknown.")
+    observed: float | None = Field(None, description="Observed error rate; None: no group exits, so it is unknown.")
     groups: int = Field(0, ge=0, description="Independent groups the figure rests on.")
     feasible: bool = True
     note: str = ""
 
     def sentence(self) -> str:
-        """The promise in words, for a report."""
+        """Write the guarantee as a clause for a report."""
         where = f"{self.stage}, {self.side} exit ({self.method})"
         if self.bound is None:
             seen = "" if self.observed is None else f", observed {self.observed:.3g}"
             return f"{where}: no bound{seen}, {self.groups} groups"
         sure = "in expectation" if self.confidence is None else f"with {self.confidence:.0%} confidence"
         target = "" if self.target is None else f", target {self.target:.3g}"
-        kept = "" if self.feasible else ", target not met"
-        return f"{where}: error at most {self.bound:.3g} {sure}{target}, {self.groups} groups{kept}"
+        failed = "" if self.feasible else ", target not met"
+        return f"{where}: error at most {self.bound:.3g} {sure}{target}, {self.groups} groups{failed}"
 
 
 class ExpertExits(Spec):

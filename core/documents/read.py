@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from core.artifacts.files import read_json
 from core.documents.policy import CascadePolicy
-
-if TYPE_CHECKING:
-    pass
 
 
 class BundleError(ValueError):
@@ -19,7 +15,18 @@ class BundleError(ValueError):
 
 
 def read_policy(path: Path) -> CascadePolicy:
-    """Read a policy document. Raises BundleError naming the file and the first field that is wrong."""
+    """Read a policy document.
+
+    Args:
+        path: A JSON file.
+
+    Returns:
+        The policy.
+
+    Raises:
+        BundleError: It is no policy; the message names the file and the first wrong field.
+        FileNotFoundError: There is no such file.
+    """
     try:
         return CascadePolicy.model_validate(read_json(path))
     except ValidationError as error:

@@ -279,7 +279,7 @@ def test_export_gives_a_bundle_that_scores_as_its_runs_do(workspace, tmp_path):
         "frozen",
         "| plain |",
         "leakage",
-        "GFLOP an item against",
+        "GFLOP for each item. All experts",
         bundle.manifest.files["stage1/weights.safetensors"],
     ):
         assert said in card
@@ -347,7 +347,7 @@ def test_what_is_not_there_is_named(workspace, tmp_path):
     out = str(tmp_path / "b")
     with pytest.raises(FileNotFoundError, match="no stack run"):
         export_bundle(ExportSpec(stack="nothing", out=out), workspace)
-    with pytest.raises(FileNotFoundError, match="neither a file nor an id"):
+    with pytest.raises(FileNotFoundError, match="neither a file nor one of the workspace"):
         export_bundle(ExportSpec(stack="stack", policy="nothing", out=out), workspace)
     other = json.loads(next(workspace.policies.glob("*.json")).read_text())
     other["experts"] = other["experts"][:1]

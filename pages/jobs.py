@@ -1,76 +1,132 @@
-"""Jobs: what runs, what waits, what went wrong; a live view of one."""
+"""Jobs: the list of what runs, waits or failed, and a live view of one job."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, tzinfo
+from html import escape
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from app.charts import basic as charts
 from app.forms.fields import describe, label_of
-from app.forms.import_scores import import_result
-from app.ui import chart as chart_files
+from app.forms.import_scores import draw_import_result
 from app.ui import html, navigation, session, widgets
+from app.ui.chart import show_chart
+from app.ui.components import component
+from app.ui.formatting import local_time, whole_percent
 from app.ui.navigation import PageInfo
+from app.ui.tables import as_html
+from core.glossary import define
 from jobs.client import Workbench
 from jobs.kind import kinds
 from jobs.queue.views import STATES, JobView, WorkerView
 
 PAGE = PageInfo(section="System", title="Jobs", url="jobs", icon=":material/checklist:", order=10)
 
+FILTER_KEYS = ("jobs-kind", "jobs-state")
+LOG_HEIGHT_PX = 280
+
 
 def render() -> None:
     workbench = session.workbench()
-    widgets.page_header("Jobs", "Everything the worker does. Closing the browser stops nothing.")
+    widgets.page_header("Jobs", "The work of the background worker. A job goes on when you close the browser.")
     job_id = st.query_params.get("job", "")
     if job_id:
-        one(job_id, workbench)
+        draw_chosen(job_id, workbench)
         return
     left, right = st.columns(2)
-    kind = left.selectbox("Kind", ["", *kinds.names()], format_func=lambda k: kind_title(k) if k else "all")
-    state = right.selectbox("State", ["", *STATES], format_func=lambda s: widgets.STATE_WORDS.get(s, "all"))
-    table(kind, state)
+    kind = left.selectbox(
+        "Kind", ["", *kinds.names()], format_func=lambda k: kind_title(k) if k else "all", key=FILTER_KEYS[0],
+        help=define("job"),
+    )  # fmt: skip
+    state = right.selectbox(
+        "State", ["", *STATES], format_func=lambda s: widgets.STATE_WORDS.get(s, "all"), key=FILTER_KEYS[1]
+    )
+    draw_list(kind, state)
 
 
 @st.fragment(run_every=3)
-def table(kind: str, state: str) -> None:
-    """The newest jobs; a row opens."""
-    found = session.workbench().jobs(kind=kind or None, state=state or None, limit=100)
-    if not found:
-        if kind or state:
-            widgets.empty("No such job", "Choose another kind or state above.")
-        else:
-            widgets.empty("Nothing has run yet", "Analyze a picture, or start a training under Train; it appears here.")
+def draw_list(kind: str, state: str) -> None:
+    """Draw the newest jobs; the name of a job opens it.
+
+    Args:
+        kind: Kind of the jobs; empty lists all.
+        state: State of the jobs; empty lists all.
+    """
+    workbench = session.workbench()
+    jobs = workbench.jobs(kind=kind or None, state=state or None, limit=100)
+    if not jobs:
+        if not (kind or state):
+            widgets.empty(
+                "Nothing has run yet",
+                "Analyze a picture, or start a training under Train. The job appears here.",
+                label="Analyze a picture",
+                page="analyze",
+            )
+            return
+        widgets.empty("No job of this kind and state", "Choose another kind or state above, or show all jobs.")
+        if st.button("Show all jobs", on_click=show_all_kinds):
+            st.rerun(scope="app")
         return
-    rows = pd.DataFrame(
-        {
-            "state": [widgets.STATE_WORDS[job.state] for job in found],
-            "kind": [job.kind for job in found],
-            "what": [subject(job) for job in found],
-            "progress": [1.0 if job.state == "done" else job.fraction for job in found],
-            "message": [job.error or job.message for job in found],
-            "started": [widgets.when(job.started_at or job.created_at) for job in found],
-            "took": [widgets.span(took(job)) for job in found],
-        }
-    )
-    config = {"progress": st.column_config.ProgressColumn("progress", format="percent", min_value=0, max_value=1)}
-    chosen = st.dataframe(
-        rows, hide_index=True, column_config=config, on_select="rerun", selection_mode="single-row", key="jobs-table"
-    )
-    st.caption("Select a row to open the job.")
-    if chosen.selection.rows:
-        st.query_params["job"] = found[chosen.selection.rows[0]].id
+    rows = job_rows(jobs, workbench, widgets.reader_zone())
+    chosen = component("job_list")(data={"rows": rows}, key="job-list", on_open_change=lambda: None)
+    if chosen.open:
+        st.query_params["job"] = chosen.open
         st.rerun(scope="app")
 
 
+def show_all_kinds() -> None:
+    """Set the filters of the list back to all kinds and states."""
+    for key in FILTER_KEYS:
+        st.session_state[key] = ""
+
+
+def job_rows(jobs: Sequence[JobView], workbench: Workbench, zone: tzinfo) -> list[dict[str, Any]]:
+    """Write jobs as rows of the list.
+
+    Args:
+        jobs: The jobs, in the order of the list.
+        workbench: Where they run.
+        zone: The reader's time zone.
+
+    Returns:
+        One row for each job, as `assets/components/job_list.js` draws it: `share` in [0, 1], all else text.
+    """
+    workers = workbench.workers()
+    return [
+        {
+            "id": job.id,
+            "title": " · ".join(filter(None, [kind_title(job.kind), subject(job)])),
+            "state": widgets.STATE_WORDS[job.state],
+            "tone": widgets.STATE_TONES[job.state],
+            "share": done_share(job),
+            "percent": whole_percent(done_share(job)),
+            "left": "",
+            "message": job.error or (job.message if job.ended else progress_words(job, workers)),
+            "before": "" if job.started_at else "queued ",
+            "local": local_time(job.started_at or job.created_at, zone),
+            "utc": widgets.when(job.started_at or job.created_at),
+            "took": widgets.span(took(job)) or "–",
+        }
+        for job in jobs
+    ]
+
+
+def done_share(job: JobView) -> float:
+    """Return how much of a job is done, in [0, 1]; all of it only when it is done."""
+    return 1.0 if job.state == "done" else min(job.fraction, 0.99)
+
+
 def kind_title(kind: str) -> str:
-    """A kind's title; the bare word for a kind that this version no longer knows."""
+    """Return the title of a kind; its bare name for a kind that this version does not know."""
     return kinds.get(kind).title if kind in kinds else kind
 
 
 def subject(job: JobView) -> str:
-    """What a job works on, from its spec, in a few words."""
+    """Say in a few words what a job works on, from its spec."""
     spec = job.spec
     named = (spec.get(key) for key in ("name", "run", "stack", "path", "source"))
     first = spec.get("files") or [next((value for value in named if value), "")]
@@ -78,59 +134,73 @@ def subject(job: JobView) -> str:
 
 
 def took(job: JobView) -> float | None:
-    """Seconds that a job ran, so far or in all."""
+    """Return the seconds that a job ran, so far or in all; None before its start."""
     if job.started_at is None:
         return None
     return ((job.ended_at or datetime.now(UTC)) - job.started_at).total_seconds()
 
 
-def one(job_id: str, workbench: Workbench) -> None:
-    """One job, live while it runs."""
+def draw_chosen(job_id: str, workbench: Workbench) -> None:
+    """Draw the job of the address; it is redrawn while it runs.
+
+    Args:
+        job_id: Id of the job.
+        workbench: Where it runs.
+    """
     if st.button("All jobs", icon=":material/arrow_back:", type="tertiary"):
         del st.query_params["job"]
-        st.session_state.pop("jobs-table", None)
         st.rerun()
     try:
         job = workbench.job(job_id)
     except LookupError:
-        widgets.empty("No such job", "Go back to all jobs.")
+        widgets.empty("No such job", "It may have been deleted. Look for it among all jobs.", "Show all jobs", "jobs")
         return
     if job.ended:
-        whole(job, workbench)
+        draw_job(job, workbench)
     else:
-        live(job_id)
+        draw_live(job_id)
 
 
 @st.fragment(run_every=1.5)
-def live(job_id: str) -> None:
-    """A running job, drawn anew until it ends."""
+def draw_live(job_id: str) -> None:
+    """Draw a running job, again and again until it has ended."""
     workbench = session.workbench()
     try:
         job = workbench.job(job_id)
-    except LookupError:  # cancelled and deleted elsewhere: the page says so
+    except LookupError:  # it was cancelled and deleted elsewhere; the whole page then says so
         st.rerun()
-    if job.ended:
+    draw_job(job, workbench)
+    if job.ended:  # drawn first: if another click overtakes this request, the ended job stands on the screen anyway
         st.rerun()
-    whole(job, workbench)
 
 
-def whole(job: JobView, workbench: Workbench) -> None:
-    """Title line and everything below it, of one and the same moment."""
-    actions(job, workbench)
-    details(job, workbench)
+def draw_job(job: JobView, workbench: Workbench) -> None:
+    """Draw the title line of a job and everything below it, from one and the same state.
+
+    Args:
+        job: The job.
+        workbench: Where it runs.
+    """
+    draw_title_line(job, workbench)
+    draw_details(job, workbench)
 
 
-def actions(job: JobView, workbench: Workbench) -> None:
-    """Title line with the state, and cancel (asked twice) or retry."""
+def draw_title_line(job: JobView, workbench: Workbench) -> None:
+    """Draw the title line with the state, and the button that cancels (it asks for a confirmation) or retries.
+
+    Args:
+        job: The job.
+        workbench: Where it runs.
+    """
     left, right = st.columns([4, 1], vertical_alignment="center")
-    title, quiet = html.escape(kind_title(job.kind)), html.escape(" ".join([job.id, attempt_words(job)]))
+    title, quiet = escape(kind_title(job.kind)), escape(" ".join([job.id, attempt_words(job)]))
     left.html(
         f'<div class="aw"><b>{title}</b> {widgets.state_chip(job.state)} <span class="aw-quiet">{quiet}</span></div>'
     )
     with right:
         if not job.ended:
             with st.popover("Cancel", width="stretch", disabled=job.cancel_requested, key=f"cancel-{job.id}"):
-                st.write("Stop this job? What it has saved stays, and a retry goes on from there.")
+                st.write("Stop this job? What it has saved stays, and a retry continues from there.")
                 if st.button("Yes, stop it", type="primary", key=f"stop-{job.id}"):
                     workbench.cancel(job.id)
                     st.rerun()
@@ -140,28 +210,43 @@ def actions(job: JobView, workbench: Workbench) -> None:
 
 
 def attempt_words(job: JobView) -> str:
-    """Which attempt this is; nothing while there was only one."""
+    """Say which attempt this is; empty while there was only one."""
     if job.state == "queued":
         return f"waits for attempt {job.attempt + 1}" if job.attempt else ""
     return f"attempt {job.attempt}" if job.attempt > 1 else ""
 
 
 def progress_words(job: JobView, workers: list[WorkerView]) -> str:
-    """What a job that has not ended is doing, or what keeps it."""
+    """Say what a job that has not ended does, or what it waits for.
+
+    Args:
+        job: The job.
+        workers: All workers.
+
+    Returns:
+        One or two sentences.
+    """
     alive = {worker.id for worker in workers if worker.alive}
     if job.state == "queued":
-        return job.message or "Waiting." if alive else "No worker is running: start one with `aware worker`"
+        if not alive:
+            return "No worker is running. Start one with `aware worker`."
+        return job.message or "Waiting."
     owner = next((worker for worker in workers if worker.id == job.worker), None)
     if owner is None or owner.dead or (owner.state == "up" and not owner.alive):
-        then = "the next one looks after it within seconds" if alive else "start another with `aware worker`"
-        return f"Its worker has stopped without a word; {then}."
+        then = "Another worker takes the job within seconds." if alive else "Start another one with `aware worker`."
+        return f"Its worker has stopped and sent no message. {then}"
     return job.message or "Starting."
 
 
-def details(job: JobView, workbench: Workbench) -> None:
-    """Progress, curves, result, spec, log."""
+def draw_details(job: JobView, workbench: Workbench) -> None:
+    """Draw progress, curves, result, times, input and log.
+
+    Args:
+        job: The job.
+        workbench: Where it runs.
+    """
     if job.cancel_requested and not job.ended:
-        st.caption("Stopping as soon as the current step allows.")
+        st.caption("The job stops after its current step.")
     if not job.ended:
         words = widgets.plain_markdown(progress_words(job, workbench.workers()))
         st.progress(min(1.0, job.fraction), text=words)
@@ -169,24 +254,34 @@ def details(job: JobView, workbench: Workbench) -> None:
         widgets.notice([job.error], "error")
     rows = workbench.metrics(job.id)
     if rows:
-        curves(rows)
-    result(job)
+        draw_curves(rows)
+    draw_result(job)
     left, right = st.columns([2, 3], gap="large")
     with left:
         st.subheader("Times", anchor=False)
         times = {"queued": job.created_at, "started": job.started_at, "ended": job.ended_at}
-        shown = {name: widgets.when(moment) for name, moment in times.items() if moment}
+        zone = widgets.reader_zone()
+        shown = {name: html.moment(moment, zone) for name, moment in times.items() if moment}
         st.html(html.facts({**shown, "took": widgets.span(took(job)) or "–", "worker": job.worker or "–"}))
         with st.expander("Input"):
-            st.dataframe(input_rows(job), hide_index=True)
+            st.html(as_html(input_rows(job), wide=["value"]))
     with right:
         st.subheader("Log", anchor=False)
-        log = workbench.log_tail(job.id).strip()
-        st.code(log or "nothing written", language=None, height=280 if log else "content")
+        draw_log(workbench.log_tail(job.id).strip())
+
+
+def draw_log(text: str) -> None:
+    """Draw a log that opens at its newest lines and follows them; older lines are above."""
+    # The style sheet turns this container round (column-reverse): its resting place is the end of the text.
+    with st.container(height=LOG_HEIGHT_PX if text else "content", border=True, key="job-log"):
+        st.html(
+            f'<pre class="aw aw-log" tabindex="0" role="region" aria-label="Log, newest lines at the end">'
+            f"{escape(text or 'The log is empty.')}</pre>"
+        )
 
 
 def input_rows(job: JobView) -> pd.DataFrame:
-    """One row a field of the spec: its name, its value, and whether that is not the default; those first."""
+    """Return one row for each field of the spec: name, value, and whether the value was chosen; chosen ones first."""
     fields = {field.name: field for field in describe(kinds.get(job.kind).spec)} if job.kind in kinds else {}
     rows = []
     for name, value in job.spec.items():
@@ -196,43 +291,44 @@ def input_rows(job: JobView) -> pd.DataFrame:
     return pd.DataFrame(sorted(rows, key=lambda row: row["chosen"]), columns=["field", "value", "chosen"])
 
 
-QUIET_CURVES = ("lr", "seconds")
+FOLDED_CURVES = ("lr", "seconds")
+"""Curves that say nothing about quality."""
 
 
-def curves(rows: list[dict]) -> None:
-    """Every family of figures as a chart; those that say nothing of quality are folded away."""
+def draw_curves(rows: list[dict]) -> None:
+    """Draw one chart for each family of figures; charts that say nothing about quality are folded."""
     drawn = charts.training_curves(rows)
-    chart_grid({name: chart for name, chart in drawn.items() if name not in QUIET_CURVES})
-    rest = {name: chart for name, chart in drawn.items() if name in QUIET_CURVES}
+    chart_grid({name: chart for name, chart in drawn.items() if name not in FOLDED_CURVES})
+    rest = {name: chart for name, chart in drawn.items() if name in FOLDED_CURVES}
     if rest:
         with st.expander("Learning rate and time"):
             chart_grid(rest)
 
 
 def chart_grid(drawn: dict) -> None:
-    """Charts by name, two a row."""
+    """Draw charts by name, two in a row."""
     names = list(drawn)
     for start in range(0, len(names), 2):
         for column, name in zip(st.columns(2), names[start : start + 2], strict=False):
             with column:
-                chart_files.show_chart(drawn[name], f"training {name}")
+                show_chart(drawn[name], f"training {name}")
 
 
-def result(job: JobView) -> None:
-    """What a finished job gave: a sentence, plain figures, artefacts; the rest as JSON."""
+def draw_result(job: JobView) -> None:
+    """Draw the result of a finished job: a sentence, plain figures, artefacts, and the rest as JSON."""
     if not job.result:
         return
     st.subheader("Result", anchor=False)
     st.text(job.result.get("message", ""))
     values = job.result.get("values") or {}
     if job.kind == "import_scores" and "splits" in values:
-        import_result(values)
+        draw_import_result(values)
         return
     plain = {name: value for name, value in values.items() if not isinstance(value, dict | list)}
     made = {item["kind"]: f"{item['name']}, in {item['path']}" for item in job.result.get("produced", [])}
     st.html(html.facts({name.replace("_", " "): widgets.figure(value) for name, value in plain.items()} | made))
     if len(plain) < len(values):
-        with st.expander("Everything it gave"):
+        with st.expander("All figures of the result"):
             st.json(values, expanded=1)
     if job.kind == "analyze" and st.button("Show the verdict", icon=":material/arrow_forward:"):
         navigation.go_to("analyze", job=job.id)

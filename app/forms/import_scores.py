@@ -62,7 +62,7 @@ def guessed(names: list[str], path: Path) -> dict[str, str]:
     return {**found, "name": stem.strip("-.")[:60]}
 
 
-def import_result(about: Mapping[str, Any]) -> None:
+def draw_import_result(about: Mapping[str, Any]) -> None:
     """What an import brought, in words; what was decided for the reader; and the ways on. about: its run.json."""
     splits = {WHAT_FOR.get(name, name): f"{part['items']:,} items, {part['fake']:,} fake, {part['groups']:,} groups"
               for name, part in about["splits"].items()}  # fmt: skip

@@ -21,10 +21,14 @@ def board_files(name: str) -> tuple[str, str]:
         name: Stem of its file in assets/components.
 
     Returns:
-        (script, style sheet); the script starts with the tools that all components share.
+        (script, style sheet); the script starts with the tools that all components share, and the style sheet with
+        the shared one, followed by the component's own where there is one.
     """
-    read = [(COMPONENTS / file).read_text(encoding="utf-8") for file in ("board_tools.js", f"{name}.js", "boards.css")]
-    return read[0] + read[1], read[2]
+    tools, script, style = (
+        (COMPONENTS / file).read_text(encoding="utf-8") for file in ("board_tools.js", f"{name}.js", "boards.css")
+    )
+    own = COMPONENTS / f"{name}.css"
+    return tools + script, style + (own.read_text(encoding="utf-8") if own.is_file() else "")
 
 
 @cache

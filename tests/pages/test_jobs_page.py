@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -12,7 +13,7 @@ from app.ui.widgets import STATE_WORDS
 from core.train.spec import TrainSpec
 from jobs.queue.views import JobView
 from jobs.worker.worker import IN_FOREGROUND, new_worker
-from pages.jobs import attempt_words, input_rows, progress_words
+from pages.jobs import attempt_words, done_share, input_rows, job_rows, progress_words
 from tests.support.page_text import texts
 
 
@@ -61,7 +62,7 @@ def test_a_claimed_job_forgets_what_was_said_of_its_last_worker(workbench):
 
 
 @pytest.mark.parametrize("state", ["up", IN_FOREGROUND])
-@pytest.mark.parametrize(("pid", "said"), [(None, "Training."), (2**22 + 1, "stopped without a word")])
+@pytest.mark.parametrize(("pid", "said"), [(None, "Training."), (2**22 + 1, "stopped and sent no message")])
 def test_a_running_job_whose_worker_is_dead_says_so_at_once(workbench, pid, said, state):
     now = time.time()
     worker = new_worker(slots=1, now=now, state=state)
@@ -74,6 +75,25 @@ def test_a_running_job_whose_worker_is_dead_says_so_at_once(workbench, pid, said
     assert [w.dead for w in workbench.workers()] == [pid is not None]
     assert [w.alive for w in workbench.workers()] == [pid is None and state == "up"]
     assert said in progress_words(workbench.job(job_id), workbench.workers())
+
+
+def test_the_list_has_whole_per_cent_and_local_time_with_utc_beside_it(workbench):
+    workbench.store.add(job_id="train-2", kind="train", pool="work", spec={"run": "x"}, now=1_795_323_240.0, worker="w")
+    workbench.store.report("train-2", 1, fraction=0.3683, message="Training.")
+    (row,) = job_rows(workbench.jobs(), workbench, ZoneInfo("Asia/Kolkata"))
+    assert row["percent"] == "36 %"
+    assert row["local"] == "2026-11-22 10:24"
+    assert row["utc"] == "2026-11-22 04:54 UTC"
+    assert row["before"] == ""
+
+
+def test_only_a_job_that_is_done_stands_at_a_hundred_per_cent(workbench):
+    job_id = train_job(workbench)
+    workbench.store.claim("work", "w", 2.0)
+    workbench.store.report(job_id, 1, fraction=1.0)
+    assert done_share(workbench.job(job_id)) < 1
+    workbench.store.finish(job_id, 1, "done", 3.0)
+    assert done_share(workbench.job(job_id)) == 1
 
 
 def test_the_input_is_a_table_with_what_was_chosen_first(workbench):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from app.ui import navigation
 from core.analysis.spec import AnalyzeSpec
 from jobs.kind import Produced
-from tests.support.page_text import texts
+from tests.support.page_text import button, texts
 
 NAMES = [module.__name__.removeprefix("pages.") for module in navigation.modules()]
 
@@ -97,11 +99,20 @@ def test_a_failed_job_says_why_and_can_be_retried(open_page, seeded, workbench):
     assert workbench.job(seeded["failed"]).state == "queued"
 
 
-def test_the_job_list_filters(open_page, seeded):
+def test_the_job_list_filters(open_page, seeded, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(
+        "pages.jobs.component", lambda name: lambda data, **_: drawn.append(data["rows"]) or SimpleNamespace(open=None)
+    )
     test = open_page("jobs")
-    whole = len(test.dataframe[0].value)
     test.selectbox[0].select("train").run()
-    assert 0 < len(test.dataframe[0].value) < whole
+    everything, trainings = drawn[0], drawn[-1]
+    assert {row["id"] for row in trainings} == {seeded["train"], seeded["failed"]}
+    assert len(everything) > len(trainings)
+    test.selectbox[1].select("cancelled").run()
+    assert "No job of this kind and state" in texts(test)
+    button(test, "Show all jobs").click().run()
+    assert [box.value for box in test.selectbox] == ["", ""]
 
 
 def test_training_starts_with_what_the_form_says(open_page, workbench, monkeypatch):

@@ -120,9 +120,9 @@ def test_without_calibration_items_the_cascade_says_what_to_do(workbench, open_p
 def result_page() -> None:
     import streamlit as st
 
-    from app.forms.import_scores import import_result
+    from app.forms.import_scores import draw_import_result
 
-    import_result(st.session_state["about"])
+    draw_import_result(st.session_state["about"])
 
 
 def test_the_result_of_an_import_is_in_words_with_the_ways_on(workbench):

@@ -1,10 +1,12 @@
 """Tables of running text, and how moments and p-values are written."""
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from app.ui.formatting import p_text, when
+from app.ui.formatting import local_time, p_text, when, whole_percent, zone_of
+from app.ui.html import facts, moment
 from app.ui.tables import as_html
 
 
@@ -30,3 +32,25 @@ def test_moments_are_told_in_utc_whatever_they_come_as():
     told = "2026-11-22 04:54 UTC"
     assert [when(m) for m in (here, here.isoformat(), here.timestamp(), datetime(2026, 11, 22, 4, 54))] == [told] * 4
     assert when(None) == when("") == ""
+
+
+def test_a_reader_sees_the_time_of_the_own_zone_with_utc_as_its_tooltip():
+    berlin = ZoneInfo("Europe/Berlin")
+    assert local_time("2026-11-22T04:54:00", berlin) == "2026-11-22 05:54"
+    assert local_time("2026-07-22T04:54:00", berlin) == "2026-07-22 06:54", "summer time"
+    assert local_time("2026-11-22T04:54:00", UTC) == "2026-11-22 04:54 UTC"
+    assert local_time(None, berlin) == local_time("", berlin) == ""
+    drawn = facts({"started": moment("2026-11-22T04:54:00", berlin), "x": "<b>"})
+    assert 'title="2026-11-22 04:54 UTC">2026-11-22 05:54</time>' in drawn
+    assert "&lt;b&gt;" in drawn
+
+
+def test_an_unknown_zone_is_utc():
+    assert zone_of(None) is zone_of("") is zone_of("Mars/Olympus") is zone_of("../etc") is UTC
+    assert zone_of("Europe/Berlin") == ZoneInfo("Europe/Berlin")
+
+
+def test_per_cent_are_whole_and_never_rounded_up_to_the_end():
+    assert [whole_percent(x) for x in (0.0, 0.29, 0.3683, 0.9999, 1.0, 1.2, -0.1)] == [
+        "0 %", "29 %", "36 %", "99 %", "100 %", "100 %", "0 %",
+    ]  # fmt: skip

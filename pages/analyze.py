@@ -22,10 +22,7 @@ from jobs.queue.views import JobView
 
 PAGE = PageInfo(section="Analysis", title="Analyze", url="analyze", icon=":material/frame_inspect:", order=10)
 
-FILE_KINDS = (
-    "Pictures: JPEG, PNG, WebP, AVIF, BMP, TIFF, GIF. Clips: MP4, MOV, M4V, 3GP, MKV, WebM, AVI. HEIC pictures of "
-    "telephones are not read. Save them as JPEG first."
-)
+FILE_KINDS = "Pictures: JPEG, PNG, WebP, AVIF, HEIC, BMP, TIFF, GIF. Clips: MP4, MOV, M4V, 3GP, MKV, WebM, AVI."
 
 
 def render() -> None:

@@ -50,7 +50,6 @@ def load_decoders() -> None:
     """Import everything that decoding needs: the confined child can open no file any more."""
     import av
     import av.subtitles.stream  # noqa: F401 - loaded late by PyAV itself
-    import PIL.ImageFile  # noqa: F401 - likewise by Pillow
 
     import core.media.image
     import core.media.sound
@@ -91,8 +90,9 @@ def _decode(limits: Limits, plan: FramePlan, sound: bool) -> None:
 
     confine(limits.memory_bytes, limits.image_cpu)
     facts, picture = decode_image(stream, kind, limits)
+    about = {"time": 0.0, "index": 0, "width": picture.width, "height": picture.height, "lost": facts.pop("lost")}
     _send(facts)
-    _send({"time": 0.0, "index": 0, "width": picture.width, "height": picture.height}, picture.tobytes())
+    _send(about, picture.tobytes())
     _send({"end": True, "warnings": [], "sound": "none"})
 
 

@@ -119,7 +119,7 @@ class Reading:
             with contextlib.closing(_Wave(self._sound_to)) as wav:
                 for head, payload in self._child.messages():
                     if "time" in head:
-                        yield Frame(payload, float(head["time"]), int(head["index"]))
+                        yield Frame(payload, float(head["time"]), int(head["index"]), _lost(head, payload))
                     elif "samples" in head:
                         wav.add(payload)
                     elif "end" in head:
@@ -149,6 +149,19 @@ class Reading:
     def _end(self, head: dict) -> None:
         self.warnings += [str(note) for note in head["warnings"]]
         self.sound = str(head["sound"])
+
+
+def _lost(head: dict, rgb: np.ndarray) -> tuple[float, float, float, float] | None:
+    """The missing part of a frame in its pixels. The child is not trusted: shares are held to [0, 1]."""
+    shares = head.get("lost")
+    if shares is None:
+        return None
+    try:
+        left, top, right, bottom = (min(max(float(share), 0.0), 1.0) for share in shares)
+    except (TypeError, ValueError) as error:
+        raise Refusal(*_CRASHED) from error
+    height, width = rgb.shape[:2]
+    return left * width, top * height, (right - left) * width, (bottom - top) * height
 
 
 class _Wave:

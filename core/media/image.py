@@ -1,40 +1,88 @@
-"""Decode one picture with Pillow, inside the child. No numpy: the start of the child is part of every analysis."""
+"""Decode one picture with Pillow, inside the child. No numpy: the start of the child is part of every analysis.
+
+This is the only place of the project where the file of a picture becomes pixels (`tests/contracts/test_one_reader.py`).
+"""
 
 from __future__ import annotations
 
+import contextlib
 import io
+import struct
 import warnings
-from typing import BinaryIO
+import zlib
+from collections.abc import Callable
+from typing import Any, BinaryIO
 
+import pi_heif
 from PIL import (  # all at once: Pillow loads parts late, when the confined child can open no file any more
-    AvifImagePlugin,  # noqa: F401
-    BmpImagePlugin,  # noqa: F401
-    GifImagePlugin,  # noqa: F401
+    AvifImagePlugin,
+    BmpImagePlugin,
+    GifImagePlugin,
     Image,
+    ImageChops,  # noqa: F401
     ImageColor,  # noqa: F401
     ImageFile,  # noqa: F401
     ImageFilter,  # noqa: F401
-    ImageOps,
+    ImageOps,  # noqa: F401
     ImagePalette,  # noqa: F401
-    JpegImagePlugin,  # noqa: F401
-    MpoImagePlugin,  # noqa: F401
-    PngImagePlugin,  # noqa: F401
-    TiffImagePlugin,  # noqa: F401
-    WebPImagePlugin,  # noqa: F401
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
 )
 
 from core.media.limits import Limits, Refusal
+from core.media.metadata import ORIENTATION, orientation_of, without_metadata
+from core.media.salvage import Box, salvage
 from core.media.sniff import Format
 
 Image.preinit()  # for the same reason
 Image.MAX_IMAGE_PIXELS = None  # replaced by our own check, which runs before any pixel is decoded
+_DAMAGE = (
+    *(OSError, SyntaxError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
+    *(AssertionError, EOFError, RuntimeError, struct.error, zlib.error),
+)
+"""What Pillow's plug-ins and libheif raise for damaged or hostile bytes."""
 _GREY_16 = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 
 
-def decode_image(stream: BinaryIO, kind: Format, limits: Limits) -> tuple[dict, Image.Image]:
-    """Decode a picture with the plug-ins of its format alone.
+class _Tiff(TiffImagePlugin.TiffImageFile):
+    """A TIFF whose pixels stay as stored: Pillow would parse all its metadata to turn them."""
 
-    The pixel count is checked before decoding, and JPEG is reduced by the decoder itself.
+    def load_end(self) -> None:
+        self._size = self.im.size
+
+
+# A plug-in a format, called directly: `Image.open` would let JPEG run through the reader of multi-picture files too.
+_OPENERS: dict[str, Callable[..., Image.Image]] = {
+    "jpeg": JpegImagePlugin.JpegImageFile,
+    "png": PngImagePlugin.PngImageFile,
+    "webp": WebPImagePlugin.WebPImageFile,
+    "bmp": BmpImagePlugin.BmpImageFile,
+    "tiff": _Tiff,
+    "gif": GifImagePlugin.GifImageFile,
+    "avif": AvifImagePlugin.AvifImageFile,
+}
+
+# Orientation -> (Pillow's transposition, where a point (x, y) of the unit square goes).
+Turn = tuple[Image.Transpose, Callable[[float, float], tuple[float, float]]]
+TURNS: dict[int, Turn] = {
+    2: (Image.Transpose.FLIP_LEFT_RIGHT, lambda x, y: (1 - x, y)),
+    3: (Image.Transpose.ROTATE_180, lambda x, y: (1 - x, 1 - y)),
+    4: (Image.Transpose.FLIP_TOP_BOTTOM, lambda x, y: (x, 1 - y)),
+    5: (Image.Transpose.TRANSPOSE, lambda x, y: (y, x)),
+    6: (Image.Transpose.ROTATE_270, lambda x, y: (1 - y, x)),
+    7: (Image.Transpose.TRANSVERSE, lambda x, y: (1 - y, 1 - x)),
+    8: (Image.Transpose.ROTATE_90, lambda x, y: (y, 1 - x)),
+}
+
+
+def decode_image(stream: BinaryIO, kind: Format, limits: Limits) -> tuple[dict, Image.Image]:
+    """Decode a picture with the plug-in of its format alone.
+
+    The pixel count is checked before decoding, and JPEG is reduced by the decoder itself. Of metadata only the
+    orientation is read; metadata that cannot be read are left out, which is noted. Of a file whose end is missing the
+    part before it is kept.
 
     Args:
         stream: The file.
@@ -42,48 +90,147 @@ def decode_image(stream: BinaryIO, kind: Format, limits: Limits) -> tuple[dict, 
         limits: Bounds of the decoding.
 
     Returns:
-        Facts of the header (JSON), and the upright RGB picture, longest side at most `limits.image_side`.
+        Facts of the header (JSON; `lost`: the missing part as left, top, right, bottom in shares of the upright
+        picture, or None), and the upright RGB picture, longest side at most `limits.image_side`.
 
     Raises:
         Refusal: The file is damaged, has too many pixels or is of an unsupported mode.
     """
     notes: list[str] = []
-    if kind.name == "tiff":
-        stream = io.BytesIO(stream.read())  # libtiff would duplicate a descriptor, and the child has none to spare
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        try:
-            picture: Image.Image = Image.open(stream, formats=kind.readers)
-            width, height = picture.size
-            _check_size(width, height, limits)
-            if getattr(picture, "n_frames", 1) > 1 and picture.format != "MPO":
-                notes.append("The file holds several pictures; only the first is analysed.")
-            turned = picture.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-            if picture.format in ("JPEG", "MPO"):
-                shrink = min(1.0, limits.image_side / max(width, height))
-                picture.draft("RGB", (max(round(width * shrink), 1), max(round(height * shrink), 1)))
-            picture.load()
-            picture = ImageOps.exif_transpose(picture)
-        except (Refusal, MemoryError):
-            raise
-        except Exception as error:
-            # Hostile bytes make Pillow's plug-ins raise a dozen kinds of exception; they all mean this to a person.
-            raise Refusal("damaged", f"The {kind.name.upper()} picture is damaged and cannot be read.") from error
+        picture, (width, height), lost = _loaded(stream, kind, limits, notes)
+        orientation = 1 if kind.name == "heic" else _orientation(picture, notes)  # libheif turns by itself
     side = (limits.image_side, limits.image_side)
-    if picture.mode in ("RGB", "RGBA", "L", "LA", "CMYK"):  # reduced first: conversion of a large picture is dear
+    if picture.mode in ("RGB", "RGBA", "L", "LA", "CMYK"):  # reduced first: conversion of a large picture is slow
         picture.thumbnail(side, Image.Resampling.LANCZOS, reducing_gap=2.0)
     rgb = _to_rgb(picture, notes)
     rgb.thumbnail(side, Image.Resampling.LANCZOS, reducing_gap=2.0)
+    if orientation in TURNS:
+        transposition, moved = TURNS[orientation]
+        rgb = rgb.transpose(transposition)
+        if orientation >= 5:
+            width, height = height, width
+        if lost is not None:
+            (left, top), (right, bottom) = moved(*lost[:2]), moved(*lost[2:])
+            lost = min(left, right), min(top, bottom), max(left, right), max(top, bottom)
     facts = {
         "kind": "image",
         "format": kind.name,
-        "width": height if turned else width,
-        "height": width if turned else height,
+        "width": width,
+        "height": height,
         "duration": 0.0,
         "fps": 0.0,
         "warnings": notes,
+        "lost": lost,
     }
     return facts, rgb
+
+
+def _loaded(
+    stream: BinaryIO, kind: Format, limits: Limits, notes: list[str]
+) -> tuple[Image.Image, tuple[int, int], Box | None]:
+    """(picture with its pixels as stored, size of the original as stored, missing part). Raises Refusal."""
+    size: tuple[int, int] = (0, 0)
+
+    def opened(source: Any) -> Image.Image:
+        nonlocal size
+        picture = _OPENERS[kind.name](source)
+        size = picture.size
+        _check_size(*size, limits)
+        if kind.name == "jpeg":
+            shrink = min(1.0, limits.image_side / max(size))
+            picture.draft("RGB", (max(round(size[0] * shrink), 1), max(round(size[1] * shrink), 1)))
+        return picture
+
+    def ordinary(source: Any) -> Image.Image:
+        picture = opened(source)
+        several = bool(getattr(picture, "is_animated", False))
+        picture.load()
+        if several:
+            notes.append("The file holds several pictures; only the first is analysed.")
+        return picture
+
+    if kind.name == "heic":
+        return _heic(stream, limits, notes)
+    if kind.name == "tiff":
+        stream = io.BytesIO(stream.read())  # libtiff would duplicate a descriptor, and the child has none to spare
+    try:
+        picture = ordinary(stream)
+        return picture, (picture.size if kind.name == "tiff" else size), None
+    except _DAMAGE as error:
+        # Metadata are the first suspect, a missing end the second.
+        first = error
+    stream.seek(0)
+    data = stream.read()
+    plain = without_metadata(kind.name, data)
+    rescued: Image.Image | None = None
+    lost, note = None, ""
+    if plain is not None and plain != data:
+        with contextlib.suppress(*_DAMAGE):
+            rescued = ordinary(io.BytesIO(plain))
+            note = "The metadata of the file are damaged or too large; the picture was read without them."
+    for content in (data, plain):
+        if rescued is None and content is not None:
+            with contextlib.suppress(*_DAMAGE):
+                rescued, lost, detail_only = salvage(opened, kind.name, content)
+                note = _loss(lost, detail_only)
+    if rescued is None:
+        raise Refusal("damaged", f"The {kind.name.upper()} picture is damaged and cannot be read.") from first
+    if "exif" not in rescued.info:
+        rescued.info.update(_orientation_alone(data))
+    notes.append(note)
+    return rescued, (rescued.size if kind.name == "tiff" else size), lost
+
+
+def _orientation_alone(data: bytes) -> dict[str, bytes]:
+    """The EXIF data of a file that was read without its metadata, for their orientation: found by their signature."""
+    for signature in (b"Exif\0\0", b"eXIf"):
+        at = data.find(signature)
+        if at >= 0:
+            return {"exif": data[at + len(signature) : at + (1 << 16)]}
+    return {}
+
+
+def _loss(lost: Box | None, detail_only: bool) -> str:
+    if lost is None:
+        return "The end of the file is missing, but no pixel of the picture is."
+    if detail_only:
+        return (
+            "The file ends early. The picture was saved in several passes and the last ones are missing, so fine "
+            "detail is missing."
+        )
+    share = (lost[2] - lost[0]) * (lost[3] - lost[1])
+    return f"The file ends early: {max(share, 0.001):.1%} of the picture is missing and shown in grey."
+
+
+def _orientation(picture: Image.Image, notes: list[str]) -> int:
+    if isinstance(picture, TiffImagePlugin.TiffImageFile):
+        value = picture.tag_v2.get(ORIENTATION, 1)
+        return value if isinstance(value, int) else 1
+    value, damaged = orientation_of(picture.info)
+    if damaged:
+        notes.append("The EXIF data of the file are damaged and were left out; the picture may not be upright.")
+    return value
+
+
+def _heic(stream: BinaryIO, limits: Limits, notes: list[str]) -> tuple[Image.Image, tuple[int, int], None]:
+    """The primary picture of a HEIF file, already upright: libheif applies the container's turns, EXIF has no say."""
+    pi_heif.options.DECODE_THREADS = limits.threads
+    pi_heif.options.THUMBNAILS = pi_heif.options.DEPTH_IMAGES = pi_heif.options.AUX_IMAGES = False
+    try:
+        file = pi_heif.open_heif(stream, convert_hdr_to_8bit=True)
+        primary = file[file.primary_index]
+        _check_size(primary.size[0], primary.size[1], limits)
+        pixels = primary.data
+        picture = Image.frombytes(primary.mode, primary.size, pixels, "raw", primary.mode, primary.stride)
+    except _DAMAGE as error:
+        if "memory" in str(error).lower():
+            raise MemoryError from error
+        raise Refusal("damaged", "The HEIC picture is damaged or was cut off and cannot be read.") from error
+    if len(file) > 1:
+        notes.append("The file holds several pictures; only the main one is analysed.")
+    return picture, picture.size, None
 
 
 def _check_size(width: int, height: int, limits: Limits) -> None:

@@ -29,6 +29,7 @@ BMP = Format("bmp", "image", ("BMP",))
 TIFF = Format("tiff", "image", ("TIFF",))
 GIF = Format("gif", "image", ("GIF",))
 AVIF = Format("avif", "image", ("AVIF",))
+HEIC = Format("heic", "image", ("HEIF",))
 MOV = Format("mp4", "video", ("mov",))
 MATROSKA = Format("matroska", "video", ("matroska",))
 AVI = Format("avi", "video", ("avi",))
@@ -52,7 +53,7 @@ _KNOWN_BUT_REFUSED = (
     (b"\xff\xf1", "no_video", "This file holds sound only. Upload a picture or a video."),
     (b"OggS", "no_video", "This Ogg file is not read. Upload a picture, or a video as MP4, MOV, MKV, WebM or AVI."),
 )
-ACCEPTED = "Accepted are JPEG, PNG, WebP, AVIF, BMP, TIFF, GIF, and video in MP4, MOV, MKV, WebM or AVI."
+ACCEPTED = "Accepted are JPEG, PNG, WebP, AVIF, HEIC, BMP, TIFF, GIF, and video in MP4, MOV, MKV, WebM or AVI."
 
 
 def sniff(head: bytes) -> Format:
@@ -103,9 +104,5 @@ def _iso(head: bytes) -> Format:
     if head[8:12] in (b"avif", b"avis") or (head[8:12] == b"mif1" and b"avif" in brands):
         return AVIF
     if head[8:12] in _STILL_BRANDS or head[8:12] in (b"mif1", b"msf1"):
-        raise Refusal(
-            "unsupported",
-            "HEIC pictures are not read here. Save it as JPEG and upload that: on an iPhone under Settings, Camera, "
-            "Formats, Most Compatible; on a computer, open it and export it.",
-        )
+        return HEIC
     return MOV

@@ -19,16 +19,54 @@ class MediaRejected(Exception):
 
 @dataclass(frozen=True)
 class Frame:
-    """One decoded picture: rgb (H, W, 3) uint8, upright; time in seconds from the start (0 for an image)."""
+    """One decoded picture.
+
+    Attributes:
+        rgb: (H, W, 3) uint8, upright.
+        time: Seconds from the start, 0 for an image.
+        index: Number of the frame.
+        lost: The part that the file does not hold because its end is missing: x, y, width, height in pixels of rgb;
+            None where nothing is missing.
+    """
 
     rgb: np.ndarray
     time: float
     index: int
+    lost: tuple[float, float, float, float] | None = None
+
+    def missing(self, box: tuple[float, float, float, float] | None = None) -> float:
+        """Compute the share of a region that the file does not hold.
+
+        Args:
+            box: x, y, width, height in pixels of rgb; None for the whole picture.
+
+        Returns:
+            A float in [0, 1].
+        """
+        if self.lost is None:
+            return 0.0
+        x, y, w, h = box or (0.0, 0.0, float(self.rgb.shape[1]), float(self.rgb.shape[0]))
+        left, top, wide, high = self.lost
+        across = min(x + w, left + wide) - max(x, left)
+        down = min(y + h, top + high) - max(y, top)
+        return max(across, 0.0) * max(down, 0.0) / (w * h) if w > 0 and h > 0 else 0.0
 
 
 @dataclass(frozen=True)
 class Media:
-    """A decoded file. width, height: of the original, upright, pixels. duration: seconds, 0 for an image."""
+    """A decoded file.
+
+    Attributes:
+        kind: `image` or `video`.
+        sha256: Of the file, hexadecimal.
+        format: Container, and codec for a clip.
+        width: Of the original, upright, pixels.
+        height: Of the original, upright, pixels.
+        duration: Seconds, 0 for an image.
+        fps: Frames a second, 0 for an image.
+        frames: In order of time.
+        warnings: Notes for a person, a sentence each.
+    """
 
     kind: Literal["image", "video"]
     sha256: str

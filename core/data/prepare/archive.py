@@ -26,7 +26,7 @@ from core.media.limits import Refusal
 from core.media.sniff import HEAD_BYTES, sniff
 from core.progress import Reporter, Silent
 
-IMAGES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif")
+IMAGES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".heic", ".heif")
 MEDIA = frozenset((*IMAGES, ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"))
 LISTS = frozenset((".csv", ".json", ".txt", ".parquet"))
 ARCHIVES = frozenset([".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst"])

@@ -17,7 +17,7 @@ from core.task import FACES, Task
 
 AUTO = "auto"
 CLIPS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
-PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif")
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".heic", ".heif")
 TEXTS = ("dataset", "group", "split", "method", "compression", "identity", "donor", "video", "original")
 
 

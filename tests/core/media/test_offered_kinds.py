@@ -1,4 +1,4 @@
-"""What the Analyze page offers by name is read, whatever the name; HEIC is refused with the way round it."""
+"""What the Analyze page offers by name is read, whatever the name of the file."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from core.data.prepare.archive import IMAGES
+from core.data.sources.base import PICTURES as PICTURES_OF_FOLDERS
 from core.media.decode import decode
 from core.media.types import MediaRejected
-from pages.analyze import KINDS
+from pages.analyze import FILE_KINDS
+from tests.support.heic import heic
 
 PICTURES = {"JPEG": "jfif", "PNG": "png", "WebP": "webp", "AVIF": "avif", "BMP": "bmp", "TIFF": "tif", "GIF": "gif"}
 CLIPS = {"MP4": "mp4", "MOV": "mov", "M4V": "ipod", "3GP": "3gp", "MKV": "matroska", "WebM": "webm", "AVI": "avi"}
@@ -18,7 +21,7 @@ CODECS = {"webm": "libvpx", "avi": "mpeg4"}
 
 @pytest.mark.parametrize(("name", "suffix"), PICTURES.items())
 def test_every_picture_on_offer_is_read(name, suffix, tmp_path):
-    assert f"{name}," in KINDS or f"{name}." in KINDS
+    assert f"{name}," in FILE_KINDS or f"{name}." in FILE_KINDS
     Image.new("RGB", (40, 30), (90, 120, 60)).save(tmp_path / f"x.{suffix}", "JPEG" if suffix == "jfif" else None)
     media = decode(tmp_path / f"x.{suffix}")
     assert (media.kind, media.width, media.height) == ("image", 40, 30)
@@ -26,7 +29,7 @@ def test_every_picture_on_offer_is_read(name, suffix, tmp_path):
 
 @pytest.mark.parametrize(("name", "muxer"), CLIPS.items())
 def test_every_clip_on_offer_is_read(name, muxer, tmp_path):
-    assert f"{name}," in KINDS or f"{name}." in KINDS
+    assert f"{name}," in FILE_KINDS or f"{name}." in FILE_KINDS
     path = tmp_path / "x.bin"
     with av.open(str(path), "w", format=muxer) as container:
         stream = container.add_stream(CODECS.get(muxer, "libx264"), rate=10)
@@ -39,8 +42,18 @@ def test_every_clip_on_offer_is_read(name, muxer, tmp_path):
     assert (media.kind, media.width, len(media.frames)) == ("video", 64, 3)
 
 
-def test_heic_is_refused_with_the_way_round_it(tmp_path):
+def test_heic_is_read_and_the_brands_of_other_files_stay_out(tmp_path):
+    assert "HEIC," in FILE_KINDS
+    (tmp_path / "x.jpg").write_bytes(heic(np.full((48, 64, 3), 90, np.uint8)))
+    media = decode(tmp_path / "x.jpg")
+    assert (media.kind, media.format, media.width, media.height) == ("image", "heic", 64, 48)
     (tmp_path / "x.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64))
-    with pytest.raises(MediaRejected, match="Save it as JPEG"):
+    with pytest.raises(MediaRejected) as refused:
         decode(tmp_path / "x.heic")
-    assert "HEIC" in KINDS
+    assert refused.value.code == "damaged"
+
+
+@pytest.mark.parametrize("suffix", [".heic", ".heif"])
+def test_folders_and_archives_take_heic(suffix):
+    assert suffix in PICTURES_OF_FOLDERS
+    assert suffix in IMAGES

@@ -36,7 +36,7 @@ def test_previews_are_small_upright_jpegs_that_look_like_the_picture(tmp_path: P
 
 def test_what_is_no_sound_picture_gets_a_sentence_and_the_others_their_view(tmp_path: Path) -> None:
     good = write(tmp_path / "good.png", data.astronaut()[:64, :64])
-    (tmp_path / "cut.png").write_bytes(good.read_bytes()[:300])
+    (tmp_path / "cut.png").write_bytes(good.read_bytes()[:100])
     (tmp_path / "page.png").write_bytes(b"<svg onload=alert(1)>" * 40)
     (tmp_path / "empty.jpg").write_bytes(b"")
     (tmp_path / "clip.png").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(600))

@@ -40,7 +40,16 @@ class _Logits(nn.Module):
 
 @contextmanager
 def untouched(detector: Detector) -> Iterator[None]:
-    """Evaluation inside; afterwards modes, gradients, what needs gradients and hooks are as they were."""
+    """Put a detector into evaluation and give it back exactly as it was.
+
+    Inside, no parameter needs a gradient. Afterwards modes, gradients and `requires_grad` are restored.
+
+    Args:
+        detector: The detector that a map is made of.
+
+    Yields:
+        Nothing.
+    """
     training = [module for module in detector.modules() if module.training]
     parameters = [(parameter, parameter.requires_grad, parameter.grad) for parameter in detector.parameters()]
     for parameter, _, _ in parameters:
@@ -59,9 +68,17 @@ def untouched(detector: Detector) -> Iterator[None]:
 
 
 def prepare(detector: Detector, crop: np.ndarray) -> Tensor:
-    """(H, W, 3) uint8 RGB to the detector's (1, 3, S, S) on its device, by the evaluation transform.
+    """Turn one crop into the input of a detector, by the evaluation transform.
 
-    Raises ValueError for anything that is not a picture, or a detector that does not look at one picture.
+    Args:
+        detector: The detector; the result lies on its device.
+        crop: (H, W, 3) uint8 RGB.
+
+    Returns:
+        (1, 3, S, S) float32, normalised as in evaluation.
+
+    Raises:
+        ValueError: The crop is not a picture, or the detector does not look at one picture.
     """
     if crop.ndim != 3 or crop.shape[2] != 3 or crop.dtype != np.uint8:
         raise ValueError(f"a crop is (H, W, 3) uint8 RGB; this is {crop.shape} {crop.dtype}")
@@ -72,15 +89,22 @@ def prepare(detector: Detector, crop: np.ndarray) -> Tensor:
 
 
 def grad_cam(detector: Detector, crop: np.ndarray, *, side: Side = "fake", method: str = "") -> np.ndarray:
-    """(H, W) float32 in [0, 1] at the crop's resolution: what raises the log-odds of `side`.
+    """Draw what raises the log-odds of one side, at the resolution of the crop.
 
     Gradients run from the log-odds back to the layer of `cam_point` and no further, so that a map costs little more
-    than one forward. All zero where nothing in the map argues for `side`.
+    than one forward (Selvaraju et al. 2017).
 
     Args:
-        crop: (H, W, 3) uint8 RGB. side: `real` takes the negative log-odds. method: a name of `METHODS`; empty: the
-            one of the detector's architecture.
-    Raises: ValueError for a wrong crop, side or method, or a layer that gives no map.
+        detector: The detector; it is left as it was.
+        crop: (H, W, 3) uint8 RGB.
+        side: `fake` or `real`; `real` takes the negative log-odds.
+        method: A name of `METHODS`; empty: the method of the detector's architecture.
+
+    Returns:
+        (H, W) float32 in [0, 1]; all zero where nothing in the map argues for `side`.
+
+    Raises:
+        ValueError: Wrong crop, side or method, or a layer that gives no map.
     """
     if side not in ("fake", "real"):
         raise ValueError(f"a map argues for fake or for real, not for {side!r}")
@@ -89,7 +113,20 @@ def grad_cam(detector: Detector, crop: np.ndarray, *, side: Side = "fake", metho
 
 
 def cam_maps(detector: Detector, inputs: Tensor, signs: list[float], method: str = "") -> np.ndarray:
-    """(B, S, S) float32 in [0, 1]: a map of each prepared input (B, 3, S, S); sign 1 argues for fake, -1 for real."""
+    """Draw one map for each prepared input.
+
+    Args:
+        detector: The detector; it is left as it was.
+        inputs: (B, 3, S, S) float32, normalised.
+        signs: One number for each input: 1 argues for fake, -1 for real.
+        method: A name of `METHODS`; empty: the method of the detector's architecture.
+
+    Returns:
+        (B, S, S) float32 in [0, 1]; the largest value of each map is 1, or the map is all zero.
+
+    Raises:
+        ValueError: Unknown method, or a layer that gives no map.
+    """
     point, found = cam_point(detector), None
     method = method or point.method
     if method not in METHODS:
@@ -121,7 +158,15 @@ def _start_gradient(point: CamPoint, module: nn.Module, inputs: Any, output: Ten
 
 
 def resize_map(values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """(h, w) in [0, 1] to `shape`, bilinear, float32 in [0, 1]."""
+    """Resize a map by bilinear interpolation.
+
+    Args:
+        values: (h, w) in [0, 1].
+        shape: Wanted height and width, pixels.
+
+    Returns:
+        (height, width) float32 in [0, 1].
+    """
     tensor = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))[None, None]
     resized = torch.nn.functional.interpolate(tensor, size=shape, mode="bilinear", align_corners=False)
     return resized[0, 0].clamp(0, 1).numpy()

@@ -67,7 +67,18 @@ WORDINGS = {
 
 
 def wording(kind: str, side: str = "fake") -> Wording:
-    """The sentences of a kind. Raises LookupError for a kind without any."""
+    """Return the title, caption and caveat of a kind of evidence.
+
+    Args:
+        kind: A key of `WORDINGS`, for example `grad_cam`.
+        side: The side that a map argues for, `fake` or `real`.
+
+    Returns:
+        The sentences with the side filled in.
+
+    Raises:
+        LookupError: The kind has no sentences.
+    """
     if kind not in WORDINGS:
         raise LookupError(f"no wording for evidence {kind!r}; known: {', '.join(WORDINGS)}")
     entry = WORDINGS[kind]

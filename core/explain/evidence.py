@@ -22,14 +22,24 @@ from core.models.detector import Detector
 def explain(
     detector: Detector, crop: np.ndarray, member: str, face: int, verdict: Verdict, folder: Path, method: str = ""
 ) -> list[Evidence]:
-    """A heat map with its sanity score and, where the detector has an autoencoder, reconstruction and residual.
+    """Make the evidence of one detector on one face crop.
 
-    The map argues for the verdict's side: real for `real`, fake for any other verdict (an uncertain face is one whose
-    suspicious places a person wants to see). PNGs are written into `folder`; `Evidence.file` is the name in it.
+    A heat map with its sanity check and, where the detector has an autoencoder, reconstruction and residual. The map
+    argues for
+    the side of the verdict: real for `real`, fake for any other verdict, for a person wants to see the suspicious
+    places of an uncertain face.
 
     Args:
-        crop: (H, W, 3) uint8 RGB face crop. member: name of the detector in the cascade. face: its number.
-        method: of the heat map, a name of `METHODS`; empty: the one of the detector's architecture.
+        detector: The detector.
+        crop: (H, W, 3) uint8 RGB face crop.
+        member: Name of the detector in the cascade.
+        face: Number of the face in the file.
+        verdict: Verdict on that face.
+        folder: Where the PNGs are written; `Evidence.file` is the name in it.
+        method: Kind of heat map, a name of `METHODS`; empty: the method of the detector's architecture.
+
+    Returns:
+        One piece for each picture, the heat map first.
     """
     side: Side = "real" if verdict == "real" else "fake"
     pieces = [_map_evidence(detector, crop, member, face, side, folder, method or cam_point(detector).method)]
@@ -41,7 +51,16 @@ def explain(
 
 
 def explain_spectrum(crop: np.ndarray, face: int, folder: Path) -> Evidence:
-    """The crop's radial power spectrum as a chart: evidence of the picture itself, of no member."""
+    """Draw the radial power spectrum of a crop: evidence of the picture itself, of no member.
+
+    Args:
+        crop: (H, W, 3) uint8 RGB face crop.
+        face: Number of the face in the file.
+        folder: Where the PNG is written.
+
+    Returns:
+        The piece of evidence, without values.
+    """
     return _evidence("spectrum", "", face, spectrum_chart(crop), folder, values={})
 
 

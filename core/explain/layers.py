@@ -30,12 +30,28 @@ Reshape = Callable[..., Tensor]
 
 
 def nhwc(maps: Tensor, backbone: Any) -> Tensor:
-    """(B, h, w, C) to (B, C, h, w): timm's Swin keeps channels last."""
+    """Move channels to the front: timm's Swin keeps them last.
+
+    Args:
+        maps: (B, h, w, C).
+        backbone: The timm backbone; not used.
+
+    Returns:
+        (B, C, h, w).
+    """
     return maps.permute(0, 3, 1, 2)
 
 
 def tokens(maps: Tensor, backbone: Any) -> Tensor:
-    """(B, prefix + h * w, C) to (B, C, h, w): class and register tokens have no place in the picture."""
+    """Turn the tokens of a transformer into maps; class and register tokens have no place in the picture.
+
+    Args:
+        maps: (B, prefix + h * w, C), with h = w.
+        backbone: The timm backbone; its `num_prefix_tokens` are dropped.
+
+    Returns:
+        (B, C, h, w).
+    """
     places = maps[:, int(backbone.num_prefix_tokens) :]
     side = math.isqrt(places.shape[1])
     return places.reshape(len(places), side, side, -1).permute(0, 3, 1, 2)
@@ -75,8 +91,17 @@ class CamPoint:
 
 
 def cam_point(detector: Detector) -> CamPoint:
-    """The row of the table for a detector that is one plain backbone of a known architecture; any other detector says
-    itself where its (B, C, h, w) map is: `cam_layer()` (GenConViT: the image's map, apart from the reconstruction's).
+    """Find where the heat map of a detector is read.
+
+    A detector that is one plain backbone of a known architecture has a row in `ARCHITECTURES`. Any other detector names
+    its own (B, C, h, w) layer by `cam_layer()` (GenConViT: the map of the image, apart from that of the
+    reconstruction).
+
+    Args:
+        detector: The detector.
+
+    Returns:
+        The layer, how its output is reshaped, and the method.
     """
     row = ARCHITECTURES.get(type(detector.backbone).__name__) if isinstance(detector, TimmDetector) else None
     if row is None:
@@ -87,7 +112,15 @@ def cam_point(detector: Detector) -> CamPoint:
 
 
 def module_at(root: Any, path: str) -> nn.Module:
-    """The module at a dotted path; numbers index sequences, also from the end."""
+    """Find a module by its dotted path.
+
+    Args:
+        root: The module to start from.
+        path: Attribute names joined by dots; numbers index sequences, also from the end.
+
+    Returns:
+        The module at that path.
+    """
     for step in path.split("."):
         root = root[int(step)] if step.lstrip("-").isdigit() else getattr(root, step)
     return root

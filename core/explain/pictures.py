@@ -15,15 +15,30 @@ COLOURS = "inferno"
 
 
 def colour(values: np.ndarray) -> np.ndarray:
-    """(H, W) in [0, 1] to (H, W, 3) uint8 by a perceptually uniform colour map."""
+    """Paint a map with a perceptually uniform colour map.
+
+    Args:
+        values: (H, W) in [0, 1]; values outside are cut off.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+    """
     return np.round(matplotlib.colormaps[COLOURS](np.clip(values, 0, 1))[..., :3] * 255).astype(np.uint8)
 
 
 def overlay(rgb: np.ndarray, heat: np.ndarray, *, strength: float = 0.65) -> np.ndarray:
-    """(H, W, 3) uint8: the picture with the map over it, the more opaque the hotter.
+    """Lay a map over a picture, more opaque where the map is larger.
 
     Args:
-        rgb: (H, W, 3) uint8. heat: (H, W) in [0, 1]. strength: opacity of the hottest place, in [0, 1].
+        rgb: (H, W, 3) uint8.
+        heat: (H, W) in [0, 1].
+        strength: Opacity at the largest value, in [0, 1].
+
+    Returns:
+        (H, W, 3) uint8.
+
+    Raises:
+        ValueError: Map and picture differ in size.
     """
     if heat.shape != rgb.shape[:2]:
         raise ValueError(f"map {heat.shape} and picture {rgb.shape[:2]} differ in size")
@@ -32,7 +47,12 @@ def overlay(rgb: np.ndarray, heat: np.ndarray, *, strength: float = 0.65) -> np.
 
 
 def save_png(path: Path, rgb: np.ndarray) -> None:
-    """(H, W, 3) uint8 to a PNG, whole or absent; equal pixels give equal bytes."""
+    """Write a picture as a PNG that is whole or absent; equal pixels give equal bytes.
+
+    Args:
+        path: The file; its folder is made.
+        rgb: (H, W, 3) uint8.
+    """
     buffer = io.BytesIO()
     Image.fromarray(rgb).save(buffer, "PNG")
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -36,9 +36,18 @@ class Face:
 
 
 def real_faces(manifest: Manifest, items: int, seed: int) -> list[Face]:
-    """At most `items` seeded real faces, each with another group's real face as donor.
+    """Draw real faces, each with the real face of another group as donor of its blend.
 
-    Raises ValueError when there are not two groups of real faces.
+    Args:
+        manifest: Rows of one split.
+        items: Most faces to draw.
+        seed: Seed of the draw.
+
+    Returns:
+        At most `items` faces, in the order of the manifest.
+
+    Raises:
+        ValueError: There are not two groups of real faces.
     """
     frame = manifest.frame[manifest.frame["label"] == 0].reset_index(drop=True)
     groups = frame["group"].astype(str).to_numpy()
@@ -60,8 +69,18 @@ def _read(manifest: Manifest, frame: pd.DataFrame, row: int) -> np.ndarray:
 def judge_maps(
     name: str, title: str, detector: Detector, faces: Sequence[Face], spec: EvidenceSpec, report: Reporter
 ) -> dict[str, Any]:
-    """One expert's part of the report: a row a plant and method (see `summary`), JSON-ready. The detector is left as it
-    was, in evaluation mode.
+    """Mark the heat maps of one expert on planted faces.
+
+    Args:
+        name: Name of the expert.
+        title: Its title, for progress messages.
+        detector: The expert; it is left as it was, in evaluation mode.
+        faces: Real faces with their donors.
+        spec: Plants, methods, draws and seed.
+        report: Told about progress.
+
+    Returns:
+        The expert's part of the report, JSON-ready: one row for each plant and method (see `summary`).
     """
     rows = []
     combinations = [(plant, method) for plant in spec.plants for method in spec.methods]
@@ -79,10 +98,20 @@ def judge_maps(
 
 
 def mark(detector: Detector, crop: np.ndarray, planted: Plant, method: str) -> dict[str, float]:
-    """The figures of one planted face, all of maps that argue for fake.
+    """Measure the maps of one planted face; every map argues for fake.
 
-    mass: see `mass_ratio`; the same place is marked in the map of the face without its plant (mass_unplanted) and in
-    that of the detector's randomised copy (mass_randomised). shift: log-odds that the plant adds.
+    Args:
+        detector: The expert.
+        crop: (H, W, 3) uint8, the face without its plant.
+        planted: The face with its plant, and where the plant is.
+        method: Kind of heat map.
+
+    Returns:
+        mass: see `mass_ratio`. mass_unplanted: the same place in the map of the face without its plant.
+        mass_randomised: the same place in the map of the detector's randomised copy. hits: see `hit`. area: share of
+        the picture that is planted.
+        informative: 1 when the map passes its sanity check. shift: log-odds that the plant adds. gain: mass -
+        mass_unplanted.
     """
     heat = grad_cam(detector, planted.picture, method=method)
     before = grad_cam(detector, crop, method=method)
@@ -102,8 +131,17 @@ def mark(detector: Detector, crop: np.ndarray, planted: Plant, method: str) -> d
 
 
 def summary(records: pd.DataFrame, groups: np.ndarray, *, draws: int, seed: int) -> dict[str, Any]:
-    """Mean of each of FIGURES as {value, low, high}, 95 % over resampled groups; faces whose map is empty count in
-    `empty` and in no mass. records: (N, FIGURES); groups: (N,).
+    """Average each figure over faces, with an interval over groups.
+
+    Args:
+        records: (N, FIGURES) one row for each face, of `mark`.
+        groups: (N,) groups of the faces.
+        draws: Number of bootstrap draws.
+        seed: Seed of the draws.
+
+    Returns:
+        items, groups, empty (faces whose map is empty; they count in no mean), and for each of FIGURES {value, low,
+        high}, 95 %.
     """
     figures = {name: _mean(records[name].to_numpy(np.float64), groups, draws, seed) for name in FIGURES}
     return {"items": len(records), "groups": len(set(groups)), "empty": int(records["mass"].isna().sum()), **figures}
@@ -125,7 +163,14 @@ def _mean(values: np.ndarray, groups: np.ndarray, draws: int, seed: int) -> dict
 
 
 def reading(found: dict[str, Any]) -> str:
-    """What the figures of one row allow to be said, in one sentence."""
+    """Say in one sentence what the figures of one row allow.
+
+    Args:
+        found: A row of `summary`.
+
+    Returns:
+        One sentence.
+    """
     mass, gain, shift = (found[name] for name in ("mass", "gain", "shift"))
     if mass["value"] is None:
         return "No map argued for fake: there is nothing to mark."
@@ -142,7 +187,17 @@ def reading(found: dict[str, Any]) -> str:
 
 
 def document(spec: EvidenceSpec, manifest: Manifest, dataset: str, experts: list[dict[str, Any]]) -> dict[str, Any]:
-    """The report as it is stored."""
+    """Assemble the report as it is stored.
+
+    Args:
+        spec: What was asked for.
+        manifest: The rows that the faces were drawn from.
+        dataset: Name of the data set.
+        experts: One part for each expert, of `judge_maps`.
+
+    Returns:
+        A JSON-ready document.
+    """
     return {
         "format": 1,
         "kind": "evidence",

@@ -28,7 +28,16 @@ class Plant:
 
 
 def noise_patch(crop: np.ndarray, donor: np.ndarray, rng: np.random.Generator) -> Plant:
-    """Gaussian noise (`NOISE`) on a square at a random place; the donor is not used."""
+    """Plant Gaussian noise (`NOISE`) on a square at a random place.
+
+    Args:
+        crop: (H, W, 3) uint8.
+        donor: Not used.
+        rng: Chooses the place and the noise.
+
+    Returns:
+        The planted picture and its mask.
+    """
     height, width = crop.shape[:2]
     tall, wide = round(height * SIDE), round(width * SIDE)
     top, left = (int(rng.integers(0, n - m + 1)) for n, m in ((height, tall), (width, wide)))
@@ -39,8 +48,18 @@ def noise_patch(crop: np.ndarray, donor: np.ndarray, rng: np.random.Generator) -
 
 
 def blended_patch(crop: np.ndarray, donor: np.ndarray, rng: np.random.Generator) -> Plant:
-    """An ellipse of another face at the same place, matched in mean and spread of colour, its edge softened: what a
-    swap leaves. donor: (H', W', 3) uint8; the mask is where the donor outweighs the crop.
+    """Plant an ellipse of another face, as a face swap leaves it.
+
+    It is matched in mean and spread of colour, and its edge is softened. The mask is where the donor outweighs the
+    crop.
+
+    Args:
+        crop: (H, W, 3) uint8.
+        donor: (H', W', 3) uint8, another face.
+        rng: Chooses the place.
+
+    Returns:
+        The planted picture and its mask.
     """
     height, width = crop.shape[:2]
     axes = width * SIDE / 2, height * SIDE / 2
@@ -64,13 +83,27 @@ PLANTS: dict[str, Callable[[np.ndarray, np.ndarray, np.random.Generator], Plant]
 
 
 def mass_ratio(heat: np.ndarray, mask: np.ndarray) -> float:
-    """Share of the map's mass on the mask over the mask's share of the area: 1 is chance; NaN for an empty map."""
+    """Compare a map's mass on a mask with the mask's share of the area.
+
+    Args:
+        heat: (H, W), not negative.
+        mask: (H, W) bool.
+
+    Returns:
+        A ratio: 1 is chance; NaN for an empty map.
+    """
     total = float(heat.sum())
     return float(heat[mask].sum()) / total / float(mask.mean()) if total > 0 else float("nan")
 
 
 def hit(heat: np.ndarray, mask: np.ndarray) -> float:
-    """Pointing game (Zhang et al. 2018): 1 when the map's largest value lies on the mask, else 0; NaN for an empty map.
-    Its chance is the mask's share of the area.
+    """Play the pointing game (Zhang et al. 2018): does the largest value of a map lie on the mask?
+
+    Args:
+        heat: (H, W), not negative.
+        mask: (H, W) bool.
+
+    Returns:
+        1 or 0; NaN for an empty map. Chance is the mask's share of the area.
     """
     return float(mask.flat[int(np.argmax(heat))]) if float(heat.sum()) > 0 else float("nan")

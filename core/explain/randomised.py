@@ -22,8 +22,16 @@ _lock = threading.Lock()
 
 
 def randomised_copy(detector: Detector) -> Detector:
-    """The detector's one randomised copy, made on first use (a deep copy and one small forward) and kept as long as
-    the detector lives: memory for one more set of weights, no cost a map but the map's own.
+    """Return the randomised copy of a detector, made on first use.
+
+    It is kept as long as the detector lives: memory for one more set of weights, and no cost for a map but that of the
+    map.
+
+    Args:
+        detector: The detector; it is not changed.
+
+    Returns:
+        The same copy for every call with this detector.
     """
     with _lock:
         if detector not in _copies:
@@ -33,9 +41,18 @@ def randomised_copy(detector: Detector) -> Detector:
 
 @torch.no_grad()
 def randomise(detector: Detector, seed: int = 0) -> Detector:
-    """A new detector on the same device, in evaluation mode: the entries of each weight array (two axes and more) are
-    shuffled, so that scales stay what the architecture expects and every learned pattern is gone; BatchNorm statistics
-    are taken anew from seeded pictures, else most units would be dead. The detector itself is not touched.
+    """Make a copy of a detector that has lost what it learnt.
+
+    The entries of each weight array (two axes and more) are shuffled, so that scales stay what the architecture expects
+    and every learnt pattern is gone. BatchNorm statistics are taken anew from seeded pictures, else most units would be
+    dead.
+
+    Args:
+        detector: The detector; it is not changed.
+        seed: Seed of the shuffle and of the pictures.
+
+    Returns:
+        A new detector on the same device, in evaluation mode.
     """
     generator = torch.Generator().manual_seed(seed)
     other = copy.deepcopy(detector).eval()
@@ -63,7 +80,15 @@ def _learn_statistics(detector: Detector, norms: list[nn.modules.batchnorm._Batc
 
 
 def seeded_pictures(detector: Detector, generator: torch.Generator) -> Tensor:
-    """(PICTURES, 3, S, S) normalised: coarse blobs of colour with a little noise, as smooth as faces are."""
+    """Draw coarse blobs of colour with a little noise, as smooth as faces are.
+
+    Args:
+        detector: Gives size, mean, standard deviation and device.
+        generator: Source of randomness, on the CPU.
+
+    Returns:
+        (PICTURES, 3, S, S) float32, normalised.
+    """
     size = detector.input_spec.size
     coarse = torch.rand(PICTURES, 3, 6, 6, generator=generator)
     blobs = nn.functional.interpolate(coarse, size=size, mode="bicubic", align_corners=False)

@@ -18,8 +18,12 @@ RESIDUAL_FULL_SCALE = 0.33
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """input, picture: (S, S, 3) uint8 RGB at the detector's size. values: `mse` (pixels in [0, 1], squared), `psnr`
-    (dB; left out when there is no difference), `ssim` in [-1, 1].
+    """A face and its reconstruction.
+
+    Attributes:
+        input: (S, S, 3) uint8 RGB at the detector's size.
+        picture: (S, S, 3) uint8 RGB, the reconstruction.
+        values: `mse` (pixels in [0, 1], squared), `psnr` (dB; left out when there is no difference), `ssim` in [-1, 1].
     """
 
     input: np.ndarray
@@ -34,7 +38,15 @@ class Reconstruction:
 
 @torch.inference_mode()
 def reconstruction(detector: Detector, crop: np.ndarray) -> Reconstruction | None:
-    """Reconstruct one (H, W, 3) uint8 RGB crop; None if the detector has no autoencoder."""
+    """Reconstruct one crop with a detector's autoencoder.
+
+    Args:
+        detector: The detector.
+        crop: (H, W, 3) uint8 RGB.
+
+    Returns:
+        The reconstruction with its distances, or None where the detector has no autoencoder.
+    """
     size = detector.input_spec.size
     seen = resize_uint8(to_tensor(crop), size).permute(1, 2, 0).numpy()
     rebuilt = reconstruct(detector, seen[None])
@@ -42,7 +54,15 @@ def reconstruction(detector: Detector, crop: np.ndarray) -> Reconstruction | Non
 
 
 def distances(first: np.ndarray, second: np.ndarray) -> dict[str, float]:
-    """mse, psnr and ssim of two (H, W, 3) uint8 pictures of at least 7 pixels a side (scikit-image)."""
+    """Measure how far two pictures are apart, by scikit-image.
+
+    Args:
+        first: (H, W, 3) uint8, at least 7 pixels a side.
+        second: (H, W, 3) uint8 of the same shape.
+
+    Returns:
+        mse (pixels in [0, 1], squared), ssim in [-1, 1], and psnr in dB; psnr is left out when there is no difference.
+    """
     values = {
         "mse": float(mean_squared_error(first / 255, second / 255)),
         "ssim": float(structural_similarity(first, second, channel_axis=2, data_range=255)),

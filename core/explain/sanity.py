@@ -33,9 +33,16 @@ CELLS = 16
 
 @dataclass(frozen=True)
 class Sanity:
-    """similarity: Spearman's rank correlation, in [-1, 1], with the map that the randomised copy draws of this picture
-    (of its maps for fake and for real, the more alike). Drops are in log-odds of the side that the map argues for;
-    positive: the region supported it. beaten: share of the other regions whose drop is smaller, in [0, 1].
+    """The figures of both checks of one map.
+
+    Drops are in log-odds of the side that the map argues for; positive: the region supported it.
+
+    Attributes:
+        similarity: Spearman's rank correlation, in [-1, 1], with the map that the randomised copy draws of this picture
+            (of its maps for fake and for real, the more alike).
+        drop_hot: Drop when the hottest region is blurred.
+        drop_elsewhere: Mean drop when another region of the same shape is blurred.
+        beaten: Share of the other regions whose drop is smaller, in [0, 1].
     """
 
     similarity: float
@@ -79,11 +86,24 @@ def sanity(
     regions: int = REGIONS,
     seed: int = 0,
 ) -> Sanity:
-    """Both checks of one map: about two forwards for the first, `regions` + 2 for the second.
+    """Run both checks of one map.
+
+    About two forwards for the first check, `regions` + 2 for the second.
 
     Args:
-        crop: (H, W, 3) uint8 RGB. heat: (H, W) in [0, 1]. method: what drew it, see `grad_cam`. seed: of the regions.
-    Returns: Sanity. A constant map has no hottest region and is like no other: all its figures are 0.
+        detector: The detector that the map was drawn of.
+        crop: (H, W, 3) uint8 RGB.
+        heat: (H, W) in [0, 1].
+        side: The side that the map argues for.
+        method: What drew it, see `grad_cam`.
+        regions: Number of other regions that are blurred.
+        seed: Seed of their places.
+
+    Returns:
+        The figures. A constant map has no hottest region and is like no other: all its figures are 0.
+
+    Raises:
+        ValueError: Map and crop differ in size.
     """
     if heat.shape != crop.shape[:2]:
         raise ValueError(f"map {heat.shape} and crop {crop.shape[:2]} differ in size")
@@ -98,9 +118,18 @@ def sanity(
 
 
 def likeness_to_randomised(detector: Detector, crop: np.ndarray, heat: np.ndarray, method: str = "") -> float:
-    """Rank correlation of a map with those of the detector's randomised copy, the larger of fake and real.
+    """Correlate a map with the maps of the detector's randomised copy.
 
-    Which side the copy's score means is chance, so a map that would come out for either counts as explained away.
+    Which side the copy's score means is chance, so a map that would come out for either side counts as explained away.
+
+    Args:
+        detector: The detector that the map was drawn of.
+        crop: (H, W, 3) uint8 RGB.
+        heat: (H, W) in [0, 1].
+        method: What drew it, see `grad_cam`.
+
+    Returns:
+        Spearman's rank correlation in [-1, 1], the larger of fake and real.
     """
     other = randomised_copy(detector)
     maps = cam_maps(other, prepare(other, crop).repeat(2, 1, 1, 1), [1.0, -1.0], method)
@@ -108,7 +137,15 @@ def likeness_to_randomised(detector: Detector, crop: np.ndarray, heat: np.ndarra
 
 
 def likeness(first: np.ndarray, second: np.ndarray) -> float:
-    """Spearman's rank correlation of two (H, W) maps of any sizes; 0 when one of them is constant."""
+    """Compute Spearman's rank correlation of two maps.
+
+    Args:
+        first: (H, W) map.
+        second: (H', W') map; both are compared as CELLS x CELLS means.
+
+    Returns:
+        A number in [-1, 1]; 0 when one map is constant.
+    """
     a, b = (
         cv2.resize(m.astype(np.float32), (CELLS, CELLS), interpolation=cv2.INTER_AREA).ravel() for m in (first, second)
     )
@@ -118,7 +155,15 @@ def likeness(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def hottest(heat: np.ndarray, share: float) -> np.ndarray:
-    """(H, W) bool: the `share` of pixels with the largest values; ties are broken by position, so the area is exact."""
+    """Mark the pixels with the largest values.
+
+    Args:
+        heat: (H, W).
+        share: Share of the pixels to mark, in (0, 1].
+
+    Returns:
+        (H, W) bool. Ties are broken by position, so that the area is exact.
+    """
     count = max(1, round(share * heat.size))
     order = np.argsort(-heat, axis=None, kind="stable")
     mask = np.zeros(heat.size, dtype=bool)
@@ -127,7 +172,16 @@ def hottest(heat: np.ndarray, share: float) -> np.ndarray:
 
 
 def shifted(mask: np.ndarray, count: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """`count` copies of a region, moved around the picture (it wraps) by at least a quarter of a side."""
+    """Move a region around the picture, which wraps at its edges.
+
+    Args:
+        mask: (H, W) bool.
+        count: Number of copies.
+        rng: Chooses the places, at least a quarter of a side away.
+
+    Returns:
+        `count` masks (H, W) bool of the same area and shape.
+    """
     height, width = mask.shape
     copies = []
     for _ in range(count):
@@ -137,7 +191,16 @@ def shifted(mask: np.ndarray, count: int, rng: np.random.Generator) -> list[np.n
 
 
 def blurred_log_odds(detector: Detector, crop: np.ndarray, masks: list[np.ndarray]) -> np.ndarray:
-    """(len(masks),) log-odds of fake of the crop with each region blurred away; leaves the detector as it was."""
+    """Score a crop with each region blurred away.
+
+    Args:
+        detector: The detector; it is left as it was.
+        crop: (H, W, 3) uint8 RGB.
+        masks: Regions, (H, W) bool each.
+
+    Returns:
+        (len(masks),) log-odds of fake.
+    """
     height, width = crop.shape[:2]
     blurred = cv2.GaussianBlur(crop, (0, 0), sigmaX=max(height, width) / 16)
     spec, device = detector.input_spec, next(detector.parameters()).device

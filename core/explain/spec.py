@@ -54,20 +54,46 @@ def _known(names: list[str], known: tuple[str, ...], what: str) -> list[str]:
 
 
 def check_heat_maps(words: list[str]) -> list[str]:
-    """The words as given. Raises ValueError when one is neither KIND nor MEMBER=KIND of a known kind."""
+    """Check the words that choose kinds of heat maps.
+
+    Args:
+        words: KIND for all members, or MEMBER=KIND for one.
+
+    Returns:
+        The words as given.
+
+    Raises:
+        ValueError: A kind is not one of `MAP_METHODS`.
+    """
     for word in words:
         _known([word.rpartition("=")[2]], MAP_METHODS, "kind of map")
     return words
 
 
 def heat_map_of(member: str, words: list[str]) -> str:
-    """The kind asked for: the member's own word before that for all; empty when there is neither."""
+    """Find the kind of heat map that is asked for one member.
+
+    Args:
+        member: Name of the member.
+        words: KIND for all members, or MEMBER=KIND for one; the member's own word comes first.
+
+    Returns:
+        The kind; empty where neither is given.
+    """
     asked = {name: kind for name, _, kind in (word.rpartition("=") for word in words)}
     return asked.get(member, asked.get("", ""))
 
 
 def check_members(words: list[str], members: list[str]) -> None:
-    """Raises ValueError for a word MEMBER=KIND of a member that is not there."""
+    """Check that every member that is named exists.
+
+    Args:
+        words: KIND or MEMBER=KIND.
+        members: Names of the bundle's members.
+
+    Raises:
+        ValueError: A word names a member that the bundle lacks.
+    """
     named = {name for name in (word.rpartition("=")[0] for word in words) if name}
     if strange := sorted(named - set(members)):
         raise ValueError(f"heat_maps names {', '.join(strange)}; the bundle's members are {', '.join(members)}")

@@ -10,10 +10,17 @@ from PIL import Image
 
 
 def radial_spectrum(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(frequencies, power): cycles a pixel in (0, 0.5], and mean power in each ring, averaged over all directions.
+    """Compute the mean power of a picture in rings of spatial frequency.
 
-    rgb: (H, W, 3) uint8. The grey picture in [0, 1] has its mean removed and a Hann window applied; power is the
-    squared modulus of its Fourier transform over the window's energy: white noise of variance v has power v.
+    The grey picture in [0, 1] has its mean removed and a Hann window applied. Power is the squared modulus of its
+    Fourier transform
+    over the energy of the window: white noise of variance v has power v.
+
+    Args:
+        rgb: (H, W, 3) uint8.
+
+    Returns:
+        (R,) frequencies in cycles per pixel in (0, 0.5], and (R,) mean power in each ring over all directions.
     """
     grey = rgb.astype(np.float64) @ np.array([0.299, 0.587, 0.114]) / 255
     height, width = grey.shape
@@ -27,7 +34,14 @@ def radial_spectrum(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def spectrum_chart(rgb: np.ndarray) -> np.ndarray:
-    """(H, W, 3) uint8: the spectrum drawn with its axes."""
+    """Draw the radial spectrum of a picture with its axes.
+
+    Args:
+        rgb: (H, W, 3) uint8.
+
+    Returns:
+        (H', W', 3) uint8 picture of the chart.
+    """
     frequency, power = radial_spectrum(rgb)
     figure = Figure(figsize=(5, 3.4), layout="constrained")
     axis = figure.subplots()

@@ -51,7 +51,14 @@ class Detector(nn.Module):
         raise NotImplementedError
 
     def parts(self, output: DetectorOutput) -> dict[str, Tensor]:
-        """Named parts of what the detector says of each item, (B, D_part) each; `embedding` is always there."""
+        """Split what the detector says of each item into named parts.
+
+        Args:
+            output: What one forward gave.
+
+        Returns:
+            (B, D_part) tensors by name; `embedding` is always one of them.
+        """
         return {"embedding": output.embedding}
 
     def cam_layer(self) -> nn.Module:
@@ -60,5 +67,12 @@ class Detector(nn.Module):
 
     @torch.inference_mode()
     def scores(self, inputs: Tensor) -> Tensor:
-        """(B,) log-odds of fake."""
+        """Score inputs without gradients.
+
+        Args:
+            inputs: (B, 3, S, S) float, normalised by `input_spec`.
+
+        Returns:
+            (B,) log-odds of fake, uncalibrated.
+        """
         return self(inputs).log_odds

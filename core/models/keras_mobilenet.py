@@ -19,9 +19,16 @@ BN_EPSILON = 1e-3
 
 
 def convert(npz_path: Path) -> dict[str, torch.Tensor]:
-    """State dict with timm's names. A layer that the file lacks (the last pointwise one may be) is left out.
+    """Convert Keras weights to a state dict with timm's names.
 
-    Raises: ValueError when the file is not an .npz, lacks the first layer, or holds an array that is no number.
+    Args:
+        npz_path: The .npz file of named arrays.
+
+    Returns:
+        Tensors by name. A layer that the file lacks (the last pointwise one may be) is left out.
+
+    Raises:
+        ValueError: The file is not an .npz, lacks the first layer, or holds an array that is no number.
     """
     try:
         arrays = np.load(npz_path, allow_pickle=False)

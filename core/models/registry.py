@@ -20,9 +20,19 @@ PLUGINS = ("core.models.timm_experts", "core.models.genconvit")
 
 @dataclass(frozen=True)
 class DetectorEntry:
-    """One row. `build(pretrained=bool, **options)` returns a Detector; with `pretrained` it fetches hub weights and
-    raises `WeightsOutOfReach` when it cannot. `from_file(detector, path) -> dict` may read a weights file of a foreign
-    layout: it returns a state dict, or None when the file is an ordinary one. `tiny` are options for tests.
+    """One row of the table of detectors.
+
+    Attributes:
+        name: Registered name.
+        title: What people read.
+        summary: One sentence.
+        scale: full, small or tiny.
+        build: `build(pretrained=bool, **options)` returns a Detector; with `pretrained` it fetches hub weights and
+            raises `WeightsOutOfReach` when it cannot.
+        from_file: `from_file(detector, path)` reads a weights file of another layout: a state dict, or None for an
+            ordinary file.
+        file_options: Options of the builder that a weights file asks for.
+        tiny: Options for tests.
     """
 
     name: str
@@ -39,18 +49,35 @@ detectors: Registry[DetectorEntry] = Registry("detector")
 
 
 def register(entry: DetectorEntry) -> DetectorEntry:
-    """Add a detector under its own name. Raises ValueError when the name is taken."""
+    """Add a detector under its own name.
+
+    Args:
+        entry: The row.
+
+    Returns:
+        The same row.
+
+    Raises:
+        ValueError: The name is taken.
+    """
     return detectors.add(entry.name, entry)
 
 
 def build_detector(name: str, weights: str = "none", **options: Any) -> Detector:
-    """A detector on the CPU, in training mode.
+    """Build a detector by its name.
 
     Args:
+        name: Registered name.
         weights: `pretrained` (hub or its cache), `none` (random) or a weights file.
-        options: keyword arguments of the entry's builder, e.g. `size`.
-    Raises: LookupError for an unknown name, ValueError for an unknown option or a file that does not fit,
-        WeightsOutOfReach when hub weights cannot be had.
+        options: Keyword arguments of the entry's builder, e.g. `size`.
+
+    Returns:
+        The detector on the CPU, in training mode, with `name`, `options` and `weights_origin` set.
+
+    Raises:
+        LookupError: Unknown name.
+        ValueError: Unknown option, or a file that does not fit.
+        WeightsOutOfReach: The hub's weights cannot be had.
     """
     entry = detectors.get(name)
     path = None if weights in ("pretrained", "none") else Path(weights)

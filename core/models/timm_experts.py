@@ -20,8 +20,19 @@ from core.models.weights.weights import fetch
 
 @dataclass(frozen=True)
 class TimmRow:
-    """`model` is timm's full name with its pretrained tag. `taps` are stages (timm's feature indices) whose maps are
-    pooled and put before the final embedding. `cam` is the dotted path of the map that a CAM reads.
+    """One detector built on a timm backbone.
+
+    Attributes:
+        name: Registered name.
+        title: What people read.
+        summary: One sentence.
+        scale: full, small or tiny.
+        model: timm's full name with its pretrained tag.
+        size: Side of the input, pixels.
+        taps: Stages (timm's feature indices) whose maps are pooled and put before the final embedding.
+        cam: Dotted path of the map that a heat map reads.
+        arguments: Further arguments of timm's builder.
+        keras: Whether a Keras MobileNetV1 file can initialise it.
     """
 
     name: str
@@ -157,7 +168,18 @@ class TimmDetector(Detector):
 def build_timm(
     row: TimmRow, pretrained: bool = False, size: int = 0, crop_scale: float = 1.3, dropout: float = 0.0
 ) -> TimmDetector:
-    """Build a row of the table; `size` 0 takes the row's own side."""
+    """Build a row of the table.
+
+    Args:
+        row: The row.
+        pretrained: Take the hub's weights.
+        size: Side of the input in pixels; 0: the row's own.
+        crop_scale: Enlargement of the face box before the square crop.
+        dropout: Probability of dropout before the head, in [0, 1).
+
+    Returns:
+        The detector in training mode, on the CPU.
+    """
     return _build(row, pretrained, size, crop_scale, dropout, keras=False)
 
 
@@ -169,7 +191,19 @@ def build_keras_timm(
     dropout: float = 0.0,
     keras: bool = False,
 ) -> TimmDetector:
-    """As `build_timm`; `keras` gives Keras' padding and BatchNorm epsilon, which Keras' weights need."""
+    """Build a row of the table that can take Keras' weights.
+
+    Args:
+        row: The row.
+        pretrained: Take the hub's weights.
+        size: Side of the input in pixels; 0: the row's own.
+        crop_scale: Enlargement of the face box before the square crop.
+        dropout: Probability of dropout before the head, in [0, 1).
+        keras: Use Keras' padding and BatchNorm epsilon, which Keras' weights need.
+
+    Returns:
+        The detector in training mode, on the CPU.
+    """
     return _build(row, pretrained, size, crop_scale, dropout, keras)
 
 

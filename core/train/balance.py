@@ -18,14 +18,30 @@ WEIGHTING = ("alpha", CLASS_WEIGHTS)
 
 
 def sampler_of(balance: str) -> str:
-    """The sampler of a TrainSpec's `balance`: with weights in the loss every picture is drawn once."""
+    """Name the sampler of a training.
+
+    Args:
+        balance: `balance` of the TrainSpec.
+
+    Returns:
+        A sampler's name; with weights in the loss every picture is drawn once, so it is `none`.
+    """
     return "none" if balance == CLASS_WEIGHTS else balance
 
 
 def objective_options_of(spec: TrainSpec, recipe: Recipe, labels: np.ndarray) -> dict[str, Any]:
-    """The recipe's options of its objective and, for `class_weights`, the weights of the training labels (N,).
+    """Settle the options of a training's objective.
 
-    Raises ValueError when the recipe's loss weighs the labels itself and `balance` would do so again.
+    Args:
+        spec: The filled spec.
+        recipe: Its recipe.
+        labels: (N,) labels of the training rows, 1 = fake.
+
+    Returns:
+        The recipe's options and, for `class_weights`, the weights of the labels.
+
+    Raises:
+        ValueError: The recipe's loss weighs the labels itself, and `balance` would do so again.
     """
     options = dict(recipe.objective_options)
     own = [name for name in WEIGHTING if name in options]
@@ -41,10 +57,19 @@ def objective_options_of(spec: TrainSpec, recipe: Recipe, labels: np.ndarray) ->
 
 
 def class_weights(labels: np.ndarray, blend_share: float = 0.0) -> tuple[float, float]:
-    """Weight of a real and of a fake item, N / (2 n_c): both labels weigh alike and the mean weight is 1.
+    """Compute the weight of a real and of a fake item, N / (2 n_c).
 
-    labels: (N,) of 0 and 1. blend_share: the share of real items that are shown as self-blended fakes, and count as
-    such. Raises ValueError when a label would never be shown.
+    Both labels weigh alike, and the mean weight is 1.
+
+    Args:
+        labels: (N,) of 0 and 1.
+        blend_share: Share of real items that are shown as self-blended fakes and count as such, in [0, 1].
+
+    Returns:
+        Weight of a real and weight of a fake item.
+
+    Raises:
+        ValueError: A label would never be shown.
     """
     total, fakes = len(labels), float((labels == 1).sum())
     shown = (total - fakes) * (1 - blend_share)

@@ -10,7 +10,12 @@ from core.artifacts.files import atomic_path, write_text
 
 
 def write_log(path: Path, rows: list[dict[str, float]]) -> None:
-    """training_log.csv: one row an epoch, columns in the order of the first row."""
+    """Write training_log.csv: one row for each epoch, columns in the order of the first row.
+
+    Args:
+        path: The file.
+        rows: Figures of the epochs.
+    """
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
@@ -19,7 +24,13 @@ def write_log(path: Path, rows: list[dict[str, float]]) -> None:
 
 
 def draw_curves(path: Path, rows: list[dict[str, float]], best_epoch: int) -> None:
-    """training_curves.png: losses, and validation AUROC, F1 and accuracies, over epochs. `best_epoch` counts from 0."""
+    """Draw training_curves.png: losses, and validation AUROC, F1 and accuracies, over epochs.
+
+    Args:
+        path: The file.
+        rows: Figures of the epochs.
+        best_epoch: The epoch that is kept, counted from 0.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

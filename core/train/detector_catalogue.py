@@ -41,7 +41,14 @@ class Row:
 
 
 def catalogue(names: Sequence[str] = ()) -> list[Row]:
-    """One row a detector (all by default), counted on networks without memory: no weights are made."""
+    """Describe detectors, counted on networks without memory: no weights are made.
+
+    Args:
+        names: Registered names; empty: all.
+
+    Returns:
+        One row for each detector.
+    """
     return [_row(detectors.get(name)) for name in (names or detectors.names())]
 
 
@@ -75,8 +82,13 @@ def _counted(name: str) -> tuple[Detector, float]:
 
 
 def published_words(detector: str) -> str:
-    """Of the published network that a detector is, or is the hybrid of: millions of parameters stored / used, and GFLOP
-    as counted here; "" for any other.
+    """Give the figures of the published network that a detector is, or is the hybrid of.
+
+    Args:
+        detector: Registered name.
+
+    Returns:
+        Millions of parameters stored / used, and GFLOP as counted here; empty for any other detector.
     """
     for network in NETWORKS:
         if detector in (network.detector, network.hybrid):
@@ -86,7 +98,14 @@ def published_words(detector: str) -> str:
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    """The catalogue as a document: a table, and the published figures said to be published."""
+    """Write the catalogue as a document: a table, and the published figures marked as published.
+
+    Args:
+        rows: Rows of `catalogue`.
+
+    Returns:
+        Markdown.
+    """
     lines = [
         "# Detectors",
         "",

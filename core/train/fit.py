@@ -39,7 +39,15 @@ FILLED = ("epochs", "batch_size", "lr", "weight_decay", "patience", "augmentatio
 
 
 def fill(spec: TrainSpec, recipe: Recipe) -> TrainSpec:
-    """The spec with every empty field taken from the recipe."""
+    """Take every empty field of a spec from its recipe.
+
+    Args:
+        spec: What was asked for.
+        recipe: The recipe.
+
+    Returns:
+        The filled spec.
+    """
     values = {name: getattr(recipe, name) for name in FILLED if getattr(spec, name) is None}
     return TrainSpec(**{**spec.model_dump(), **values})
 
@@ -52,10 +60,25 @@ def fit(
     *,
     checkpoint_seconds: float = 60.0,
 ) -> Run:
-    """Train by a spec into `folder`. An unfinished training of the same spec there is resumed, a finished one returned.
+    """Train by a spec into a folder.
 
-    Raises: LookupError for an unknown recipe; ValueError for data or weights that do not do, or a folder that belongs
-        to another spec; WeightsOutOfReach; Cancelled when the watcher stops it (calling again resumes).
+    An unfinished training of the same spec there is resumed; a finished one is returned.
+
+    Args:
+        spec: What was asked for.
+        workspace: Where data sets and the cache lie.
+        folder: Folder of the run.
+        report: Told about progress; None: nobody.
+        checkpoint_seconds: Least time between two checkpoints in an epoch.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        LookupError: Unknown recipe.
+        ValueError: Data or weights do not do, or the folder belongs to another spec.
+        WeightsOutOfReach: The hub's weights cannot be had.
+        Cancelled: The reporter asks to stop; calling again resumes.
     """
     report = report or Silent()
     recipe = recipes.get(spec.recipe)
@@ -111,7 +134,18 @@ class Data:
 
 
 def open_data(spec: TrainSpec, workspace: Workspace) -> Data:
-    """Rows of `train` and `val_select` without the excluded sources. Raises ValueError when one of them is empty."""
+    """Open the rows of `train` and `val_select`, without the excluded sources.
+
+    Args:
+        spec: The filled spec.
+        workspace: Where the data set lies.
+
+    Returns:
+        The manifest of the rows that take part, and which of them train and select.
+
+    Raises:
+        ValueError: An excluded source does not exist, a split is empty, or it holds one class only.
+    """
     whole = open_dataset(spec.dataset, workspace)
     frame = whole.frame
     strange = sorted(set(spec.exclude_datasets) - set(frame["dataset"]))
@@ -134,13 +168,30 @@ def open_data(spec: TrainSpec, workspace: Workspace) -> Data:
 
 
 def detector_options(spec: TrainSpec, recipe: Recipe) -> dict[str, Any]:
-    """The recipe's options, and the spec's own size and framing where it names them."""
+    """Settle the options of the detector.
+
+    Args:
+        spec: The spec; its size and framing win where it names them.
+        recipe: The recipe.
+
+    Returns:
+        Keyword arguments of the detector's builder.
+    """
     own = {"size": spec.size, "crop_scale": spec.crop_scale}
     return {**recipe.options, **{name: value for name, value in own.items() if value is not None}}
 
 
 def plan_of(spec: TrainSpec, device: torch.device, checkpoint_seconds: float) -> Plan:
-    """The numbers of a filled spec."""
+    """Settle the numbers of a training.
+
+    Args:
+        spec: The filled spec.
+        device: Where to train.
+        checkpoint_seconds: Least time between two checkpoints in an epoch.
+
+    Returns:
+        The plan.
+    """
     if None in (spec.epochs, spec.batch_size, spec.lr, spec.weight_decay, spec.patience):
         raise ValueError("the spec is not filled; pass it through `fill` first")
     return Plan(
@@ -159,20 +210,41 @@ def plan_of(spec: TrainSpec, device: torch.device, checkpoint_seconds: float) ->
 
 
 def refuse_other(folder: Path, spec: TrainSpec) -> None:
-    """Raises ValueError when the folder is another training's."""
+    """Refuse a folder that belongs to another training.
+
+    Args:
+        folder: Folder of the run.
+        spec: The filled spec.
+
+    Raises:
+        ValueError: The folder holds a training of another spec.
+    """
     place = folder / "spec.json"
     if place.is_file() and read_json(place) != spec.model_dump(mode="json"):
         raise ValueError(f"{folder} holds a training of another spec; give this one another name")
 
 
 def claim_folder(folder: Path, spec: TrainSpec) -> None:
-    """Make the folder and write spec.json: what the training needs is there, and the training begins."""
+    """Make the folder of a run and write spec.json: all that the training needs is there, and it begins.
+
+    Args:
+        folder: Folder of the run.
+        spec: The filled spec.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "spec.json", spec.to_json())
 
 
 def rebuild(detector: Detector, document: dict[str, Any]) -> Detector:
-    """The network as run.json says it was built: a weights file may have set options of its own."""
+    """Build the network as start.json says it was built: a weights file may have set options of its own.
+
+    Args:
+        detector: The network as the spec alone gives it.
+        document: start.json.
+
+    Returns:
+        The same network, or one with the recorded options.
+    """
     if detector.options != document["options"]:
         detector = build_detector(document["detector"], "none", **document["options"])
     detector.weights_origin = document["weights_origin"]
@@ -182,7 +254,18 @@ def rebuild(detector: Detector, document: dict[str, Any]) -> Detector:
 def run_document(
     spec: TrainSpec, recipe: Recipe, detector: Detector, data: Data, device: torch.device
 ) -> dict[str, Any]:
-    """run.json as a training starts."""
+    """Write down a training as it starts, for run.json.
+
+    Args:
+        spec: The filled spec.
+        recipe: The recipe.
+        detector: The network.
+        data: The rows that take part.
+        device: Where it trains.
+
+    Returns:
+        A JSON-ready document.
+    """
     frame = data.manifest.frame
     parts = {"train": data.train, "val_select": data.select}
     prints = {name: Manifest(frame.iloc[rows], data.manifest.root).fingerprint() for name, rows in parts.items()}
@@ -211,7 +294,19 @@ def run_document(
 
 
 def finish(folder: Path, detector: Detector, cache: FaceCache, data: Data, state: State, plan: Plan) -> Run:
-    """Final weights, metrics.json, predictions of the kept weights on val_select, and the end of run.json."""
+    """Write what a finished run holds: final weights, metrics.json, predictions on val_select, and the end of run.json.
+
+    Args:
+        folder: Folder of the run.
+        detector: The network with the last weights.
+        cache: Decoded pictures.
+        data: The rows that take part.
+        state: Where the training ended.
+        plan: The plan.
+
+    Returns:
+        The run.
+    """
     save_weights(folder / FINAL, detector)
     document = read_json(folder / START)
     best = load_trained(folder / BEST, document).to(plan.device)
@@ -237,7 +332,16 @@ def finish(folder: Path, detector: Detector, cache: FaceCache, data: Data, state
 
 
 def auroc_by_source(predictions: Predictions) -> dict[str, float]:
-    """AUROC of each source against the whole other class: a source holds one label, so it has none of its own."""
+    """Compute the AUROC of each source against the whole other class.
+
+    A source that holds one label has no AUROC of its own.
+
+    Args:
+        predictions: Predictions of val_select.
+
+    Returns:
+        AUROC by source; a source without an opposite class is left out.
+    """
     names = predictions.frame["dataset"].astype(str)
     frame = pd.DataFrame({"s": names, "y": predictions.labels, "z": predictions.log_odds})
     result = {}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from timm.utils import ModelEmaV3
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Sampler
 
 from core.artifacts.checkpoint import (
     flatten_optimizer,
@@ -106,7 +106,14 @@ class Training:
         self.state = State()
 
     def autocast(self, device: torch.device) -> AbstractContextManager[Any]:
-        """The context of a forward pass: half precision where the plan asks for it and the device has it."""
+        """Open the context of a forward pass: half precision where the plan asks for it and the device has it.
+
+        Args:
+            device: Where the forward runs.
+
+        Returns:
+            A context manager.
+        """
         return torch.autocast(device.type, dtype=self.half) if self.half else nullcontext()
 
     @property
@@ -115,7 +122,11 @@ class Training:
         return self.ema.module if self.ema is not None else self.detector
 
     def save(self, path: Path) -> None:
-        """Write all that a resumed training needs: weights, average, optimiser, scaler, random numbers, counters."""
+        """Write all that a resumed training needs: weights, average, optimiser, scaler, random numbers, counters.
+
+        Args:
+            path: The checkpoint file.
+        """
         optimizer, rest = flatten_optimizer(self.optimizer)
         tensors = {
             **with_prefix("model", self.detector.state_dict()),
@@ -128,7 +139,11 @@ class Training:
         save_tensors(path, tensors, document)
 
     def restore(self, path: Path) -> None:
-        """Go back to where `save` was called; what is drawn from then on is the same."""
+        """Return to where `save` was called; all random numbers from then on are the same.
+
+        Args:
+            path: The checkpoint file.
+        """
         tensors, document = load_tensors(path)
         self.detector.load_state_dict(without_prefix("model", tensors))
         restore_optimizer(self.optimizer, without_prefix("optimizer", tensors), document["optimizer"])
@@ -153,20 +168,36 @@ def train(
     report: Reporter,
     on_epoch: Callable[[list[dict[str, float]]], None],
 ) -> State:
-    """Train until the epochs are through or patience ends; resume from `folder/last.ckpt` when it is there.
+    """Train until the epochs are done or patience ends; resume from `folder/last.ckpt` where it exists.
 
     Writes best_model.safetensors, epoch_NNN.safetensors and last.ckpt into `folder`; leaves the last weights in
     `detector`. On a CPU a training that was killed anywhere and resumed ends with the same bits.
 
-    Raises: Cancelled from `report` between two steps (a checkpoint is written first); FloatingPointError when the loss
-        is not finite.
+    Args:
+        detector: The network.
+        objective: What is minimised.
+        faces: Augmented training pictures.
+        sampler: Order of the pictures in an epoch.
+        validate: Gives the figures of an epoch.
+        recipe: Optimiser and schedule.
+        plan: The numbers of this training.
+        folder: Folder of the run.
+        report: Told about progress and figures.
+        on_epoch: Called with all rows after each epoch.
+
+    Returns:
+        Where the training ended.
+
+    Raises:
+        Cancelled: `report` asks to stop between two steps; a checkpoint is written first.
+        FloatingPointError: The loss is not finite.
     """
     training = Training(detector, recipe, plan)
     checkpoint = folder / CHECKPOINT
     if checkpoint.exists():
         training.restore(checkpoint)
     state, device = training.state, plan.device
-    steps = max(1, math.ceil(len(sampler.rows) / plan.batch_size))
+    steps = steps_of(len(sampler.rows), plan.batch_size)
 
     while not state.finished and state.epoch < plan.epochs:
         set_frozen(detector, state.epoch < recipe.freeze_epochs)
@@ -198,12 +229,55 @@ def train(
     return state
 
 
+def steps_of(items: int, batch_size: int) -> int:
+    """Count the steps of an epoch.
+
+    A rest of one item joins the batch before it: the statistics of a BatchNorm over one item are no statistics, and on
+    a map of one pixel torch refuses them.
+
+    Args:
+        items: Items in the epoch, at least 1.
+        batch_size: Items in a batch.
+
+    Returns:
+        Number of batches, at least 1.
+    """
+    whole, rest = divmod(items, batch_size)
+    return max(1, whole + (rest > 1 or (rest == 1 and batch_size == 1)))
+
+
+class EpochBatches(Sampler[list[tuple[int, int]]]):
+    """Batches of what is left of a sampler's epoch; see `steps_of` for a rest of one."""
+
+    def __init__(self, sampler: EpochSampler, batch_size: int) -> None:
+        self.sampler, self.batch_size = sampler, batch_size
+
+    def __len__(self) -> int:
+        return steps_of(len(self.sampler), self.batch_size)
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        items, left = iter(self.sampler), len(self.sampler)
+        while left:
+            joined = left == self.batch_size + 1 > 2
+            take = left if joined else min(self.batch_size, left)
+            left -= take
+            yield [next(items) for _ in range(take)]
+
+
 def batches(faces: TrainFaces, sampler: EpochSampler, plan: Plan) -> DataLoader[Any]:
-    """(pixels (B, 3, S, S) uint8, labels (B,)) of what is left of the sampler's epoch."""
+    """Load what is left of the sampler's epoch.
+
+    Args:
+        faces: Augmented training pictures.
+        sampler: Order of the pictures; its `start` says where to begin.
+        plan: Batch size, workers, device.
+
+    Returns:
+        Batches of pixels (B, 3, S, S) uint8 and labels (B,).
+    """
     return DataLoader(
         faces,
-        plan.batch_size,
-        sampler=sampler,
+        batch_sampler=EpochBatches(sampler, plan.batch_size),
         num_workers=plan.workers,
         pin_memory=plan.device.type == "cuda",
         generator=torch.Generator().manual_seed(0),  # the loader draws a seed; it must not draw from ours
@@ -212,7 +286,14 @@ def batches(faces: TrainFaces, sampler: EpochSampler, plan: Plan) -> DataLoader[
 
 
 def keep(training: Training, row: dict[str, float], plan: Plan, folder: Path) -> None:
-    """Note a validated epoch; write its weights if they are the best or asked for; stop when patience is at its end."""
+    """Note a validated epoch, write its weights where they are wanted, and stop when patience is at its end.
+
+    Args:
+        training: The training; its state changes.
+        row: Figures of the epoch.
+        plan: The plan.
+        folder: Folder of the run.
+    """
     state = training.state
     state.rows.append(row)
     if row["val_auroc"] > state.best_auroc:
@@ -234,7 +315,20 @@ def one_step(
     step: int,
     device: torch.device,
 ) -> None:
-    """Forward, loss, backward, clip, update, average; add to the epoch's sums."""
+    """Do one step: forward, loss, backward, clip, update, average; add to the sums of the epoch.
+
+    Args:
+        training: The training; its weights and sums change.
+        objective: What is minimised.
+        pixels: (B, 3, S, S) uint8.
+        labels: (B,) 1 = fake.
+        recipe: Gives the norm at which gradients are clipped.
+        step: Number of the step, counted from 0 over all epochs.
+        device: Where to compute.
+
+    Raises:
+        FloatingPointError: The loss is not finite.
+    """
     labels = labels.to(device, torch.float32, non_blocking=True)
     inputs = normalise(pixels.to(device, non_blocking=True), training.detector.input_spec)
     inputs = inputs.contiguous(memory_format=torch.channels_last)
@@ -266,9 +360,17 @@ WARM_STEPS = 3
 
 
 def time_left(seconds: float, epoch: int, step: int, steps: int, epochs: int) -> str:
-    """Words on how long the whole training still takes, every epoch at the pace of this one.
+    """Estimate how long the whole training still takes, every epoch at the pace of this one.
 
-    seconds: spent on the `step` steps of epoch number `epoch` (from 0). The first steps are slow: no estimate then.
+    Args:
+        seconds: Spent on the steps of this epoch.
+        epoch: Number of the epoch, from 0.
+        step: Steps done in this epoch.
+        steps: Steps in an epoch.
+        epochs: Epochs in all.
+
+    Returns:
+        A few words; no estimate in the first steps, which are slow.
     """
     if epoch == 0 and step < min(WARM_STEPS, steps):
         return "starting"
@@ -279,7 +381,18 @@ def time_left(seconds: float, epoch: int, step: int, steps: int, epochs: int) ->
 
 
 def say(report: Reporter, state: State, steps: int, plan: Plan, save: Callable[[], None]) -> None:
-    """Report progress; when the watcher asks to stop, save first."""
+    """Report progress; save first when the reporter asks to stop.
+
+    Args:
+        report: The reporter.
+        state: Where the training stands.
+        steps: Steps in an epoch.
+        plan: The plan.
+        save: Writes a checkpoint.
+
+    Raises:
+        Cancelled: The reporter asks to stop.
+    """
     share = (state.epoch + state.step / steps) / plan.epochs
     mean = state.sums.loss / max(1, state.sums.items)
     left = time_left(state.sums.seconds, state.epoch, state.step, steps, plan.epochs)
@@ -292,6 +405,10 @@ def say(report: Reporter, state: State, steps: int, plan: Plan, save: Callable[[
 
 
 def seed_everything(seed: int) -> None:
-    """Seed the random numbers of torch (all devices) and of NumPy's global generator."""
+    """Seed the random numbers of torch (all devices) and of NumPy's global generator.
+
+    Args:
+        seed: Not negative.
+    """
     torch.manual_seed(seed)
     np.random.seed(seed % 2**32)

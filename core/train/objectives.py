@@ -30,7 +30,19 @@ objectives: Registry[Callable[..., Objective]] = Registry("objective")
 
 
 def build_objective(name: str, **options: Any) -> Objective:
-    """An objective by its registered name. Raises LookupError for an unknown name, TypeError for an unknown option."""
+    """Build an objective by its name.
+
+    Args:
+        name: Registered name.
+        options: Its options.
+
+    Returns:
+        The objective.
+
+    Raises:
+        LookupError: Unknown name.
+        TypeError: Unknown option.
+    """
     return objectives.get(name)(**options)
 
 
@@ -38,7 +50,15 @@ EVEN = (1.0, 1.0)
 
 
 def bce(label_smoothing: float = 0.0, class_weights: Sequence[float] = EVEN) -> Objective:
-    """Binary cross-entropy on log-odds; targets move by `label_smoothing` / 2; class_weights: of real and of fake."""
+    """Build binary cross-entropy on log-odds.
+
+    Args:
+        label_smoothing: Targets move towards 0.5 by half of it, in [0, 1).
+        class_weights: Weight of a real and of a fake item.
+
+    Returns:
+        An objective with the part `bce`.
+    """
     real, fake = class_weights
 
     def objective(output: DetectorOutput, inputs: Tensor, labels: Tensor) -> Losses:
@@ -51,10 +71,18 @@ def bce(label_smoothing: float = 0.0, class_weights: Sequence[float] = EVEN) -> 
 
 
 def focal(gamma: float = 2.0, alpha: float | None = None, class_weights: Sequence[float] = EVEN) -> Objective:
-    """Focal loss (Lin et al. 2017, eq. 4): -(1 - p_t)^gamma log p_t, times the weight of the label.
+    """Build the focal loss -(1 - p_t)^gamma log p_t (Lin et al. 2017, eq. 4), times the weight of the label.
 
-    alpha: the paper's (eq. 5), fakes weigh alpha and reals 1 - alpha. class_weights: of real and of fake, instead.
-    Raises ValueError for both: the labels would be weighted twice.
+    Args:
+        gamma: Focusing exponent, not negative.
+        alpha: The paper's weight (eq. 5): fakes weigh alpha, reals 1 - alpha. None: `class_weights` weigh.
+        class_weights: Weight of a real and of a fake item.
+
+    Returns:
+        An objective with the part `focal`.
+
+    Raises:
+        ValueError: Both alpha and class_weights are given: the labels would be weighted twice.
     """
     if alpha is not None and tuple(class_weights) != EVEN:
         raise ValueError("focal loss takes alpha or class_weights, not both: they weigh the same labels twice")
@@ -72,10 +100,19 @@ def focal(gamma: float = 2.0, alpha: float | None = None, class_weights: Sequenc
 
 
 def kl_divergence(mu: Tensor, logvar: Tensor, values: int) -> Tensor:
-    """Scalar: KL of N(mu, exp(logvar)) from N(0, 1) (Kingma and Welling 2014, appendix B), in nats an input value.
+    """Compute the KL divergence of N(mu, exp(logvar)) from N(0, 1), in nats per input value.
 
-    mu, logvar: (B, L). Summed over L, averaged over B, divided by `values` = 3 H W: the evidence bound in the unit of a
-    mean squared error. Averaged over L instead, 0.01 KL outweighs 0.1 MSE so far that the code collapses.
+    Kingma and Welling 2014, appendix B.
+    It is summed over L, averaged over B and divided by `values`: the evidence bound in the unit of a mean squared
+    error. Averaged over L instead, 0.01 KL outweighs 0.1 MSE so far that the code collapses.
+
+    Args:
+        mu: (B, L) means.
+        logvar: (B, L) logarithms of variances.
+        values: Input values of an item, 3 H W.
+
+    Returns:
+        A scalar.
     """
     mu, logvar = mu.float(), logvar.float()
     return 0.5 * (mu.square() + logvar.exp() - 1 - logvar).sum(1).mean() / values
@@ -88,12 +125,20 @@ def reconstruction(
     label_smoothing: float = 0.0,
     class_weights: Sequence[float] = EVEN,
 ) -> Objective:
-    """Binary cross-entropy, mean squared error of the reconstruction and, for a VAE, KL; each with its weight.
+    """Build GenConViT's objective: cross-entropy, squared error of the reconstruction and, for a VAE, KL divergence.
 
-    class_weights: of real and of fake pictures in the cross-entropy; the picture itself is rebuilt whatever its label.
+    The picture is rebuilt whatever its label. Parts are logged unweighted: `bce`, `reconstruction` (normalised pixels
+    squared), `kl` (nats per input value). The objective raises ValueError for a detector that gives no reconstruction.
 
-    Parts are logged unweighted: `bce`, `reconstruction` (normalised pixels squared), `kl` (nats an input value).
-    Raises ValueError when the detector gives no reconstruction.
+    Args:
+        classification: Weight of the cross-entropy.
+        reconstruction: Weight of the squared error.
+        kl: Weight of the KL divergence.
+        label_smoothing: See `bce`.
+        class_weights: Weight of a real and of a fake item in the cross-entropy.
+
+    Returns:
+        An objective with these parts.
     """
     cross_entropy = bce(label_smoothing, class_weights)
 

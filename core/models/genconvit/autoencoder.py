@@ -40,7 +40,15 @@ class PixelRange(nn.Module):
 
 
 def ed_encoder(channels: Sequence[int], activation: nn.Module) -> nn.Sequential:
-    """Conv 3x3, activation, max-pool 2 for every pair of channels: (B, c0, H, W) to (B, cn, H / 2^n, W / 2^n)."""
+    """Build the encoder of ED: convolution 3x3, activation and max-pooling by 2 for every pair of channels.
+
+    Args:
+        channels: Channels c0 to cn.
+        activation: The activation after each convolution.
+
+    Returns:
+        A module from (B, c0, H, W) to (B, cn, H / 2^n, W / 2^n).
+    """
     layers: list[nn.Module] = []
     for before, after in pairwise(channels):
         layers += [nn.Conv2d(before, after, 3, padding=1), activation, nn.MaxPool2d(2)]
@@ -48,7 +56,14 @@ def ed_encoder(channels: Sequence[int], activation: nn.Module) -> nn.Sequential:
 
 
 def vae_encoder(channels: Sequence[int]) -> nn.Sequential:
-    """Conv 3x3 stride 2, batch norm, LeakyReLU for every pair of channels."""
+    """Build the encoder of VAE: convolution 3x3 of stride 2, batch norm and LeakyReLU for every pair of channels.
+
+    Args:
+        channels: Channels c0 to cn.
+
+    Returns:
+        A module from (B, c0, H, W) to (B, cn, H / 2^n, W / 2^n).
+    """
     layers: list[nn.Module] = []
     for before, after in pairwise(channels):
         layers += [nn.Conv2d(before, after, 3, stride=2, padding=1), nn.BatchNorm2d(after), nn.LeakyReLU(LEAK)]
@@ -56,7 +71,16 @@ def vae_encoder(channels: Sequence[int]) -> nn.Sequential:
 
 
 def up_decoder(channels: Sequence[int], activation: nn.Module, last: nn.Module) -> nn.Sequential:
-    """Transposed conv 2x2 stride 2 and an activation for every pair of channels; `last` follows the last pair."""
+    """Build a decoder: transposed convolution 2x2 of stride 2 and an activation for every pair of channels.
+
+    Args:
+        channels: Channels c0 to cn.
+        activation: The activation after each pair but the last.
+        last: The module after the last pair.
+
+    Returns:
+        A module from (B, c0, H, W) to (B, cn, 2^n H, 2^n W).
+    """
     layers: list[nn.Module] = []
     for before, after in pairwise(channels):
         layers += [nn.ConvTranspose2d(before, after, 2, stride=2), activation]
@@ -64,9 +88,13 @@ def up_decoder(channels: Sequence[int], activation: nn.Module, last: nn.Module) 
 
 
 def start_lively(module: nn.Module) -> None:
-    """He et al. 2015, eq. 10: a signal keeps its size through the rectifiers, so that no decoder starts near-silent.
+    """Start weights so that a signal keeps its size through the rectifiers (He et al. 2015, eq. 10).
 
-    A transposed 2x2 convolution of stride 2 gives each output pixel one tap of every input channel.
+    Without it a decoder may start near-silent. A transposed 2x2 convolution of stride 2 gives each output pixel one tap
+    of every input channel.
+
+    Args:
+        module: Its convolutions are initialised in place.
     """
     for layer in module.modules():
         if isinstance(layer, nn.ConvTranspose2d):

@@ -26,7 +26,12 @@ class GenConViT(Detector):
         self.image_map = nn.Identity()
 
     def set_parts(self, branch: int, latent: int) -> None:
-        """State the sizes of the embedding's parts, and so its own."""
+        """State the sizes of the embedding's parts, and so its own.
+
+        Args:
+            branch: Size of the trunk's pooled answer, the same for image and reconstruction.
+            latent: Size of the autoencoder's averaged code.
+        """
         self.part_sizes = {"image": branch, "reconstruction": branch, "latent": latent, "error": ERROR_SIZE}
         self.embedding_size = sum(self.part_sizes.values())
 
@@ -39,8 +44,14 @@ class GenConViT(Detector):
         return parts
 
     def parts(self, output: DetectorOutput) -> dict[str, Tensor]:
-        """`embedding`, and apart: `image` and `reconstruction` (the trunk's branch on each), `latent`, and
-        `reconstruction_error` (B, 2), see `pixel_error`.
+        """Split the embedding into its named parts.
+
+        Args:
+            output: What one forward gave.
+
+        Returns:
+            `embedding`; apart from it `image` and `reconstruction` (the trunk's branch on each), `latent`, and
+            `reconstruction_error` (B, 2), see `pixel_error`.
         """
         named = {name: output.embedding[:, place] for name, place in self.embedding_parts().items() if name != "error"}
         return {"embedding": output.embedding, **named, "reconstruction_error": output.aux["reconstruction_error"]}
@@ -51,15 +62,31 @@ class GenConViT(Detector):
 
 
 def squared_error(inputs: Tensor, reconstruction: Tensor) -> Tensor:
-    """(B,) mean squared error of each reconstruction, in normalised pixels squared."""
+    """Compute the mean squared error of each reconstruction.
+
+    Args:
+        inputs: (B, C, H, W) normalised pixels.
+        reconstruction: (B, C, H, W) normalised pixels.
+
+    Returns:
+        (B,) in normalised pixels squared.
+    """
     return (inputs - reconstruction).float().square().flatten(1).mean(1)
 
 
 @torch.no_grad()
 def pixel_error(inputs: Tensor, reconstruction: Tensor, spec: InputSpec) -> Tensor:
-    """(B, 2) of each reconstruction against its picture, both as pixels in [0, 1]: mean squared error, and PSNR in dB.
+    """Measure each reconstruction against its picture, both as pixels in [0, 1].
 
-    A reconstruction outside the pixels' range is cut off first, as it is when it is shown; PSNR ends at 100 dB.
+    A reconstruction outside the range of pixels is cut off first, as it is when it is shown.
+
+    Args:
+        inputs: (B, 3, H, W) normalised pixels.
+        reconstruction: (B, 3, H, W) normalised pixels.
+        spec: Mean and standard deviation of the normalisation.
+
+    Returns:
+        (B, 2): mean squared error, and PSNR in dB, at most 100.
     """
     mean, std = (inputs.new_tensor(values).view(1, 3, 1, 1).float() for values in (spec.mean, spec.std))
     shown = (reconstruction.float() * std + mean).clamp(0, 1)
@@ -68,7 +95,15 @@ def pixel_error(inputs: Tensor, reconstruction: Tensor, spec: InputSpec) -> Tens
 
 
 def error_summary(inputs: Tensor, reconstruction: Tensor) -> Tensor:
-    """(B, 4) log of the mean squared error of the red, green and blue channel, and of all three."""
+    """Summarise the reconstruction error for the classifier.
+
+    Args:
+        inputs: (B, 3, H, W) normalised pixels.
+        reconstruction: (B, 3, H, W) normalised pixels.
+
+    Returns:
+        (B, 4): log of the mean squared error of the red, green and blue channel, and of all three.
+    """
     channels = (inputs - reconstruction).float().square().mean((2, 3))
     errors = torch.cat([channels, channels.mean(1, keepdim=True)], dim=1)
     return torch.log(errors + 1e-6)

@@ -151,10 +151,24 @@ def build_hybrid(
     keras: bool = False,
     latent: Literal["conv", "dense"] = "conv",
 ) -> HybridGenConViT:
-    """Build a row of the table; `size` 0 takes the row's own side.
+    """Build a row of the table.
 
-    keras: Keras' padding and BatchNorm epsilon, which Keras' weights need. latent: of a variational autoencoder,
-    `dense` builds the published dense layers (630 M more weights at full size).
+    Args:
+        row: The row.
+        pretrained: Take the trunk's weights from the hub.
+        size: Side of the input in pixels; 0: the row's own.
+        crop_scale: Enlargement of the face box before the square crop.
+        dropout: Probability of dropout before the last layer, in [0, 1).
+        keras: Use Keras' padding and BatchNorm epsilon, which Keras' weights need.
+        latent: Of a variational autoencoder: `conv`, or `dense` for the published dense layers (630 M more weights at
+        full size).
+
+    Returns:
+        The network in training mode, on the CPU.
+
+    Raises:
+        ValueError: `pretrained` together with `keras`.
+        WeightsOutOfReach: The hub's weights cannot be had.
     """
     if pretrained and keras:
         raise ValueError(f"{row.name}: `keras` padding goes with Keras' weights, not with the hub's")
@@ -206,12 +220,28 @@ def _published_from_file(detector: Detector, path: Path) -> dict[str, Tensor]:
 
 
 def build_published_ed(pretrained: bool = False, crop_scale: float = 1.3) -> PublishedED:
-    """The published ED; `pretrained` takes the trunk's ImageNet weights from the hub."""
+    """Build the published ED.
+
+    Args:
+        pretrained: Take the trunk's ImageNet weights from the hub.
+        crop_scale: Enlargement of the face box before the square crop.
+
+    Returns:
+        The network in training mode, on the CPU.
+    """
     return fetch(CONVNEXT, partial(PublishedED, pretrained=pretrained, crop_scale=crop_scale))  # type: ignore[return-value]
 
 
 def build_published_vae(pretrained: bool = False, crop_scale: float = 1.3) -> PublishedVAE:
-    """The published VAE; `pretrained` takes the trunk's ImageNet weights from the hub."""
+    """Build the published VAE.
+
+    Args:
+        pretrained: Take the trunk's ImageNet weights from the hub.
+        crop_scale: Enlargement of the face box before the square crop.
+
+    Returns:
+        The network in training mode, on the CPU.
+    """
     return fetch(CONVNEXT, partial(PublishedVAE, pretrained=pretrained, crop_scale=crop_scale))  # type: ignore[return-value]
 
 

@@ -79,8 +79,13 @@ class HybridGenConViT(GenConViT):
         self.set_parts(dim, autoencoder.latent_channels)
 
     def forward(self, inputs: Tensor) -> DetectorOutput:
-        """inputs: (B, 3, S, S) normalised. aux: reconstruction, residual_error (B,),
-        reconstruction_error (B, 2); VAE: mu, logvar.
+        """Judge normalised pictures.
+
+        Args:
+            inputs: (B, 3, S, S) normalised.
+
+        Returns:
+            The output. aux: reconstruction, residual_error (B,), reconstruction_error (B, 2); VAE: mu, logvar.
         """
         reconstruction, latent, aux = self.autoencoder(inputs)
         # Both halves share each batch norm's statistics, in training as at evaluation: one batch, image first.

@@ -50,14 +50,36 @@ class PublishedGenConViT(GenConViT):
         self.fc2 = nn.Linear(HIDDEN, 2)
 
     def trunk_answers(self, trunk: nn.Module, inputs: Tensor, reconstruction: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, 1000) of the image and (B, 1000) of its reconstruction; the image's maps pass the hook point."""
+        """Apply the trunk to the image and to its reconstruction.
+
+        The image's maps pass the hook point `image_map`, where heat maps are read.
+
+        Args:
+            trunk: The ConvNeXt with its 1000-way head.
+            inputs: (B, 3, 224, 224) normalised.
+            reconstruction: (B, 3, H, W) normalised.
+
+        Returns:
+            (B, 1000) of the image and (B, 1000) of its reconstruction.
+        """
         image = trunk.forward_head(self.image_map(trunk.forward_features(inputs)))  # type: ignore[operator]
         return image, trunk(reconstruction)
 
     def answer(
         self, logits: Tensor, answers: tuple[Tensor, Tensor], latent: Tensor, inputs: Tensor, picture: Tensor
     ) -> DetectorOutput:
-        """Pack the output: log-odds of fake from the published pair of logits, embedding by parts."""
+        """Pack the output of one forward.
+
+        Args:
+            logits: (B, 2) published logits; class 0 is fake.
+            answers: The trunk's answers to image and reconstruction, (B, 1000) each.
+            latent: (B, C, h, w) latent maps.
+            inputs: (B, 3, 224, 224) normalised.
+            picture: (B, 3, 224, 224) reconstruction, normalised.
+
+        Returns:
+            Log-odds of fake (logit 0 minus logit 1), the embedding by parts, and the intermediates.
+        """
         error = error_summary(inputs, picture)
         embedding = torch.cat([*answers, latent.mean((2, 3)), error], dim=1)
         aux = {
@@ -128,9 +150,17 @@ class PublishedVAE(PublishedGenConViT):
 
 
 def live_state(detector: PublishedGenConViT, state: Mapping[str, Any]) -> tuple[dict[str, Tensor], list[str]]:
-    """The live tensors of a state dict in the published key layout, raw or wrapped, and the dead keys left out.
+    """Take the live tensors of a state dict in the published key layout.
 
-    Raises ValueError that names the keys which are missing, unknown, or of another shape.
+    Args:
+        detector: The published network that they are for.
+        state: A state dict, raw or wrapped.
+
+    Returns:
+        The live tensors by name, and the names of the dead keys that are left out.
+
+    Raises:
+        ValueError: Keys are missing, unknown or of another shape; the message names them.
     """
     tensors = unwrap(state)
     dead = sorted(key for key in tensors if key.startswith(detector.dead_prefixes))

@@ -19,8 +19,14 @@ RESIDUAL_GAIN = 3.0
 
 @torch.inference_mode()
 def reconstruct(detector: Detector, pictures: np.ndarray) -> np.ndarray | None:
-    """pictures: (N, S, S, 3) uint8 RGB at the detector's size. Returns the same of the reconstruction, or None if the
-    detector gives none. Leaves the detector's training state as it was.
+    """Reconstruct pictures with a detector's autoencoder; its training state is left as it was.
+
+    Args:
+        detector: The detector.
+        pictures: (N, S, S, 3) uint8 RGB at the detector's size.
+
+    Returns:
+        (N, S, S, 3) uint8 RGB, or None where the detector gives no reconstruction.
     """
     spec, device = detector.input_spec, next(detector.parameters()).device
     inputs = normalise(torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).to(device), spec)
@@ -32,7 +38,16 @@ def reconstruct(detector: Detector, pictures: np.ndarray) -> np.ndarray | None:
 
 
 def to_pixels(normalised: torch.Tensor, mean: Sequence[float], std: Sequence[float]) -> np.ndarray:
-    """(N, 3, H, W) normalised to (N, H, W, 3) uint8; values outside [0, 1] are cut off."""
+    """Turn normalised pixels back into a picture.
+
+    Args:
+        normalised: (N, 3, H, W).
+        mean: Mean of each channel.
+        std: Standard deviation of each channel.
+
+    Returns:
+        (N, H, W, 3) uint8; values outside [0, 1] are cut off.
+    """
     values = normalised.float().cpu()
     shaped = values * torch.tensor(std).view(1, 3, 1, 1) + torch.tensor(mean).view(1, 3, 1, 1)
     return (shaped.clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
@@ -41,10 +56,16 @@ def to_pixels(normalised: torch.Tensor, mean: Sequence[float], std: Sequence[flo
 def save_reconstruction_samples(
     detector: Detector, pictures: np.ndarray, labels: Sequence[int], path: Path
 ) -> Path | None:
-    """Write a PNG of three rows (input, reconstruction, residual) and one column a picture, titled real or fake.
+    """Write a PNG of three rows (input, reconstruction, residual) with one column for each picture.
 
-    pictures: (N, S, S, 3) uint8 RGB at the detector's size, N >= 1, at most 8 are drawn. labels: (N,) 1 = fake.
-    Returns `path`, or None (and writes nothing) when the detector gives no reconstruction.
+    Args:
+        detector: The detector.
+        pictures: (N, S, S, 3) uint8 RGB at the detector's size, N >= 1; at most 8 are drawn.
+        labels: (N,) 1 = fake; each column is titled real or fake.
+        path: The file; its folder is made.
+
+    Returns:
+        `path`, or None (and nothing is written) where the detector gives no reconstruction.
     """
     pictures, labels = pictures[:8], list(labels)[:8]
     rebuilt = reconstruct(detector, pictures)
@@ -73,9 +94,16 @@ def save_reconstruction_samples(
 
 
 def save_run_samples(detector: Detector, cache: FaceCache, rows: np.ndarray, path: Path) -> Path | None:
-    """`save_reconstruction_samples` of four real and four fake rows of a cache, spread over the sources.
+    """Write the samples of a run: four real and four fake rows of a cache, spread over the sources.
 
-    rows: indices into the cache. Returns None (and writes nothing) for a detector without reconstruction.
+    Args:
+        detector: The detector.
+        cache: Decoded pictures.
+        rows: Indices into the cache to choose from.
+        path: The file; its folder is made.
+
+    Returns:
+        `path`, or None (and nothing is written) where there is no row or no reconstruction.
     """
     frame = cache.manifest.frame.iloc[rows].assign(row=rows)
     chosen = [_spread(frame[frame["label"] == label], 4) for label in (0, 1)]

@@ -17,7 +17,16 @@ def _one_input(detector: Detector) -> torch.Tensor:
 
 
 def gflops(detector: Detector) -> float:
-    """GFLOP of one item's forward (2 x multiply-adds, convolutions and matrix products; FlopCounterMode)."""
+    """Count the floating-point operations of one item's forward.
+
+    Convolutions and matrix products, two operations for a multiply-add (torch's FlopCounterMode).
+
+    Args:
+        detector: The detector; its mode is left as it was.
+
+    Returns:
+        GFLOP.
+    """
     training = detector.training
     detector.eval()
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
@@ -27,9 +36,16 @@ def gflops(detector: Detector) -> float:
 
 
 def cpu_seconds(detector: Detector, repeats: int = 5) -> float:
-    """Median CPU seconds of one item's forward, after one to warm up; the detector must be on the CPU.
+    """Measure the CPU time of one item's forward.
 
-    CPU seconds are those of all threads together, about what one thread takes, whatever else the machine does.
+    CPU time is that of all threads together, about what one thread takes, whatever else the machine does.
+
+    Args:
+        detector: The detector, on the CPU; its mode is left as it was.
+        repeats: Forwards that are timed, after one to warm up.
+
+    Returns:
+        Median seconds.
     """
     inputs, times = _one_input(detector), []
     training = detector.training

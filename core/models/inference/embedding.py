@@ -43,14 +43,30 @@ def embed_dataset(
     report: Reporter | None = None,
     shard_rows: int = SHARD_ROWS,
 ) -> Path:
-    """Path of the embedding file (see core/tables/embeddings.py) of `run`'s best weights on every row of `manifest`.
+    """Embed every row of a manifest with a run's best weights into one file.
 
-    The file lies in the run's folder under a key of weights, input, rows and picture files: it is made once, and again
-    when one of them changes. Finished row groups are kept beside it until all are there, so that a call after a kill
-    goes on where the last one stopped. Memory does not grow with the rows: pictures are decoded a batch at a time.
+    The file (see core/tables/embeddings.py) lies in the run's folder under a key of weights, input, rows and picture
+    files: it is made once, and again when one of them changes. Finished row groups are kept beside it until all are
+    there, so that a call after a kill continues where the last one stopped. Memory does not grow with the rows:
+    pictures are decoded a batch at a time. A picture that cannot be read is named in the file, which is then
+    incomplete.
 
-    A picture that cannot be read is named in the file, which is then incomplete.
-    Raises: ValueError when no picture at all can be read; FloatingPointError for scores that are not finite; Cancelled.
+    Args:
+        run: The run.
+        manifest: Rows to embed.
+        workspace: The workspace of the run.
+        batch_size: Pictures in one forward.
+        device: auto, cpu, cuda or cuda:N.
+        report: Told about progress; None: nobody.
+        shard_rows: Rows of one row group.
+
+    Returns:
+        Path of the file.
+
+    Raises:
+        ValueError: There is no row, or no picture at all can be read.
+        FloatingPointError: Scores are not finite.
+        Cancelled: The reporter asks to stop.
     """
     report = report or Silent()
     if len(manifest) == 0:
@@ -75,7 +91,15 @@ def embed_dataset(
 
 
 def describe(run: Run, manifest: Manifest) -> EmbeddingAbout:
-    """What the file of `run` on `manifest` is of, before the sizes of its parts are known."""
+    """Describe the embedding file of a run on a manifest, before the sizes of its parts are known.
+
+    Args:
+        run: The run.
+        manifest: Rows to embed.
+
+    Returns:
+        The description, with the key that the file is found by.
+    """
     weights = sha256_file(run.folder / BEST)
     document = run.document
     built = [document["detector"], document.get("options"), document.get("input")]
@@ -93,7 +117,15 @@ def describe(run: Run, manifest: Manifest) -> EmbeddingAbout:
 
 @torch.inference_mode()
 def part_sizes(detector: Detector, device: torch.device) -> dict[str, int]:
-    """Name -> size of every part of the detector's embedding, from one blank picture."""
+    """Find the size of every part of a detector's embedding, from one blank picture.
+
+    Args:
+        detector: The detector; it is put into evaluation mode.
+        device: Where the detector is.
+
+    Returns:
+        Size by name.
+    """
     size = detector.input_spec.size
     output = detector.eval()(torch.zeros(1, 3, size, size, device=device))
     return {name: int(values.shape[1]) for name, values in detector.parts(output).items()}
@@ -249,7 +281,15 @@ class Pictures:
         self.pool.shutdown(cancel_futures=True)
 
     def batches(self, rows: range, batch_size: int) -> Iterator[Batch]:
-        """Batches of `rows` in order; the next one is decoded while this one is used."""
+        """Decode rows in order; the next batch is decoded while this one is used.
+
+        Args:
+            rows: Positions in the manifest.
+            batch_size: Rows in one batch.
+
+        Yields:
+            Batches, with the rows that could not be read.
+        """
         pieces = [rows[at : at + batch_size] for at in range(0, len(rows), batch_size)]
         ahead = [self.pool.submit(self._picture, row) for row in pieces[0]]
         for number, piece in enumerate(pieces):

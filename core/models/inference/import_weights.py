@@ -21,10 +21,22 @@ CLASS_ORDER = "published class 0 is fake: log-odds of fake = logit 0 - logit 1, 
 
 
 def import_detector(spec: ImportSpec, folder: Path, report: Reporter | None = None) -> Run:
-    """A run in `folder` (which must not exist) with the live tensors of a published file.
+    """Make a run of the live tensors of a published weights file.
 
-    Raises: FileNotFoundError; FileExistsError; ValueError when the file is refused or is not of the layout, naming the
-    keys that are missing, unknown or of another shape.
+    Args:
+        spec: The file, its layout, the framing.
+        folder: Folder of the run, which must not exist.
+        report: Told about progress; None: nobody.
+
+    Returns:
+        The run.
+
+    Raises:
+        FileNotFoundError: No such file.
+        FileExistsError: The folder exists.
+        ValueError: The file is refused, or is not of the layout; the message names the keys that are missing, unknown
+        or of another
+            shape.
     """
     report = report or Silent()
     if folder.exists():
@@ -51,7 +63,17 @@ def import_detector(spec: ImportSpec, folder: Path, report: Reporter | None = No
 def run_document(
     detector: PublishedGenConViT, network: PublishedNetwork, origin: dict[str, Any], dead: list[str]
 ) -> dict[str, Any]:
-    """run.json: as a training writes it, as far as it applies; `dataset` is empty, for none of ours was used."""
+    """Write down an import as run.json, as a training writes it, as far as it applies.
+
+    Args:
+        detector: The network with the imported weights.
+        network: The published network.
+        origin: Where the weights come from.
+        dead: Names of the keys that were left out.
+
+    Returns:
+        The document; `dataset` is empty, for no data set of this workbench was used.
+    """
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return {
         "format": 1,
@@ -80,7 +102,15 @@ def run_document(
 
 
 def card(document: dict[str, Any], network: PublishedNetwork) -> str:
-    """card.md: origin, what was left out, and the published figures, said to be published."""
+    """Write the model card of imported weights.
+
+    Args:
+        document: The run's document.
+        network: The published network.
+
+    Returns:
+        Markdown.
+    """
     origin, dead = document["weights_origin"], document["dead_keys"]
     rows = [f"| {f.dataset} | {f.accuracy:.3f} | {f.auroc:.4g} |" for f in FIGURES]
     prefixes = sorted({key.split(".")[0] if key.split(".")[0] != "encoder" else key.rsplit(".", 1)[0] for key in dead})

@@ -22,10 +22,11 @@ FINAL = "final_model.safetensors"
 
 @dataclass(frozen=True)
 class Run:
-    """Files: run.json, spec.json, metrics.json, best_model.safetensors, final_model.safetensors, training_log.csv,
-    training_curves.png, predictions_val_select.parquet, epoch_NNN.safetensors where asked for.
+    """A training run: its folder.
 
-    run.json is written last: a folder without it is a training under way or stopped, with start.json (what run.json
+    Files: run.json, spec.json, metrics.json, best_model.safetensors, final_model.safetensors, training_log.csv,
+    training_curves.png, predictions_val_select.parquet, epoch_NNN.safetensors where asked for.
+    run.json is written last: a folder without it is a training that runs or was stopped, with start.json (what run.json
     will say) and last.ckpt to resume from.
     """
 
@@ -55,8 +56,17 @@ class Run:
         return InputSpec(**self.document["input"])
 
     def dataset(self, named: str = "") -> str:
-        """The data set to work on: `named`, or the run's own. Raises ValueError when there is neither, as for a run of
-        imported weights, which knows no data set here, and for imported scores, which no network can extend.
+        """Find the data set to work on.
+
+        Args:
+            named: A data set that was named; empty: the run's own.
+
+        Returns:
+            `named`, or the data set that the run was trained on.
+
+        Raises:
+            ValueError: There is neither, as for a run of imported weights; or the run holds imported scores, which no
+            network can extend.
         """
         if self.document.get("kind") == "scores":
             raise ValueError(f"run {self.name!r} holds imported scores: there is no network to run")
@@ -70,15 +80,36 @@ class Run:
         return (self.folder / RUN).is_file()
 
     def load_detector(self, device: str = "cpu", which: str = BEST) -> Detector:
-        """The trained network in evaluation mode. `which` is a weights file of the folder.
+        """Load the trained network in evaluation mode.
 
-        Raises: FileNotFoundError when the run has no such weights; ValueError when they do not fit.
+        Args:
+            device: Where to put it.
+            which: A weights file of the folder.
+
+        Returns:
+            The detector.
+
+        Raises:
+            FileNotFoundError: The run has no such weights.
+            ValueError: The weights do not fit.
         """
         return load_trained(self.folder / which, self.document).to(device)
 
 
 def load_trained(weights: Path, document: dict[str, Any]) -> Detector:
-    """The network that a run's document describes, with a weights file of that run, in evaluation mode on the CPU."""
+    """Build the network that a run's document describes, with a weights file of that run.
+
+    Args:
+        weights: The weights file.
+        document: run.json, or start.json of an unfinished training.
+
+    Returns:
+        The detector in evaluation mode, on the CPU.
+
+    Raises:
+        FileNotFoundError: No such weights file.
+        ValueError: The weights do not fit, or are not those of a whole network.
+    """
     from core.models.registry import build_detector
     from core.models.weights.weights import load_strict, read_safetensors
 
@@ -95,14 +126,31 @@ def load_trained(weights: Path, document: dict[str, Any]) -> Detector:
 
 
 def kept_weights(weights: Path, stack: Path) -> str:
-    """How a stack's run.json names a member's weights: from its own folder on where the member lies beside it."""
+    """Name a member's weights for a stack's run.json.
+
+    Args:
+        weights: The weights file.
+        stack: Folder of the stack run.
+
+    Returns:
+        A path relative to the stack where the member's run lies beside it, else an absolute one.
+    """
     weights, stack = weights.resolve(), stack.resolve()
     return f"../{weights.relative_to(stack.parent)}" if weights.is_relative_to(stack.parent) else str(weights)
 
 
 def member_weights(stack: Path, row: Mapping[str, Any]) -> Path:
-    """Weights of one row of a stack's `members`. An absolute path that is gone (older stacks have one, and the
-    workspace was moved) is that of the run of that name beside the stack; `weights_sha256` tells whether it is it.
+    """Find the weights of a member of a stack.
+
+    An absolute path that is gone (older stacks have one, and the workspace was moved) means the run of that name beside
+    the stack; `weights_sha256` then tells whether it is the same.
+
+    Args:
+        stack: Folder of the stack run.
+        row: One row of the stack's `members`.
+
+    Returns:
+        Path of the weights file; it need not exist.
     """
     named = (stack / row["weights"]).resolve()
     beside = stack.parent / row["run"] / named.name
@@ -110,5 +158,16 @@ def member_weights(stack: Path, row: Mapping[str, Any]) -> Path:
 
 
 def find_run(ref: str | Path, workspace: Workspace) -> Run:
-    """A run by name in the workspace or by folder. Raises FileNotFoundError that lists the runs there are."""
+    """Find a run by its name in the workspace or by its folder.
+
+    Args:
+        ref: Name or path.
+        workspace: Where names are looked up.
+
+    Returns:
+        The run.
+
+    Raises:
+        FileNotFoundError: No such run; the message lists the runs that exist.
+    """
     return Run(find_run_folder(ref, workspace))

@@ -23,7 +23,17 @@ CARRIED_IF_THERE = ("compression", "identity", "video", "track", "frame", "time"
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """`auto` is the first GPU or the CPU. Raises ValueError for a GPU that is not there."""
+    """Choose the device to compute on.
+
+    Args:
+        name: auto (the first GPU, or the CPU), cpu, cuda or cuda:N.
+
+    Returns:
+        The device.
+
+    Raises:
+        ValueError: A GPU is asked for and there is none.
+    """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     device = torch.device(name)
@@ -33,10 +43,20 @@ def pick_device(name: str = "auto") -> torch.device:
 
 
 def score(detector: Detector, manifest: Manifest, cache_folder: Path, **options: object) -> Predictions:
-    """Log-odds of every row of a manifest whose picture can be read; the others are in `failed`, with the reason.
+    """Score every row of a manifest whose picture can be read.
 
-    cache_folder: where decoded pictures are kept (`workspace.root / "cache"`). Options and errors as in `embed_rows`;
-    also raises ValueError (OSError) when no picture can be read.
+    Args:
+        detector: The detector.
+        manifest: Rows to score.
+        cache_folder: Where decoded pictures are kept (`workspace.root / "cache"`).
+        options: Keyword arguments of `embed_rows`.
+
+    Returns:
+        Log-odds of the rows; those that cannot be read are in `failed`, with the reason.
+
+    Raises:
+        ValueError: No picture can be read (or OSError).
+        FloatingPointError: A score is not finite.
     """
     side = cache_side(detector.input_spec.size)
     failed = nothing_failed()
@@ -52,8 +72,16 @@ def score(detector: Detector, manifest: Manifest, cache_folder: Path, **options:
 
 
 def readable(manifest: Manifest, side: int) -> tuple[Manifest, pd.DataFrame]:
-    """(rows whose picture can be read, the others as a list of failed items). Reads every picture: for the rare case
-    that one is known to be broken.
+    """Part the rows whose picture can be read from the others.
+
+    Every picture is read: this is for the rare case that one is known to be broken.
+
+    Args:
+        manifest: The rows.
+        side: Side to which pictures are decoded, pixels.
+
+    Returns:
+        The readable rows, and a table of the failed ones with their reasons.
     """
     reasons = []
     for path in manifest.frame["path"]:
@@ -72,9 +100,15 @@ def readable(manifest: Manifest, side: int) -> tuple[Manifest, pd.DataFrame]:
 def answer(
     detector: Detector, pixels: torch.Tensor, device: torch.device | str
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """One batch, however it was read: (B,) float64 log-odds of fake, and the (B, D) float32 parts of the embedding.
+    """Score one batch, however it was read.
 
-    pixels: (B, 3, S, S) uint8 at the detector's size. The detector is on `device`, in evaluation mode.
+    Args:
+        detector: The detector, on `device`, in evaluation mode.
+        pixels: (B, 3, S, S) uint8 at the detector's size.
+        device: Where the detector is.
+
+    Returns:
+        (B,) float64 log-odds of fake, and the (B, D) float32 parts of the embedding by name.
     """
     inputs = normalise(pixels.to(device), detector.input_spec)
     output = detector(inputs.contiguous(memory_format=torch.channels_last))
@@ -91,10 +125,23 @@ def embed_rows(
     device: torch.device | str = "cpu",
     report: Reporter | None = None,
 ) -> tuple[Predictions, np.ndarray]:
-    """Predictions and the (N, D) float32 embeddings of rows (N,) of an open cache, in their order.
+    """Score and embed rows of an open cache, in their order.
 
-    The detector scores in evaluation mode on `device`; it stays there, and its mode comes back. Raises
-    FloatingPointError when a score is not finite.
+    The detector works in evaluation mode on `device`; it stays there, and its mode is restored.
+
+    Args:
+        detector: The detector.
+        cache: Decoded pictures.
+        rows: (N,) indices into the cache.
+        batch_size: Pictures in one forward.
+        device: Where to compute.
+        report: Told about progress; None: nobody.
+
+    Returns:
+        Predictions of N rows, and (N, D) float32 embeddings.
+
+    Raises:
+        FloatingPointError: A score is not finite.
     """
     report, device = report or Silent(), torch.device(device)
     was_training = detector.training

@@ -48,11 +48,22 @@ class ImportedWeights:
 
 
 def read_imported_weights(path: Path, dead: Sequence[str] = ()) -> ImportedWeights:
-    """The tensors of a .safetensors file or of a pickled state dict (.pth, .pt, .bin, .ckpt), raw or wrapped.
+    """Read the tensors of a weights file from outside.
 
-    A pickle is opened by a child process alone, with weights_only, bounded in memory, processor time, written bytes and
-    descriptors, and without a network; what comes back is .safetensors. dead: prefixes of keys to be left out.
-    Raises: FileNotFoundError; ForeignWeightsRefused (a ValueError).
+    A .safetensors file is read as it is. A pickled state dict (.pth, .pt, .bin, .ckpt), raw or wrapped, is opened by a
+    child process alone, with weights_only, bounded in memory, processor time, written bytes and descriptors, and
+    without a network; what comes back is .safetensors.
+
+    Args:
+        path: The file.
+        dead: Prefixes of keys that are left out.
+
+    Returns:
+        The tensors, the names of the dead keys, and the file's hash.
+
+    Raises:
+        FileNotFoundError: No such file.
+        ImportedWeightsRefused: The file is not taken; the message says why.
     """
     if not path.is_file() or not stat.S_ISREG(path.stat().st_mode):
         raise FileNotFoundError(f"{path} is not a file")

@@ -37,7 +37,12 @@ class Refused(Exception):
 
 
 def main(request: str) -> None:
-    """Read standard input as `request` says (dead, memory, cpu, written, handle); one JSON line tells the outcome."""
+    """Read standard input, write tensors to an open file, and write one JSON line with the outcome.
+
+    Args:
+        request: JSON with `dead` (prefixes), `memory` and `written` (bytes), `cpu` (seconds) and `handle` (descriptor
+        to write to).
+    """
     asked = json.loads(request)
     torch.set_num_threads(1)
     rehearse()
@@ -50,7 +55,15 @@ def main(request: str) -> None:
 
 
 def outcome(stream: BinaryIO, asked: Mapping[str, Any]) -> dict[str, Any]:
-    """What `copy_live` says, or {"refused": sentence}."""
+    """Copy the live tensors and say what came of it.
+
+    Args:
+        stream: The weights file.
+        asked: The request, see `main`.
+
+    Returns:
+        What `copy_live` returns, or {"refused": sentence}.
+    """
     try:
         return copy_live(stream, asked)
     except Refused as refused:
@@ -77,7 +90,18 @@ def address_space() -> int:
 
 
 def copy_live(stream: BinaryIO, asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Load, unwrap, drop the dead keys, write the rest. Returns the names of the dead and how many it wrote."""
+    """Load a state dict, drop the dead keys and write the rest.
+
+    Args:
+        stream: The weights file.
+        asked: The request, see `main`.
+
+    Returns:
+        Names of the dead keys, and the number of tensors that were written.
+
+    Raises:
+        Refused: The file holds no state dict of plain tensors.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         state = torch.load(stream, map_location="cpu", weights_only=True)
@@ -92,7 +116,18 @@ def copy_live(stream: BinaryIO, asked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def write_safetensors(handle: int, tensors: Mapping[str, torch.Tensor], most: int) -> None:
-    """Write the file tensor by tensor: header size (8 bytes), JSON header, bytes. Never a second copy of all of it."""
+    """Write a .safetensors file tensor by tensor: header size (8 bytes), JSON header, bytes.
+
+    There is never a second copy of all tensors in memory.
+
+    Args:
+        handle: Descriptor to write to.
+        tensors: Tensors by name.
+        most: Most bytes to write.
+
+    Raises:
+        Refused: A tensor is not a plain one of numbers, or the tensors take more bytes than allowed.
+    """
     header, at = {}, 0
     for name, value in tensors.items():
         if value.layout != torch.strided or value.device.type != "cpu" or value.dtype not in DTYPES:
@@ -110,14 +145,26 @@ def write_safetensors(handle: int, tensors: Mapping[str, torch.Tensor], most: in
 
 
 def write_all(handle: int, data: Any) -> None:
-    """Write all of `data` to a file descriptor: one call may take only a part of it."""
+    """Write all of the data to a file descriptor; one call of the system may take only a part.
+
+    Args:
+        handle: Descriptor to write to.
+        data: Bytes or a buffer.
+    """
     view = memoryview(data)
     while len(view):
         view = view[os.write(handle, view) :]
 
 
 def sentence(error: Exception) -> str:
-    """What a person is told: which callable a pickle asked for, or that the file is damaged."""
+    """Say in plain words why a file could not be loaded.
+
+    Args:
+        error: What torch raised.
+
+    Returns:
+        Which callable a pickle asked for, that memory was short, or that the file is damaged.
+    """
     text = str(error)
     asked_for = re.search(r"GLOBAL ([\w.]{1,80})", text) or re.search(
         r"[Uu]nsupported (?:global|class):? ([\w.]{1,80})", text

@@ -64,7 +64,17 @@ NETWORKS = (
 
 
 def published(layout: str) -> PublishedNetwork:
-    """The network of a layout. Raises LookupError that lists what there is."""
+    """Find the published network of a layout.
+
+    Args:
+        layout: Name of the layout, for example `genconvit-ed`.
+
+    Returns:
+        The network.
+
+    Raises:
+        LookupError: Unknown layout; the message lists the known ones.
+    """
     for network in NETWORKS:
         if network.layout == layout:
             return network

@@ -12,9 +12,16 @@ MOST_KEYS = 20_000
 
 
 def unwrap(state: Any) -> dict[str, Tensor]:
-    """The tensors of a raw state dict, or of one kept under a usual name; a `module.` prefix is removed.
+    """Take the tensors out of a state dict, raw or kept under a usual name; a `module.` prefix is removed.
 
-    Raises ValueError for anything else: no mapping, an entry that is no tensor, two keys that become one.
+    Args:
+        state: What a weights file holds.
+
+    Returns:
+        Tensors by name.
+
+    Raises:
+        ValueError: It is no mapping, an entry is no tensor, or two keys become one.
     """
     for name in WRAPPERS:
         if isinstance(state, Mapping) and isinstance(state.get(name), Mapping):

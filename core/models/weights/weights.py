@@ -30,10 +30,20 @@ class WeightsOutOfReach(Exception):
 
 
 def fetch(model: str, build: Callable[[], nn.Module]) -> nn.Module:
-    """Run a builder that downloads weights. Raises WeightsOutOfReach when the hub and its cache both fail.
+    """Run a builder that downloads weights.
 
     A hub that does not answer within PROBE_SECONDS is left alone and the cache is asked at once: the hub's own client
     would retry every file for a minute first. HF_HUB_OFFLINE and HF_ENDPOINT are honoured.
+
+    Args:
+        model: Name of the model, for messages.
+        build: Builds the network and downloads its weights.
+
+    Returns:
+        The network.
+
+    Raises:
+        WeightsOutOfReach: The hub and its cache both fail.
     """
     offline = constants.HF_HUB_OFFLINE
     try:
@@ -59,7 +69,19 @@ def initialise(
     weights: str,
     from_file: Callable[[Any, Path], dict[str, torch.Tensor] | None] | None = None,
 ) -> dict[str, Any]:
-    """Put a weights file into a freshly built detector; say where its weights come from, for run.json."""
+    """Put initial weights into a freshly built detector.
+
+    Args:
+        detector: The network.
+        weights: `pretrained` (they are in it already), `none`, or a weights file.
+        from_file: Reads a weights file of another layout; returns None for an ordinary one.
+
+    Returns:
+        Where the weights come from, for run.json.
+
+    Raises:
+        ValueError: The file does not exist or does not fit.
+    """
     if weights == "pretrained":
         return {"kind": "pretrained"}
     if weights == "none":
@@ -77,10 +99,16 @@ def initialise(
 
 
 def recorded_options(path: Path, detector: str) -> dict[str, Any]:
-    """Options that `detector` was built with for the weights at `path`, where a run or a bundle beside them says so.
+    """Find the options that a detector was built with for given weights.
 
-    A file in a run's folder is described by its run.json, one in a bundle's member folder by bundle.json; a file
-    of another detector, or one that stands alone, gives nothing.
+    A file in a run's folder is described by its run.json, one in a bundle's member folder by bundle.json.
+
+    Args:
+        path: The weights file.
+        detector: Registered name of the detector.
+
+    Returns:
+        The options; empty for a file of another detector or one that stands alone.
     """
     run, bundle = path.parent / "run.json", path.parent.parent / "bundle.json"
     rows: list[dict[str, Any]] = []
@@ -92,7 +120,17 @@ def recorded_options(path: Path, detector: str) -> dict[str, Any]:
 
 
 def read_safetensors(path: Path) -> dict[str, torch.Tensor]:
-    """Tensors of a .safetensors file, on the CPU. Raises ValueError for any other kind of file."""
+    """Read the tensors of a .safetensors file, on the CPU.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Tensors by name.
+
+    Raises:
+        ValueError: It is another kind of file, or not whole.
+    """
     if path.suffix != ".safetensors":
         raise ValueError(f"{path}: weights must be a .safetensors file (pickled checkpoints are not opened)")
     try:
@@ -102,13 +140,22 @@ def read_safetensors(path: Path) -> dict[str, torch.Tensor]:
 
 
 def load_strict(detector: nn.Module, state: dict[str, torch.Tensor], where: str) -> list[str]:
-    """Load `state` with every key, shape and value checked.
+    """Load a state dict with every key, shape and value checked.
 
-    The one exception is the head: parameters under the detector's `head_prefixes` may be missing, or be of another
-    shape, because a backbone file has none of ours. They stay random and are returned by name. Counters of batches
-    that BatchNorm keeps (`num_batches_tracked`) may be missing too.
+    The one exception is the head: parameters under the detector's `head_prefixes` may be missing or of another shape,
+    because a backbone file has none of ours. They stay random. Counters of batches that BatchNorm keeps
+    (`num_batches_tracked`) may be missing too.
 
-    Raises: ValueError naming the first keys that are missing, unknown, of the wrong shape or not finite.
+    Args:
+        detector: The network.
+        state: Tensors by name.
+        where: Name of the file, for messages.
+
+    Returns:
+        Names of the parameters that stay random.
+
+    Raises:
+        ValueError: Keys are missing, unknown, of another shape or not finite; the message names the first.
     """
     own = detector.state_dict()
     heads = tuple(getattr(detector, "head_prefixes", ()))

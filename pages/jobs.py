@@ -249,7 +249,7 @@ def draw_details(job: JobView, workbench: Workbench) -> None:
         st.caption("The job stops after its current step.")
     if not job.ended:
         words = widgets.plain_markdown(progress_words(job, workbench.workers()))
-        st.progress(min(1.0, job.fraction), text=words)
+        st.progress(min(1.0, job.fraction), text=f"{whole_percent(done_share(job))} · {words}")
     if job.error:
         widgets.notice([job.error], "error")
     rows = workbench.metrics(job.id)

@@ -6,6 +6,10 @@ from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 
+UTC_NAMES = ("UTC", "Etc/UTC", "GMT", "Etc/GMT")
+"""Names under which a browser reports UTC."""
+
+
 def moment_of(moment: datetime | str | float) -> datetime:
     """Return a moment as an aware time in UTC.
 
@@ -43,8 +47,10 @@ def zone_of(name: str | None) -> tzinfo:
     Returns:
         The zone.
     """
+    if not name or name in UTC_NAMES:
+        return UTC
     try:
-        return ZoneInfo(name) if name else UTC
+        return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):
         return UTC
 

@@ -1,18 +1,18 @@
 // The list of jobs as a table; the button of a row opens its job. data: {rows}, a row of pages/jobs.py:job_rows each.
 // Rows are kept by job and changed in place, so that a refresh takes neither the focus nor the place on the screen.
-const HEADS = ["State", "Job", "Progress", "Message", "Started", "Took"];
-const cell = (name, inside) => `<td role="cell" data-head="${name}">${inside}</td>`;
+const JOB_HEADS = ["State", "Job", "Progress", "Message", "Started", "Took"];
+const jobCell = (name, inside) => `<td role="cell" data-head="${name}">${inside}</td>`;
 function rowFor(open) {
   const row = document.createElement("tr");
   row.setAttribute("role", "row");
-  row.innerHTML = cell("State", '<span class="chip"></span>') + cell("Job", '<button type="button"></button>') +
-    cell("Progress", '<progress max="1"></progress> <span class="percent"></span> <small class="left"></small>') +
-    cell("Message", '<span class="message"></span>') + cell("Started", '<span class="before"></span><time></time>') +
-    cell("Took", '<span class="took"></span>');
+  row.innerHTML = jobCell("State", '<span class="chip"></span>') + jobCell("Job", '<button type="button"></button>') +
+    jobCell("Progress", '<progress max="1"></progress> <span class="percent"></span> <small class="left"></small>') +
+    jobCell("Message", '<span class="message"></span>') + jobCell("Started", '<span class="before"></span><time></time>') +
+    jobCell("Took", '<span class="took"></span>');
   row.querySelector("button").onclick = open;
   return row;
 }
-function write(row, job) {
+function fillRow(row, job) {
   const put = (place, text) => { const found = row.querySelector(place); if (found.textContent !== text) found.textContent = text; };
   put(".chip", job.state); put("button", job.title); put(".percent", job.percent); put(".left", job.left);
   put(".message", job.message); put(".before", job.before); put("time", job.local); put(".took", job.took);
@@ -26,7 +26,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   if (!place.querySelector("table")) {
     place.className = "jobs";
     place.innerHTML = `<table role="table" aria-label="Jobs, newest first"><thead role="rowgroup"><tr role="row">${
-      HEADS.map((name) => `<th role="columnheader" scope="col">${name}</th>`).join("")}</tr></thead>` +
+      JOB_HEADS.map((name) => `<th role="columnheader" scope="col">${name}</th>`).join("")}</tr></thead>` +
       '<tbody role="rowgroup"></tbody></table>';
     place.rows = new Map();
   }
@@ -35,7 +35,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   data.rows.forEach((job, at) => {
     if (!place.rows.has(job.id)) place.rows.set(job.id, rowFor(() => setTriggerValue("open", job.id)));
     const row = place.rows.get(job.id);
-    write(row, job);
+    fillRow(row, job);
     if (body.children[at] !== row) body.insertBefore(row, body.children[at] || null);
   });
 }

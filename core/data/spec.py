@@ -20,7 +20,9 @@ class PrepareSpec(Spec):
         json_schema_extra=choose("data_source"),
     )
     out: str = Field("", description="Folder to write; empty: datasets/NAME of the workspace.")
-    name: str = Field("", description="Name of the data set; empty: after the source.", pattern=r"^[a-z0-9_.-]*$")
+    name: str = Field(
+        "", description="Name of the data set; empty: after the source.", pattern=r"^[a-z0-9_.-]*$", max_length=100
+    )
     seed: int = Field(0, ge=0, description="Seed of the split hash, and of the demo portraits.")
     train_share: float = Field(0.6, gt=0, lt=1, description="Share of groups that fit weights.")
     select_share: float = Field(0.1, ge=0, lt=1, description="Share of groups that pick the epoch.")

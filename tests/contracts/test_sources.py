@@ -79,7 +79,7 @@ def test_no_file_is_lost_without_a_word(laid_out):
     lost = {name for name in there if not name.startswith(".")} - told
     assert len(lost) == listing.passed_over, lost
     for unlisted in listing.unlisted[:1]:
-        assert any("being no part of this layout" in note for note in listing.notes), unlisted
+        assert any("no part of this layout" in note for note in listing.notes), unlisted
 
 
 def test_the_data_set_has_its_labels_and_its_card(laid_out, tmp_path):

@@ -80,7 +80,7 @@ class Survey:
             "counts": self.counts(),
             "faults": [{"file": name, "sentence": sentence} for name, sentence in self.faults],
             "leaks": self.leaks(),
-            "warnings": card["warnings"],
+            "warnings": [*card["warnings"], *self.listing.warnings],
         }
 
 

@@ -20,10 +20,12 @@ from core.data.manifest.tables import csv_text
 from core.data.prepare.archive import CONTENTS, inner_root, is_archive, unpack
 from core.data.prepare.shortcut_check import settled
 from core.data.sources import AUTO, Listing, data_sources, find
-from core.data.sources.base import CLIPS
+from core.data.sources.base import CLIPS, counted
 from core.data.spec import PrepareSpec
 from core.progress import Reporter
 
+MOST_NAME = 60
+"""Characters of a folder's name that is made from a file's: with what is put around it, it stays below 255 bytes."""
 ABOUT_DEMO = (
     "Portraits drawn and rendered by code; nobody in them exists. Fakes are made from the same rendered people by "
     "self-blending, face swap, upsampling traces, resolution mismatch and relighting. Good for trying the workbench "
@@ -56,7 +58,7 @@ def prepare(spec: PrepareSpec, workspace: Workspace, report: Reporter) -> Path:
     folder = place_of(spec, workspace)
     if folder.exists() and any(folder.iterdir()):
         if _same_work(_spec_of(folder), spec):
-            report.progress(1.0, f"{folder.name} is prepared already")
+            report.progress(1.0, f"The data set {folder.name} is prepared already")
             return folder
         raise FileExistsError(f"a data set named {folder.name!r} exists already; choose another name")
     inner, contents = opened(spec, workspace, report)
@@ -64,9 +66,12 @@ def prepare(spec: PrepareSpec, workspace: Workspace, report: Reporter) -> Path:
     with _staged(folder, spec) as aside:
         manifest, extra = _demo(inner, aside, report) if listing is None else _made(listing, inner, aside, report)
         source = listing.source if listing is not None else "demo"
+        if "listing" in extra:
+            extra["listing"]["notes"] = [*archive_notes(contents), *extra["listing"]["notes"]]
         manifest, trust = settled(manifest, spec, shares_of(spec), source, report)
+        trust["warnings"] = [*(listing.warnings if listing else []), *trust.get("warnings", [])]
         manifest.save(aside, name=folder.name, spec=spec.model_dump(mode="json"), **contents, **extra, **trust)
-    report.progress(1.0, f"{len(manifest)} items in {folder.name}")
+    report.progress(1.0, f"The data set {folder.name} holds {len(manifest):,} items")
     return folder
 
 
@@ -89,12 +94,28 @@ def opened(spec: PrepareSpec, workspace: Workspace, report: Reporter) -> tuple[P
     source = Path(spec.path).expanduser()
     if not source.is_file() or not is_archive(source):
         return spec, {}
-    name = "".join(c if c.isalnum() or c in "_-" else "_" for c in source.stem)
+    name = "".join(c if c.isalnum() or c in "_-" else "_" for c in source.stem)[:MOST_NAME]
     root = unpack(source, workspace.uploads / sha256_file(source) / "unpacked" / name, report=report)
     contents = {"archive": {"file": source.name, **read_json(root / CONTENTS)}}
     root = inner_root(root, lambda folder: any(found.recognises(folder) for found in data_sources))
     listed = next((root / name for name in ("manifest.parquet", "manifest.csv") if (root / name).is_file()), None)
     return spec.model_copy(update={"path": str(listed or root)}), contents
+
+
+def archive_notes(contents: dict[str, Any]) -> list[str]:
+    """Say what of an archive was left out.
+
+    Args:
+        contents: As `opened` returns it.
+
+    Returns:
+        One sentence, or none where nothing was left out.
+    """
+    skipped = contents.get("archive", {}).get("skipped", {})
+    if not skipped:
+        return []
+    reasons = "; ".join(f"{number:,} {reason}" for reason, number in skipped.items())
+    return [f"{counted(sum(skipped.values()), 'file')} of the archive not unpacked: {reasons}."]
 
 
 def place_of(spec: PrepareSpec, workspace: Workspace) -> Path:
@@ -144,8 +165,9 @@ def dataset_name(spec: PrepareSpec) -> str:
         source = Path(spec.path)
         stem = source.resolve().parent.name if source.stem in ("manifest", "labels", "index") else source.stem
         name = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "-" for c in stem.lower()).strip("-")
+        name = name[:MOST_NAME]
     if not name or name.startswith("."):
-        raise ValueError(f"{name!r} is no name for a data set; begin with a letter or a digit")
+        raise ValueError(f"{name!r} is no name for a data set; give one that begins with a letter or a digit")
     return name
 
 
@@ -189,7 +211,7 @@ def listed(spec: PrepareSpec, workspace: Workspace, report: Reporter) -> Listing
         if spec.source != AUTO:
             raise ValueError(f"the demo set is drawn; it has no layout such as {spec.source!r}")
         return None
-    report.progress(0.0, f"listing the files of {Path(spec.path).name}")
+    report.progress(0.0, f"Listing the files of {Path(spec.path).name}")
     uploaded = Path(spec.path).expanduser().resolve().is_relative_to(workspace.uploads.resolve())
     return find(spec, confined=uploaded)
 

@@ -45,6 +45,7 @@ class Listing:
     Attributes:
         items: The files to take in.
         notes: Sentences for the card.
+        warnings: Sentences for the card's warnings: what makes figures too good.
         refusals: (file, why) of what belongs here and cannot be used.
         unlisted: Files that are no part of the layout.
         lists: SHA-256 of every official list that was read, by name.
@@ -57,6 +58,7 @@ class Listing:
 
     items: list[SourceItem]
     notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     refusals: list[tuple[str, str]] = field(default_factory=list)
     unlisted: list[str] = field(default_factory=list)
     lists: dict[str, str] = field(default_factory=dict)
@@ -131,6 +133,7 @@ class Collector:
         self.names = set(self.tree.files)
         self.items: list[SourceItem] = []
         self.notes: list[str] = []
+        self.warnings: list[str] = []
         self.refusals = list(self.tree.skipped)
         self.lists: dict[str, str] = {}
         self._seen: set[str] = set()
@@ -203,12 +206,17 @@ class Collector:
         unlisted = [name for name in self.tree.files if name not in self._seen]
         self.notes += [f"{counted(count, 'file')} left out: {why}." for why, count in self._skipped.items() if count]
         if self.tree.hidden:
-            self.notes.append(f"{counted(self.tree.hidden, 'hidden name')} (a dot first) passed over.")
+            self.notes.append(
+                f"{counted(self.tree.hidden, 'hidden file')} or folders left out (a dot first, or a system's own)."
+            )
         if unlisted:
             kinds = Counter(Path(name).suffix.lower() or "no suffix" for name in unlisted)
-            said = ", ".join(f"{count:,} {suffix}" for suffix, count in kinds.most_common(5))
-            self.notes.append(f"{counted(len(unlisted), 'file')} not read, being no part of this layout ({said}).")
-        return Listing(self.items, self.notes, self.refusals, unlisted, self.lists, group, sum(self._skipped.values()))
+            commonest = ", ".join(f"{count:,} {suffix}" for suffix, count in kinds.most_common(5))
+            self.notes.append(f"{counted(len(unlisted), 'file')} not read: no part of this layout ({commonest}).")
+        return Listing(
+            self.items, self.notes, self.warnings, self.refusals, unlisted, self.lists, group,
+            passed_over=sum(self._skipped.values()),
+        )  # fmt: skip
 
 
 def grouping(spec: PrepareSpec, source: str, supported: tuple[str, ...]) -> str:

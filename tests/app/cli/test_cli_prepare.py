@@ -96,7 +96,7 @@ def test_a_named_source_into_a_named_folder(tmp_path, home):
     assert not list((home / "datasets").iterdir())
     assert "5 items (3 real, 2 fake)" in text
     assert "1 file left out" in text
-    assert "note: 1 file not read, being no part of this layout (1 .txt)." in text
+    assert "note: 1 file not read: no part of this layout (1 .txt)." in text
     assert "warning: No column group" not in text
     assert "warning: The split" in text
     assert (

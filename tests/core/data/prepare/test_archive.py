@@ -89,11 +89,45 @@ def test_what_is_no_picture_clip_or_list_is_skipped_and_named(tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     "name",
-    ["../a.png", "real/../../a.png", "/etc/a.png", "C:/a.png", "real\\..\\a.png", "real/./a.png", "real//a.png",
-     "a\nb.png", "a\u202egnp.png", "x" * 300 + ".png", "d/" * 40 + "a.png"],
-)  # fmt: skip
+    [
+        "../a.png",
+        "real/../../a.png",
+        "/etc/a.png",
+        "C:/a.png",
+        "real\\..\\a.png",
+        "\\a.png",
+        "..",
+        "__MACOSX/../../a.png",
+    ],
+)
 def test_names_that_lead_elsewhere_are_refused(tmp_path: Path, name: str) -> None:
     assert refuse(pack(tmp_path / "a.zip", {"real/ok.png": png(), name: png()})) == "name"
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("real/./a.png", "empty part"), ("real//a.png", "empty part"), ("a\nb.png", "invisible"),
+     ("a\u202egnp.png", "invisible"), ("real/\u200ea.png", "invisible"),
+     ("fake/\U0001f468\u200d\U0001f469.png", "invisible"), ("x" * 300 + ".png", "longer than"),
+     ("d/" * 40 + "a.png", "too deep"), ("real\\a.png", "backslashes"), ("Icon\r", "by a system"),
+     ("real/Icon\r", "by a system"), ("__MACOSX/real/._Icon\r", "by a system"), ("real/.git/a.png", "by a system")],
+)  # fmt: skip
+def test_an_odd_name_is_left_out_and_named_and_the_rest_is_taken(tmp_path: Path, name: str, reason: str) -> None:
+    out = unpack(pack(tmp_path / "a.zip", {"real/ok.png": png(), name: png(2)}), tmp_path / "out")
+    assert set(tree(out)) == {"real/ok.png"}
+    [left] = json.loads((out / CONTENTS).read_text())["not_unpacked"]
+    assert reason in left["reason"]
+    assert left["file"].isprintable()
+
+
+def test_an_odd_folder_takes_only_its_own_files_along(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.mkdir("real/")
+        archive.mkdir("real/\u200ex/")
+        archive.writestr("real/\u200ex/a.png", png(2))
+        archive.writestr("real/ok.png", png())
+    assert set(tree(unpack(path, tmp_path / "out"))) == {"real/ok.png"}
 
 
 def test_a_name_cut_by_a_null_is_refused(tmp_path: Path) -> None:
@@ -124,13 +158,26 @@ def test_encrypted_entries_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_rare_packings_are_refused(tmp_path: Path, method: int) -> None:
-    assert refuse(pack(tmp_path / "a.zip", {"real/a.png": png()}, method)) == "method"
+    path = pack(tmp_path / "a.zip", {"real/a.png": png()}, method)
+    assert refuse(path) == "method"
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("real/b.png", png(2))
+    assert set(tree(unpack(path, tmp_path / "out"))) == {"real/b.png"}, "one such entry does not refuse the others"
 
 
 @pytest.mark.parametrize(
-    "names", [("A.png", "a.png"), ("é.png", "e\u0301.png"), ("x.png", "x.png/b.png"), ("Real/a.png", "real/b.png")]
+    "names", [("A.png", "a.png"), ("é.png", "e\u0301.png"), ("Real/a.png", "real/b.png"), ("X.png", "x.png/b.png")]
 )
-def test_names_that_one_disk_would_confuse_are_refused(tmp_path: Path, names: tuple[str, str]) -> None:
+def test_of_two_names_that_one_disk_would_confuse_the_first_is_taken(tmp_path: Path, names: tuple[str, str]) -> None:
+    out = unpack(pack(tmp_path / "a.zip", {name: png(n) for n, name in enumerate(names)}), tmp_path / "out")
+    assert tree(out) == {names[0]: png(0)}
+    [left] = json.loads((out / CONTENTS).read_text())["not_unpacked"]
+    assert left["file"] == names[1]
+    assert "some disks take its name for" in left["reason"]
+
+
+@pytest.mark.parametrize("names", [("x.png", "x.png/b.png"), ("x.png/b.png", "x.png")])
+def test_a_file_that_is_a_folder_too_is_refused(tmp_path: Path, names: tuple[str, str]) -> None:
     assert refuse(pack(tmp_path / "a.zip", {name: png() for name in names})) == "clash"
 
 
@@ -146,6 +193,8 @@ def test_bombs_of_ratio_size_and_number_are_refused(tmp_path: Path) -> None:
     assert refuse(pack(tmp_path / "ratio.zip", {"real/a.bmp": b"BM" + bytes(30 << 20)})) == "ratio"
     many = {f"real/{number}.csv": bytes(900_000) for number in range(40)}  # each one below the size that is looked at
     assert refuse(pack(tmp_path / "sum.zip", many)) == "ratio"
+    log = pack(tmp_path / "log.zip", {"real/a.png": png(), "debug.log": bytes(30 << 20)})
+    assert set(tree(unpack(log, tmp_path / "log"))) == {"real/a.png"}, "what is not unpacked is no bomb"
     small = ArchiveLimits(total_bytes=2000)
     assert refuse(pack(tmp_path / "total.zip", {f"{i}.csv": os.urandom(900) for i in range(3)}), small) == "too_large"
     few = ArchiveLimits(entries=10)

@@ -57,7 +57,9 @@ def test_a_fake_on_another_split_than_its_original_is_refused_by_name(root):
 @pytest.mark.parametrize("said", [{"label": "Fakeish"}, {"is_fake": 2}, "FAKE", None, {"label": None}])
 def test_a_label_that_is_none_is_refused_by_clip(root, said):
     layouts.write(root / "dfdc_train_part_1/metadata.json", {"ddd.mp4": said})
-    with pytest.raises(ManifestError, match=r"part_1/metadata.json clip 'ddd.mp4': its label is neither REAL nor FAKE"):
+    with pytest.raises(
+        ManifestError, match=r"part_1/metadata.json clip 'ddd.mp4': it has neither a label REAL or FAKE"
+    ):
         find(PrepareSpec(path=str(root)))
 
 
@@ -68,6 +70,33 @@ def test_the_test_part_says_is_fake(root):
     rows = {item.name.split("/")[-1]: item.row for item in listing.items}
     assert (rows["ddd.mp4"]["label"], rows["ccc.mp4"]["label"], rows["ccc.mp4"]["group"]) == (0, 1, "ccc")
     assert any("1 fake without a named original" in note for note in listing.notes)
+
+
+@pytest.mark.parametrize("flags", [(0, 1), (False, True), ("0", "1"), (0.0, 1.0), ("false", "true")])
+def test_the_preview_is_one_list_with_people(tmp_path, flags):
+    for name in ("original_videos/7/7_A.mp4", "method_A/7_1_A.mp4", "original_videos/8/8_A.mp4"):
+        layouts.clip(tmp_path / name)
+    layouts.write(
+        tmp_path / "dataset.json",
+        {
+            "original_videos/7/7_A.mp4": {"is_fake": flags[0], "set": "train", "target_id": 7, "swapped_id": None},
+            "original_videos/8/8_A.mp4": {"is_fake": flags[0], "set": "test", "target_id": 8},
+            "method_A/7_1_A.mp4": {"is_fake": flags[1], "set": "train", "target_id": 7, "swapped_id": 1},
+        },
+    )
+    assert recognised(tmp_path) == ("dfdc", "recognised by dataset.json")
+    rows = rows_of(tmp_path)
+    assert {name: row["label"] for name, row in rows.items()} == {"7_A.mp4": 0, "8_A.mp4": 0, "7_1_A.mp4": 1}
+    assert rows["7_1_A.mp4"]["group"] == rows["7_A.mp4"]["group"] == "actor 7" != rows["8_A.mp4"]["group"]
+    assert (rows["7_1_A.mp4"]["split"], rows["7_1_A.mp4"]["donor"]) == ("train", "actor 1")
+    assert rows["8_A.mp4"]["split"] == "test"
+
+
+def test_the_card_of_our_own_data_set_is_no_list_of_clips(tmp_path):
+    layouts.picture(tmp_path / "a.png")
+    (tmp_path / "manifest.csv").write_text("path,label\na.png,0\n")
+    layouts.write(tmp_path / "dataset.json", {"a.png": {"is_fake": 0}})
+    assert recognised(tmp_path)[0] == "manifest"
 
 
 def test_names_that_lead_out_are_not_followed(root):

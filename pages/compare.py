@@ -217,7 +217,7 @@ def delong_table(question: Question) -> None:
         for d in pairs
     ])  # fmt: skip
     tables.show_table(table, "AUROC differences")
-    notes = " ".join(f"{note[0].upper()}{note[1:]}." for note in sorted({d.note for d in pairs if d.note}))
+    notes = " ".join(sorted({d.note for d in pairs if d.note}))
     st.caption(
         f"DeLong for whole groups (Obuchowski 1997): {pairs[0].groups:,} groups, {pairs[0].n:,} scores each. p, Holm: "
         f"adjusted for the {len(pairs)} pair(s) shown, so that the chance of any false claim among them is 5 % where "

@@ -127,12 +127,12 @@ def headline(view: View, threshold: float) -> None:
     found = judging.measured(view, threshold)
     st.html(html.tiles([widgets.figure_tile(title, found[name]) for name, title in HEADLINE.items()]))
     if notes := interval_notes(found):
-        st.caption(f"Of the intervals: {'; '.join(notes)}.")
+        st.caption(" ".join(notes))
 
 
 def interval_notes(found: dict[str, dict[str, Any]]) -> list[str]:
     """Why some figures have no interval, and how far to trust the others."""
-    return sorted({of["note"] for of in found.values() if of["note"].startswith(("few groups", "no interval"))})
+    return sorted({of["note"] for of in found.values() if of["note"].startswith(("The interval may", "No interval"))})
 
 
 def board(view: View) -> float:

@@ -50,14 +50,14 @@ def place_table(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _why(row: Any) -> str:
     """Why there is no interval, or how far to trust it."""
-    return f"; {row.note}" if getattr(row, "note", "") else ""
+    return f". {row.note}" if getattr(row, "note", "") else ""
 
 
 def without_interval(notes: Mapping[str, str]) -> str:
     """A sentence on what has none, and why; empty when all have one. notes: by name, of `Rate.note`."""
     if not notes:
         return ""
-    each = "; ".join(f"{name}: {note.removeprefix('no interval: ') or 'unknown'}" for name, note in notes.items())
+    each = "; ".join(f"{name}: {note.removeprefix('No interval: ').removesuffix('.') or 'unknown'}" for name, note in notes.items())
     return f" Without an interval: {each}."
 
 
@@ -159,7 +159,7 @@ def left_out_table(rows: Sequence[LeftOut]) -> pd.DataFrame:
                 "kind": row.kind,
                 "AUROC never seen": _with_span(row.unseen, *row.unseen_span),
                 "AUROC trained on": _with_span(row.seen, *row.seen_span),
-                "lost": _with_span(row.loss, row.low, row.high) + (f"; {row.note}" if row.note else ""),
+                "lost": _with_span(row.loss, row.low, row.high) + (f". {row.note}" if row.note else ""),
                 "run": row.run,
                 "trained on by": row.reference,
                 "fakes": row.n_fake,

@@ -101,7 +101,7 @@ function build(host, data) {
   least.onclick = () => set({ temperature: best });
   for (const name of ["which", "binning", "loss"]) onChoice(host, name, (value) => set({ [name]: value }));
   let points = [], bars = [];
-  host.querySelector(".bare").textContent = (note ? `${note[0].toUpperCase()}${note.slice(1)}. ` : "") +
+  host.querySelector(".bare").textContent = (note ? `${note} ` : "") +
     `MCE has an interval in ${data.n_bins} bins alone, as scored and as calibrated: the largest of many gaps follows the ` +
     "bin with the fewest items.";
   const settings = () => `T = ${hot.value}; ${WHICH[look.which]}, ${look.bins} bins of ${BINS[look.binning]}. ${data.about}`;

@@ -159,7 +159,7 @@ function build(host, data) {
   foot.textContent = `Intervals: 95 %, over the independent items that a share at these exits is worth where whole groups ` +
     `vary together; where an exit parts nothing its class's groups count, ${whole(groups.least.fake)} of fakes and ` +
     `${whole(groups.least.real)} of reals.` +
-    (groups.note ? ` ${groups.note[0].toUpperCase()}${groups.note.slice(1)}.` : "");
+    (groups.note ? ` ${groups.note}` : "");
   controls.append(foot);
   save.onclick = () => host.send.save(cuts.map((c) => [...c]));
   reset.onclick = () => { cuts = (latest.home ?? ends.map((end) => [0, end])).map((c) => [...c]); draw(); release(); };

@@ -229,7 +229,7 @@ function build(host, data) {
         `of ${number(f.alarms, 1)} alarms, ${mix}. ${thousand(b("false_alarms"), 1 - pi)}`],
       ["missed in 1,000", number(f.missed, 1), `fakes called real, ${mix}. ${thousand(missed, pi)}`],
     ]);
-    bare.textContent = [data.rates.note && `${data.rates.note[0].toUpperCase()}${data.rates.note.slice(1)}.`,
+    bare.textContent = [data.rates.note,
       asked && "At a share of fakes that is not that of the items, F1, MCC and accuracy have no interval: the draws of " +
         "groups keep the items' own mix. The others count the classes' rates as uncertain, and the share as given."]
       .filter(Boolean).join(" ");

@@ -17,7 +17,7 @@ from scipy.special import expit
 from core.calibrate.scale_table import Cells
 from core.metrics.bootstrap import group_codes
 from core.metrics.bootstrap_draws import drawn_counts
-from core.metrics.effective_groups import LEAST_GROUPS, interval_limits, smallest_class
+from core.metrics.effective_groups import MIN_GROUPS, interval_limits, smallest_class
 from core.metrics.metrics import probabilities
 from core.metrics.rate_bands import effective_counts
 
@@ -53,7 +53,7 @@ class ScaleBands:
         before, y = probabilities(expit(z), labels)
         after, _ = probabilities(p_after, labels)
         codes, _ = group_codes(groups, y.size)
-        enough = smallest_class(y, codes).groups >= LEAST_GROUPS
+        enough = smallest_class(y, codes).groups >= MIN_GROUPS
         scaled, best = _bands(z, y, groups, expit(np.divide.outer(Cells.of(z, y).x, TEMPERATURES)), draws, seed, enough)
         calibrated, _ = _bands(after, y, groups, Cells.of(after, y).x[:, None], draws, seed, enough)
         edges = np.unique(np.quantile(before, np.linspace(0, 1, 21)))

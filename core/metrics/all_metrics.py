@@ -1,4 +1,4 @@
-"""All figures of one table at once, with intervals: what reports and calibration metrics are made of. JSON-ready."""
+"""All metrics of one table of scores with their intervals, ready for JSON: the content of reports."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import numpy as np
 
 from core.metrics import metrics
 from core.metrics.bootstrap import group_codes
-from core.metrics.bootstrap_draws import FPR, PARTIAL, selective_draws
+from core.metrics.bootstrap_draws import PARTIAL_MAX_FPR, REPORTED_FPR, selective_draws
 from core.metrics.brier_parts import brier_parts
 from core.metrics.catalogue import FIGURES, names
 from core.metrics.debiased import debiased_ece, debiased_rmsce, rmsce
 from core.metrics.effective_groups import (
+    NO_INTERVAL,
     GroupCount,
     GroupInterval,
     count_groups,
@@ -37,18 +38,27 @@ def point_metrics(
     threshold: float = 0.5,
     log_odds: np.ndarray | None = None,
 ) -> dict[str, Any]:
-    """Every figure of the catalogue by name, in its order; None where undefined (one class, nothing called fake).
+    """Compute every metric of the catalogue.
 
-    log_odds: (N,) those of p_fake, where known (`Calibrator.calibrated_log_odds`). What ranks items or orders them by
-    confidence is then taken from them: from 37 on p_fake is 1 in a double, and ordered items would be tied.
+    Args:
+        p_fake: (N,) probabilities of fake in [0, 1].
+        labels: (N,) 0 = real, 1 = fake.
+        n_bins: Bins of the calibration errors and of the Brier decomposition.
+        threshold: Items with p_fake >= threshold are called fake.
+        log_odds: (N,) log-odds of p_fake where known (`Calibrator.calibrated_log_odds`). Metrics of ranking and of
+            confidence are then taken from them: above about 37 p_fake is 1 in a double, and ordered items would be
+            tied.
+
+    Returns:
+        Values by name in the order of the catalogue; None where a metric is undefined (one class, nothing called fake).
     """
     ranks = p_fake if log_odds is None else log_odds
     values: dict[str, Any] = {
         "auroc": metrics.auroc(ranks, labels),
         "average_precision": metrics.average_precision(ranks, labels),
         "eer": metrics.eer(ranks, labels),
-        **{f"tpr_at_fpr_{100 * at:.3g}": tpr_at_fpr(ranks, labels, at) for at in FPR},
-        "partial_auroc": partial_auroc(ranks, labels, PARTIAL),
+        **{f"tpr_at_fpr_{100 * at:.3g}": tpr_at_fpr(ranks, labels, at) for at in REPORTED_FPR},
+        "partial_auroc": partial_auroc(ranks, labels, PARTIAL_MAX_FPR),
         **metrics.threshold_metrics(metrics.confusion(p_fake, labels, threshold)),
         "brier": metrics.brier(p_fake, labels),
         **{f"brier_{part}": value for part, value in brier_parts(p_fake, labels, n_bins).items()},
@@ -74,34 +84,70 @@ def drawn_metrics(
     threshold: float = 0.5,
     log_odds: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
-    """(draws,) of every figure under the same draws of groups: two tables of the same items and groups can be
-    subtracted draw by draw. log_odds: as of `point_metrics`.
+    """Compute every metric under bootstrap draws of groups.
+
+    Two tables of the same items and groups get the same draws, so they can be subtracted draw by draw.
+
+    Args:
+        p_fake: (N,) probabilities of fake in [0, 1].
+        labels: (N,) 0 = real, 1 = fake.
+        groups: (N,) names of groups.
+        draws: Number of bootstrap draws.
+        n_bins: Bins of the calibration errors.
+        seed: Seed of the draws.
+        threshold: Items with p_fake >= threshold are called fake.
+        log_odds: As in `point_metrics`.
+
+    Returns:
+        By name, (draws,) values; NaN where a draw leaves the metric undefined.
     """
     ranks = p_fake if log_odds is None else log_odds
-    found = ranking_draws(ranks, labels, groups, draws, np.random.default_rng(seed))
-    found |= probability_draws(p_fake, labels, groups, draws, np.random.default_rng(seed), n_bins, threshold)
-    return found | selective_draws(p_fake, labels, groups, draws, np.random.default_rng(seed), log_odds)
+    # The same seed for each: all metrics see the same draws of groups.
+    drawn = ranking_draws(ranks, labels, groups, draws, np.random.default_rng(seed))
+    drawn |= probability_draws(p_fake, labels, groups, draws, np.random.default_rng(seed), n_bins, threshold)
+    return drawn | selective_draws(p_fake, labels, groups, draws, np.random.default_rng(seed), log_odds)
 
 
 def interval_of(name: str, value: float, plugged: float | None, drawn: np.ndarray) -> tuple[float, float] | None:
-    """95 % interval of one figure from its draws: the percentiles, except for calibration errors.
+    """Compute the 95 % interval of one metric from its draws.
 
-    A draw adds its own noise to that of the sample, and an error that is never negative grows by it: the draws of a
-    plain ECE or MCE scatter about more than its value, those of a debiased figure about the plain one (`plugged`). So
-    the percentiles are moved by the draws' mean excess over the value, or, for a debiased figure, the error
-    drawn - plugged is taken off the value; both end at 0 or more.
+    The interval is the percentile interval, except for calibration errors. A draw adds its own noise to that of the
+    sample, and an error that is never negative grows by it: the draws of a plain ECE or MCE scatter around more than
+    its value, those of a debiased metric around the plain one. So the percentiles are moved by the mean excess of the
+    draws over the value, or, for a debiased metric, the error (drawn - plugged) is subtracted from the value.
+
+    Args:
+        name: Name of the metric in the catalogue.
+        value: Its value on the sample.
+        plugged: Value of the metric that a debiased one corrects (`plug_in`); None for all others.
+        drawn: (draws,) values.
+
+    Returns:
+        (low, high), at least 0 for calibration errors; None where `percentile` gives none.
     """
-    found = percentile(drawn)
-    if found is None or FIGURES[name].kind != "calibration":
-        return found
+    limits = percentile(drawn)
+    if limits is None or FIGURES[name].kind != "calibration":
+        return limits
     if plugged is None:
         excess = float(np.nanmean(drawn)) - value
-        return max(0.0, found[0] - excess), max(0.0, found[1] - excess)
-    return max(0.0, value + plugged - found[1]), max(0.0, value + plugged - found[0])
+        return max(0.0, limits[0] - excess), max(0.0, limits[1] - excess)
+    # The draws scatter around the plain value: a reversed (basic) interval carries their error to the debiased one.
+    return max(0.0, value + plugged - limits[1]), max(0.0, value + plugged - limits[0])
 
 
 def plug_in(name: str, p_fake: np.ndarray, labels: np.ndarray, points: dict[str, Any], n_bins: int) -> float | None:
-    """The figure that a debiased one corrects; None for all others."""
+    """Return the plain (plug-in) metric that a debiased metric corrects.
+
+    Args:
+        name: Name of the metric in the catalogue.
+        p_fake: (N,) probabilities of fake in [0, 1].
+        labels: (N,) 0 = real, 1 = fake.
+        points: Values of `point_metrics`.
+        n_bins: Bins of the calibration errors.
+
+    Returns:
+        The plain value; None for a metric that is not debiased.
+    """
     if "_debiased_" not in name:
         return None
     which = "top_label" if "top_label" in name else "binary"
@@ -111,14 +157,25 @@ def plug_in(name: str, p_fake: np.ndarray, labels: np.ndarray, points: dict[str,
 
 
 def metric_interval(
-    name: str, value: float, plugged: float | None, drawn: np.ndarray, worth: GroupCount
+    name: str, value: float, plugged: float | None, drawn: np.ndarray, count: GroupCount
 ) -> GroupInterval:
-    """`interval_of` where the groups allow an interval, and in any case why not or how far to trust it."""
-    plain = interval_from_draws(drawn, worth)
-    found = interval_of(name, value, plugged, drawn) if plain.interval else None
-    if found and found[0] == found[1]:
-        return GroupInterval(None, None, "no interval: less noise, both of its ends are 0")
-    return GroupInterval(*found, plain.note) if found else GroupInterval(None, None, plain.note)
+    """Compute the interval of one metric where the groups allow one.
+
+    Args:
+        name: Name of the metric in the catalogue.
+        value: Its value on the sample.
+        plugged: As in `interval_of`.
+        drawn: (draws,) values.
+        count: Groups that the metric rests on.
+
+    Returns:
+        The interval, with a note on why there is none or how far to trust it.
+    """
+    plain = interval_from_draws(drawn, count)
+    limits = interval_of(name, value, plugged, drawn) if plain.interval else None
+    if limits and limits[0] == limits[1]:
+        return GroupInterval(None, None, f"{NO_INTERVAL}: after the noise is subtracted, both limits are 0.")
+    return GroupInterval(*limits, plain.note) if limits else GroupInterval(None, None, plain.note)
 
 
 def all_metrics(
@@ -132,10 +189,24 @@ def all_metrics(
     threshold: float = 0.5,
     log_odds: np.ndarray | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """{name: {value, low, high, note}}; low and high: 95 % interval over `draws` bootstrap draws of groups; of a share
-    (or AUROC) that is 0 or 1 the exact one over groups. None without draws, with too few groups of a class (recall and
-    specificity: of theirs), where all draws agree or most are undefined: `note` then says which, and else is "" or
-    "few groups: ..." (`core.metrics.effective_groups`). log_odds: as of `point_metrics`.
+    """Compute every metric of the catalogue with its 95 % interval over groups.
+
+    A share, or an AUROC, of 0 or 1 has the exact interval over groups. There is no interval without draws, with too few
+    groups of a class (recall and specificity: of their class), where all draws agree or where most are undefined
+    (`core.metrics.effective_groups`).
+
+    Args:
+        p_fake: (N,) probabilities of fake in [0, 1].
+        labels: (N,) 0 = real, 1 = fake.
+        groups: (N,) names of groups.
+        draws: Bootstrap draws of groups; 0 for no intervals.
+        n_bins: Bins of the calibration errors.
+        seed: Seed of the draws.
+        threshold: Items with p_fake >= threshold are called fake.
+        log_odds: As in `point_metrics`.
+
+    Returns:
+        By name, {value, low, high, note}; low and high are None where there is no interval, and note says why.
     """
     points = point_metrics(p_fake, labels, n_bins, threshold, log_odds)
     drawn: dict[str, np.ndarray] = {}
@@ -144,23 +215,24 @@ def all_metrics(
     codes, _ = group_codes(groups, labels.size)
     shares = {"recall": labels == 1, "specificity": labels == 0, "precision": p_fake >= threshold,
               "accuracy": np.ones(labels.size, bool)}  # fmt: skip
-    worst = smallest_class(labels, codes)
+    smallest = smallest_class(labels, codes)
     own = {
         "recall": count_groups(codes[labels == 1], "fakes"),
         "specificity": count_groups(codes[labels == 0], "reals"),
     }
     result = {}
     for name, value in points.items():
-        found = GroupInterval(None, None)
+        between = GroupInterval(None, None)
         if draws and value is not None:
+            # At 0 and 1 every draw agrees: the bootstrap is silent there, and the exact interval takes its place.
             if name in shares and value in (0.0, 1.0):
-                found = exact_interval(value, count_groups(codes[shares[name]]).groups)
+                between = exact_interval(value, count_groups(codes[shares[name]]).groups)
             elif name == "auroc" and value in (0.0, 1.0):
-                found = perfect_auroc_interval(value, labels, codes)
+                between = perfect_auroc_interval(value, labels, codes)
             elif name in drawn:
                 plugged = plug_in(name, p_fake, labels, points, n_bins)
-                found = metric_interval(name, value, plugged, drawn[name], own.get(name, worst))
+                between = metric_interval(name, value, plugged, drawn[name], own.get(name, smallest))
             else:
-                found = GroupInterval(None, None, worst.note)
-        result[name] = {"value": value, "low": found.low, "high": found.high, "note": found.note}
+                between = GroupInterval(None, None, smallest.note)
+        result[name] = {"value": value, "low": between.low, "high": between.high, "note": between.note}
     return result

@@ -1,4 +1,4 @@
-"""How sure a share is, in closed form: Wilson's score interval and the exact binomial ones."""
+"""Closed-form intervals of a share: Wilson's score interval and the exact binomial intervals."""
 
 from __future__ import annotations
 
@@ -10,9 +10,15 @@ from core.metrics.bootstrap import Interval
 
 
 def wilson(share: ArrayLike, n: ArrayLike, confidence: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
-    """Wilson's (1927) score interval (low, high) of shares in [0, 1], each seen on n items; n need not be whole.
+    """Compute Wilson's (1927) score interval of shares.
 
-    share, n: numbers or arrays that broadcast. NaN where n is 0 or either is NaN.
+    Args:
+        share: Shares in [0, 1]; broadcasts with n.
+        n: Number of items of each share; need not be whole.
+        confidence: Coverage of the interval, in (0, 1).
+
+    Returns:
+        (low, high); NaN where n is 0 or either argument is NaN.
     """
     p, n = np.asarray(share, np.float64), np.asarray(n, np.float64)
     z = float(norm.ppf((1 + confidence) / 2))
@@ -24,7 +30,16 @@ def wilson(share: ArrayLike, n: ArrayLike, confidence: float = 0.95) -> tuple[np
 
 
 def clopper_pearson(k: int, n: int, confidence: float = 0.95) -> Interval | None:
-    """Exact two-sided binomial interval of k / n; None when n = 0."""
+    """Compute the exact two-sided binomial interval of k / n (Clopper & Pearson 1934).
+
+    Args:
+        k: Hits, 0 to n.
+        n: Trials.
+        confidence: Coverage of the interval, in (0, 1).
+
+    Returns:
+        (low, high); None when n = 0.
+    """
     if n == 0:
         return None
     tail = (1 - confidence) / 2
@@ -33,7 +48,16 @@ def clopper_pearson(k: int, n: int, confidence: float = 0.95) -> Interval | None
 
 
 def upper_bound(k: ArrayLike, n: ArrayLike, confidence: float = 0.95) -> np.ndarray:
-    """Exact one-sided upper bound of a binomial share; 1 when n = 0 or k = n."""
+    """Compute the exact one-sided upper bound of binomial shares (Clopper & Pearson 1934).
+
+    Args:
+        k: Hits; broadcasts with n.
+        n: Trials.
+        confidence: Probability that the bound holds, in (0, 1).
+
+    Returns:
+        The bound; 1 where n = 0 or k = n.
+    """
     k, n = np.broadcast_arrays(np.asarray(k, np.float64), np.asarray(n, np.float64))
     known = k < n
     return np.where(known, beta.ppf(confidence, k + 1, np.where(known, n - k, 1.0)), 1.0)

@@ -1,7 +1,7 @@
 """The bootstrap that draws whole groups.
 
-Items of one video or identity are not independent. The bootstrap resamples groups; a draw is a vector of group
-weights, and every figure is computed from per-group sums times that vector, so no draw touches the items again.
+Items of one video or identity are not independent, so groups are resampled. A draw is a vector of group weights, and
+every metric is computed from sums by group times that vector: no draw visits the items again.
 """
 
 from __future__ import annotations
@@ -15,7 +15,18 @@ Interval = tuple[float, float]
 
 
 def group_codes(groups: ArrayLike | None, n: int) -> tuple[np.ndarray, int]:
-    """(codes (N,) int64 from 0, number of groups). None: every item is its own group."""
+    """Number the groups of items.
+
+    Args:
+        groups: (N,) names of groups; None when every item is its own group.
+        n: Number of items N.
+
+    Returns:
+        (N,) int64 codes from 0, and the number of groups.
+
+    Raises:
+        ValueError: There are not N groups.
+    """
     if groups is None:
         return np.arange(n), n
     unique, codes = np.unique(np.asarray(groups), return_inverse=True)
@@ -25,7 +36,16 @@ def group_codes(groups: ArrayLike | None, n: int) -> tuple[np.ndarray, int]:
 
 
 def draw_weights(n_groups: int, draws: int, rng: np.random.Generator) -> np.ndarray:
-    """(draws, n_groups) float64: how often each group is drawn when n_groups are drawn with replacement."""
+    """Draw groups with replacement.
+
+    Args:
+        n_groups: Number of groups, and of groups in each draw.
+        draws: Number of draws.
+        rng: Source of randomness.
+
+    Returns:
+        (draws, n_groups) float64: how often each group is drawn.
+    """
     flat = rng.integers(0, n_groups, (draws, n_groups)) + np.arange(draws)[:, None] * n_groups
     return np.bincount(flat.ravel(), minlength=draws * n_groups).reshape(draws, n_groups).astype(np.float64)
 
@@ -33,7 +53,18 @@ def draw_weights(n_groups: int, draws: int, rng: np.random.Generator) -> np.ndar
 def bootstrap_sums(
     columns: np.ndarray, codes: np.ndarray, n_groups: int, draws: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """(draws, M) sums over the items of each draw of groups. columns: (N, M)."""
+    """Sum columns over the items of each draw of groups.
+
+    Args:
+        columns: (N, M) values of items.
+        codes: (N,) group codes from 0.
+        n_groups: Number of groups.
+        draws: Number of draws.
+        rng: Source of randomness.
+
+    Returns:
+        (draws, M) sums.
+    """
     sums = np.stack([np.bincount(codes, column, n_groups) for column in columns.T], axis=1)
     return in_chunks(lambda weights: weights @ sums, n_groups, draws, rng)
 
@@ -41,7 +72,17 @@ def bootstrap_sums(
 def in_chunks(
     of_weights: Callable[[np.ndarray], np.ndarray], n_groups: int, draws: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Stack of_weights over chunks of draws of at most about 4 million weights (32 MB)."""
+    """Apply a function to the weights of all draws in chunks of about 4 million weights (32 MB).
+
+    Args:
+        of_weights: (chunk, n_groups) weights -> (chunk, ...) values.
+        n_groups: Number of groups.
+        draws: Number of draws.
+        rng: Source of randomness.
+
+    Returns:
+        (draws, ...) values.
+    """
     step = max(1, min(draws, 4_000_000 // n_groups))
     return np.concatenate(
         [of_weights(draw_weights(n_groups, min(step, draws - i), rng)) for i in range(0, draws, step)]
@@ -49,14 +90,29 @@ def in_chunks(
 
 
 def alike(values: np.ndarray) -> bool:
-    """Whether finite values (at least one) differ by rounding alone."""
+    """Tell whether values differ by rounding alone.
+
+    Args:
+        values: Finite values, at least one.
+
+    Returns:
+        True when their range is at most 1e-9 of their size (of 1 for smaller values).
+    """
     low, high = float(values.min()), float(values.max())
     return high - low <= 1e-9 * max(1.0, abs(low), abs(high))
 
 
 def percentile(values: np.ndarray, confidence: float = 0.95) -> Interval | None:
-    """Percentile interval of finite draws; None when under half of the draws are defined, or when all agree: an
-    interval of no width would claim certainty that the draws cannot give.
+    """Compute the percentile interval of bootstrap draws.
+
+    An interval of no width would claim a certainty that the draws cannot give, so draws that all agree give none.
+
+    Args:
+        values: (draws,) values; NaN where a draw leaves the metric undefined.
+        confidence: Coverage of the interval, in (0, 1).
+
+    Returns:
+        (low, high); None when less than half of the draws are defined or all agree.
     """
     known = values[np.isfinite(values)]
     if known.size < max(1, values.size // 2) or alike(known):

@@ -1,4 +1,4 @@
-"""Every figure under the bootstrap of groups: (draws,) values from per-group tables, never from the items again."""
+"""Every metric under the bootstrap of groups: values of draws from tables by group, never from the items again."""
 
 from __future__ import annotations
 
@@ -15,37 +15,45 @@ from core.metrics.debiased import debiased_ece_of, debiased_rmsce_of
 from core.metrics.metrics import crossing, log_losses, probabilities
 from core.metrics.ranking import mcclish
 from core.metrics.reliability import Binning, Convention, bin_edges, bin_of, convention, ece_of, mce_of
-from core.metrics.selective import judged
+from core.metrics.selective import confidence_and_truth
 from core.metrics.sweep import checked
 
-# Figures of an order are drawn from a histogram of ranks: exact while distinct scores are at most RANK_CELLS, else cut
-# into CUT cells of equal mass (error of an area about 1e-6; pairs inside one cell count as ties), and more finely where
-# false alarms are rare, so that hits at a fixed false-alarm rate are resolved.
+# Metrics of an order are drawn from a histogram of ranks: exact while distinct scores are at most RANK_CELLS, else cut
+# into EQUAL_MASS_CELLS (error of an area about 1e-6; pairs inside one cell count as ties), and more finely where false
+# alarms are rare, so that hits at a fixed false-alarm rate are resolved.
 RANK_CELLS = 1024
-CUT = 640
-SAMPLED = 200_000
+EQUAL_MASS_CELLS = 640
+SAMPLED_SCORES = 200_000
 """Items from which the cuts are taken, half of them of each kind."""
-RARE = np.geomspace(1e-4, 0.1, 64)
+RARE_ALARM_RATES = np.geomspace(1e-4, 0.1, 64)
 """False-alarm rates at which ranks are cut besides."""
 
-FPR = (0.01, 0.1)
+REPORTED_FPR = (0.01, 0.1)
 """False-alarm rates at which reports list hits (tpr_at_fpr_<percent>)."""
 
-PARTIAL = 0.1
+PARTIAL_MAX_FPR = 0.1
 """Highest false-alarm rate of the reported partial area."""
 
 
 def rank_cells(scores: np.ndarray, flag: np.ndarray, most: int = RANK_CELLS) -> tuple[np.ndarray, int]:
-    """(cell of each item, ascending with its score; number of cells).
+    """Place items in cells of neighbouring scores.
 
-    flag: (N,), 1 where an item counts as a hit (a fake, an error), else 0. The ranks are cut at quantiles of each kind,
-    so that a rare one is resolved as finely, and besides at the RARE upper quantiles of flag 0.
+    The scores are cut at quantiles of each kind of item, so that a rare kind is resolved as finely, and besides at the
+    RARE_ALARM_RATES upper quantiles of flag 0. Up to `most` distinct scores have a cell each.
+
+    Args:
+        scores: (N,) finite scores.
+        flag: (N,) 1 where an item counts as a hit (a fake, an error), else 0.
+        most: Most distinct scores that have a cell each.
+
+    Returns:
+        (N,) cell of each item, ascending with its score, and the number of cells.
     """
     kinds = [_sample(scores[flag == kind]) for kind in (0, 1)]
     inner = np.unique(np.concatenate(kinds))
-    if inner.size > most or scores.size > SAMPLED:
-        at = np.linspace(0, 1, min(most, CUT) // 2 + 1)[1:-1]
-        levels = (np.append(at, 1 - RARE), at)
+    if inner.size > most or scores.size > SAMPLED_SCORES:
+        at = np.linspace(0, 1, min(most, EQUAL_MASS_CELLS) // 2 + 1)[1:-1]
+        levels = (np.append(at, 1 - RARE_ALARM_RATES), at)
         cuts = [np.quantile(k, level, method="inverted_cdf") for k, level in zip(kinds, levels, strict=True) if k.size]
         inner = np.unique(np.concatenate(cuts))
     else:
@@ -54,17 +62,26 @@ def rank_cells(scores: np.ndarray, flag: np.ndarray, most: int = RANK_CELLS) -> 
 
 
 def _sample(scores: np.ndarray) -> np.ndarray:
-    """At most SAMPLED / 2 of the scores, drawn by a fixed seed: every k-th would follow the order of the file."""
-    most = SAMPLED // 2
+    """Return at most SAMPLED_SCORES / 2 scores, drawn by a fixed seed: every k-th would follow the order of the file."""
+    most = SAMPLED_SCORES // 2
     return scores if scores.size <= most else scores[np.random.default_rng(0).integers(0, scores.size, most)]
 
 
 def drawn_counts(
     cell: np.ndarray, size: int, flag: np.ndarray, groups: ArrayLike | None, draws: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(draws, size) counts of the items of each cell whose flag is 0, and of those whose flag is 1.
+    """Count the items of each cell in each draw of groups.
 
-    Without groups every item is its own: the counts of a draw are multinomial.
+    Args:
+        cell: (N,) cell of each item.
+        size: Number of cells.
+        flag: (N,) 0 or 1.
+        groups: (N,) names of groups; None when every item is its own group (then the counts of a draw are multinomial).
+        draws: Number of draws.
+        rng: Source of randomness.
+
+    Returns:
+        (draws, size) counts of the items with flag 0, and of those with flag 1.
     """
     column = cell * 2 + flag
     if groups is None:
@@ -85,7 +102,18 @@ def drawn_counts(
 def ranking_draws(
     scores: ArrayLike, labels: ArrayLike, groups: ArrayLike | None, draws: int, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
-    """(draws,) of every ranking figure of each draw; NaN where a draw lacks a class."""
+    """Compute every ranking metric under draws of groups.
+
+    Args:
+        scores: (N,) finite scores, higher = more fake.
+        labels: (N,) 0 = real, 1 = fake.
+        groups: (N,) names of groups, or None.
+        draws: Number of draws.
+        rng: Source of randomness.
+
+    Returns:
+        By name, (draws,) values; NaN where a draw lacks a class.
+    """
     s, y = checked(scores, labels)
     cell, size = rank_cells(s, y)
     return _ranking_of(*drawn_counts(cell, size, y, groups, draws, rng))
@@ -102,12 +130,12 @@ def _ranking_of(reals: np.ndarray, fakes: np.ndarray) -> dict[str, np.ndarray]:
         precision = np.where(hits + alarms > 0, hits / np.maximum(hits + alarms, 1.0), 0.0)
         average = (fakes[:, ::-1] * precision).sum(1) / n_fake
     equal, partial = np.full(len(reals), np.nan), np.full(len(reals), np.nan)
-    caught = {at: np.full(len(reals), np.nan) for at in FPR}
+    caught = {at: np.full(len(reals), np.nan) for at in REPORTED_FPR}
     for i in np.flatnonzero(both):
         fpr = np.concatenate(([0.0], alarms[i] / n_real[i]))
         tpr = np.concatenate(([0.0], hits[i] / n_fake[i]))
         equal[i] = crossing(fpr, 1.0 - tpr)
-        partial[i] = mcclish(fpr, tpr, PARTIAL)
+        partial[i] = mcclish(fpr, tpr, PARTIAL_MAX_FPR)
         for at, values in caught.items():
             values[i] = tpr[np.searchsorted(fpr, at * (1 + 1e-12), side="right") - 1]
     area[~both], average[n_fake == 0] = np.nan, np.nan
@@ -123,11 +151,20 @@ def selective_draws(
     rng: np.random.Generator,
     log_odds: ArrayLike | None = None,
 ) -> dict[str, np.ndarray]:
-    """(draws,) aurc and augrc of each draw; items of one cell of confidence are accepted together.
+    """Compute AURC and AUGRC under draws of groups; items of one cell of confidence are accepted together.
 
-    log_odds: as of `core.metrics.selective.judged`.
+    Args:
+        p_fake: (N,) probabilities of fake in [0, 1].
+        labels: (N,) 0 = real, 1 = fake.
+        groups: (N,) names of groups, or None.
+        draws: Number of draws.
+        rng: Source of randomness.
+        log_odds: (N,) as in `core.metrics.selective.confidence_and_truth`.
+
+    Returns:
+        `aurc` and `augrc`, (draws,) each.
     """
-    sure, right = judged(p_fake, labels, log_odds)
+    sure, right = confidence_and_truth(p_fake, labels, log_odds)
     wrong = 1 - right.astype(np.int64)
     cell, size = rank_cells(sure, wrong)
     right_counts, wrong_counts = (counts[:, ::-1] for counts in drawn_counts(cell, size, wrong, groups, draws, rng))
@@ -140,7 +177,17 @@ def selective_draws(
 
 
 def threshold_draws(tp: np.ndarray, fp: np.ndarray, fn: np.ndarray, tn: np.ndarray) -> dict[str, np.ndarray]:
-    """Figures of a decision, as `core.metrics.metrics.threshold_metrics`, of counts of any shape; NaN: undefined."""
+    """Compute the metrics of a decision from counts, as `core.metrics.metrics.threshold_metrics`.
+
+    Args:
+        tp: Fakes called fake; any shape, the same for all four.
+        fp: Reals called fake.
+        fn: Fakes called real.
+        tn: Reals called real.
+
+    Returns:
+        By name, values of that shape; NaN where undefined.
+    """
     with np.errstate(invalid="ignore", divide="ignore"):
         recall, specificity = tp / (tp + fn), tn / (tn + fp)
         return {
@@ -164,7 +211,22 @@ def probability_draws(
     n_bins: int = 15,
     threshold: float = 0.5,
 ) -> dict[str, np.ndarray]:
-    """(draws,) of every thresholded and calibration figure. Bins of equal mass stay those of the whole sample."""
+    """Compute every thresholded and calibration metric under draws of groups.
+
+    Bins of equal mass stay those of the whole sample.
+
+    Args:
+        p_fake: (N,) probabilities of fake in [0, 1].
+        labels: (N,) 0 = real, 1 = fake.
+        groups: (N,) names of groups, or None.
+        draws: Number of draws.
+        rng: Source of randomness.
+        n_bins: Bins of the calibration errors.
+        threshold: Items with p_fake >= threshold are called fake.
+
+    Returns:
+        By name, (draws,) values; NaN where undefined.
+    """
     p, y = probabilities(p_fake, labels)
     codes, n_groups = group_codes(groups, p.size)
     called, fake = p >= threshold, y == 1

@@ -1,4 +1,4 @@
-"""One score source by source, and the draws of its AUROC over groups."""
+"""One score source by source, and its AUROC under draws of groups."""
 
 from __future__ import annotations
 
@@ -14,8 +14,19 @@ from core.metrics.reliability import ece
 
 
 def auroc_draws(scores: np.ndarray, labels: np.ndarray, groups: np.ndarray, draws: int, seed: Any = 0) -> np.ndarray:
-    """(draws,) AUROC of each draw of groups, as `ranking_draws` has it without its other figures. NaN where a
-    draw lacks a class. Equal seeds and groups are equal draws, so two scores can be paired.
+    """Compute the AUROC of each draw of groups: `ranking_draws` without its other metrics.
+
+    Equal seeds and groups give equal draws, so two scores of the same items can be paired.
+
+    Args:
+        scores: (N,) finite scores, higher = more fake.
+        labels: (N,) 0 = real, 1 = fake.
+        groups: (N,) names of groups.
+        draws: Number of draws.
+        seed: Seed of the draws.
+
+    Returns:
+        (draws,) AUROC; NaN where a draw lacks a class.
     """
     y = np.asarray(labels)
     cell, size = rank_cells(np.asarray(scores, np.float64), y)
@@ -27,8 +38,17 @@ def auroc_draws(scores: np.ndarray, labels: np.ndarray, groups: np.ndarray, draw
 def auroc_interval(
     scores: np.ndarray, labels: np.ndarray, groups: np.ndarray, draws: int, seed: Any = 0
 ) -> GroupInterval:
-    """95 % interval of an AUROC over groups, by the rules of `core.metrics.effective_groups`. labels hold both
-    classes.
+    """Compute the 95 % interval of an AUROC over groups, by the rules of `core.metrics.effective_groups`.
+
+    Args:
+        scores: (N,) finite scores, higher = more fake.
+        labels: (N,) 0 = real, 1 = fake; both classes are present.
+        groups: (N,) names of groups.
+        draws: Number of draws; 0 for no interval.
+        seed: Seed of the draws.
+
+    Returns:
+        The interval, or none with a note.
     """
     if not draws:
         return GroupInterval(None, None)
@@ -38,7 +58,16 @@ def auroc_interval(
 
 
 def against_the_rest(labels: np.ndarray, sources: np.ndarray, source: str) -> np.ndarray:
-    """(N,) bool: a source's items, and all items of the other class when it holds one label only."""
+    """Select the items on which a source is ranked.
+
+    Args:
+        labels: (N,) 0 = real, 1 = fake.
+        sources: (N,) source of each item.
+        source: The source asked about.
+
+    Returns:
+        (N,) bool: its items; and all items of the other class when the source holds one class only.
+    """
     own = sources == source
     held = np.unique(labels[own])
     return own if len(held) == 2 else own | (labels != held[0])
@@ -54,11 +83,21 @@ def by_source(
     seed: int = 0,
     log_odds: np.ndarray | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """By source. On the rows of `against_the_rest`: `auroc` (None with one class in all), `f1`, `ece` as `at_a_half`,
-    with their 95 % intervals over groups (`interval`, `f1_interval`, `ece_interval`). On its own items alone: `items`,
-    `fakes`, `mean_p_fake`, and `right`, the share called rightly at p_fake 0.5.
+    """Compute the metrics of one score for each source.
 
-    All arguments (N,); log_odds: those of p_fake where known, to rank by.
+    Args:
+        p_fake: (N,) probabilities of fake in [0, 1].
+        labels: (N,) 0 = real, 1 = fake.
+        groups: (N,) names of groups.
+        sources: (N,) source of each item.
+        draws: Bootstrap draws of groups; 0 for no intervals.
+        seed: Seed of the draws.
+        log_odds: (N,) log-odds of p_fake where known; items then rank by them.
+
+    Returns:
+        By source. On the items of `against_the_rest`: `auroc` (None with one class in all), `f1` and `ece` as in
+        `at_a_half`, with 95 % intervals over groups (`interval`, `f1_interval`, `ece_interval`). On its own items
+        alone: `items`, `fakes`, `mean_p_fake`, and `right`, the share called correctly at p_fake 0.5.
     """
     found = {}
     ranks = p_fake if log_odds is None else log_odds
@@ -83,8 +122,18 @@ def by_source(
 
 
 def at_a_half(p: np.ndarray, labels: np.ndarray, groups: np.ndarray, draws: int, seed: int = 0) -> dict[str, Any]:
-    """`f1` at p_fake 0.5 and `ece` (binary, 15 equal widths), and their 95 % intervals over groups as `f1_interval` and
-    `ece_interval`: None where the figure is, with a single group, or without draws.
+    """Compute F1 at p_fake 0.5 and ECE (binary, 15 equal-width bins) with intervals.
+
+    Args:
+        p: (N,) probabilities of fake in [0, 1].
+        labels: (N,) 0 = real, 1 = fake.
+        groups: (N,) names of groups.
+        draws: Bootstrap draws of groups; 0 for no intervals.
+        seed: Seed of the draws.
+
+    Returns:
+        `f1`, `ece`, and their 95 % intervals over groups `f1_interval`, `ece_interval`: None where the metric is None,
+        with a single group, or without draws.
     """
     values = {"f1": threshold_metrics(confusion(p, labels))["f1"], "ece": ece(p, labels)}
     found: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""Every figure of a report by name: what to call it, which way is better, what it says. One row a figure."""
+"""The catalogue of metrics: the name of each, its title, which direction is better, and what it says."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ Kind = Literal["ranking", "threshold", "probability", "calibration", "selective"
 
 @dataclass(frozen=True)
 class Figure:
-    """kind: what it judges. better: which way, or "" for a part that is neither. says: one sentence for a reader."""
+    """A row of the catalogue.
+
+    Attributes:
+        name: Key in reports.
+        title: What pages call it.
+        kind: What it judges.
+        better: The better direction; empty for a part of a decomposition that has none.
+        says: One sentence for a reader.
+    """
 
     name: str
     title: str
@@ -114,5 +122,12 @@ FIGURES: dict[str, Figure] = {
 
 
 def names(*kinds: Kind) -> tuple[str, ...]:
-    """Names of the figures of these kinds, in the catalogue's order; of all kinds when none is named."""
+    """List metrics of the catalogue.
+
+    Args:
+        *kinds: Kinds that are wanted; none for all.
+
+    Returns:
+        Names in the order of the catalogue.
+    """
     return tuple(name for name, figure in FIGURES.items() if not kinds or figure.kind in kinds)

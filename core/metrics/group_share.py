@@ -1,4 +1,4 @@
-"""The share of items, with its interval over whole groups."""
+"""The share of items that meet a condition, with its interval over whole groups."""
 
 from __future__ import annotations
 
@@ -18,11 +18,21 @@ def group_share(
     draws: int,
     seed: int | np.random.Generator = 0,
 ) -> dict[str, Any]:
-    """Hit & among / among over items: value (None over nothing: unknown, not 0), numerator, denominator, groups (with
-    an item in the denominator), low, high and note of its interval over whole groups (exact at 0 and 1:
-    `core.metrics.effective_groups.share_interval`).
+    """Compute a share of items, (hit and among) / among, with its interval over whole groups.
 
-    hit, among: (N,) bool. codes: (N,) group codes under n_groups. draws 0: no interval.
+    The interval is exact at 0 and 1 (`core.metrics.effective_groups.share_interval`).
+
+    Args:
+        hit: (N,) bool, items of the numerator.
+        among: (N,) bool, items of the denominator.
+        codes: (N,) group codes below n_groups.
+        n_groups: Number of groups.
+        draws: Bootstrap draws of groups; 0 for no interval.
+        seed: Seed of the draws, or a generator.
+
+    Returns:
+        value (None over nothing: unknown, not 0), numerator, denominator, groups (with an item in the denominator),
+        low, high and note.
     """
     k, n = int((hit & among).sum()), int(among.sum())
     own = codes[among]

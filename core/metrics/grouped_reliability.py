@@ -1,4 +1,4 @@
-"""A reliability diagram whose bars count groups: frames of one video are not so many witnesses."""
+"""A reliability diagram whose intervals count groups, because frames of one video are not independent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from core.metrics.bootstrap import group_codes
 from core.metrics.bootstrap_draws import drawn_counts
-from core.metrics.effective_groups import LEAST_GROUPS, interval_limits
+from core.metrics.effective_groups import MIN_GROUPS, interval_limits
 from core.metrics.metrics import probabilities
 from core.metrics.reliability import Binning, Convention, Reliability, bin_of, convention, reliability
 
@@ -25,10 +25,24 @@ def grouped_reliability(
     draws: int = 500,
     seed: int = 0,
 ) -> Reliability:
-    """`reliability` with 95 % intervals from draws of whole groups, by the rules of
-    `core.metrics.effective_groups.interval_limits`: exact where a bin's share is 0 or 1, none in a bin of fewer than
-    LEAST_GROUPS groups. The same draws as of `figures` and `rate_bands` with that seed. groups None: every item its
-    own.
+    """Compute `reliability` with 95 % intervals from draws of whole groups.
+
+    The rules are those of `core.metrics.effective_groups.interval_limits`: exact where the share of a bin is 0 or 1,
+    none in a bin of fewer than MIN_GROUPS groups. The draws are those of `all_metrics` and `rate_bands` with the same
+    seed.
+
+    Args:
+        p_fake: (N,) probabilities of fake in [0, 1].
+        labels: (N,) 0 = real, 1 = fake.
+        groups: (N,) names of groups; None when every item is its own group.
+        n_bins: Number of bins, at least 1.
+        which: Convention, `binary` or `top_label`.
+        binning: `width` or `mass`.
+        draws: Bootstrap draws of groups.
+        seed: Seed of the draws.
+
+    Returns:
+        The diagram; limits are NaN where there is no interval.
     """
     r = reliability(p_fake, labels, n_bins, which, binning)
     x, hit = convention(*probabilities(p_fake, labels), which)
@@ -38,5 +52,5 @@ def grouped_reliability(
     with np.errstate(invalid="ignore", divide="ignore"):
         shares = hits / (hits + misses)
     held = np.bincount(np.unique(codes * size + at) % size, minlength=size)
-    low, high = interval_limits(r.observed, shares, held >= LEAST_GROUPS, held)
+    low, high = interval_limits(r.observed, shares, held >= MIN_GROUPS, held)
     return replace(r, low=low, high=high)

@@ -1,7 +1,7 @@
-"""Figures of merit as pure functions in float64. Label 1 = fake; a figure that is undefined is None, never 0.
+"""Metrics as pure functions in float64. Label 1 = fake; a metric that is undefined is None, never 0.
 
-Ranking metrics take any score that grows with fakeness; the others take p_fake in [0, 1]. All raise ValueError for
-empty input, unequal lengths, values that are not finite and labels other than 0 and 1.
+Ranking metrics take any score that grows with the probability of fake; the others take p_fake in [0, 1]. All raise
+ValueError for empty input, unequal lengths, values that are not finite and labels other than 0 and 1.
 """
 
 from __future__ import annotations
@@ -16,7 +16,14 @@ from core.metrics.sweep import Sweep, checked, sweep
 
 
 def auroc_of(s: Sweep) -> float | None:
-    """Area under the ROC curve from a sweep; tied pairs count one half. None with one class."""
+    """Compute the area under the ROC curve from a sweep; tied pairs count one half.
+
+    Args:
+        s: Counts at every threshold.
+
+    Returns:
+        The area in [0, 1]; None with one class.
+    """
     if not s.n_fake or not s.n_real:
         return None
     fakes = np.diff(s.fakes, prepend=0).astype(np.float64)
@@ -26,12 +33,28 @@ def auroc_of(s: Sweep) -> float | None:
 
 
 def auroc(scores: ArrayLike, labels: ArrayLike) -> float | None:
-    """P(score of a fake > score of a real) + P(equal) / 2. None with one class."""
+    """Compute P(score of a fake > score of a real) + P(equal) / 2.
+
+    Args:
+        scores: (N,) finite scores, higher = more fake.
+        labels: (N,) 0 = real, 1 = fake.
+
+    Returns:
+        The area in [0, 1]; None with one class.
+    """
     return auroc_of(sweep(scores, labels))
 
 
 def average_precision(scores: ArrayLike, labels: ArrayLike) -> float | None:
-    """Sum of precision x step of recall over distinct thresholds, no interpolation. None without fakes."""
+    """Compute the sum of precision x step of recall over distinct thresholds, without interpolation.
+
+    Args:
+        scores: (N,) finite scores, higher = more fake.
+        labels: (N,) 0 = real, 1 = fake.
+
+    Returns:
+        A float in [0, 1]; None without fakes.
+    """
     s = sweep(scores, labels)
     if not s.n_fake:
         return None
@@ -40,7 +63,15 @@ def average_precision(scores: ArrayLike, labels: ArrayLike) -> float | None:
 
 
 def eer(scores: ArrayLike, labels: ArrayLike) -> float | None:
-    """Rate where false alarms equal misses, the ROC curve interpolated linearly. None with one class."""
+    """Compute the equal error rate: the rate at which false alarms equal misses, the ROC curve interpolated linearly.
+
+    Args:
+        scores: (N,) finite scores, higher = more fake.
+        labels: (N,) 0 = real, 1 = fake.
+
+    Returns:
+        A float in [0, 1]; None with one class.
+    """
     s = sweep(scores, labels)
     if not s.n_fake or not s.n_real:
         return None
@@ -49,7 +80,15 @@ def eer(scores: ArrayLike, labels: ArrayLike) -> float | None:
 
 
 def crossing(fpr: np.ndarray, fnr: np.ndarray) -> float:
-    """Height where a rising fpr meets a falling fnr, linear between points."""
+    """Find the height at which a rising false-positive rate meets a falling false-negative rate, linear between points.
+
+    Args:
+        fpr: (K,) ascending from 0 to 1.
+        fnr: (K,) descending from 1 to 0.
+
+    Returns:
+        The common rate.
+    """
     gap = fpr - fnr  # rises from -1 to 1
     i = int(np.searchsorted(gap, 0.0))
     if gap[i] == 0.0 or i == 0:
@@ -60,7 +99,14 @@ def crossing(fpr: np.ndarray, fnr: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class Confusion:
-    """Counts of items called fake (p_fake >= threshold) or real. tp: fakes called fake."""
+    """Counts of items called fake (p_fake >= threshold) or real.
+
+    Attributes:
+        tp: Fakes called fake.
+        fp: Reals called fake.
+        fn: Fakes called real.
+        tn: Reals called real.
+    """
 
     tp: int
     fp: int
@@ -73,7 +119,18 @@ class Confusion:
 
 
 def probabilities(p_fake: ArrayLike, labels: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """Like `checked`, and p_fake must lie in [0, 1]."""
+    """Check probabilities and labels, as `checked` does scores.
+
+    Args:
+        p_fake: (N,) probabilities of fake in [0, 1].
+        labels: (N,) 0 = real, 1 = fake.
+
+    Returns:
+        (N,) float64 and (N,) int64.
+
+    Raises:
+        ValueError: The input is empty, lengths differ, or a value is out of its range.
+    """
     p, y = checked(p_fake, labels)
     if p.min() < 0.0 or p.max() > 1.0:
         raise ValueError("p_fake must lie in [0, 1]; pass log_odds through a calibrator first")
@@ -81,7 +138,16 @@ def probabilities(p_fake: ArrayLike, labels: ArrayLike) -> tuple[np.ndarray, np.
 
 
 def confusion(p_fake: ArrayLike, labels: ArrayLike, threshold: float = 0.5) -> Confusion:
-    """Counts at `p_fake >= threshold` -> fake."""
+    """Count items by their class and by what they are called.
+
+    Args:
+        p_fake: (N,) probabilities of fake in [0, 1].
+        labels: (N,) 0 = real, 1 = fake.
+        threshold: Items with p_fake >= threshold are called fake.
+
+    Returns:
+        The four counts.
+    """
     p, y = probabilities(p_fake, labels)
     called = p >= threshold
     tp, flagged, fakes = int(np.count_nonzero(called & (y == 1))), int(np.count_nonzero(called)), int(y.sum())
@@ -89,17 +155,31 @@ def confusion(p_fake: ArrayLike, labels: ArrayLike, threshold: float = 0.5) -> C
 
 
 def ratio(numerator: float, denominator: float) -> float | None:
-    """Numerator / denominator, or None when the denominator is 0."""
+    """Divide, where the denominator is not 0.
+
+    Args:
+        numerator: Any number.
+        denominator: Any number.
+
+    Returns:
+        The quotient; None when the denominator is 0.
+    """
     return numerator / denominator if denominator else None
 
 
 def threshold_metrics(c: Confusion) -> dict[str, float | None]:
-    """The figures of a decision by name; None where undefined.
+    """Compute the metrics of a decision from its counts.
 
-    accuracy: called rightly / all. recall: fakes called fake / fakes; specificity: reals called real / reals;
+    accuracy: called correctly / all. recall: fakes called fake / fakes; specificity: reals called real / reals;
     balanced_accuracy: their mean. precision: fakes called fake / all called fake. f1: harmonic mean of precision and
-    recall, 2 tp / (2 tp + fp + fn). mcc: Matthews correlation in [-1, 1]. balanced_accuracy and mcc are None with one
-    class; mcc also when everything is called alike.
+    recall, 2 tp / (2 tp + fp + fn). mcc: Matthews correlation in [-1, 1].
+
+    Args:
+        c: The counts.
+
+    Returns:
+        By name; None where undefined: balanced_accuracy and mcc with one class, mcc also when all items are called
+        alike.
     """
     recall, specificity = ratio(c.tp, c.tp + c.fn), ratio(c.tn, c.tn + c.fp)
     both = recall is not None and specificity is not None
@@ -116,7 +196,15 @@ def threshold_metrics(c: Confusion) -> dict[str, float | None]:
 
 
 def brier(p_fake: ArrayLike, labels: ArrayLike) -> float:
-    """Mean (p_fake - label)^2."""
+    """Compute the Brier score, the mean of (p_fake - label)^2.
+
+    Args:
+        p_fake: (N,) probabilities of fake in [0, 1].
+        labels: (N,) 0 = real, 1 = fake.
+
+    Returns:
+        A float in [0, 1].
+    """
     p, y = probabilities(p_fake, labels)
     return float(np.mean((p - y) ** 2))
 
@@ -125,11 +213,27 @@ CLIP = 2.0**-52
 
 
 def log_losses(p: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """(N,) -ln of the probability given to the true class, p kept within [2**-52, 1 - 2**-52]."""
+    """Compute the log loss of each item, -ln of the probability of its true class.
+
+    Args:
+        p: (N,) probabilities of fake, clipped to [2**-52, 1 - 2**-52].
+        y: (N,) 0 = real, 1 = fake.
+
+    Returns:
+        (N,) losses in nats.
+    """
     p = np.clip(p, CLIP, 1.0 - CLIP)
     return -np.where(y == 1, np.log(p), np.log1p(-p))
 
 
 def nll(p_fake: ArrayLike, labels: ArrayLike) -> float:
-    """Mean -ln(probability of the true class), nats. p_fake is kept within [2**-52, 1 - 2**-52]."""
+    """Compute the mean log loss, -ln(probability of the true class).
+
+    Args:
+        p_fake: (N,) probabilities of fake in [0, 1], clipped to [2**-52, 1 - 2**-52].
+        labels: (N,) 0 = real, 1 = fake.
+
+    Returns:
+        The mean in nats.
+    """
     return float(np.mean(log_losses(*probabilities(p_fake, labels))))

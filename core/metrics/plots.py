@@ -1,4 +1,4 @@
-"""The PNGs of a run: one chart a file, a title that says what to read off, axes with units, counts shown."""
+"""The PNG charts of a run: one chart a file, a title that says what to read, axes with units, counts shown."""
 
 from __future__ import annotations
 
@@ -39,7 +39,16 @@ STYLE: dict[Any, Any] = {
 
 @contextmanager
 def drawing(path: Path, width: float, height: float) -> Iterator[Figure]:
-    """Yield a figure; save it as PNG at 144 dpi, atomically. No global state of pyplot is touched."""
+    """Open a figure and save it as PNG at 144 dpi when the block ends; pyplot's global state is not touched.
+
+    Args:
+        path: The PNG file, written atomically.
+        width: Inches.
+        height: Inches.
+
+    Yields:
+        The figure to draw on.
+    """
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure
@@ -50,7 +59,15 @@ def drawing(path: Path, width: float, height: float) -> Iterator[Figure]:
 def draw_roc(
     path: Path, s: Sweep, at: Confusion, threshold: float = 0.5, interval: tuple[float, float] | None = None
 ) -> None:
-    """ROC curve with the operating point `p_fake >= threshold`, whose counts are `at`. s: of any score that ranks."""
+    """Draw the ROC curve with the operating point `p_fake >= threshold`.
+
+    Args:
+        path: The PNG file.
+        s: Counts at every threshold of any score that ranks; both classes are present.
+        at: Counts at the threshold.
+        threshold: Items with p_fake >= threshold are called fake.
+        interval: 95 % interval of the AUROC, or None.
+    """
     x, y, _ = roc_points(s)
     area = auroc_of(s)
     with drawing(path, 6.2, 5.6) as figure:
@@ -67,7 +84,14 @@ def draw_roc(
 
 
 def draw_confusion(path: Path, c: Confusion, classes: tuple[str, str], threshold: float = 0.5) -> None:
-    """2 x 2 counts, coloured by the share of each true class."""
+    """Draw the 2 x 2 counts, coloured by the share of each true class.
+
+    Args:
+        path: The PNG file.
+        c: The counts.
+        classes: Names of the real and the fake class.
+        threshold: Items with p_fake >= threshold are called fake.
+    """
     counts = np.array([[c.tn, c.fp], [c.fn, c.tp]])
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     with drawing(path, 5.4, 4.8) as figure:
@@ -89,7 +113,14 @@ def draw_confusion(path: Path, c: Confusion, classes: tuple[str, str], threshold
 def draw_reliability(
     path: Path, tables: Mapping[str, tuple[np.ndarray, np.ndarray]], n_bins: int = 15, note: str = ""
 ) -> None:
-    """One panel a table {name: (p_fake, labels)}: observed against stated frequency with counts below."""
+    """Draw one reliability diagram for each table: observed against stated frequency, with counts below.
+
+    Args:
+        path: The PNG file.
+        tables: By title, (N,) p_fake and (N,) labels.
+        n_bins: Equal-width bins.
+        note: Title of the picture; empty for the usual sentence.
+    """
     with drawing(path, 1.2 + 4.6 * len(tables), 6.2) as figure:
         grid = figure.subplots(2, len(tables), sharex=True, squeeze=False, gridspec_kw={"height_ratios": [3, 1]})
         for column, (name, (p, y)) in enumerate(tables.items()):
@@ -112,7 +143,13 @@ def draw_reliability(
 
 
 def draw_cascade(path: Path, s: Sweep, rows: list[dict[str, Any]]) -> None:
-    """Filtration and leakage against the confidence of real, over all thresholds; the listed ones with intervals."""
+    """Draw filtration and leakage of stage 1 over all confidences of real, the listed thresholds with their intervals.
+
+    Args:
+        path: The PNG file.
+        s: Counts at every threshold of p_fake.
+        rows: Rows of `core.evaluate.thresholds.threshold_rows`.
+    """
     confidence = np.concatenate((1 - np.logspace(np.log10(0.5), -3.3, 400), [1.0]))
     fakes, items = s.at_or_below(1 - confidence + 1e-12)
     with drawing(path, 7.6, 5.2) as figure:

@@ -1,4 +1,4 @@
-"""Ranking where false alarms are dear: hits at a fixed false-alarm rate, and the area under the ROC curve's left."""
+"""Ranking metrics where false alarms are costly: hits at a fixed false-alarm rate, and partial AUROC."""
 
 from __future__ import annotations
 
@@ -9,8 +9,20 @@ from core.metrics.sweep import sweep
 
 
 def tpr_at_fpr(scores: ArrayLike, labels: ArrayLike, max_fpr: float = 0.01) -> float | None:
-    """Largest share of fakes caught by a threshold whose false-alarm rate is at most `max_fpr` (no interpolation: a
-    threshold that exists). None with one class. Raises ValueError when max_fpr lies outside [0, 1].
+    """Compute the largest share of fakes caught by a threshold whose false-alarm rate is at most `max_fpr`.
+
+    There is no interpolation: the threshold exists.
+
+    Args:
+        scores: (N,) finite scores, higher = more fake.
+        labels: (N,) 0 = real, 1 = fake.
+        max_fpr: Highest false-alarm rate, in [0, 1].
+
+    Returns:
+        The share in [0, 1]; None with one class.
+
+    Raises:
+        ValueError: max_fpr lies outside [0, 1].
     """
     if not 0.0 <= max_fpr <= 1.0:
         raise ValueError(f"max_fpr must lie in [0, 1], not {max_fpr}")
@@ -22,8 +34,18 @@ def tpr_at_fpr(scores: ArrayLike, labels: ArrayLike, max_fpr: float = 0.01) -> f
 
 
 def partial_auroc(scores: ArrayLike, labels: ArrayLike, max_fpr: float = 0.1) -> float | None:
-    """Area under the ROC curve for false-alarm rates up to `max_fpr`, standardised by McClish (1989): 0.5 for guessing,
-    1 for perfect. None with one class. Raises ValueError when max_fpr lies outside (0, 1].
+    """Compute the area under the ROC curve for false-alarm rates up to `max_fpr`, standardised by McClish (1989).
+
+    Args:
+        scores: (N,) finite scores, higher = more fake.
+        labels: (N,) 0 = real, 1 = fake.
+        max_fpr: Highest false-alarm rate, in (0, 1].
+
+    Returns:
+        0.5 for guessing, 1 for a perfect ranking; None with one class.
+
+    Raises:
+        ValueError: max_fpr lies outside (0, 1].
     """
     if not 0.0 < max_fpr <= 1.0:
         raise ValueError(f"max_fpr must lie in (0, 1], not {max_fpr}")
@@ -35,7 +57,16 @@ def partial_auroc(scores: ArrayLike, labels: ArrayLike, max_fpr: float = 0.1) ->
 
 
 def mcclish(fpr: np.ndarray, tpr: np.ndarray, max_fpr: float) -> float:
-    """Standardised area under a ROC curve's points (ascending, from the origin) up to `max_fpr`."""
+    """Compute the standardised partial area (McClish 1989) of a ROC curve's points.
+
+    Args:
+        fpr: (K,) ascending from 0.
+        tpr: (K,) ascending from 0.
+        max_fpr: Highest false-alarm rate, in (0, 1].
+
+    Returns:
+        0.5 for guessing, 1 for a perfect ranking.
+    """
     stop = int(np.searchsorted(fpr, max_fpr, side="right"))
     edge = np.interp(max_fpr, fpr, tpr)
     area = float(np.trapezoid(np.append(tpr[:stop], edge), np.append(fpr[:stop], max_fpr)))

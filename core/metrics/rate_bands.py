@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from core.metrics.bootstrap import group_codes
 from core.metrics.bootstrap_draws import drawn_counts, threshold_draws
-from core.metrics.effective_groups import LEAST_GROUPS, count_groups, interval_limits, smallest_class
+from core.metrics.effective_groups import MIN_GROUPS, NO_INTERVAL, count_groups, interval_limits, smallest_class
 from core.metrics.metrics import probabilities
 
 SHARES = ("recall", "false_alarms", "specificity", "precision", "npv", "accuracy")
@@ -58,7 +58,7 @@ class RateBands:
             with np.errstate(invalid="ignore", divide="ignore"):
                 shares = _coarse(drawn, bar, size) / drawn.sum(1, keepdims=True)
                 here = np.bincount(bar[self.cell[own]], minlength=size) / np.count_nonzero(own)
-            result[:, label] = np.stack(interval_limits(here, shares, groups >= LEAST_GROUPS, np.full(size, groups)), 1)
+            result[:, label] = np.stack(interval_limits(here, shares, groups >= MIN_GROUPS, np.full(size, groups)), 1)
         return result
 
     def reliability(self, of: ArrayLike) -> np.ndarray:
@@ -70,7 +70,7 @@ class RateBands:
             shares = fakes / (fakes + reals)
             here = np.bincount(at, self.labels, size) / np.bincount(at, minlength=size)
         groups = np.bincount(np.unique(self.codes * size + at) % size, minlength=size)
-        return np.stack(interval_limits(here, shares, groups >= LEAST_GROUPS, groups), 1)
+        return np.stack(interval_limits(here, shares, groups >= MIN_GROUPS, groups), 1)
 
     def to_document(self) -> dict[str, Any]:
         """JSON: names, note, and bands, base64 of little-endian float32 (names, T, 2)."""
@@ -119,7 +119,7 @@ def rate_bands(
     for name in RATES:
         effective_counts, own = denominators.get(name, (of_all, None))
         low[name], high[name] = interval_limits(here[name][0], drawn[name], effective_counts.enough, own)
-    note = of_all.note.replace("no interval:", "no intervals:")
+    note = of_all.note.replace(NO_INTERVAL, "No intervals")
     return RateBands(low, high, note, reals, fakes, cell, codes, y)
 
 

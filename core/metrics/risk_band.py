@@ -10,8 +10,8 @@ from scipy.special import expit
 
 from core.metrics.bootstrap import group_codes
 from core.metrics.bootstrap_draws import drawn_counts, rank_cells
-from core.metrics.effective_groups import LEAST_GROUPS, interval_limits
-from core.metrics.selective import judged
+from core.metrics.effective_groups import MIN_GROUPS, interval_limits
+from core.metrics.selective import confidence_and_truth
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,14 @@ def risk_band(
     log_odds: ArrayLike | None = None,
 ) -> RiskBand:
     """`core.metrics.selective.risk_coverage` with an interval at each step (percentiles over draws of groups; exact
-    where all accepted groups agree; none while fewer than LEAST_GROUPS groups are accepted).
+    where all accepted groups agree; none while fewer than MIN_GROUPS groups are accepted).
 
     p_fake: (N,) in [0, 1]; labels: (N,), 1 = fake; groups: (N,) names, None: every item its own; log_odds: as of
     `core.metrics.selective.judged`. At most some hundred steps: past that, items of nearly equal confidence are
     accepted together. The interval at a step is that of the error among items at least so sure. draws 0: no intervals.
     Raises ValueError on bad input.
     """
-    sure, right = judged(p_fake, labels, log_odds)
+    sure, right = confidence_and_truth(p_fake, labels, log_odds)
     wrong = 1 - right.astype(np.int64)
     cell, size = rank_cells(sure, wrong)
     counts = np.bincount(2 * cell + wrong, minlength=2 * size).reshape(size, 2)[::-1]
@@ -58,7 +58,7 @@ def risk_band(
         taken, failed = (np.cumsum(part[:, ::-1], 1) for part in (good + bad, bad))
         risk = np.where(taken > 0, failed / np.maximum(taken, 1.0), np.nan)
         own = _groups_accepted(cell, size, codes, n_groups)
-        low, high = interval_limits(errors / np.maximum(accepted, 1), risk, own >= LEAST_GROUPS, own)
+        low, high = interval_limits(errors / np.maximum(accepted, 1), risk, own >= MIN_GROUPS, own)
     held = counts.sum(1) > 0
     stated = lowest if log_odds is None else expit(lowest)
     part = (stated[::-1], accepted / cell.size, errors / np.maximum(accepted, 1), low, high)

@@ -29,7 +29,9 @@ class RiskCoverage:
     generalised: np.ndarray
 
 
-def judged(p_fake: ArrayLike, labels: ArrayLike, log_odds: ArrayLike | None = None) -> tuple[np.ndarray, np.ndarray]:
+def confidence_and_truth(
+    p_fake: ArrayLike, labels: ArrayLike, log_odds: ArrayLike | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """(confidence (N,), right (N,) 1 or 0). log_odds: those of p_fake, where known: confidence is then |log_odds|, the
     same order, which does not end where p_fake rounds to 1. Raises ValueError on bad input.
     """
@@ -40,7 +42,7 @@ def judged(p_fake: ArrayLike, labels: ArrayLike, log_odds: ArrayLike | None = No
 
 def risk_coverage(p_fake: ArrayLike, labels: ArrayLike, log_odds: ArrayLike | None = None) -> RiskCoverage:
     """The whole curve from one sort. log_odds, and `confidence` then: as of `judged`."""
-    confidence, right = judged(p_fake, labels, log_odds)
+    confidence, right = confidence_and_truth(p_fake, labels, log_odds)
     order = np.argsort(-confidence, kind="stable")
     confidence, errors = confidence[order], np.cumsum(1.0 - right[order])
     last = np.append(np.flatnonzero(np.diff(confidence)), confidence.size - 1)

@@ -45,7 +45,7 @@ def left_out_part(workbench: Workbench) -> None:
 
 def loss_words(row: LeftOut) -> str:
     """`lost 0.051 (95 %: 0.020 to 0.082), 79 fakes of 79 groups`."""
-    span = row.note or "no interval" if row.low is None else f"95 %: {row.low:.3f} to {row.high:.3f}"
+    span = row.note.removesuffix(".") or "No interval" if row.low is None else f"95 %: {row.low:.3f} to {row.high:.3f}"
     return f"lost {row.loss:.3f} ({span}), {row.n_fake} fakes of {row.fake_groups} groups"
 
 

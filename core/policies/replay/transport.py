@@ -128,7 +128,7 @@ def auroc_interval(s: np.ndarray, y: np.ndarray, groups: np.ndarray) -> tuple[fl
     area = auroc(s, y)
     if area is None:
         raise ValueError("an AUROC needs reals and fakes")
-    return area, None, None, "no interval: a class with one group"
+    return area, None, None, "No interval: a class has only one group."
 
 
 def last_score(table: pd.DataFrame) -> str:

@@ -11,8 +11,8 @@ from core.metrics.all_metrics import all_metrics
 from core.metrics.by_source import auroc_draws
 from core.metrics.delong import compare_aurocs, delong, delong_difference
 from core.metrics.effective_groups import (
-    FEW_GROUPS,
-    LEAST_GROUPS,
+    MANY_GROUPS,
+    MIN_GROUPS,
     count_groups,
     exact_interval,
     interval_from_draws,
@@ -37,32 +37,39 @@ def test_effective_groups_by_hand():
     assert (even.groups, even.effective, even.note) == (40, pytest.approx(40), "")
     found = smallest_class([1, 1, 1, 0, 0], ["a", "b", "c", "d", "d"])
     assert (found.groups, found.of) == (1, "reals")
-    assert found.note == "no interval: 1 group of reals, 5 are needed"
+    assert found.note == "No interval: there is 1 group of reals, and 5 are needed."
 
 
 def test_no_interval_and_no_p_under_the_least_number_of_groups():
-    s, y, of = grouped(LEAST_GROUPS - 1)
+    s, y, of = grouped(MIN_GROUPS - 1)
     found = all_metrics(1 / (1 + np.exp(-s)), y, of, draws=100)
     for name in ("auroc", "accuracy", "f1", "brier", "ece_binary_width", "recall", "specificity"):
         assert (found[name]["low"], found[name]["high"]) == (None, None), name
-        assert f"{LEAST_GROUPS} are needed" in found[name]["note"], name
+        assert f"{MIN_GROUPS} are needed" in found[name]["note"], name
     assert delong(s, y, groups=of).low is None
     other = s + np.random.default_rng(1).normal(0, 1, s.size)
     gap = delong_difference(s, other, y, of)
     assert (gap.p, gap.half) == (None, None)
     (pair,) = compare_aurocs({"a": s, "b": other}, y, of)
     assert (pair.low, pair.p, pair.p_holm) == (None, None, None)
-    assert "no test" in pair.note
+    assert pair.note.startswith("No test: ")
 
 
 def test_few_groups_are_said_and_many_are_not():
-    for groups, said in ((LEAST_GROUPS, True), (FEW_GROUPS - 1, True), (FEW_GROUPS, False)):
+    for groups, said in ((MIN_GROUPS, True), (MANY_GROUPS - 1, True), (MANY_GROUPS, False)):
         s, y, of = grouped(groups)
         found = all_metrics(1 / (1 + np.exp(-s)), y, of, draws=60)["auroc"]
         assert found["low"] < found["value"] < found["high"]
-        assert found["note"].startswith("few groups: ") == said
+        assert found["note"].startswith("The interval may be too narrow: ") == said
     uneven = count_groups(np.repeat(np.arange(40), [400, *[1] * 39]))
-    assert uneven.note == "few groups: 40, so unequal that they count as 1; the interval is narrower than it should be"
+    assert uneven.note == (
+        "The interval may be too narrow: 40 groups of very unequal size carry as much information as a single one."
+    )
+    eight = count_groups(np.repeat(np.arange(209), [*[200] * 8, *[1] * 201]), "reals")
+    assert eight.note == (
+        "The interval may be too narrow: "
+        "209 groups of reals of very unequal size carry as much information as 10 equal ones."
+    )
 
 
 @pytest.mark.parametrize(("value", "k"), [(0.0, 0), (1.0, 12)])
@@ -132,7 +139,7 @@ def test_an_interval_has_a_width_or_is_none(values):
     ("groups", "least", "most"), [(2, 0.4, 0.75), (5, 0.78, 0.92), (10, 0.85, 0.96), (30, 0.9, 0.98)]
 )
 def test_coverage_of_the_bootstrap_by_groups(groups, least, most):
-    """The table beside LEAST_GROUPS, again: 300 sets a row."""
+    """The table beside MIN_GROUPS, again: 300 sets a row."""
     truth, hits = norm.cdf(1 / 2**0.5), 0
     for seed in range(300):
         s, y, of = grouped(groups, seed=seed)

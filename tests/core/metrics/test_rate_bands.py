@@ -7,7 +7,7 @@ import pytest
 
 from core.metrics.all_metrics import all_metrics
 from core.metrics.bootstrap import draw_weights
-from core.metrics.effective_groups import LEAST_GROUPS
+from core.metrics.effective_groups import MIN_GROUPS
 from core.metrics.rate_bands import RATES, effective_counts, rate_bands
 from core.policies.boards.threshold_table import ThresholdTable
 
@@ -22,7 +22,7 @@ def scored(groups: int = 60, size: int = 6, seed: int = 0):
     return 1 / (1 + np.exp(-z)), y, of
 
 
-@pytest.mark.parametrize("groups", [LEAST_GROUPS - 1, 12, 60])
+@pytest.mark.parametrize("groups", [MIN_GROUPS - 1, 12, 60])
 def test_board_and_headline_agree_at_every_threshold(groups):
     p, y, of = scored(2 * groups)
     table = ThresholdTable.build(p, y)

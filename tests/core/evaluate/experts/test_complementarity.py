@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.evaluate.experts.complementarity import FIGURES, agreement_counts, figures_of_counts, oracle, pairwise
@@ -57,6 +57,7 @@ def test_unequal_lengths_are_refused():
         agreement_counts(np.ones(3, bool), np.ones(4, bool))
 
 
+@settings(deadline=None)
 @given(st.tuples(*[st.integers(0, 40)] * 4).filter(sum))
 def test_laws_of_every_table(counts):
     right_a, right_b = expand(*counts)

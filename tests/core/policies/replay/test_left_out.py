@@ -53,7 +53,7 @@ def test_few_groups_have_no_interval_and_say_so_and_a_perfect_area_has_a_width()
     few = table[~gan | table["group"].isin(table.loc[gan, "group"].unique()[:3])]
     row = left_out("a", few, "b", few.assign(p_fake=few["p_fake"] ** 2 * 0.9), ["gan"])[0]
     assert row.low is None
-    assert "3 groups of fakes, 5 are needed" in row.note
+    assert "3 groups of fakes, and 5 are needed" in row.note
     assert row.seen_span == (None, None)
     sure = left_out("a", table, "b", table.assign(p_fake=table["label"] * 1.0), ["gan"])[0]
     assert sure.seen == 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-
 UTC_NAMES = ("UTC", "Etc/UTC", "GMT", "Etc/GMT")
 """Names under which a browser reports UTC."""
 

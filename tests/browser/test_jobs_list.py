@@ -1,23 +1,40 @@
-"""The Jobs page in a real Chromium: a list that opens by keyboard, a log at its newest lines, an end that is not missed."""
+"""The Jobs page in a real Chromium: a list opened by keyboard, a log at its newest lines, an end that is not missed."""
 
 from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterator
 
 import pytest
-from shoot import settle
+from shoot import free_port, settle, streamlit
 
 from core.analysis.spec import AnalyzeSpec
 from core.train.spec import TrainSpec
+from jobs.client import Workbench
+from jobs.settings import Settings
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
 LONG = "This message is long on purpose, and it must be read to its end at every width without a sideways scroll. " * 2
 
 
+@pytest.fixture(scope="module")
+def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
+    """A workspace without a worker: the test itself says what becomes of a job."""
+    opened = Workbench.open(Settings(home=tmp_path_factory.mktemp("quiet-home")))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def site(workbench: Workbench) -> Iterator[str]:
+    with streamlit(workbench.workspace.root, free_port()) as address:
+        yield address
+
+
 @pytest.fixture
 def running(workbench):
-    """A training that no worker takes: the test itself says what becomes of it."""
+    """A training that has begun and said much."""
     job_id, now = f"train-{time.time_ns()}", time.time()
     spec = TrainSpec(dataset="faces", epochs=3).model_dump(mode="json")
     workbench.store.add(job_id=job_id, kind="train", pool="by-hand", spec=spec, now=now, worker="by-hand")
@@ -27,7 +44,7 @@ def running(workbench):
     log.write_text("".join(f"line {i}\n" for i in range(200)))
     yield job_id
     if not workbench.job(job_id).ended:
-        workbench.store.finish(job_id, 1, "done", time.time(), message="ended", result={"message": "ended"})
+        workbench.store.finish(job_id, 1, "cancelled", time.time())
 
 
 def opened(browser, width: int = 1440, zone: str = "Asia/Kolkata"):
@@ -36,12 +53,14 @@ def opened(browser, width: int = 1440, zone: str = "Asia/Kolkata"):
 
 @pytest.mark.parametrize("width", [1440, 800, 390])
 def test_the_list_wraps_tells_local_time_and_opens_by_keyboard(browser, site, workbench, running, width):
+    workbench.store.finish(running, 1, "failed", time.time(), error=LONG.strip())
     page = opened(browser, width)
     page.goto(f"{site}/jobs")
     settle(page)
     row = page.locator("tr", has=page.get_by_text("36 %")).first
     row.wait_for(timeout=60_000)
     message = row.locator(".message")
+    assert message.inner_text() == LONG.strip()
     assert message.evaluate("e => e.scrollWidth <= e.parentElement.clientWidth + 1"), "the message is cut"
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "the page scrolls sideways"
     stamp = row.locator("time")
@@ -59,7 +78,7 @@ def test_a_log_opens_at_its_newest_lines_and_follows(browser, site, workbench, r
     page = opened(browser)
     page.goto(f"{site}/jobs?job={running}")
     log = page.locator(".st-key-job-log")
-    log.wait_for(timeout=90_000)
+    log.locator("pre").wait_for(timeout=90_000)
     bottom = """e => { const box = e.getBoundingClientRect(), text = e.querySelector('pre').getBoundingClientRect();
                        return Math.abs(text.bottom - box.bottom) < 40 && e.scrollHeight > e.clientHeight; }"""
     page.wait_for_function(f"({bottom})(document.querySelector('.st-key-job-log'))", timeout=60_000)

@@ -191,6 +191,9 @@ def plan_of(spec: TrainSpec, device: torch.device, checkpoint_seconds: float) ->
 
     Returns:
         The plan.
+
+    Raises:
+        ValueError: The spec was not filled by `fill`.
     """
     if None in (spec.epochs, spec.batch_size, spec.lr, spec.weight_decay, spec.patience):
         raise ValueError("the spec is not filled; pass it through `fill` first")

@@ -1,7 +1,8 @@
-"""How the command line speaks: errors as one sentence with an exit code, progress on stderr, JSON alone on stdout."""
+"""Output of the command line: an error is one sentence and an exit code, progress goes to stderr, JSON to stdout."""
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import re
@@ -17,8 +18,7 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from core.media.types import MediaRejected
-from jobs.specs.checks import meant
+from jobs.specs.checks import suggestion
 
 DONE, FAILED, BAD_USE = 0, 1, 2
 err = Console(stderr=True, highlight=False)
@@ -27,7 +27,11 @@ out = Console(highlight=False)
 
 @dataclass
 class Options:
-    """What was said before the command's name."""
+    """Options before the command's name.
+
+    Attributes:
+        debug: Show stack traces and the log.
+    """
 
     debug: bool = False
 
@@ -36,7 +40,9 @@ options = Options()
 
 
 def exit_code(error: BaseException) -> int:
-    """2 for bad use or bad input, 1 for anything else."""
+    """Return 2 for bad use or bad input, 1 for any other error."""
+    from core.media.types import MediaRejected  # loads numpy
+
     if isinstance(error, KeyError):  # a LookupError, yet a fault of the program and not of its user
         return FAILED
     if isinstance(
@@ -47,7 +53,9 @@ def exit_code(error: BaseException) -> int:
 
 
 def explain(error: BaseException) -> str:
-    """One paragraph for a person."""
+    """Return what a person reads about an error, one paragraph."""
+    from core.media.types import MediaRejected
+
     if isinstance(error, ValidationError):
         lines = []
         for item in error.errors():
@@ -63,16 +71,16 @@ def explain(error: BaseException) -> str:
 
 
 def _complaint(item: Any) -> str:
-    """One of pydantic's messages; a pattern that is a list of words is told as that list."""
+    """Return one of pydantic's messages; a pattern that is a list of words is shown as that list."""
     words = re.fullmatch(r"\^\(([\w.|-]+)\)\$", str(item.get("ctx", {}).get("pattern", "")))
     if words is None:
         return str(item["msg"]).removeprefix("Value error, ")
     known = words.group(1).split("|")
-    return f"choose one of {', '.join(known)}.{meant(str(item['input']), known)}"
+    return f"choose one of {', '.join(known)}.{suggestion(str(item['input']), known)}"
 
 
 def complain(error: BaseException) -> int:
-    """Say what went wrong on stderr; returns the exit code."""
+    """Write an error to stderr and return its exit code."""
     if options.debug:
         traceback.print_exception(error)
     err.print("[red]error:[/red]", end=" ")
@@ -80,8 +88,15 @@ def complain(error: BaseException) -> int:
     return exit_code(error)
 
 
-def told(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap a command: its exceptions become a sentence and an exit code, never a stack trace."""
+def with_plain_errors(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap a command: an exception becomes a sentence and an exit code, and the help ends before the docstring's Args.
+
+    Args:
+        command: A function that Typer calls.
+
+    Returns:
+        A function with the same signature.
+    """
 
     @wraps(command)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -95,11 +110,12 @@ def told(command: Callable[..., Any]) -> Callable[..., Any]:
         except Exception as error:
             raise typer.Exit(complain(error)) from error
 
+    wrapper.__doc__ = (inspect.getdoc(command) or "").split("\n\nArgs:")[0]
     return wrapper
 
 
 class Bar:
-    """A core.progress.Reporter that draws one line on stderr; on anything but a terminal it writes changed lines."""
+    """A core.progress.Reporter that draws a bar on stderr; without a terminal it writes each new message as a line."""
 
     def __init__(self) -> None:
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
@@ -112,7 +128,7 @@ class Bar:
         )
         self.bar = Progress(*columns, console=err, disable=not err.is_terminal, transient=True)
         self.task = self.bar.add_task("", total=1.0)
-        self.said = ""
+        self.last_message = ""
 
     def __enter__(self) -> Bar:
         self.bar.start()
@@ -123,31 +139,37 @@ class Bar:
 
     def progress(self, fraction: float, message: str) -> None:
         self.bar.update(self.task, completed=fraction, description=message)
-        if self.bar.disable and message != self.said:
-            err.print(f"{100 * fraction:3.0f} %  {message}", markup=False, soft_wrap=True)
-            self.said = message
+        if self.bar.disable and message != self.last_message:
+            err.print(f"{int(100 * fraction):3d} %  {message}", markup=False, soft_wrap=True)
+            self.last_message = message
 
     def metric(self, step: int, values: Mapping[str, float]) -> None:
         line = ", ".join(f"{name} {value:.4g}" for name, value in values.items() if isinstance(value, (int, float)))
         self.bar.console.print(f"step {step}: {line}", markup=False)
 
     def part(self, document: Mapping[str, Any]) -> None:
-        """A half-finished result is for pages."""
+        """Ignore a partial result; only pages show it."""
 
 
 @contextmanager
 def json_only(wanted: bool) -> Iterator[Callable[[Any], None]]:
-    """Yield a printer of JSON lines. When wanted, whatever else writes to stdout (a library's C code too) goes to
-    stderr until the block ends, so that stdout holds JSON alone.
+    """Yield a printer of JSON lines that keeps stdout free of anything else.
+
+    Args:
+        wanted: Whether JSON is asked for. Then everything else that writes to stdout (C code of a library too) goes to
+            stderr until the block ends. Otherwise the printer does nothing.
+
+    Yields:
+        A function that writes one document as one line.
     """
     if not wanted:
         yield lambda document: None
         return
     sys.stdout.flush()
-    kept = os.dup(1)
+    own_stdout = os.dup(1)
     os.dup2(2, 1)
     try:
-        with os.fdopen(os.dup(kept), "w", encoding="utf-8") as stream:
+        with os.fdopen(os.dup(own_stdout), "w", encoding="utf-8") as stream:
 
             def say(document: Any) -> None:
                 stream.write(json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n")
@@ -156,5 +178,5 @@ def json_only(wanted: bool) -> Iterator[Callable[[Any], None]]:
             yield say
     finally:
         sys.stdout.flush()
-        os.dup2(kept, 1)
-        os.close(kept)
+        os.dup2(own_stdout, 1)
+        os.close(own_stdout)

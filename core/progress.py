@@ -1,4 +1,4 @@
-"""How long work speaks to whoever watches it: a console, a job row, or nobody."""
+"""How long work reports its progress: to a console, to a job's row, or to nobody."""
 
 from __future__ import annotations
 
@@ -7,24 +7,41 @@ from typing import Any, Protocol
 
 
 class Cancelled(Exception):
-    """Raised inside work whose caller asked it to stop. Not an error: what is finished stays."""
+    """The caller asked the work to stop. This is no error: what is finished stays."""
 
 
 class Reporter(Protocol):
-    """Everything that core ever says about work in progress. Every method is cheap and may be called often."""
+    """Takes what core reports about work in progress. Every method is cheap and may be called often."""
 
     def progress(self, fraction: float, message: str) -> None:
-        """Share done in [0, 1] and one line for a person. Raises Cancelled if the work should stop."""
+        """Take the share that is done and what happens now.
+
+        Args:
+            fraction: Share done in [0, 1].
+            message: One line for a person, a short clause with a capital first letter.
+
+        Raises:
+            Cancelled: The work should stop.
+        """
 
     def metric(self, step: int, values: Mapping[str, float]) -> None:
-        """One row of a curve (an epoch's losses and scores)."""
+        """Take one row of a curve (an epoch's losses and scores).
+
+        Args:
+            step: Number of the row; a repeated one replaces the first.
+            values: Name -> value.
+        """
 
     def part(self, document: Mapping[str, Any]) -> None:
-        """A partial result, a JSON document that replaces the one before (an analysis after stage 1)."""
+        """Take a partial result (an analysis after stage 1).
+
+        Args:
+            document: JSON document; it replaces the one before.
+        """
 
 
 class Silent:
-    """A Reporter that says nothing."""
+    """A Reporter that drops everything."""
 
     def progress(self, fraction: float, message: str) -> None:
         pass
@@ -37,7 +54,7 @@ class Silent:
 
 
 class Within:
-    """A Reporter for one step of a larger work: its 0 to 1 becomes `start` to `end` of the whole."""
+    """A Reporter for one step of a larger work: its fractions 0 to 1 become `start` to `end` of the whole."""
 
     def __init__(self, report: Reporter, start: float, end: float) -> None:
         self._report, self._start, self._end = report, start, end

@@ -1,4 +1,4 @@
-"""What is being told apart. Label 1 is the positive class, everywhere."""
+"""The two classes of a task. Label 1 is the positive class, everywhere."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ from core.spec import Spec
 
 
 class Task(Spec):
-    """Names of the two classes (index = label) and of one item; pages take their words from here."""
+    """A binary task; pages take their words from it.
+
+    Attributes:
+        name: Name of the task.
+        classes: Names of the classes; the index is the label.
+        item: What one item is called.
+    """
 
     name: str
     classes: tuple[str, str]

@@ -1,17 +1,14 @@
-"""The one door through which pages, the demo and the command line reach jobs, artefacts and what is in force."""
+"""The one interface through which pages, the demo and the command line reach jobs, artefacts and what is in force."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-import re
 import secrets
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-from core.artifacts.files import sync_folder
+from core.artifacts.files import read_tail
 from core.artifacts.workspace import Workspace
 from core.documents.policy import CascadePolicy
 from core.spec import Spec
@@ -19,24 +16,28 @@ from jobs import process as processes
 from jobs.kind import Produced, kinds
 from jobs.kinds import load_plugins
 from jobs.queue.database import connect
-from jobs.queue.store import ANALYZE_PRIORITY, BACKGROUND_PRIORITY, LEASE_SECONDS, MAX_ATTEMPTS, WORK_PRIORITY, Store
-from jobs.queue.views import Active, ActiveChangeView, ArtifactView, JobView, WorkerView
+from jobs.queue.priority import ANALYZE_PRIORITY, BACKGROUND_PRIORITY, WORK_PRIORITY
+from jobs.queue.store import LEASE_SECONDS, MAX_ATTEMPTS, Store
+from jobs.queue.views import Active, ActiveChangeView, ArtifactView, JobView, WorkerView, queue_sentence
 from jobs.settings import Settings
 from jobs.specs.checks import check
 from jobs.specs.references import settled
 from jobs.workspace.discovery import Finder, with_relative_path
-from jobs.workspace.housekeeping import delete_analysis, make_room
+from jobs.workspace.housekeeping import delete_analysis
 from jobs.workspace.policies import write_policy
+from jobs.workspace.uploads import store_upload
 
 SHIPPED_BUNDLE = Path(__file__).resolve().parents[1] / "assets" / "demo_bundle"
 
 
-class UploadTooLarge(ValueError):
-    """More bytes than `AWARE_UPLOAD_MB` allows."""
-
-
 class Workbench:
-    """Facade over store and workspace. Safe to share between threads; loads no torch."""
+    """Facade over store and workspace. It is safe to share between threads and loads no torch.
+
+    Attributes:
+        settings: Settings in force.
+        store: Verbs over the database.
+        clock: Returns seconds since the epoch.
+    """
 
     def __init__(self, settings: Settings, store: Store, clock: Callable[[], float] = time.time) -> None:
         self.settings = settings
@@ -46,14 +47,25 @@ class Workbench:
 
     @classmethod
     def open(cls, settings: Settings | None = None) -> Workbench:
-        """Create the workspace's folders, bring the database's schema up to date, connect."""
+        """Create the workspace's folders, bring the database's schema up to date, and connect.
+
+        Args:
+            settings: Settings to use; None: those of the environment.
+
+        Returns:
+            A workbench; `close` it when it is no longer needed.
+
+        Raises:
+            ValueError: A setting is wrong.
+            RuntimeError: The database is newer than this program.
+        """
         settings = settings or Settings.read()
         load_plugins(settings.plugins)
         settings.workspace.create()
         return cls(settings, Store(*connect(settings.url, settings.workspace.root)))
 
     def close(self) -> None:
-        """Let go of the database; the facade is of no use afterwards."""
+        """Close the connections to the database."""
         self.store.dispose()
 
     @property
@@ -104,26 +116,94 @@ class Workbench:
         )
 
     def job(self, job_id: str) -> JobView:
-        """Raises LookupError for an unknown id."""
+        """Return one job.
+
+        Args:
+            job_id: Its id.
+
+        Returns:
+            The job as it is now.
+
+        Raises:
+            LookupError: There is no such job.
+        """
         return JobView.of(self.store.get(job_id), self.workspace)
 
     def jobs(
         self, *, kind: str | None = None, state: str | None = None, limit: int = 100, offset: int = 0
     ) -> list[JobView]:
-        """Newest first."""
+        """Return jobs, newest first.
+
+        Args:
+            kind: Only this kind; None: every kind.
+            state: Only this state; None: every state.
+            limit: Most jobs.
+            offset: Jobs to leave out at the beginning.
+
+        Returns:
+            Jobs as they are now.
+        """
         rows = self.store.jobs(kind=kind, state=state, limit=limit, offset=offset)
         return [JobView.of(row, self.workspace) for row in rows]
 
+    def queue_position(self, job: JobView) -> str:
+        """Return where a queued job stands and what runs before it.
+
+        Args:
+            job: A job; its state may be older than the database.
+
+        Returns:
+            A sentence such as "2nd in the queue, behind: Draw demo portraits (42 %, about 3 min left)."; empty for a
+            job that is not queued.
+        """
+        if job.state != "queued":
+            return ""
+        workers = [worker for worker in self.workers() if worker.alive and (job.pool == "work" or worker.analyses)]
+        slots = len(workers) if job.pool == "analyze" else sum(worker.slots for worker in workers)
+        owners = {worker.id for worker in workers}  # a command that runs its own job takes no slot
+        rows = [row for row in self.store.running() if row.pool == job.pool and row.worker in owners]
+        running = [JobView.of(row, self.workspace) for row in rows]
+        queued = [JobView.of(row, self.workspace) for row in self.store.queue(job.pool)]
+        return queue_sentence(job, running, queued, slots, self.clock())
+
     def cancel(self, job_id: str) -> None:
-        """Ask a job to stop; one that has ended stays as it is."""
+        """Ask a job to stop; one that has ended stays as it is.
+
+        Args:
+            job_id: Id of the job.
+
+        Raises:
+            LookupError: There is no such job.
+        """
         self.store.cancel(job_id, self.clock())
 
     def retry(self, job_id: str) -> None:
-        """Queue a failed or cancelled job again. Raises ValueError for any other."""
+        """Queue a failed or cancelled job again.
+
+        Args:
+            job_id: Id of the job.
+
+        Raises:
+            LookupError: There is no such job.
+            ValueError: It has neither failed nor been cancelled.
+        """
         self.store.retry(job_id, self.clock())
 
     def wait(self, job_id: str, timeout: float, poll: float = 0.1) -> JobView:
-        """Return the job once it has ended. Raises TimeoutError."""
+        """Wait until a job has ended.
+
+        Args:
+            job_id: Id of the job.
+            timeout: Longest wait in seconds.
+            poll: Seconds between two looks.
+
+        Returns:
+            The ended job.
+
+        Raises:
+            LookupError: There is no such job.
+            TimeoutError: It has not ended in time.
+        """
         end = time.monotonic() + timeout
         while not (view := self.job(job_id)).ended:
             if time.monotonic() > end:
@@ -132,66 +212,147 @@ class Workbench:
         return view
 
     def job_folder(self, job_id: str) -> Path:
-        """The job's own folder: checkpoints, `attempt-N/log.txt`."""
+        """Return the job's own folder: checkpoints, `attempt-N/log.txt`.
+
+        Args:
+            job_id: Id of the job.
+
+        Returns:
+            A folder, which need not exist yet.
+        """
         return self.workspace.jobs / job_id
 
     def analysis_folder(self, job_id: str) -> Path:
-        """Where an analyze job puts its documents, crops and maps, also while it runs."""
+        """Return the folder in which an analyze job puts its documents, crops and maps, also while it runs.
+
+        Args:
+            job_id: Id of the job.
+
+        Returns:
+            A folder, which need not exist yet.
+        """
         return self.workspace.analyses / job_id
 
     def log_tail(self, job_id: str, n_bytes: int = 16384) -> str:
-        """The end of the newest attempt's log, plain text; empty when there is none yet."""
+        """Return the end of the newest attempt's log.
+
+        Args:
+            job_id: Id of the job.
+            n_bytes: Most bytes.
+
+        Returns:
+            Plain text; empty when there is no log yet.
+        """
         logs = sorted(self.job_folder(job_id).glob("attempt-*/log.txt"), key=lambda p: int(p.parent.name[8:]))
-        return tail(logs[-1], n_bytes) if logs else ""
+        return read_tail(logs[-1], n_bytes) if logs else ""
 
     def metrics(self, job_id: str) -> list[dict[str, Any]]:
-        """The curve: one dict a step, `{"step": n, name: value, ...}`, in order."""
+        """Return a job's curve.
+
+        Args:
+            job_id: Id of the job.
+
+        Returns:
+            One dict for each step, `{"step": n, name: value, ...}`, in order.
+        """
         return [{"step": row.step, **row.row} for row in self.store.metrics(job_id)]
 
     def delete_analysis(self, job_id: str) -> list[Path]:
-        """Delete an ended analysis with everything it left, and its uploads unless a job or a data set needs
-        them; those that are gone are returned. Raises LookupError, ValueError.
+        """Delete an ended analysis with everything that it left, and its uploads unless something else needs them.
+
+        Args:
+            job_id: Id of an analyze job.
+
+        Returns:
+            The uploads that were deleted.
+
+        Raises:
+            LookupError: There is no such job.
+            ValueError: It is no analysis, has not ended, or a data set does not tell which uploads it needs.
         """
         return delete_analysis(job_id, self.store, self.workspace)
 
     # ---- artefacts ---------------------------------------------------------------------------------------------
     def artifacts(self, kind: str, limit: int = 200) -> list[ArtifactView]:
-        """Newest first: what jobs made, and whatever else lies in the workspace's folder of that kind."""
+        """Return artefacts: what jobs made, and what else lies in the workspace's folder of that kind.
+
+        Args:
+            kind: dataset, run, bundle, policy, analysis or experts.
+            limit: Most artefacts.
+
+        Returns:
+            Artefacts, newest first.
+        """
         self.finder.look(kind)
         return [ArtifactView.of(row, self.workspace) for row in self.store.artifacts(kind, limit)]
 
     def artifact(self, kind: str, name: str) -> ArtifactView:
-        """Raises LookupError for an unknown name."""
+        """Return one artefact.
+
+        Args:
+            kind: dataset, run, bundle, policy, analysis or experts.
+            name: Its name.
+
+        Returns:
+            The artefact.
+
+        Raises:
+            LookupError: No artefact of this kind and name is registered.
+        """
         self.finder.look(kind)
         return ArtifactView.of(self.store.artifact(kind, name), self.workspace)
 
     def register(self, produced: Produced) -> None:
-        """Register an artefact made outside a job (an imported bundle)."""
+        """Register an artefact that was made outside a job (an imported bundle).
+
+        Args:
+            produced: The artefact, its path absolute.
+        """
         self.store.register(with_relative_path(produced, self.workspace), self.clock())
 
     def save_policy(self, policy: CascadePolicy) -> ArtifactView:
-        """Keep a policy (immutable, by its id) and register it. Raises ValueError for another one under its id."""
+        """Store a policy as a file named by its id, and register it.
+
+        Args:
+            policy: The policy; it is never changed afterwards.
+
+        Returns:
+            The artefact.
+
+        Raises:
+            ValueError: Another policy has this id, or the id is no file name.
+        """
         self.register(write_policy(policy, self.workspace))
         return self.artifact("policy", policy.policy_id)
 
     # ---- what is in force --------------------------------------------------------------------------------------
     def active(self) -> Active:
-        """The bundle and policy that analyses use; the shipped bundle until another is promoted."""
+        """Return the bundle and policy that analyses use; the shipped bundle until another is promoted."""
         newest = {what: self.store.promotions(what, limit=1) for what in ("bundle", "policy")}
         bundle, policy = (self._in_force(what, rows[0].value if rows else "") for what, rows in newest.items())
         return Active(bundle=Path(bundle), policy=Path(policy) if policy else None)
 
     def _in_force(self, what: str, value: str) -> str:
-        """A promotion's value as a path. Nothing is the shipped bundle, or the bundle's own policy ("")."""
-        nothing = str(SHIPPED_BUNDLE) if what == "bundle" else ""
-        return str(self.workspace.absolute(value)) if value else nothing
+        """Return a promotion's value as a path. Empty means the shipped bundle, or the bundle's own policy ("")."""
+        default = str(SHIPPED_BUNDLE) if what == "bundle" else ""
+        return str(self.workspace.absolute(value)) if value else default
 
     def set_active(
         self, *, bundle: Path | str | None = None, policy: Path | str | None = None, author: str = "", reason: str = ""
     ) -> None:
-        """Promote. A new bundle without a policy brings its own (thresholds belong to the detectors they were
-        chosen for); policy "" goes back to the bundle's own. Raises FileNotFoundError, and ValueError for a policy of
-        other experts or chosen on other scores.
+        """Put a bundle, a policy or both in force.
+
+        A new bundle without a policy brings its own: thresholds belong to the detectors that they were chosen for.
+
+        Args:
+            bundle: Folder of a bundle; None: the bundle stays.
+            policy: File of a policy; "": the bundle's own; None: the policy stays, or is the new bundle's own.
+            author: Who decides.
+            reason: Why.
+
+        Raises:
+            FileNotFoundError: The folder is no bundle, or the policy's file does not exist.
+            ValueError: Neither is named, or the policy is of other experts or was chosen on other scores.
         """
         if bundle is None and policy is None:
             raise ValueError("name a bundle or a policy to put in force")
@@ -204,8 +365,8 @@ class Workbench:
         if policy is not None and str(policy):
             file = Path(policy).expanduser().resolve()
             if not file.is_file():
-                raise FileNotFoundError(f"policy file {file} is not there")
-            from core.documents.read import read_policy  # these read tables, which a command's start can do without
+                raise FileNotFoundError(f"the policy file {file} does not exist")
+            from core.documents.read import read_policy  # these load pandas, which slows a command's start
             from core.policies.origin import check_origin, read_origin
 
             check_origin(read_policy(file), read_origin(folder if bundle is not None else self.active().bundle))
@@ -215,13 +376,23 @@ class Workbench:
         self.store.promote(changes, author, reason, self.clock())
 
     def active_history(self, limit: int = 200) -> list[ActiveChangeView]:
-        """Every promotion, newest first."""
+        """Return the promotions, newest first.
+
+        Args:
+            limit: Most promotions.
+
+        Returns:
+            Promotions, paths as they are in this workspace.
+        """
         return [
             ActiveChangeView.of(row, self._in_force(row.what, row.value)) for row in self.store.promotions(limit=limit)
         ]
 
     def workers(self) -> list[WorkerView]:
-        """Newest first; `alive` when seen within a lease and, on this machine, its process is there."""
+        """Return the workers, newest first.
+
+        A worker is alive when it was seen less than a lease ago and, on this machine, its process exists.
+        """
         now = self.clock()
         return [
             WorkerView.of(row, now, LEASE_SECONDS, processes.is_dead(row.host, row.pid, row.started))
@@ -230,59 +401,23 @@ class Workbench:
 
     # ---- uploads -----------------------------------------------------------------------------------------------
     def store_upload(self, stream: IO[bytes], file_name: str) -> Path:
-        """Copy an upload to `uploads/<sha256>/<safe name>` in pieces. Raises UploadTooLarge, ValueError if empty
-        or when the uploads are full of what is still needed.
+        """Copy an upload to `uploads/<sha256>/<safe name>`.
+
+        Args:
+            stream: The file's bytes, read to the end.
+            file_name: The name that the visitor's machine gave it.
+
+        Returns:
+            The copy's path.
+
+        Raises:
+            UploadTooLarge: The file is larger than AWARE_UPLOAD_MB.
+            ValueError: The file is empty, or the uploads are full of files that are still needed.
         """
-        limit = self.settings.upload_mb << 20
-        digest, size = hashlib.sha256(), 0
-        temporary = self.workspace.uploads / f".{secrets.token_hex(8)}"
-        try:
-            with open(temporary, "xb", opener=_private) as out:
-                while piece := stream.read(1 << 20):
-                    size += len(piece)
-                    if size > limit:
-                        raise UploadTooLarge(f"the file is larger than {self.settings.upload_mb} MiB")
-                    digest.update(piece)
-                    out.write(piece)
-                out.flush()
-                os.fsync(out.fileno())
-            if not size:
-                raise ValueError("the file is empty")
-            folder = self.workspace.uploads / digest.hexdigest()
-            target = folder / safe_name(file_name)
-            more = 0 if target.exists() else size
-            make_room(more, int(self.settings.uploads_gb * 2**30), self.store, self.workspace)
-            folder.mkdir(mode=0o700, exist_ok=True)
-            os.replace(temporary, target)
-            sync_folder(folder)
-            return target
-        finally:
-            temporary.unlink(missing_ok=True)
+        return store_upload(stream, file_name, self.settings, self.store)
 
 
 def _priority(pool: str, background: bool) -> int:
     if background:
         return BACKGROUND_PRIORITY
     return ANALYZE_PRIORITY if pool == "analyze" else WORK_PRIORITY
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
-
-
-def tail(path: Path, n_bytes: int) -> str:
-    """The last `n_bytes` of a text file, from a line's beginning where it was cut."""
-    with open(path, "rb") as stream:
-        size = stream.seek(0, os.SEEK_END)
-        stream.seek(max(0, size - n_bytes))
-        text = stream.read().decode(errors="replace")
-    return text.split("\n", 1)[-1] if size > n_bytes and "\n" in text else text
-
-
-def safe_name(file_name: str) -> str:
-    """A visitor's file name made harmless: last part, letters, digits and `._-` only, at most 80 characters."""
-    name = re.sub(r"[^\w.-]+", "_", re.split(r"[/\\]", file_name)[-1]).lstrip(".-")
-    stem, dot, ending = name.rpartition(".")
-    if not dot:
-        stem, ending = name, ""
-    return f"{(stem or 'file')[:64]}{dot}{ending[:15]}"

@@ -1,4 +1,4 @@
-"""Facts about operating-system processes, from /proc: who lives, what belongs to a job, how much memory it holds."""
+"""Facts about processes, from /proc: which are alive, which belong to a job, what they hold and wait for."""
 
 from __future__ import annotations
 
@@ -15,7 +15,14 @@ PROC = Path("/proc")
 
 
 def die_with_parent(parent: int) -> None:
-    """Have the kernel SIGKILL this process when its parent dies; exit at once if `parent` is gone already."""
+    """Have the kernel kill this process when its parent dies; exit at once if the parent is gone already.
+
+    Args:
+        parent: Process number that the parent has given.
+
+    Raises:
+        OSError: The kernel refuses the request.
+    """
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
@@ -24,7 +31,14 @@ def die_with_parent(parent: int) -> None:
 
 
 def start_time(pid: int) -> str | None:
-    """Kernel's start time of a living process (ticks since boot), None when there is none: tells reused numbers."""
+    """Return the kernel's start time of a process, which tells apart processes that had the same number.
+
+    Args:
+        pid: Process number.
+
+    Returns:
+        Ticks since boot, as text; None when no such process is alive.
+    """
     try:
         fields = (PROC / str(pid) / "stat").read_text().rsplit(")", 1)[1].split()
     except (OSError, IndexError):
@@ -33,12 +47,21 @@ def start_time(pid: int) -> str | None:
 
 
 def host() -> str:
-    """This machine's name: process numbers mean something on their own machine only."""
+    """Return this machine's name: a process number is valid on its own machine only."""
     return socket.gethostname()
 
 
 def is_dead(on: str, pid: int, started: str) -> bool:
-    """True when a process of this machine is gone; its number may be another's by now. False on other machines."""
+    """Return True when a process of this machine is gone, also where another has its number by now.
+
+    Args:
+        on: Name of the machine that it ran on.
+        pid: Process number.
+        started: What `start_time` returned when it began.
+
+    Returns:
+        False for a process of another machine, about which nothing is known.
+    """
     return on == host() and start_time(pid) != started
 
 
@@ -54,7 +77,14 @@ def _pids() -> list[int]:
 
 
 def session_memory(leader: int) -> int:
-    """Resident bytes of every process of a session."""
+    """Measure the memory of a session.
+
+    Args:
+        leader: Process number of its leader.
+
+    Returns:
+        Resident bytes of all its processes.
+    """
     total = 0
     for pid in _pids():
         if _session(pid) == leader:
@@ -85,7 +115,7 @@ def core_delays(leader: int) -> dict[int, float]:
 
 
 def machine_memory() -> int:
-    """Bytes of memory that this machine, or the control group it runs in, may use."""
+    """Return the bytes of memory that this machine, or the control group that it runs in, may use."""
     total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     for name in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
         with contextlib.suppress(OSError, ValueError):
@@ -94,7 +124,7 @@ def machine_memory() -> int:
 
 
 def oom_kills() -> int:
-    """How often the kernel has killed for lack of memory in this control group (or on this machine) so far."""
+    """Return how often the kernel has killed for lack of memory in this control group (or on this machine)."""
     for name, key in (("/sys/fs/cgroup/memory.events", "oom_kill"), ("/proc/vmstat", "oom_kill")):
         with contextlib.suppress(OSError):
             for line in Path(name).read_text().splitlines():
@@ -105,26 +135,45 @@ def oom_kills() -> int:
 
 
 def job_processes(job_id: str) -> list[int]:
-    """Living processes that were started for a job (they carry its id in their environment)."""
+    """Return the living processes that were started for a job.
+
+    Args:
+        job_id: Id of the job; its processes have it in their environment.
+
+    Returns:
+        Process numbers, without this process.
+    """
     wanted = f"{JOB_VARIABLE}={job_id}".encode()
-    found = []
+    pids = []
     for pid in _pids():
         with contextlib.suppress(OSError):  # another user's, or ended meanwhile
             if wanted in (PROC / str(pid) / "environ").read_bytes().split(b"\0"):
-                found.append(pid)
-    return [pid for pid in found if pid != os.getpid()]
+                pids.append(pid)
+    return [pid for pid in pids if pid != os.getpid()]
 
 
 def kill_group(leader: int, number: int = signal.SIGKILL) -> None:
-    """Signal a process group; a group that is gone is no error."""
+    """Signal a process group; a group that is gone is no error.
+
+    Args:
+        leader: Process number of its leader.
+        number: The signal.
+    """
     with contextlib.suppress(ProcessLookupError):
         os.killpg(leader, number)
 
 
 def kill_job_processes(job_id: str) -> int:
-    """SIGKILL whatever still runs of a job whose worker died; returns how many."""
-    found = job_processes(job_id)
-    for pid in found:
+    """Kill the processes of a job whose worker died.
+
+    Args:
+        job_id: Id of the job.
+
+    Returns:
+        How many processes there were.
+    """
+    pids = job_processes(job_id)
+    for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    return len(found)
+    return len(pids)

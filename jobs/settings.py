@@ -1,4 +1,4 @@
-"""Every setting of the workbench in one table; each is an environment variable `AWARE_<NAME>`."""
+"""Every setting of the workbench in one table. Each is an environment variable `AWARE_<NAME>`."""
 
 from __future__ import annotations
 
@@ -18,19 +18,24 @@ class Settings(Spec):
     home: Path = Field(Path("~/.aware-net"), description="Workspace folder: everything the workbench stores.")
     database_url: str = Field("", description="SQLAlchemy URL; empty: SQLite in the workspace.")
     host: str = Field("127.0.0.1", description="Address that the web servers listen on.")
-    port: int = Field(8501, ge=0, le=65535, description="Workbench port; taken ports are stepped over.")
+    port: int = Field(8501, ge=0, le=65535, description="Workbench port; the next free one is taken.")
     demo_port: int = Field(7860, ge=0, le=65535, description="Gradio demo port.")
     work_slots: int = Field(1, ge=1, le=64, description="Training-like jobs that run at once on this machine.")
     threads: int = Field(1, ge=1, le=256, description="CPU threads of one job's math libraries.")
     analyze_threads: int = Field(2, ge=1, le=256, description="CPU threads of the warm analysis process.")
-    analyze_seconds: float = Field(180, gt=0, description="Longest analysis; a longer one is ended and marked failed.")
+    analyze_seconds: float = Field(
+        180,
+        gt=0,
+        description="Longest work of an analysis; a longer one is ended. The wait for a core or for models that load "
+        "does not count, up to four times this limit.",
+    )
     work_hours: float = Field(
-        72, gt=0, description="Longest job of the work pool; a longer one is ended, its folder kept."
+        72, gt=0, description="Longest work of any other job; a longer one is ended, its folder stays."
     )
     memory_gb: float = Field(0, ge=0, description="Most memory of one job, GiB; 0: four fifths of the machine's.")
     upload_mb: int = Field(200, ge=1, le=200, description="Largest upload, MiB; the decoder takes 200 at most.")
     uploads_gb: float = Field(
-        20, gt=0, description="GiB of uploads from which the oldest that nothing needs make room for another."
+        20, gt=0, description="Most GiB of uploads; above it the oldest that nothing needs are deleted."
     )
     public_hosts: str = Field(
         "",
@@ -47,7 +52,17 @@ class Settings(Spec):
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None) -> Settings:
-        """Settings from the environment. Raises ValueError naming the variable that is wrong."""
+        """Read the settings from environment variables.
+
+        Args:
+            environ: Variables; None: those of this process.
+
+        Returns:
+            Settings; a variable that is missing or empty leaves its default.
+
+        Raises:
+            ValueError: A variable holds a wrong value; the message names it.
+        """
         environ = os.environ if environ is None else environ
         given = {
             name: environ[f"AWARE_{name.upper()}"] for name in cls.model_fields if environ.get(f"AWARE_{name.upper()}")
@@ -60,11 +75,11 @@ class Settings(Spec):
             raise ValueError(f"{name} is set to {environ.get(name)!r}: {first['msg']}") from error
 
     def environ(self) -> dict[str, str]:
-        """The environment variables that make `read` give these settings again, for a child process."""
+        """Return the environment variables from which `read` gives these settings again, for a child process."""
         return {f"AWARE_{name.upper()}": str(value) for name, value in self.model_dump().items() if value != ""}
 
     def readable_roots(self) -> list[Path]:
-        """The folders below which the browser may name data, `incoming` of the workspace first."""
+        """Return the folders below which the browser may name data, the workspace's `incoming` first."""
         texts = [text.strip() for text in self.data_roots.split(os.pathsep)]
         named = [Path(text).expanduser().resolve() for text in texts if text]
         return list(dict.fromkeys([self.workspace.incoming, *named]))
@@ -75,5 +90,5 @@ class Settings(Spec):
 
     @property
     def url(self) -> str:
-        """The database URL in force."""
+        """URL of the database in force."""
         return self.database_url or f"sqlite:///{self.workspace.database}"

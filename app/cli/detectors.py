@@ -1,4 +1,4 @@
-"""`aware detectors`: which networks there are, what each costs, and published weights made into a run."""
+"""`aware detectors`: lists the networks with their cost, and makes a run of published weights."""
 
 from __future__ import annotations
 
@@ -10,22 +10,28 @@ import typer
 
 from app import console
 from app.cli.job_commands import enqueue, run_in_foreground
-from app.console import told
+from app.console import with_plain_errors
 from core.models.spec import ImportSpec
 from core.models.weights.published_figures import CAVEAT, FIGURES
 from jobs.kind import kinds
 
-detectors_app = typer.Typer(no_args_is_help=True, help="Detectors: what there is and costs; import published weights.")
+detectors_app = typer.Typer(no_args_is_help=True, help="Detectors: their cost; import published weights.")
 
 
 @detectors_app.command("list")
-@told
+@with_plain_errors
 def list_detectors(
     scale: str = typer.Option("", help="Only this scale: full, small or tiny."),
-    as_json: bool = typer.Option(False, "--json", help="Print JSON on stdout, and nothing else there."),
+    as_json: bool = typer.Option(False, "--json", help="Print JSON, and nothing else, to stdout."),
     as_markdown: bool = typer.Option(False, "--markdown", help="Print the catalogue as a document."),
 ) -> None:
-    """Every detector with its parameters, GFLOP, input and recipes, published figures beside."""
+    """List every detector with its parameters, GFLOP, input and recipes, and the published figures.
+
+    Args:
+        scale: Only this scale; empty: all.
+        as_json: Print JSON.
+        as_markdown: Print a document in Markdown.
+    """
     from core.train.detector_catalogue import catalogue, markdown
 
     rows = [row for row in catalogue() if scale in ("", row.scale)]
@@ -49,16 +55,25 @@ def list_detectors(
 
 
 @detectors_app.command("import")
-@told
+@with_plain_errors
 def import_weights(
     layout: str = typer.Argument(help="genconvit-ed or genconvit-vae."),
     file: Path = typer.Argument(help="The published file: .pth or .safetensors."),
     name: str = typer.Option("", help="Name of the run; empty: layout and time."),
-    crop_scale: float = typer.Option(1.3, help="Face box enlargement of the crops that it will be shown."),
-    queue: bool = typer.Option(False, "--queue", help="Send it to the queue; a worker runs it."),
-    as_json: bool = typer.Option(False, "--json", help="Print JSON on stdout, and nothing else there."),
+    crop_scale: float = typer.Option(1.3, help="Enlargement of the face box for the crops that the network gets."),
+    queue: bool = typer.Option(False, "--queue", help="Queue the job; a worker runs it."),
+    as_json: bool = typer.Option(False, "--json", help="Print JSON, and nothing else, to stdout."),
 ) -> None:
-    """Make a run of published weights: read weights only, in a confined process, every tensor checked by name."""
+    """Make a run of published weights. A confined process reads the file, and every tensor is checked by name.
+
+    Args:
+        layout: Which published network it is.
+        file: The file.
+        name: Name of the run.
+        crop_scale: Enlargement of face boxes for the network's input.
+        queue: Queue the job.
+        as_json: Print JSON.
+    """
     spec = ImportSpec.model_validate({"layout": layout, "file": str(file), "name": name, "crop_scale": crop_scale})
     kind = kinds.get("import_detector")
     if queue:

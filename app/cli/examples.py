@@ -1,4 +1,4 @@
-"""What `aware KIND --help` says beyond the fields: the words that a field may hold, and an example to start from."""
+"""What `aware KIND --help` shows besides the fields: the words that a field may hold, and an example."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typer.core import TyperCommand
 
 from app.forms.fields import describe
 from jobs.kind import kinds
-from jobs.specs.choices import words
+from jobs.specs.choices import choices
 
 EXAMPLES = {
     "analyze": "aware analyze portrait.jpg clip.mp4 --out verdicts",
@@ -27,20 +27,25 @@ EXAMPLES = {
     "stack": "aware stack --stage1 first --experts texture,frequency --name stacked",
     "train": "aware train --dataset faces --recipe stage1_small --name first",
 }
-"""A command of every kind, as one would type it."""
+"""An example command of every kind."""
 
 
 class KindCommand(TyperCommand):
     """The command of a job kind. Lists of words are read only when help is asked for: some modules load slowly."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """The options, each with what it may be where that is a list."""
-        choices = choices_of(self.name or "")
+        """Write the options, each with the words that it may hold.
+
+        Args:
+            ctx: Click's context.
+            formatter: Takes the text.
+        """
+        known_words = choices_of(self.name or "")
         for parameter in self.params:
-            known: tuple[str, ...] = choices.get(str(parameter.name), ())
+            known: tuple[str, ...] = known_words.get(str(parameter.name), ())
             if known and parameter.param_type_name == "option":
-                said = str(getattr(parameter, "help", None) or "")
-                parameter.help = f"{said} One of: {', '.join(known)}."  # type: ignore[attr-defined]
+                description = str(getattr(parameter, "help", None) or "")
+                parameter.help = f"{description} One of: {', '.join(known)}."  # type: ignore[attr-defined]
         super().format_options(ctx, formatter)
         if example := EXAMPLES.get(self.name or ""):
             with formatter.section("Example"):
@@ -48,10 +53,17 @@ class KindCommand(TyperCommand):
 
 
 def choices_of(kind: str) -> dict[str, tuple[str, ...]]:
-    """Field -> the words that it may hold, of the fields that hold words."""
-    found: dict[str, tuple[str, ...]] = {}
+    """Return the words that the fields of a kind's spec may hold.
+
+    Args:
+        kind: Name of a job kind.
+
+    Returns:
+        Field -> words, of the fields that hold words.
+    """
+    words: dict[str, tuple[str, ...]] = {}
     for field in describe(kinds.get(kind).spec):
-        known: Any = field.choices or tuple(words(field.reference))
+        known: Any = field.choices or tuple(choices(field.reference))
         if known:
-            found[field.name] = known
-    return found
+            words[field.name] = known
+    return words

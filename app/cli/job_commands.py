@@ -1,4 +1,4 @@
-"""One command a job kind, built from its spec: a field added to a spec is an option here by itself."""
+"""One command for each job kind, built from its spec: every field of a spec is an option."""
 
 from __future__ import annotations
 
@@ -13,36 +13,34 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from app import console
-from app.analysis.cards import policy_facts
-from app.console import BAD_USE, Bar, told
+from app.console import BAD_USE, Bar, with_plain_errors
 from core.analysis.spec import AnalyzeSpec
 from core.artifacts.files import read_json
-from core.documents.analysis import BundleReference
 from core.media.types import MediaRejected
 from core.spec import Spec
 from jobs.kind import JobKind, JobResult
 from jobs.settings import Settings
 
-# Fields that come without an option's name, because everybody writes them first.
+# Fields that are arguments and no options, because people write them first.
 POSITIONAL = {("prepare", "path"), ("protocol", "dataset"), ("analyze", "files")}
 OWN = ("queue", "spec", "json")
-LOOKS = {
+PREVIEWS = {
     "validate_only": "Check lists, labels, splits and every file's first bytes; write nothing; exit 1 if any is bad.",
     "dry_run": "Count what would be made and measure a few files; write nothing.",
 }
 
 
 def command_for(kind: JobKind) -> Callable[..., None]:
-    """The Typer command of a kind. What is not given is None: `--spec` and the defaults show through."""
+    """Return the Typer command of a kind. What is not given is None, so that `--spec` or the default holds."""
 
-    @told
+    @with_plain_errors
     def command(**given: Any) -> None:
         own = {name: given.pop(f"own_{name}") for name in OWN}
         out = given.pop("own_out", None)
-        look = [name for name in LOOKS if given.pop(f"own_{name}", False)]
+        previews = [name for name in PREVIEWS if given.pop(f"own_{name}", False)]
         spec = build_spec(kind, given, own["spec"])
-        if look:
-            look_before(spec, look, own)
+        if previews:
+            preview(spec, previews, own)
             return
         if own["queue"]:
             enqueue(kind, spec, own["json"])
@@ -63,15 +61,15 @@ def command_for(kind: JobKind) -> Callable[..., None]:
 
 def _own_parameters(kind: str) -> list[inspect.Parameter]:
     options: dict[str, tuple[Any, Any]] = {
-        "own_queue": (bool, typer.Option(False, "--queue", help="Send it to the queue; a worker runs it.")),
-        "own_spec": (Path | None, typer.Option(None, "--spec", help="JSON file with the fields; options win over it.")),
-        "own_json": (bool, typer.Option(False, "--json", help="Print JSON on stdout, and nothing else there.")),
+        "own_queue": (bool, typer.Option(False, "--queue", help="Queue the job; a worker runs it.")),
+        "own_spec": (Path | None, typer.Option(None, "--spec", help="JSON file with fields; options replace them.")),
+        "own_json": (bool, typer.Option(False, "--json", help="Print JSON, and nothing else, to stdout.")),
     }
     if kind == "analyze":
-        help_text = "Folder for analysis.json and its pictures (one file: itself; more: a folder a file)."
+        help_text = "Folder for analysis.json and its pictures; with several files, one folder in it for each file."
         options["own_out"] = (Path | None, typer.Option(None, "--out", help=help_text))
     if kind == "prepare":
-        for name, help_text in LOOKS.items():
+        for name, help_text in PREVIEWS.items():
             options[f"own_{name}"] = (bool, typer.Option(False, f"--{name.replace('_', '-')}", help=help_text))
     return [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
@@ -80,7 +78,7 @@ def _own_parameters(kind: str) -> list[inspect.Parameter]:
 
 
 def _parameter(kind: str, name: str, field: FieldInfo) -> inspect.Parameter:
-    """The option (or argument) of one spec field, with its help, type and default."""
+    """Return the option (or argument) of one spec field, with its help, type and default."""
     annotation, is_list = _plain(field.annotation)
     default = field.get_default(call_default_factory=True)
     shown: bool | str = False if field.is_required() or default in (None, "", []) else _shown(default)
@@ -105,7 +103,7 @@ def _parameter(kind: str, name: str, field: FieldInfo) -> inspect.Parameter:
 
 
 def _plain(annotation: Any) -> tuple[Any, bool]:
-    """(bool, int, float or str, whether it is a list of it). The spec itself checks bounds and words."""
+    """Return (bool, int, float or str, whether it is a list of it). The spec itself checks bounds and words."""
     if get_origin(annotation) in (Union, types.UnionType):
         annotation = next(a for a in get_args(annotation) if a is not type(None))
     if get_origin(annotation) is list:
@@ -120,10 +118,23 @@ def _shown(default: Any) -> str:
 
 
 def build_spec(kind: JobKind, given: dict[str, Any], file: Path | None) -> Spec:
-    """The spec from a JSON file and the options given. Raises ValueError (pydantic's too), FileNotFoundError."""
+    """Build a spec from a JSON file and the given options.
+
+    Args:
+        kind: The job kind.
+        given: Field -> value; None and an empty list are not given.
+        file: JSON file with fields; None: none.
+
+    Returns:
+        The spec.
+
+    Raises:
+        ValueError: A field is unknown or holds a wrong value (pydantic's ValidationError too), or the file is no JSON.
+        FileNotFoundError: The file does not exist.
+    """
     document = read_json(file) if file is not None else {}
     if not isinstance(document, dict):
-        raise ValueError(f"{file} holds no JSON object; it is to hold the fields of {kind.spec.__name__}")
+        raise ValueError(f"{file} holds no JSON object; it must hold the fields of {kind.spec.__name__}")
     for name, value in given.items():
         if value is None or value == []:
             continue
@@ -133,17 +144,32 @@ def build_spec(kind: JobKind, given: dict[str, Any], file: Path | None) -> Spec:
     return kind.spec.model_validate(document)
 
 
-def look_before(spec: Spec, look: list[str], own: dict[str, Any]) -> None:
-    """Look through the source of a `prepare` instead of running it. Raises ValueError for two looks, or a queue."""
+def preview(spec: Spec, previews: list[str], own: dict[str, Any]) -> None:
+    """Check the source of a `prepare` instead of running it.
+
+    Args:
+        spec: Of `prepare`.
+        previews: Names of PREVIEWS that are asked for.
+        own: The options that every command has.
+
+    Raises:
+        ValueError: Two previews are asked for, or one and --queue.
+    """
     from app.cli import prepare as cli_prepare
 
-    if len(look) > 1 or own["queue"]:
+    if len(previews) > 1 or own["queue"]:
         raise ValueError("choose one of --validate-only, --dry-run and --queue")
-    getattr(cli_prepare, look[0])(spec, own["json"])
+    getattr(cli_prepare, previews[0])(spec, own["json"])
 
 
 def enqueue(kind: JobKind, spec: Spec, as_json: bool) -> None:
-    """Queue a job and print its id."""
+    """Queue a job and print its id; on stderr say where it stands, or that no worker runs.
+
+    Args:
+        kind: The job kind.
+        spec: Its input.
+        as_json: Print a JSON document instead.
+    """
     from jobs.client import Workbench
 
     workbench = Workbench.open(Settings.read())
@@ -153,11 +179,23 @@ def enqueue(kind: JobKind, spec: Spec, as_json: bool) -> None:
     if not as_json:
         console.out.print(job_id, markup=False)
     if not any(worker.alive for worker in workbench.workers()):
-        console.err.print("no worker is running: start one with `aware worker`, or everything with `aware up`")
+        console.err.print("No worker is running: start one with `aware worker`, or everything with `aware up`.")
+    elif place := workbench.queue_position(workbench.job(job_id)):
+        console.err.print(place, markup=False, soft_wrap=True)
 
 
 def run_in_foreground(kind: JobKind, spec: Spec, as_json: bool) -> None:
-    """Run a job here, with a bar; it is registered, so that pages and `aware jobs` see it."""
+    """Run a job in this process, with a bar; it is registered, so that pages and `aware jobs` show it.
+
+    Args:
+        kind: The job kind.
+        spec: Its input.
+        as_json: Print JSON documents instead of text.
+
+    Raises:
+        typer.Exit: The job was stopped, or a file was not analysed.
+        Exception: What the job itself has raised.
+    """
     from jobs.client import Workbench
     from jobs.worker.foreground import run_here
 
@@ -180,13 +218,18 @@ def run_in_foreground(kind: JobKind, spec: Spec, as_json: bool) -> None:
             console.err.print(f"{item['file']}:", end=" ", markup=False)
             console.complain(MediaRejected(item["code"], item["sentence"]))
     if not as_json:
-        tell(kind, outcome.result)
+        show_result(kind, outcome.result)
     if values.get("rejected") and kind.pool == "analyze":
         raise typer.Exit(BAD_USE)
 
 
-def tell(kind: JobKind, result: JobResult) -> None:
-    """What a job that ran here has come to, for a person."""
+def show_result(kind: JobKind, result: JobResult) -> None:
+    """Print the result of a job that ran in this process.
+
+    Args:
+        kind: The job kind.
+        result: What it gave back.
+    """
     if kind.pool == "analyze":
         for document in result.values["analyses"]:
             show_verdict(document)
@@ -203,7 +246,16 @@ def tell(kind: JobKind, result: JobResult) -> None:
 
 
 def judge_files(spec: AnalyzeSpec, out: Path | None, as_json: bool) -> None:
-    """Judge each file and print it as soon as it is judged. Needs no database: the bundle is named."""
+    """Judge each file and print its verdict at once. It needs no database when the bundle is named.
+
+    Args:
+        spec: Names the files.
+        out: Folder for the documents and pictures; None: none.
+        as_json: Print JSON documents instead of text.
+
+    Raises:
+        typer.Exit: A file was not analysed.
+    """
     from jobs.worker.foreground import judge
 
     settings = Settings.read()
@@ -233,12 +285,15 @@ def judge_files(spec: AnalyzeSpec, out: Path | None, as_json: bool) -> None:
 
 
 def _rejection(file: str, error: MediaRejected) -> dict[str, Any]:
-    """The JSON document of a file that is not analysed."""
+    """Return the JSON document of a file that is not analysed."""
     return {"file_name": Path(file).name, "rejected": {"code": error.code, "sentence": error.sentence}}
 
 
 def show_verdict(document: dict[str, Any]) -> None:
-    """A verdict in a few lines of text."""
+    """Print a verdict in a few lines: the analysis document's verdict, reason, warnings and bundle."""
+    from app.analysis.cards import policy_facts
+    from core.documents.analysis import BundleReference
+
     p_fake = document["p_fake"]
     figure = "" if p_fake is None else f", p_fake {p_fake:.3f}"
     by = f", decided by {document['decided_by']}" if document["decided_by"] else ""

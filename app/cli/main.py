@@ -1,4 +1,4 @@
-"""`aware`: the command line. Light to start: nothing here loads torch, a database or a web server before it must."""
+"""`aware`: the command line. It starts fast: no torch, database or web server is loaded before it is needed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.cli.job_commands import command_for
 from app.cli.manage import bundles_app, jobs_app
 from app.cli.policies import policies_app, promote
 from app.cli.scores import scores_app
-from app.console import options, told
+from app.console import options, with_plain_errors
 from jobs.kind import kinds
 from jobs.settings import Settings
 
@@ -43,24 +43,39 @@ def _version(asked: bool) -> None:
 
 
 @app.callback()
+@with_plain_errors
 def start(
     debug: bool = typer.Option(False, "--debug", help="Show stack traces and the log."),
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
 ) -> None:
-    """A deepfake-analysis workbench: calibrated cascades of detectors, trained, judged and explained."""
+    """A deepfake-analysis workbench: train, calibrate, evaluate and explain cascades of detectors.
+
+    Args:
+        debug: Show stack traces and the log.
+        version: Print the version and exit.
+    """
     options.debug = debug
     level = logging.DEBUG if debug else logging.WARNING
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
 
 
 @app.command()
-@told
+@with_plain_errors
 def up(
     web: bool = typer.Option(True, help="Start the workbench in the browser."),
     worker: bool = typer.Option(True, help="Start a worker."),
     demo: bool = typer.Option(True, help="Start the Gradio demo."),
 ) -> None:
-    """Start workbench, worker and demo together; one Ctrl-C ends all."""
+    """Start workbench, worker and demo together; Ctrl-C ends all of them.
+
+    Args:
+        web: Start the workbench.
+        worker: Start a worker.
+        demo: Start the demo.
+
+    Raises:
+        typer.Exit: Always, with the exit code.
+    """
     from app.server.up import run_all
 
     wanted = {"workbench": web, "worker": worker, "demo": demo}
@@ -68,9 +83,9 @@ def up(
 
 
 @app.command()
-@told
+@with_plain_errors
 def demo() -> None:
-    """Prepare a workspace with something in it, then `up`."""
+    """Start everything; a new workspace gets drawn demo portraits, in the background."""
     from app.server.up import prepare_workspace, run_all
 
     settings = Settings.read()
@@ -79,8 +94,10 @@ def demo() -> None:
 
 
 @app.command()
-@told
-def worker(analyses: bool = typer.Option(True, help="Serve analyses too, with a warm process.")) -> None:
+@with_plain_errors
+def worker(
+    analyses: bool = typer.Option(True, help="Also run analyses, in a process that keeps the detectors loaded."),
+) -> None:
     """Run jobs from the queue until stopped."""
     from jobs.client import Workbench
     from jobs.worker.worker import serve
@@ -90,9 +107,11 @@ def worker(analyses: bool = typer.Option(True, help="Serve analyses too, with a 
 
 
 @app.command()
-@told
-def doctor(only: list[str] = typer.Option([], help="Only this check, e.g. database. Repeat the option.")) -> None:
-    """Check this machine, one line each: what is well, what is not, what to do."""
+@with_plain_errors
+def doctor(
+    only: list[str] = typer.Option([], help="Only this check, for example database. Repeat the option for more."),
+) -> None:
+    """Check this machine and say what to do, one line for each check."""
     from app.server.doctor import examine
 
     findings = examine(Settings.read(), only)
@@ -102,14 +121,14 @@ def doctor(only: list[str] = typer.Option([], help="Only this check, e.g. databa
 
 
 TWINS = ("import_scores", "import_detector")
-"""Kinds whose command is `scores import` and `detectors import`; the generated one stays, out of the help."""
+"""Kinds whose command is `scores import` and `detectors import`; the help does not list the generated one."""
 
 
 def register_kinds() -> None:
-    """One command a registered kind that has none yet."""
-    there = {command.name for command in app.registered_commands}
+    """Add a command for every registered kind that has none yet."""
+    existing = {command.name for command in app.registered_commands}
     for kind in kinds:
-        if kind.name not in there:
+        if kind.name not in existing:
             app.command(kind.name, cls=KindCommand, hidden=kind.name in TWINS)(command_for(kind))
 
 
@@ -117,7 +136,7 @@ register_kinds()
 
 
 def main() -> None:
-    """Entry point of the `aware` script."""
+    """Run the `aware` script."""
     try:
         jobs.kinds.load_plugins(Settings.read().plugins)
     except Exception as error:

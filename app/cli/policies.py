@@ -1,4 +1,4 @@
-"""Commands about policies: which there are, what putting one in force changes, and the way back. The page's words."""
+"""`aware policies` and `aware promote`: lists policies, shows what a promotion changes, and promotes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from app import console
-from app.console import told
+from app.console import with_plain_errors
 from app.ui.formatting import when
 from jobs.settings import Settings
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from core.documents.policy import CascadePolicy
     from jobs.client import Workbench
 
-policies_app = typer.Typer(no_args_is_help=True, help="Policies: what there is, which one is in force.")
+policies_app = typer.Typer(no_args_is_help=True, help="Policies: list them, and see which one is in force.")
 
 
 def _workbench() -> Workbench:
@@ -29,9 +29,9 @@ def _workbench() -> Workbench:
 
 
 @policies_app.command("list")
-@told
+@with_plain_errors
 def list_policies() -> None:
-    """Saved policies, newest first; the one in force is marked."""
+    """List the saved policies, newest first; a star marks the one in force."""
     from app.policies.changes import refusal, title
     from app.policies.exits import active_policy, read_policy
 
@@ -47,30 +47,44 @@ def list_policies() -> None:
         line = f"{mark} {title(policy)} ({policy.policy_id}), {when(policy.created_at)}, {policy.author or '-'}{why}"
         console.out.print(line, markup=False, soft_wrap=True)
     if not saved:
-        console.out.print("no policy is saved yet; `aware policy` or `aware search` makes one", markup=False)
+        console.out.print("No policy is saved yet. `aware policy` or `aware search` makes one.", markup=False)
 
 
-@told
+@with_plain_errors
 def promote(
     policy: str = typer.Argument("", help="Policy id or file."),
-    back: bool = typer.Option(False, "--back", help="Back to what was in force before the present policy."),
+    back: bool = typer.Option(
+        False, "--back", help="Put the policy in force that was in force before the present one."
+    ),
     author: str = typer.Option("", help="Who decides; empty: the user of this machine."),
-    reason: str = typer.Option("", help="Why; kept in the history. Empty: the policy's own reason."),
+    reason: str = typer.Option("", help="Why; the history shows it. Empty: the policy's own reason."),
     yes: bool = typer.Option(False, "--yes", "-y", help="Do not ask."),
 ) -> None:
-    """Put a policy in force for page, demo and command, after showing what changes; --back undoes it."""
+    """Put a policy in force for page, demo and command, after showing what changes; --back undoes it.
+
+    Args:
+        policy: Policy id or file.
+        back: Return to the policy before.
+        author: Who decides.
+        reason: Why.
+        yes: Do not ask.
+
+    Raises:
+        ValueError: No policy is named, none was in force before, or it cannot be put in force.
+        typer.Exit: The answer was no.
+    """
     from app.policies.changes import headline, previous_policy, refusal, title
     from app.policies.exits import active_policy, read_policy
     from core.artifacts.finding import find_policy
 
     if bool(policy) == back:
-        raise ValueError("name a policy (`aware policies list` shows them), or say --back")
+        raise ValueError("name a policy (`aware policies list` shows them), or use --back")
     workbench = _workbench()
     bundle, path = workbench.active().bundle, None
     if back:
         before = previous_policy(workbench)
         if before is None:
-            raise ValueError("nothing was in force before the present policy under this bundle")
+            raise ValueError("no other policy was in force before under this bundle")
         path, reason = before[0], reason or f"back to {before[1]}"
     else:
         path = find_policy(policy, workbench.workspace)
@@ -80,7 +94,7 @@ def promote(
     console.out.print(headline(now, then), markup=False)
     show_changes(now, then, bundle)
     if not yes and not typer.confirm("Put it in force?"):
-        console.out.print("nothing was changed", markup=False)
+        console.out.print("Nothing is changed.", markup=False)
         raise typer.Exit(console.FAILED)
     workbench.set_active(policy=path or "", author=author or getpass.getuser(), reason=reason or then.reason)
     line = f"in force: {title(then)} ({then.policy_id})"
@@ -89,13 +103,19 @@ def promote(
 
 
 def show_changes(now: CascadePolicy | None, then: CascadePolicy, bundle: Path) -> None:
-    """Rates, exits and bounds now and then, as the page's dialog shows them."""
+    """Print rates, exits and bounds of two policies, as the page's dialog shows them.
+
+    Args:
+        now: The policy in force; None: it cannot be read.
+        then: The policy that is to come into force.
+        bundle: Folder of the bundle in force.
+    """
     from app.policies.changes import exit_changes, exits_note, rate_changes
     from app.policies.exits import stage_titles
 
-    rates, said = rate_changes(now, then, bundle)
+    rates, note = rate_changes(now, then, bundle)
     _table(rates)
-    console.out.print(said, markup=False)
+    console.out.print(note, markup=False)
     exits = exit_changes(now, then, stage_titles(bundle))
     _table(exits[exits["change"] == "changes"].drop(columns="change"))
     console.out.print(exits_note(exits), markup=False)

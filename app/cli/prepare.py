@@ -1,4 +1,4 @@
-"""`aware prepare --validate-only` and `--dry-run`: look through a source before anything is made of it."""
+"""`aware prepare --validate-only` and `--dry-run`: check a source before a data set is made of it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,20 @@ from core.data.sources.base import counted
 from core.data.spec import PrepareSpec
 from jobs.settings import Settings
 
-SHOWN = 20
-MOST_LEAKS = 5
+MAX_SHOWN = 20
+MAX_LEAKS = 5
 
 
 def validate_only(spec: PrepareSpec, as_json: bool) -> None:
-    """Look through lists, names, labels, splits and the first bytes of every file; exit code 1 when a file is bad."""
+    """Check lists, names, labels, splits and the first bytes of every file.
+
+    Args:
+        spec: Of `prepare`.
+        as_json: Print a JSON document.
+
+    Raises:
+        typer.Exit: The manifest or a file is bad.
+    """
     with console.json_only(as_json) as say:
         try:
             with Bar() as bar, surveyed(spec, Settings.read().workspace, bar) as survey:
@@ -42,23 +50,30 @@ def validate_only(spec: PrepareSpec, as_json: bool) -> None:
 
 
 def dry_run(spec: PrepareSpec, as_json: bool) -> None:
-    """Count what would be made, and measure on a few files how much and how long. Nothing is kept."""
+    """Count what would be made, and measure size and time on a few files. Nothing is stored.
+
+    Args:
+        spec: Of `prepare`.
+        as_json: Print a JSON document.
+    """
     with console.json_only(as_json) as say:
         with Bar() as bar, surveyed(spec, Settings.read().workspace, bar) as survey:
-            found = estimates(survey, spec, bar)
-        say({**survey.document(), "estimates": [vars(estimate) for estimate in found]})
+            by_kind = estimates(survey, spec, bar)
+        say({**survey.document(), "estimates": [vars(estimate) for estimate in by_kind]})
     if as_json:
         return
     show(survey)
     show_faults(survey.faults)
-    show_estimates(found, spec, survey)
+    show_estimates(by_kind, spec, survey)
     for warning in survey.document()["warnings"]:
         console.out.print(f"would warn: {warning}", markup=False, soft_wrap=True)
-    console.out.print(f"dry run: nothing written; it would become {survey.folder}", markup=False, soft_wrap=True)
+    console.out.print(
+        f"dry run: nothing is written; the data set would be {survey.folder}", markup=False, soft_wrap=True
+    )
 
 
 def show(survey: Survey) -> None:
-    """What was found: source, counts, notes."""
+    """Print the source, its counts, notes and leaks."""
     listing = survey.listing
     frame = survey.frame
     labels = f"{int((frame['label'] == 0).sum()):,} real, {int((frame['label'] == 1).sum()):,} fake"
@@ -73,29 +88,29 @@ def show(survey: Survey) -> None:
     for note in listing.notes:
         console.out.print(f"note: {note}", markup=False, soft_wrap=True)
     leaks = survey.leaks()
-    for leak in leaks[:SHOWN]:
+    for leak in leaks[:MAX_SHOWN]:
         console.out.print(f"leak: {leak}", markup=False, soft_wrap=True)
-    if len(leaks) > SHOWN:
-        console.out.print(f"... and {len(leaks) - SHOWN:,} more leaks (all of them with --json)", markup=False)
+    if len(leaks) > MAX_SHOWN:
+        console.out.print(f"... and {len(leaks) - MAX_SHOWN:,} more leaks (all of them with --json)", markup=False)
 
 
 def show_card(card: dict[str, Any]) -> None:
-    """What a finished data set holds and what to beware of, from its card."""
+    """Print the counts, notes, leaks and warnings of a finished data set, from its card."""
     rows = [{"split": name, **counts} for name, counts in card["splits"].items()]
     console.out.print(counts_table(rows))
     for note in card.get("listing", {}).get("notes", []):
         console.out.print(f"note: {note}", markup=False, soft_wrap=True)
     leaks = card.get("leaks", {"worst": [], "counts": {}})
-    for leak in leaks["worst"][:MOST_LEAKS]:
+    for leak in leaks["worst"][:MAX_LEAKS]:
         console.out.print(f"leak: {leak['sentence']} {', '.join(leak['rows'])}", markup=False, soft_wrap=True)
-    if (rest := sum(leaks["counts"].values()) - MOST_LEAKS) > 0:
+    if (rest := sum(leaks["counts"].values()) - MAX_LEAKS) > 0:
         console.out.print(f"... and {counted(rest, 'more leak')}, on the card and the Datasets page", markup=False)
     for warning in card["warnings"]:
         console.out.print(f"warning: {warning}", markup=False, soft_wrap=True)
 
 
 def counts_table(rows: list[dict[str, Any]]) -> Table:
-    """Rows of counts, figures to the right."""
+    """Return a table of counts, numbers aligned to the right."""
     table = Table(box=None, padding=(0, 2))
     for number, column in enumerate(rows[0]):
         table.add_column(column, justify="right" if number else "left")
@@ -105,31 +120,37 @@ def counts_table(rows: list[dict[str, Any]]) -> Table:
 
 
 def show_faults(faults: list[tuple[str, str]]) -> None:
-    """The first faults by file, on stderr."""
-    for name, sentence in faults[:SHOWN]:
+    """Print the first faults to stderr: (file, sentence) each."""
+    for name, sentence in faults[:MAX_SHOWN]:
         console.err.print(f"{name}: {sentence}", markup=False, soft_wrap=True)
-    if len(faults) > SHOWN:
-        console.err.print(f"... and {len(faults) - SHOWN:,} more (all of them with --json)", markup=False)
+    if len(faults) > MAX_SHOWN:
+        console.err.print(f"... and {len(faults) - MAX_SHOWN:,} more (all of them with --json)", markup=False)
     if faults:
         console.err.print(f"{counted(len(faults), 'file')} cannot be used", markup=False)
 
 
-def show_estimates(found: list[Estimate], spec: PrepareSpec, survey: Survey) -> None:
-    """What the whole would cost, from the sampled files."""
-    if not found:
-        console.out.print("the pictures stay where they are; nothing is cut out or copied", markup=False)
+def show_estimates(by_kind: list[Estimate], spec: PrepareSpec, survey: Survey) -> None:
+    """Print what the whole source would need, estimated from the sampled files.
+
+    Args:
+        by_kind: One estimate for each kind of media; empty: no crops are made.
+        spec: Of `prepare`.
+        survey: Knows the number of files and the folder.
+    """
+    if not by_kind:
+        console.out.print("the pictures stay where they are; no crops are made and no files copied", markup=False)
         return
     from core.data.prepare.collect import workers_for
 
     workers = workers_for(spec, len(survey.frame))
-    for one in found:
+    for one in by_kind:
         lost = "".join(f", {count} of them {name.replace('_', ' ')}" for name, count in one.lost.items())
         console.out.print(
             f"{one.kind}: about {one.crops:,.0f} crops, {size(one.bytes)}, {duration(one.seconds / workers)} with "
             f"{workers} worker{'s' if workers > 1 else ''} (from {one.sample} of {one.files:,}{lost})",
             markup=False, soft_wrap=True,
         )  # fmt: skip
-    needed = sum(one.bytes for one in found)
+    needed = sum(one.bytes for one in by_kind)
     place = next(folder for folder in (survey.folder, *survey.folder.parents) if folder.exists())
     free = shutil.disk_usage(place).free
     if needed > free:
@@ -137,7 +158,7 @@ def show_estimates(found: list[Estimate], spec: PrepareSpec, survey: Survey) -> 
 
 
 def size(count: float) -> str:
-    """Bytes for people."""
+    """Return bytes as text: 1.5 MiB."""
     for unit in ("B", "KiB", "MiB", "GiB"):
         if count < 1024:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
@@ -146,7 +167,7 @@ def size(count: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds for people."""
+    """Return seconds as text: 40 s, 5 min, 2.1 h."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

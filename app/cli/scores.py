@@ -1,4 +1,4 @@
-"""`aware scores`: the scores of any detector, brought onto the bench from a file."""
+"""`aware scores`: imports the scores of any detector from a file, and lists them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from app import console
 from app.cli.job_commands import enqueue, run_in_foreground
-from app.console import told
+from app.console import with_plain_errors
 from core.scores.spec import ImportScoresSpec
 from jobs.kind import kinds
 from jobs.settings import Settings
@@ -23,7 +23,7 @@ def _help(name: str) -> str:
 
 
 @scores_app.command("import")
-@told
+@with_plain_errors
 def import_scores(
     file: Path = typer.Argument(help=_help("file")),
     name: str = typer.Option("", help=_help("name")),
@@ -38,10 +38,28 @@ def import_scores(
     data: str = typer.Option("", help=_help("data")),
     calib_share: float = typer.Option(FIELDS["calib_share"].default, help=_help("calib_share")),
     gflops: float = typer.Option(None, help=_help("gflops")),
-    queue: bool = typer.Option(False, "--queue", help="Send it to the queue; a worker runs it."),
-    as_json: bool = typer.Option(False, "--json", help="Print JSON on stdout, and nothing else there."),
+    queue: bool = typer.Option(False, "--queue", help="Queue the job; a worker runs it."),
+    as_json: bool = typer.Option(False, "--json", help="Print JSON, and nothing else, to stdout."),
 ) -> None:
-    """Make a run of a CSV or Parquet file; calibrate, evaluate, compare it and choose its exits like any run's."""
+    """Make a run of a CSV or Parquet file of scores; it is calibrated, evaluated and compared like any run.
+
+    Args:
+        file: The file.
+        name: Name of the run.
+        score: What the scores are.
+        larger: Label that larger scores mean.
+        fake: Words for the label fake.
+        real: Words for the label real.
+        id_column: Column of item ids.
+        label_column: Column of labels.
+        score_column: Column of scores.
+        group_column: Column of groups.
+        data: Data set that the items belong to.
+        calib_share: Share of the groups for calibration.
+        gflops: Cost of one item.
+        queue: Queue the job.
+        as_json: Print JSON.
+    """
     given: dict[str, Any] = {
         "file": str(file), "name": name, "score": score, "larger": larger, "fake_words": fake, "real_words": real,
         "id_column": id_column, "label_column": label_column, "score_column": score_column,
@@ -55,16 +73,16 @@ def import_scores(
 
 
 @scores_app.command("list")
-@told
+@with_plain_errors
 def list_scores() -> None:
-    """Imported scores: how many, of how many groups, in which splits."""
+    """List imported scores: how many, of how many groups, in which splits."""
     from jobs.client import Workbench
 
-    found = [i for i in Workbench.open(Settings.read()).artifacts("run") if i.summary.get("kind") == "scores"]
-    for item in found:
+    runs = [i for i in Workbench.open(Settings.read()).artifacts("run") if i.summary.get("kind") == "scores"]
+    for item in runs:
         about = item.summary
         splits = ", ".join(f"{name} {part['items']:,}" for name, part in about["splits"].items())
         line = f"{item.name}: {about['items']:,} scores of {about['groups']:,} groups ({splits}), from {about['file']}"
         console.out.print(line, markup=False, soft_wrap=True)
-    if not found:
-        console.out.print("no scores yet; `aware scores import FILE --name NAME` brings some", markup=False)
+    if not runs:
+        console.out.print("No scores yet. `aware scores import FILE --name NAME` imports some.", markup=False)

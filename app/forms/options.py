@@ -10,7 +10,7 @@ from app.analysis.bundles import bundle_manifest
 from core.artifacts.files import read_json
 from core.models.inference.run import BEST, RUN
 from jobs.client import Workbench
-from jobs.specs.choices import WORDS, words
+from jobs.specs.choices import CHOICES, choices
 
 AUTOMATIC = ""
 
@@ -89,8 +89,8 @@ SOURCES: dict[str, Callable[[Workbench], list[str]]] = {
 
 def options(what: str, workbench: Workbench) -> list[str]:
     """Names that a field marked `choose(what)` offers. Raises LookupError for an unknown `what`."""
-    if what in WORDS:
-        return words(what)
+    if what in CHOICES:
+        return choices(what)
     if what not in SOURCES:
-        raise LookupError(f"no list for choose({what!r}); known: {', '.join([*SOURCES, *WORDS])}")
+        raise LookupError(f"no list for choose({what!r}); known: {', '.join([*SOURCES, *CHOICES])}")
     return SOURCES[what](workbench)

@@ -1,7 +1,6 @@
-"""`python -m app.server.die_with_parent PARENT COMMAND...`: become COMMAND, and be killed by the kernel when PARENT
-dies.
+"""`python -m app.server.die_with_parent PARENT COMMAND...`: runs COMMAND, which the kernel kills when PARENT dies.
 
-The death signal survives exec, so programs that are not ours (Streamlit) are tied to `aware up` as well.
+The death signal survives exec, so programs of others (Streamlit) end with `aware up` as well.
 """
 
 from __future__ import annotations

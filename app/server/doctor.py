@@ -1,4 +1,4 @@
-"""`aware doctor`: one line a check, with what to do. A check that breaks is a finding, not a crash."""
+"""`aware doctor`: one line for each check, with what to do. A check that fails itself is a finding, not a crash."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from jobs.client import Workbench
 from jobs.settings import Settings
 
 GIB = 2**30
-# Below these a known flaw is open (decoders and loaders of untrusted files above all).
-FLOORS = {
+# Older versions have known security flaws (above all in decoders and loaders of untrusted files).
+MIN_VERSIONS = {
     "torch": "2.10",
     "pillow": "12.3",
     "av": "18.1",
@@ -33,7 +33,13 @@ FLOORS = {
 
 @dataclass(frozen=True)
 class Finding:
-    """state: OK, WARN (works, with a limit), FAIL (something asked for will not work)."""
+    """The result of one check.
+
+    Attributes:
+        state: OK, WARN (it works, with a limit), FAIL (something that is asked for does not work).
+        subject: Name of the check.
+        text: What is the case, and what to do.
+    """
 
     state: Literal["OK", "WARN", "FAIL"]
     subject: str
@@ -45,7 +51,18 @@ class Finding:
 
 
 def examine(settings: Settings, only: Sequence[str] = ()) -> list[Finding]:
-    """Every check in order, or only those named. Raises LookupError for a name that is none."""
+    """Run the checks in order.
+
+    Args:
+        settings: Settings to check.
+        only: Names of checks; empty: all.
+
+    Returns:
+        Findings, one or more for each check.
+
+    Raises:
+        LookupError: A name is no check's.
+    """
     checks: list[tuple[str, Callable[[Settings], Iterable[Finding]]]] = [
         ("python", _python),
         ("libraries", _libraries),
@@ -59,41 +76,45 @@ def examine(settings: Settings, only: Sequence[str] = ()) -> list[Finding]:
         ("decoding", _decoding),
     ]
     known = [subject for subject, _ in checks]
-    if strange := [name for name in only if name not in known]:
-        raise LookupError(f"no check {strange[0]!r}; there are: {', '.join(known)}")
-    found: list[Finding] = []
+    if unknown := [name for name in only if name not in known]:
+        raise LookupError(f"no check {unknown[0]!r}; the checks are: {', '.join(known)}")
+    findings: list[Finding] = []
     for subject, check in checks:
         if only and subject not in only:
             continue
         try:
-            found.extend(check(settings))
+            findings.extend(check(settings))
         except Exception as error:
-            found.append(Finding("FAIL", subject, f"{type(error).__name__}: {error}".splitlines()[0]))
-    return found
+            findings.append(Finding("FAIL", subject, f"{type(error).__name__}: {error}".splitlines()[0]))
+    return findings
 
 
 def _python(_: Settings) -> Iterable[Finding]:
     version = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info < (3, 11, 8):
-        yield Finding("WARN", "python", f"{version}; 3.11.8 or newer has security fixes this one lacks: upgrade")
+        yield Finding("WARN", "python", f"{version} lacks security fixes: install 3.11.8 or newer")
     else:
         yield Finding("OK", "python", version)
 
 
 def _libraries(_: Settings) -> Iterable[Finding]:
     low = []
-    for name, floor in FLOORS.items():
+    for name, least in MIN_VERSIONS.items():
         version = importlib.metadata.version(name)
-        if numbers(version) < numbers(floor):
-            low.append(f"{name} {version} (needs {floor})")
+        if numbers(version) < numbers(least):
+            low.append(f"{name} {version} (needs {least})")
     if low:
-        yield Finding("FAIL", "libraries", f"too old: {', '.join(low)}; install the pinned set again")
+        yield Finding(
+            "FAIL",
+            "libraries",
+            f"too old: {', '.join(low)}; install the pinned versions again: pip install -c constraints.txt -e .",
+        )
     else:
-        yield Finding("OK", "libraries", f"{len(FLOORS)} with a version floor, all above it")
+        yield Finding("OK", "libraries", f"{len(MIN_VERSIONS)} have a least version, and all are newer")
 
 
 def numbers(version: str) -> tuple[int, ...]:
-    """'2.15.0+cu13' -> (2, 15, 0)."""
+    """Return the numbers of a version: '2.15.0+cu13' -> (2, 15, 0)."""
     return tuple(int(part) for part in version.split("+")[0].split(".") if part.isdigit())
 
 
@@ -105,9 +126,11 @@ def _devices(settings: Settings) -> Iterable[Finding]:
     if names:
         yield Finding("OK", "devices", f"{cpus} CPU core(s); {', '.join(names)}")
     elif settings.device.startswith("cuda"):
-        yield Finding("FAIL", "devices", f"AWARE_DEVICE is {settings.device}, but no GPU is seen; set it to auto")
+        yield Finding("FAIL", "devices", f"AWARE_DEVICE is {settings.device}, but there is no GPU; set it to auto")
     else:
-        yield Finding("OK", "devices", f"{cpus} CPU core(s), no GPU: small recipes train in minutes, full ones in days")
+        yield Finding(
+            "OK", "devices", f"{cpus} CPU core(s), no GPU: small recipes train in minutes, full recipes in days"
+        )
 
 
 def _disk(settings: Settings) -> Iterable[Finding]:
@@ -117,7 +140,7 @@ def _disk(settings: Settings) -> Iterable[Finding]:
         return
     free = shutil.disk_usage(root).free / GIB
     state: Literal["OK", "WARN", "FAIL"] = "FAIL" if free < 1 else "WARN" if free < 10 else "OK"
-    advice = "" if state == "OK" else "; data sets and runs need more: free some, or move AWARE_HOME"
+    advice = "" if state == "OK" else "; data sets and runs need more: delete files, or move AWARE_HOME"
     yield Finding(state, "disk", f"{free:.1f} GiB free in {root}{advice}")
 
 
@@ -130,13 +153,13 @@ def _database(settings: Settings) -> Iterable[Finding]:
         backend = workbench.store.writer.dialect.name
     finally:
         workbench.close()
-    yield Finding("OK", "database", f"{backend}, answers in {took:.0f} ms, {count} job(s) listed")
+    yield Finding("OK", "database", f"{backend}, answers in {took:.0f} ms, {count} job(s)")
     if backend != "sqlite":
         return
     if sqlite3.sqlite_version_info < (3, 51, 3):
         yield Finding(
-            "WARN", "sqlite", f"{sqlite3.sqlite_version}; before 3.51.3 a rare write-ahead-log fault is known: "
-            "back up workbench.db daily, or use PostgreSQL (AWARE_DATABASE_URL)"
+            "WARN", "sqlite", f"{sqlite3.sqlite_version}; versions before 3.51.3 have a rare fault of the "
+            "write-ahead log: back up workbench.db daily, or use PostgreSQL (AWARE_DATABASE_URL)"
         )  # fmt: skip
     else:
         yield Finding("OK", "sqlite", sqlite3.sqlite_version)
@@ -151,7 +174,7 @@ def _worker(settings: Settings) -> Iterable[Finding]:
     if alive:
         yield Finding("OK", "worker", "; ".join(f"{worker.id}: {worker.note or 'up'}" for worker in alive))
     else:
-        yield Finding("WARN", "worker", "none is running: jobs wait; start `aware up` or `aware worker`")
+        yield Finding("WARN", "worker", "none is running, so jobs wait: start `aware up` or `aware worker`")
 
 
 def _bundle(settings: Settings) -> Iterable[Finding]:
@@ -163,32 +186,34 @@ def _bundle(settings: Settings) -> Iterable[Finding]:
     finally:
         workbench.close()
     if not (active.bundle / "bundle.json").is_file():
-        yield Finding("FAIL", "bundle", f"none at {active.bundle}: put one in force with `aware bundles use`")
+        yield Finding("FAIL", "bundle", f"there is none at {active.bundle}: put one in force with `aware bundles use`")
         return
     bundle = open_bundle(active.bundle)
     manifest = bundle.manifest
-    yield Finding("OK", "bundle", f"{manifest.name} {manifest.version}, {len(manifest.files)} file hashes hold")
+    yield Finding(
+        "OK", "bundle", f"{manifest.name} {manifest.version}, the hashes of {len(manifest.files)} files are correct"
+    )
 
 
 def _weights(_: Settings) -> Iterable[Finding]:
-    """Which recipes can start from pretrained weights without a download."""
+    """Find the recipes that can start from pretrained weights without a download."""
     from huggingface_hub import try_to_load_from_cache
 
     from core.models.timm_experts import TABLE
 
-    there: list[str] = []
+    cached_names: list[str] = []
     missing: list[str] = []
     for row in TABLE:
         if row.scale != "tiny":
             cached = isinstance(try_to_load_from_cache(f"timm/{row.model}", "model.safetensors"), str)
-            (there if cached else missing).append(row.name)
+            (cached_names if cached else missing).append(row.name)
     if missing:
         yield Finding(
-            "WARN", "weights", f"pretrained weights not on this machine: {', '.join(missing)}. A training downloads "
-            "them; without internet give a file (--weights FILE.safetensors) or --weights none"
+            "WARN", "weights", f"these pretrained weights are not on this machine: {', '.join(missing)}. A training "
+            "downloads them; without internet name a file (--weights FILE.safetensors) or use --weights none"
         )  # fmt: skip
-    if there:
-        yield Finding("OK", "weights", f"pretrained weights on this machine: {', '.join(there)}")
+    if cached_names:
+        yield Finding("OK", "weights", f"pretrained weights on this machine: {', '.join(cached_names)}")
 
 
 def _faces(_: Settings) -> Iterable[Finding]:

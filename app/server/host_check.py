@@ -1,8 +1,7 @@
-"""What every answer of our own servers carries, and which names they answer to.
+"""Which host names the web servers answer to, and the security headers of every answer.
 
-A page of a stranger's site can point its own name at 127.0.0.1 (DNS rebinding) and then read what is served there as
-its own. Such a request still bears the stranger's name in `Host`, so names that are not ours are refused. An address
-typed as numbers cannot be rebound.
+A foreign site can point its own name at 127.0.0.1 (DNS rebinding); its pages can then read what is served there. Such a
+request still carries the foreign name in `Host`, so unknown names are refused. An address in numbers cannot be rebound.
 """
 
 from __future__ import annotations
@@ -28,13 +27,13 @@ REFUSED = b"This server does not answer to that name. Its operator can add it to
 
 
 def trusted_names(settings: Settings) -> frozenset[str]:
-    """Host names, lower case and without a port, that the servers answer to."""
+    """Return the host names that the servers answer to, lower case, without a port."""
     named = ["localhost", socket.gethostname(), settings.host, *settings.public_hosts.split(",")]
     return frozenset(name for name in map(host_name, named) if name)
 
 
 def host_name(header: str) -> str:
-    """The name in a Host header, lower case, without a port and the root's dot: `[::1]:7860` -> `::1`."""
+    """Return the name in a Host header, lower case, without port and final dot: `[::1]:7860` -> `::1`."""
     host = header.strip().lower()
     if host.startswith("["):
         return host[1:].partition("]")[0]
@@ -43,7 +42,15 @@ def host_name(header: str) -> str:
 
 
 def trusted(header: str, names: frozenset[str]) -> bool:
-    """Whether a Host header names us: one of `names`, or an address in numbers."""
+    """Return whether the servers answer to a Host header.
+
+    Args:
+        header: Its value.
+        names: Names that they answer to; an address in numbers always is one.
+
+    Returns:
+        True for a known name or an address.
+    """
     host = host_name(header)
     try:
         ipaddress.ip_address(host)
@@ -53,7 +60,7 @@ def trusted(header: str, names: frozenset[str]) -> bool:
 
 
 class Guard:
-    """ASGI middleware: refuses requests (400) and sockets for other names, adds HEADERS to every answer."""
+    """ASGI middleware: it refuses requests (400) and sockets for other names, and adds HEADERS to every answer."""
 
     def __init__(self, app: Any, names: frozenset[str]) -> None:
         self.app, self.names = app, names
@@ -69,8 +76,8 @@ class Guard:
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                there = {name.lower() for name, _ in message.get("headers", [])}
-                more = [(name, value) for name, value in HEADERS.items() if name not in there]
+                present = {name.lower() for name, _ in message.get("headers", [])}
+                more = [(name, value) for name, value in HEADERS.items() if name not in present]
                 message = {**message, "headers": [*message.get("headers", []), *more]}
             await send(message)
 

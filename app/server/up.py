@@ -1,4 +1,4 @@
-"""`aware up`: web process, worker and demo, started and stopped together. One Ctrl-C ends all; kill -9 does too."""
+"""`aware up`: starts and stops web server, worker and demo together. Ctrl-C ends all of them; kill -9 does too."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.console import DONE, FAILED, err, out
+from core.artifacts.files import read_tail
 from core.artifacts.workspace import Workspace
-from jobs.client import Workbench, tail
+from jobs.client import Workbench
 from jobs.process import kill_group
 from jobs.settings import Settings
 
@@ -27,14 +28,28 @@ log = logging.getLogger(__name__)
 MAIN = Path(__file__).with_name("asgi.py")
 STOP_SECONDS = 12.0
 READY_SECONDS = 120.0
-MOST_RESTARTS = 4
-CALM_SECONDS = 60.0
+MAX_RESTARTS = 4
+STABLE_SECONDS = 60.0
+"""A service that has run so long gets its restarts back."""
+MAX_PORTS_TRIED = 50
 SERVICES = ("worker", "workbench", "demo")
 
 
 @dataclass
 class Service:
-    """One process of `aware up`; restarted when it ends by itself, a few times."""
+    """One process of `aware up`; it is restarted a few times when it ends by itself.
+
+    Attributes:
+        name: One of SERVICES.
+        command: Its command line.
+        log: File of its output.
+        url: Address for people; empty: it has none.
+        health: host:port/path that answers when it is ready; empty: it has none.
+        process: The running process; None before `start`.
+        started: Monotonic second of its last start.
+        restarts: How often it was started again.
+        environment: Variables besides this process's own.
+    """
 
     name: str
     command: list[str]
@@ -47,7 +62,7 @@ class Service:
     environment: dict[str, str] = field(default_factory=dict)
 
     def start(self) -> None:
-        """Start it in a session of its own, tied to this process, output to its log."""
+        """Start it in a session of its own; it dies with this process, and its output goes to its log."""
         with open(self.log, "ab") as stream:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "app.server.die_with_parent", str(os.getpid()), *self.command],
@@ -64,7 +79,7 @@ class Service:
         return self.process is not None and self.process.poll() is None
 
     def ready(self) -> bool:
-        """True once its address answers; a service without an address is ready when it lives."""
+        """Return True once its address answers; a service without an address is ready when it is alive."""
         if not self.health:
             return self.alive
         host, _, rest = self.health.partition(":")
@@ -79,23 +94,35 @@ class Service:
             connection.close()
 
     def ask_to_stop(self) -> None:
-        """Ask the process to end, if it runs."""
+        """Send SIGTERM to the process, if it runs."""
         if self.process is not None and self.alive:
             self.process.terminate()
 
     def kill(self) -> None:
-        """SIGKILL whatever is left of its session."""
+        """Kill what is left of its session (SIGKILL)."""
         if self.process is not None:
             kill_group(self.process.pid)
 
 
 def free_port(host: str, first: int, taken: set[int]) -> int:
-    """The first port from `first` upward that can be listened on. Raises OSError when fifty are taken."""
+    """Find a port that can be listened on.
+
+    Args:
+        host: Address to listen on.
+        first: The first port to try; 0: any free port.
+        taken: Ports not to use.
+
+    Returns:
+        The first free port from `first` upward.
+
+    Raises:
+        OSError: MAX_PORTS_TRIED ports are taken.
+    """
     if first == 0:
         with socket.socket() as probe:
             probe.bind((host, 0))
             return probe.getsockname()[1]
-    for port in range(first, min(first + 50, 65536)):
+    for port in range(first, min(first + MAX_PORTS_TRIED, 65536)):
         if port in taken:
             continue
         with socket.socket() as probe:
@@ -105,11 +132,23 @@ def free_port(host: str, first: int, taken: set[int]) -> int:
             except OSError:
                 continue
             return port
-    raise OSError(f"no free port from {first} to {first + 49} on {host}; set AWARE_PORT or AWARE_DEMO_PORT")
+    raise OSError(
+        f"no port from {first} to {first + MAX_PORTS_TRIED - 1} is free on {host}; set AWARE_PORT or AWARE_DEMO_PORT"
+    )
 
 
 def streamlit_command(settings: Settings, port: int) -> list[str]:
-    """Streamlit's command line. postScriptGC off: with it every rerun of every session walks the whole heap."""
+    """Return the command that starts Streamlit.
+
+    postScriptGC is off: with it, every rerun of every session walks the whole heap.
+
+    Args:
+        settings: Address and bound of uploads.
+        port: Port to listen on.
+
+    Returns:
+        A command line.
+    """
     flags = {
         "server.port": port,
         "server.address": settings.host,
@@ -126,35 +165,51 @@ def streamlit_command(settings: Settings, port: int) -> list[str]:
 
 
 def services(settings: Settings, wanted: Collection[str] = SERVICES) -> list[Service]:
-    """What `up` runs, some of SERVICES, with ports chosen and logs named."""
+    """Return the services that `up` runs, with ports chosen and logs named.
+
+    Args:
+        settings: Workspace, addresses, ports.
+        wanted: Some of SERVICES.
+
+    Returns:
+        Services that are not started yet.
+    """
     logs = settings.workspace.root / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     offline = {**settings.environ(), "HF_HUB_OFFLINE": "1", "GRADIO_ANALYTICS_ENABLED": "False"}
     reach = "127.0.0.1" if settings.host == "0.0.0.0" else settings.host
-    found: list[Service] = []
+    made: list[Service] = []
     taken: set[int] = set()
     if "worker" in wanted:
         command = [sys.executable, "-m", "app.cli.main", "worker"]
-        found.append(Service("worker", command, logs / "worker.log", environment=settings.environ()))
+        made.append(Service("worker", command, logs / "worker.log", environment=settings.environ()))
     if "workbench" in wanted:
         port = free_port(settings.host, settings.port, taken)
         taken.add(port)
         health = f"{reach}:{port}/_stcore/health"
         command, url = streamlit_command(settings, port), f"http://{reach}:{port}"
-        found.append(Service("workbench", command, logs / "workbench.log", url, health, environment=offline))
+        made.append(Service("workbench", command, logs / "workbench.log", url, health, environment=offline))
     if "demo" in wanted:
         port = free_port(settings.host, settings.demo_port, taken)
         command = [sys.executable, "-m", "app.demo", "--port", str(port)]
         url = f"http://{reach}:{port}"
-        found.append(Service("demo", command, logs / "demo.log", url, f"{reach}:{port}/", environment=offline))
-    return found
+        made.append(Service("demo", command, logs / "demo.log", url, f"{reach}:{port}/", environment=offline))
+    return made
 
 
 @contextmanager
 def alone(workspace: Workspace, service: str) -> Iterator[None]:
-    """Hold the workspace's lock of one service: containers that share a workspace run one each.
+    """Hold the workspace's lock of one service: containers that share a workspace run one of each.
 
-    Raises ValueError when another `aware up` holds it.
+    Args:
+        workspace: Its folder holds the lock.
+        service: One of SERVICES.
+
+    Yields:
+        Nothing; the lock is held inside the block.
+
+    Raises:
+        ValueError: Another `aware up` holds the lock.
     """
     workspace.create()
     place = workspace.root / f"up-{service}.lock"
@@ -164,7 +219,7 @@ def alone(workspace: Workspace, service: str) -> Iterator[None]:
         except OSError as error:
             handle.seek(0)
             raise ValueError(
-                f"the {service} of {workspace.root} is running already ({handle.read().strip()}); "
+                f"the {service} of {workspace.root} runs already ({handle.read().strip()}); "
                 "stop it, or choose another AWARE_HOME"
             ) from error
         handle.truncate(0)
@@ -174,7 +229,7 @@ def alone(workspace: Workspace, service: str) -> Iterator[None]:
 
 
 def prepare_workspace(settings: Settings) -> None:
-    """Give a new workspace something to look at: the demo data set, drawn by the worker in the background."""
+    """Queue the drawing of a demo data set for a workspace without any, in the background."""
     from core.data.spec import PrepareSpec
 
     workbench = Workbench.open(settings)
@@ -187,9 +242,21 @@ def prepare_workspace(settings: Settings) -> None:
 
 
 def run_all(settings: Settings, wanted: Collection[str] = SERVICES) -> int:
-    """Start what is wanted, print the addresses, wait for SIGINT or SIGTERM, stop all of it. Returns an exit code."""
+    """Start services, print their addresses, wait for SIGINT or SIGTERM, and stop them.
+
+    Args:
+        settings: Settings in force.
+        wanted: Some of SERVICES.
+
+    Returns:
+        An exit code.
+
+    Raises:
+        ValueError: Nothing is wanted, or a service of this workspace runs already.
+        RuntimeError: The database is newer than this program.
+    """
     if not wanted:
-        raise ValueError("nothing is left to start; leave one of --web, --worker and --demo")
+        raise ValueError("nothing is left to start; keep one of --web, --worker and --demo")
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
@@ -208,7 +275,13 @@ def run_all(settings: Settings, wanted: Collection[str] = SERVICES) -> int:
 
 
 def announce(settings: Settings, running: list[Service], stop: threading.Event) -> None:
-    """Print each address when it answers."""
+    """Print the address of each service when it answers.
+
+    Args:
+        settings: Name the workspace.
+        running: Services that are started.
+        stop: Set when everything is to end.
+    """
     out.print(f"workspace  {settings.workspace.root}", markup=False, soft_wrap=True)
     waiting = [service for service in running if service.url]
     end = time.monotonic() + READY_SECONDS
@@ -220,28 +293,38 @@ def announce(settings: Settings, running: list[Service], stop: threading.Event) 
             return
         stop.wait(0.2)
     for service in [] if stop.is_set() else waiting:
-        err.print(f"{service.name} does not answer yet; its log: {service.log}", markup=False, soft_wrap=True)
+        err.print(f"{service.name} does not answer yet. Its log: {service.log}", markup=False, soft_wrap=True)
     if not stop.is_set():
         out.print("Ctrl-C stops everything.")
 
 
 def watch(running: list[Service], stop: threading.Event) -> int:
-    """Restart what ends by itself; give up on what keeps ending, and on everything if that is worker or workbench."""
+    """Restart services that end by themselves, until `stop` is set or one keeps ending.
+
+    Args:
+        running: Services that are started; the demo is removed when it keeps ending.
+        stop: Set when everything is to end.
+
+    Returns:
+        An exit code: FAILED when worker or workbench keep ending.
+    """
     while not stop.wait(0.5):
         for service in [s for s in running if not s.alive]:
             code = service.process.returncode if service.process is not None else None
             service.kill()
-            if time.monotonic() - service.started > CALM_SECONDS:
+            if time.monotonic() - service.started > STABLE_SECONDS:
                 service.restarts = 0
-            if service.restarts < MOST_RESTARTS:
+            if service.restarts < MAX_RESTARTS:
                 service.restarts += 1
-                err.print(f"{service.name} ended ({code}); starting it again", markup=False)
+                err.print(f"{service.name} ended (exit code {code}) and is started again.", markup=False)
                 stop.wait(service.restarts)
                 if not stop.is_set():
                     service.start()
                 continue
-            last = tail(service.log, 2000) if service.log.is_file() else ""
-            err.print(f"{service.name} keeps ending. The end of {service.log}:\n{last}", markup=False, soft_wrap=True)
+            last = read_tail(service.log, 2000) if service.log.is_file() else ""
+            err.print(
+                f"{service.name} ends again and again. The end of {service.log}:\n{last}", markup=False, soft_wrap=True
+            )
             running.remove(service)
             if service.name != "demo" or not running:
                 return FAILED
@@ -249,7 +332,7 @@ def watch(running: list[Service], stop: threading.Event) -> int:
 
 
 def stop_all(running: list[Service]) -> None:
-    """SIGTERM to each, time to finish, then SIGKILL to what is left of their sessions."""
+    """Send SIGTERM to each service, wait STOP_SECONDS at most, and kill what is left of their sessions."""
     for service in running:
         service.ask_to_stop()
     end = time.monotonic() + STOP_SECONDS

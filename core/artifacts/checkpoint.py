@@ -1,4 +1,4 @@
-"""State of an interrupted training in one file, without pickle: safetensors, and JSON in its header."""
+"""Stores the state of a training in one file, without pickle: safetensors, with JSON in its header."""
 
 from __future__ import annotations
 
@@ -16,7 +16,13 @@ from core.artifacts.files import atomic_path
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], document: Any = None) -> None:
-    """Write named tensors, and a JSON document in the file's header, atomically."""
+    """Write named tensors, and a JSON document in the file's header, atomically.
+
+    Args:
+        path: The file.
+        tensors: Name -> tensor on any device.
+        document: JSON; None: none.
+    """
     whole = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
     metadata = {"format": "pt"} if document is None else {"format": "pt", "document": json.dumps(document)}
     with atomic_path(path) as temporary:
@@ -24,22 +30,44 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], document: Any = None
 
 
 def save_weights(path: Path, module: nn.Module) -> None:
-    """A module's state dict as .safetensors, atomically."""
+    """Write a module's state dict as .safetensors, atomically.
+
+    Args:
+        path: The file.
+        module: The network.
+    """
     save_tensors(path, module.state_dict())
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], Any]:
-    """Tensors (on the CPU) and the document of a file that `save_tensors` wrote. Raises ValueError if it is broken."""
+    """Read a file that `save_tensors` wrote.
+
+    Args:
+        path: The file.
+
+    Returns:
+        (name -> tensor on the CPU, the document or None).
+
+    Raises:
+        ValueError: The file is not complete.
+    """
     try:
         with safe_open(path, "pt") as opened:
             metadata = opened.metadata() or {}
         return load_file(path), json.loads(metadata.get("document", "null"))
     except (SafetensorError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} is not a whole checkpoint: {error}") from error
+        raise ValueError(f"{path} is not a complete checkpoint: {error}") from error
 
 
 def flatten_optimizer(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """An optimiser's state as tensors named `<parameter>/<name>` and a JSON document with the rest."""
+    """Return an optimiser's state in a form that safetensors and JSON can store.
+
+    Args:
+        optimizer: Any optimiser.
+
+    Returns:
+        (tensors named `<parameter>/<name>`, JSON document with the numbers and the parameter groups).
+    """
     state = optimizer.state_dict()
     tensors: dict[str, Tensor] = {}
     scalars: dict[str, dict[str, Any]] = {}
@@ -53,7 +81,13 @@ def flatten_optimizer(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tenso
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor], document: Any) -> None:
-    """Undo `flatten_optimizer` on an optimiser built for the same parameters."""
+    """Load what `flatten_optimizer` returned into an optimiser of the same parameters.
+
+    Args:
+        optimizer: The optimiser to change.
+        tensors: Its tensors.
+        document: Its document.
+    """
     state: dict[int, dict[str, Any]] = {int(index): dict(values) for index, values in document["scalars"].items()}
     for key, value in tensors.items():
         index, name = key.split("/")
@@ -62,11 +96,27 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Te
 
 
 def with_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """`prefix:` before every key, so that several state dicts fit into one file."""
+    """Put a prefix before every key, so that several state dicts fit into one file.
+
+    Args:
+        prefix: Without the colon.
+        tensors: A state dict.
+
+    Returns:
+        `prefix:key` -> tensor.
+    """
     return {f"{prefix}:{key}": value for key, value in tensors.items()}
 
 
 def without_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors whose keys start with `prefix:`, under the keys they had before."""
+    """Return the tensors that `with_prefix` has marked, under their own keys.
+
+    Args:
+        prefix: Without the colon.
+        tensors: Tensors of several state dicts.
+
+    Returns:
+        One state dict.
+    """
     head = f"{prefix}:"
     return {key[len(head) :]: value for key, value in tensors.items() if key.startswith(head)}

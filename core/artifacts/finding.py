@@ -1,4 +1,4 @@
-"""From a name or a path in a spec to the folder or file that it means. Every room of the workspace is searched here."""
+"""Finds the folder or file that a name or a path in a spec means."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def find_run_folder(ref: str | Path, workspace: Workspace) -> Path:
     Raises:
         FileNotFoundError: No such run; the message lists the runs that exist.
     """
-    found = _folder(ref, (workspace.runs,), RUN)
-    if found is None:
+    folder = _folder(ref, (workspace.runs,), RUN)
+    if folder is None:
         raise FileNotFoundError(f"no run {str(ref)!r} in {workspace.runs}; there are: {_names(workspace.runs, RUN)}")
-    return found
+    return folder
 
 
 def find_stack(ref: str | Path, workspace: Workspace) -> Path:
@@ -45,12 +45,12 @@ def find_stack(ref: str | Path, workspace: Workspace) -> Path:
     Raises:
         FileNotFoundError: No such stack run; the message says where it was looked for.
     """
-    found = _folder(ref, (workspace.runs,), STACK)
-    if found is None:
+    folder = _folder(ref, (workspace.runs,), STACK)
+    if folder is None:
         raise FileNotFoundError(
             f"{str(ref)!r} is no stack run (neither a folder nor a name in {workspace.runs}); run `stack`"
         )
-    return found
+    return folder
 
 
 def find_bundle(ref: str | Path, workspace: Workspace) -> Path:
@@ -66,13 +66,13 @@ def find_bundle(ref: str | Path, workspace: Workspace) -> Path:
     Raises:
         FileNotFoundError: No such bundle; the message lists the bundles that exist.
     """
-    found = _folder(ref, (workspace.bundles,), BUNDLE)
-    if found is None:
+    folder = _folder(ref, (workspace.bundles,), BUNDLE)
+    if folder is None:
         raise FileNotFoundError(
             f"no bundle {str(ref)!r}: it is neither a folder with {BUNDLE} nor one of the workspace's "
             f"({_names(workspace.bundles, BUNDLE, 'none yet')})"
         )
-    return found
+    return folder
 
 
 def find_source(ref: str | Path, workspace: Workspace) -> Path:
@@ -88,13 +88,13 @@ def find_source(ref: str | Path, workspace: Workspace) -> Path:
     Raises:
         FileNotFoundError: No such folder; the message says where it was looked for.
     """
-    found = _folder(ref, (workspace.runs, workspace.bundles), PREDICTIONS)
-    if found is None:
+    folder = _folder(ref, (workspace.runs, workspace.bundles), PREDICTIONS)
+    if folder is None:
         raise FileNotFoundError(
             f"{str(ref)!r} is no stack run and no bundle (no {PREDICTIONS} in {workspace.runs}, {workspace.bundles} or "
             "as a path); run `stack` first"
         )
-    return found
+    return folder
 
 
 def find_policy(ref: str | Path, workspace: Workspace) -> Path:

@@ -1,4 +1,4 @@
-"""Every job kind; importing this package registers them. None of it loads torch: what is heavy is imported in `run`."""
+"""Every job kind. Importing this package registers them, without torch: `run` imports what is heavy."""
 
 from __future__ import annotations
 
@@ -9,10 +9,17 @@ from jobs.kind import kinds
 
 
 def load_kinds(folders: list[str], package: str) -> list[str]:
-    """Import every module in `folders` of `package`, by name; each registers the job kind that it is named after.
+    """Import every module in some folders of a package; each registers the job kind that it is named after.
 
-    Returns their names. Raises ImportError for a file that registers no kind of its name, and whatever a broken file
-    raises.
+    Args:
+        folders: The package's folders.
+        package: Its name.
+
+    Returns:
+        The modules' names, sorted.
+
+    Raises:
+        ImportError: A file registers no kind of its name. What a broken file raises itself comes through.
     """
     names = sorted(module.name for module in pkgutil.iter_modules(folders))
     for name in names:
@@ -23,7 +30,14 @@ def load_kinds(folders: list[str], package: str) -> list[str]:
 
 
 def load_plugins(names: str) -> None:
-    """Import the modules (comma-separated) that register further kinds. Raises ImportError naming the one missing."""
+    """Import the modules that register further kinds.
+
+    Args:
+        names: Names of modules, separated by commas.
+
+    Raises:
+        ImportError: A module does not exist; the message names it.
+    """
     for name in filter(None, (part.strip() for part in names.split(","))):
         importlib.import_module(name)
 

@@ -1,4 +1,4 @@
-"""Job kind `calibrate`: turn the log-odds of a run into probabilities that mean what they say."""
+"""Job kind `calibrate`: turns the log-odds of a run into calibrated probabilities."""
 
 from __future__ import annotations
 

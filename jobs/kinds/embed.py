@@ -1,4 +1,4 @@
-"""Job kind `embed`: a detector's embeddings of a data set in one columnar file; a retry goes on where it stopped."""
+"""Job kind `embed`: writes a detector's embeddings of a data set to one file; a retry goes on where it stopped."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ def run(spec: EmbedSpec, context: JobContext) -> JobResult:
     from core.models.inference.embedding import embed_dataset
     from core.tables.embeddings import read_about
 
-    found = find_run(spec.run, context.workspace)
-    manifest = open_dataset(found.dataset(spec.dataset), context.workspace)
+    source_run = find_run(spec.run, context.workspace)
+    manifest = open_dataset(source_run.dataset(spec.dataset), context.workspace)
     if spec.split:
         for split in spec.split:
-            manifest.select(split)  # names the splits there are
+            manifest.select(split)  # raises for an unknown split and names the existing ones
         frame = manifest.frame[manifest.frame["split"].isin(spec.split)].reset_index(drop=True)
         manifest = Manifest(frame, manifest.root)
     path = embed_dataset(
-        found,
+        source_run,
         manifest,
         context.workspace,
         batch_size=spec.batch_size,

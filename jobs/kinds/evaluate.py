@@ -1,4 +1,4 @@
-"""Job kind `evaluate`: how well a run ranks, whether its probabilities are calibrated, what a cascade would gain."""
+"""Job kind `evaluate`: measures a run's ranking and calibration, and what a cascade would gain from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Job kind `evidence`: heat maps of runs or of a bundle are marked on faces with planted artefacts."""
+"""Job kind `evidence`: tests the heat maps of runs or of a bundle on faces with planted artefacts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def run(spec: EvidenceSpec, context: JobContext) -> JobResult:
-    """A run's report goes into its folder, a bundle's into one of its own: a bundle does not change."""
+    """Test the heat maps. A run's report goes into its folder, a bundle's into a new one: bundles do not change."""
     from core.artifacts.files import write_json
     from core.data.manifest.open import open_dataset
     from core.explain.planted import REPORT, document, judge_maps, real_faces
@@ -52,7 +52,7 @@ def run(spec: EvidenceSpec, context: JobContext) -> JobResult:
 
 
 def _members(spec: EvidenceSpec, context: JobContext) -> list[tuple[str, str, Detector, Path | None]]:
-    """(name, title, detector, folder of the run if it is one)."""
+    """Return (name, title, detector, folder of the run or None) of each expert."""
     from core.bundles.bundle import open_bundle
     from core.bundles.load import load_bundle
     from core.models.inference.run import find_run
@@ -63,14 +63,14 @@ def _members(spec: EvidenceSpec, context: JobContext) -> list[tuple[str, str, De
         loaded = load_bundle(open_bundle(find_bundle(spec.bundle, context.workspace)), spec.device)
         return [(member.name, member.title, member.detector, None) for member in loaded.members]
     device = str(pick_device(spec.device))
-    found: list[tuple[str, str, Detector, Path | None]] = []
+    members: list[tuple[str, str, Detector, Path | None]] = []
     for ref in spec.runs:
         one = find_run(ref, context.workspace)
         if "detector" not in one.document:
             raise ValueError(f"run {ref!r} holds no detector (it is a {one.document.get('kind')} run); name a training")
         title = detectors.get(one.document["detector"]).title
-        found.append((one.name, title, one.load_detector(device), one.folder))
-    return found
+        members.append((one.name, title, one.load_detector(device), one.folder))
+    return members
 
 
 kinds.add(

@@ -1,4 +1,4 @@
-"""Job kind `experts`: what each expert adds to the others, and where they disagree."""
+"""Job kind `experts`: measures what each expert adds to the others, and where they disagree."""
 
 from __future__ import annotations
 

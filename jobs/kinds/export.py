@@ -1,4 +1,4 @@
-"""Job kind `export`: runs, stack and policy frozen into one bundle with every file's hash."""
+"""Job kind `export`: writes runs, stack and policy into one bundle, with the hash of every file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Job kind `import_detector`: published weights become a run, read where they can do no harm."""
+"""Job kind `import_detector`: makes a run of published weights, which a confined process reads."""
 
 from __future__ import annotations
 

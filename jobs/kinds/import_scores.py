@@ -1,4 +1,4 @@
-"""Job kind `import_scores`: the scores of any detector in the world, judged on this bench without being run here."""
+"""Job kind `import_scores`: makes a run of the scores of a detector that was run elsewhere."""
 
 from __future__ import annotations
 
@@ -23,7 +23,15 @@ def run(spec: ImportScoresSpec, context: JobContext) -> JobResult:
 
 
 def same(spec: Spec, document: object) -> bool:
-    """Whether an earlier attempt of this job has made the folder already."""
+    """Return True when an earlier attempt of this job has made the folder already.
+
+    Args:
+        spec: The job's input.
+        document: The folder's spec.json.
+
+    Returns:
+        Whether both say the same.
+    """
     return spec.model_dump(mode="json") == document
 
 

@@ -1,4 +1,4 @@
-"""Job kind `policy`: thresholds for every exit, chosen on held-out predictions, kept as an immutable file."""
+"""Job kind `policy`: chooses the thresholds of every exit on held-out predictions, and stores them for good."""
 
 from __future__ import annotations
 

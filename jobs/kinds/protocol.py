@@ -1,4 +1,4 @@
-"""Job kind `protocol`: leave a method or a source out of a data set, pinned by a hash."""
+"""Job kind `protocol`: leaves a method or a source out of a data set, pinned by a hash."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Job kind `search`: the cheapest exits of the whole cascade that keep their promises, kept as an immutable policy."""
+"""Job kind `search`: finds the cheapest exits of the whole cascade that keep their guarantees."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Job kind `stack`: stage 3, fitted on what the frozen experts say of data that they never learned from."""
+"""Job kind `stack`: fits stage 3 on scores of the frozen experts for data that they were not trained on."""
 
 from __future__ import annotations
 

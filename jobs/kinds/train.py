@@ -1,4 +1,4 @@
-"""Job kind `train`: one detector by a recipe; a retry goes on from its last checkpoint."""
+"""Job kind `train`: trains one detector by a recipe; a retry goes on from its last checkpoint."""
 
 from __future__ import annotations
 

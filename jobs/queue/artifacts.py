@@ -52,13 +52,28 @@ class ArtifactTable(Sessions):
             return session.execute(insert.returning(Artifact.seq)).scalar() is not None
 
     def artifacts(self, kind: str, limit: int) -> list[Artifact]:
-        """Return artefacts of one kind, newest first, `limit` at most."""
+        """Return artefacts of one kind, newest first.
+
+        Args:
+            kind: dataset, run, bundle, policy, analysis or experts.
+            limit: Most rows.
+
+        Returns:
+            Rows.
+        """
         statement = select(Artifact).where(Artifact.kind == kind).order_by(Artifact.created_at.desc()).limit(limit)
         with self._read() as session:
             return list(session.scalars(statement))
 
     def artifact_paths(self, kind: str) -> list[str]:
-        """Return the stored path of every artefact of one kind."""
+        """Return the stored path of every artefact of one kind.
+
+        Args:
+            kind: dataset, run, bundle, policy, analysis or experts.
+
+        Returns:
+            Paths as `Workspace.relative` gives them.
+        """
         with self._read() as session:
             return list(session.scalars(select(Artifact.path).where(Artifact.kind == kind)))
 

@@ -91,7 +91,14 @@ def empty_log(engine: Engine) -> bool:
 
 
 def revision(engine: Engine) -> str | None:
-    """Return the schema's revision in the database, or None when the database is empty."""
+    """Return the schema's revision in a database.
+
+    Args:
+        engine: Of the database.
+
+    Returns:
+        The revision, or None when the database is empty.
+    """
     with engine.connect() as connection:
         if not inspect(connection).has_table("alembic_version"):
             return None

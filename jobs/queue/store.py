@@ -16,6 +16,7 @@ from jobs.kind import Produced
 from jobs.queue.artifacts import ArtifactTable
 from jobs.queue.database import empty_log
 from jobs.queue.models import Artifact, Job, JobMetric
+from jobs.queue.priority import WORK_PRIORITY
 from jobs.queue.workers import WorkerTable
 
 log = logging.getLogger(__name__)
@@ -23,10 +24,6 @@ log = logging.getLogger(__name__)
 LEASE_SECONDS = 30.0
 BEAT_SECONDS = 5.0
 MAX_ATTEMPTS = 3
-ANALYZE_PRIORITY, WORK_PRIORITY, BACKGROUND_PRIORITY = 10, 0, -10
-"""Of a pool's jobs the highest priority runs first. What the program starts by itself runs in the background: it also
-gives up its slot when a person's job waits.
-"""
 
 
 class LeaseLost(Exception):
@@ -240,12 +237,26 @@ class Store(ArtifactTable, WorkerTable):
 
     # ---- from workers ------------------------------------------------------------------------------------------
     def waiting(self, pool: str) -> bool:
-        """Return True when a job is queued in `pool`; it only reads, so that idle workers take no lock."""
+        """Return whether a job is queued; it only reads, so that idle workers take no lock.
+
+        Args:
+            pool: analyze or work.
+
+        Returns:
+            True when a job of this pool waits.
+        """
         with self._read() as session:
             return session.scalar(select(Job.seq).where(Job.pool == pool, Job.state == "queued").limit(1)) is not None
 
     def queue(self, pool: str) -> list[Job]:
-        """Return the queued jobs of a pool in the order in which they will begin."""
+        """Return the queued jobs of a pool.
+
+        Args:
+            pool: analyze or work.
+
+        Returns:
+            Rows in the order in which they will begin.
+        """
         statement = select(Job).where(Job.pool == pool, Job.state == "queued").order_by(Job.priority.desc(), Job.seq)
         with self._read() as session:
             return list(session.scalars(statement))
@@ -437,6 +448,13 @@ class Store(ArtifactTable, WorkerTable):
             return list(session.scalars(statement))
 
     def metrics(self, job_id: str) -> list[JobMetric]:
-        """Return the rows of a job's curve, by step."""
+        """Return the rows of a job's curve.
+
+        Args:
+            job_id: Id of the job.
+
+        Returns:
+            Rows by step.
+        """
         with self._read() as session:
             return list(session.scalars(select(JobMetric).where(JobMetric.job_id == job_id).order_by(JobMetric.step)))

@@ -12,7 +12,11 @@ class WorkerTable(Sessions):
     """Verbs of the worker table."""
 
     def enter(self, worker: Worker) -> None:
-        """Store the row of a worker that begins."""
+        """Store the row of a worker that begins.
+
+        Args:
+            worker: The row.
+        """
         with self._write() as session, session.begin():
             session.merge(worker)
 
@@ -35,11 +39,19 @@ class WorkerTable(Sessions):
             return list(session.scalars(select(Worker).order_by(Worker.started_at.desc())))
 
     def mark_gone(self, worker_id: str) -> None:
-        """Mark a worker whose process is known to be dead."""
+        """Mark a worker whose process is known to be dead.
+
+        Args:
+            worker_id: Its id.
+        """
         with self._write() as session, session.begin():
             session.execute(update(Worker).where(Worker.id == worker_id).values(state="gone"))
 
     def forget_workers(self, before: float) -> None:
-        """Remove the rows of workers that were not seen since `before`, in seconds since the epoch."""
+        """Remove the rows of workers that were not seen for long.
+
+        Args:
+            before: Seconds since the epoch; older rows are removed.
+        """
         with self._write() as session, session.begin():
             session.execute(delete(Worker).where(Worker.seen_at < before))

@@ -1,1 +1,1 @@
-"""What the fields of a job refer to, and whether it is there."""
+"""What the fields of a spec refer to, and whether it exists."""

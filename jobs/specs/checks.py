@@ -1,4 +1,4 @@
-"""Whether what a spec refers to is there. Asked before a job has a row, and before anything heavy is loaded."""
+"""Checks that what a spec refers to exists, before a job is stored and before anything heavy is loaded."""
 
 from __future__ import annotations
 
@@ -8,19 +8,25 @@ from pathlib import Path
 
 from core.artifacts.workspace import Workspace
 from core.spec import Spec
-from jobs.specs.choices import words
+from jobs.specs.choices import choices
 from jobs.specs.references import OUT, PATHS, WORDS, places
 
 PLACES = (set(PATHS) | {"path", "weights"}) - {OUT}
-"""Fields that hold the path of something that is there, or one of WORDS."""
-MOST = 12
+"""Fields that hold the path of an existing file or folder, or one of WORDS."""
+MAX_LISTED = 12
 """Names that a message lists."""
 
 
 def check(spec: Spec, workspace: Workspace) -> None:
-    """Raises LookupError for a word that the program does not know, FileNotFoundError for a name of nothing here.
+    """Check that what a spec refers to exists.
 
-    spec: as `references.settled` leaves it, so that paths are absolute.
+    Args:
+        spec: As `references.settled` returns it, so that paths are absolute.
+        workspace: Where names are looked up.
+
+    Raises:
+        LookupError: A field holds a word that the program does not know.
+        FileNotFoundError: A field names something that does not exist.
     """
     for name, field in type(spec).model_fields.items():
         value = getattr(spec, name)
@@ -32,39 +38,47 @@ def check(spec: Spec, workspace: Workspace) -> None:
 
 
 def _check(name: str, text: str, what: str, spec: type[Spec], workspace: Workspace) -> None:
-    known = words(what)
+    known = choices(what)
     if known:
         if text not in known:
-            raise LookupError(f"{name}: there is no {text!r}.{meant(text, known)} Known: {', '.join(known)}")
+            raise LookupError(f"{name}: there is no {text!r}.{suggestion(text, known)} Known: {', '.join(known)}")
     elif what in ROOMS:
         find, noun, after = ROOMS[what]
-        there = find(workspace)
+        names = find(workspace)
         base = text.rpartition("@")[0] if what == "dataset" and Path(text).is_absolute() else ""  # /folder@protocol
-        if text not in there and not any(Path(path).expanduser().exists() for path in (text, base) if path):
+        if text not in names and not any(Path(path).expanduser().exists() for path in (text, base) if path):
             raise FileNotFoundError(
-                f"{name}: there is no {noun} {text!r}, and no such path.{meant(text, there)} {_list(there)}{after}"
+                f"{name}: there is no {noun} {text!r}, and no such path.{suggestion(text, names)} {_list(names)}{after}"
             )
     elif name in PLACES and name in places(spec) and text not in WORDS and not Path(text).exists():
-        raise FileNotFoundError(f"{name}: {text} is not there. Check the spelling, or put it there first.")
+        raise FileNotFoundError(f"{name}: {text} does not exist. Check the spelling, or create it first.")
 
 
-def meant(text: str, known: list[str]) -> str:
-    """` Did you mean 'x'?`, or nothing when no word is near."""
+def suggestion(text: str, known: list[str]) -> str:
+    """Return a question that names the known word most like a text.
+
+    Args:
+        text: What somebody wrote.
+        known: Words that are allowed.
+
+    Returns:
+        ` Did you mean 'x'?`, or an empty string when no word is similar.
+    """
     near = get_close_matches(text, known, n=1)
     return f" Did you mean {near[0]!r}?" if near else ""
 
 
 def _list(names: list[str]) -> str:
-    shown = ", ".join(names[:MOST]) + (", ..." if len(names) > MOST else "")
+    shown = ", ".join(names[:MAX_LISTED]) + (", ..." if len(names) > MAX_LISTED else "")
     return f"The workspace has: {shown}. " if names else "The workspace has none yet. "
 
 
 def _datasets(workspace: Workspace) -> list[str]:
-    found = []
+    names = []
     for folder in _folders(workspace.datasets, "manifest.*"):
         protocols = sorted(path.stem for path in (workspace.datasets / folder / "protocols").glob("[!.]*.json"))
-        found += [folder, *(f"{folder}@{protocol}" for protocol in protocols)]
-    return found
+        names += [folder, *(f"{folder}@{protocol}" for protocol in protocols)]
+    return names
 
 
 def _folders(room: Path, mark: str) -> list[str]:
@@ -95,4 +109,4 @@ ROOMS: dict[str, tuple[Callable[[Workspace], list[str]], str, str]] = {
     "bundle": (_bundles, "bundle", "`aware export` makes one."),
     "policy": (_policies, "policy", "`aware policy` and `aware search` make one."),
 }
-"""`choose(what)` of a field -> the names in the workspace, what they are called, how another comes about."""
+"""`choose(what)` of a field -> the names in the workspace, the noun for one, the command that makes another."""

@@ -1,4 +1,4 @@
-"""The program's own words that a spec's field may hold: recipes, calibrators, methods, pooling rules, splits."""
+"""The words of the program that a field of a spec may hold: recipes, calibrators, methods, pooling rules."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _data_sources() -> list[str]:
     return [AUTO, *data_sources.names()]
 
 
-WORDS: dict[str, Callable[[], list[str]]] = {
+CHOICES: dict[str, Callable[[], list[str]]] = {
     "recipe": _recipes,
     "calibrator": _calibrators,
     "exit_policy": _exit_policies,
@@ -52,13 +52,27 @@ WORDS: dict[str, Callable[[], list[str]]] = {
 """`choose(what)` of a field -> the words it may hold, read when asked for: some modules take a while to load."""
 
 
-def words(what: str) -> list[str]:
-    """The words of `choose(what)`; empty when it is no closed list."""
-    return WORDS[what]() if what in WORDS else []
+def choices(what: str) -> list[str]:
+    """Return the words that a field may hold.
+
+    Args:
+        what: The argument of `choose` in the field's definition.
+
+    Returns:
+        Words; empty when the field takes no closed list.
+    """
+    return CHOICES[what]() if what in CHOICES else []
 
 
 def titles(what: str) -> dict[str, str]:
-    """Word -> title of those of `choose(what)` that people read under another name."""
+    """Return the titles of words that people read under another name.
+
+    Args:
+        what: The argument of `choose` in the field's definition.
+
+    Returns:
+        Word -> title; empty when the words are shown as they are.
+    """
     if what != "exit_policy":
         return {}
     from core.policies.choose import exit_policies

@@ -1,14 +1,16 @@
-"""What a spec's words refer to: names in the workspace, or paths of whoever wrote the spec. All of it is here."""
+"""What the fields of a spec refer to: names in the workspace, or paths on the machine of its author."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.analysis.spec import AnalyzeSpec
 from core.artifacts.workspace import Workspace
 from core.spec import Spec
-from jobs.queue.views import Active
+
+if TYPE_CHECKING:
+    from jobs.queue.views import Active
 
 # Fields that are always paths, and fields that are a name in a room of the workspace or a path.
 PATHS = ("file", "files", "calibrator", "card", "out", "reals", "media")
@@ -27,16 +29,24 @@ NAMES = {
     "weights": (),
 }
 OUT = "out"
-"""The one field that names a place to write; it need not be there yet."""
+"""The one field that names a place to write; it need not exist yet."""
 WORDS = ("demo", "pretrained", "none")
-"""Never a path, whatever lies in the folder that a command is run in."""
+"""Never a path, also where the folder in which a command runs holds a file of this name."""
 
 
 def settled(spec: Spec, workspace: Workspace, active: Active | None = None) -> Spec:
-    """The spec with nothing left open that depends on where or when it is read.
+    """Return the spec without anything that depends on where or when it is read.
 
-    Relative paths become absolute (a worker has another working directory); an analysis that names no bundle gets
+    Relative paths become absolute (a worker has another working directory). An analysis that names no bundle gets
     the one in force now, so that its record says what judged it.
+
+    Args:
+        spec: Of any job kind.
+        workspace: Where names are looked up.
+        active: Bundle and policy in force; None: an analysis keeps its fields.
+
+    Returns:
+        A copy with the changed fields.
     """
     changes: dict[str, Any] = {}
     for name in places(type(spec)):
@@ -54,7 +64,14 @@ def settled(spec: Spec, workspace: Workspace, active: Active | None = None) -> S
 
 
 def places(spec: type[Spec]) -> set[str]:
-    """Fields that can name a place on this machine; not those that choose a layout, one of the program's own words."""
+    """Return the fields of a spec that can name a file or folder of this machine.
+
+    Args:
+        spec: A spec's type.
+
+    Returns:
+        Names of fields, without a `source` that chooses one of the program's layouts.
+    """
     chosen = {name: field.json_schema_extra for name, field in spec.model_fields.items()}
     words = {name for name, extra in chosen.items() if isinstance(extra, dict) and extra.get("choose") == "data_source"}
     return (set(PATHS) | set(NAMES)) & set(spec.model_fields) - words

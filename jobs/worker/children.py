@@ -15,7 +15,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from jobs.client import Workbench, tail
+from core.artifacts.files import read_tail
+from jobs.client import Workbench
 from jobs.clock import WorkClock
 from jobs.process import JOB_VARIABLE, core_delays, kill_group, machine_memory, oom_kills, session_memory
 from jobs.queue.models import Job
@@ -158,7 +159,7 @@ class Child:
 
     def exit_reason(self) -> ExitReason:
         """Return why the ended process left its job without an end."""
-        log = tail(self.log, 8192) if self.log is not None and self.log.is_file() else ""
+        log = read_tail(self.log, 8192) if self.log is not None and self.log.is_file() else ""
         killed_for_memory = oom_kills() > self.oom_before
         return exit_reason(self.process.returncode, log, out_of_memory=killed_for_memory, limit=self.limit)
 
@@ -258,7 +259,11 @@ class WarmChild(Child):
         return self.job is None and not self.loading and self.process.returncode is None
 
     def wait_for_answer(self, seconds: float) -> None:
-        """Wait until `listen` has something to read, `seconds` at most."""
+        """Wait until `listen` has something to read.
+
+        Args:
+            seconds: Longest wait.
+        """
         select.select([self._answers], [], [], seconds)
 
     def listen(self) -> Job | None:
@@ -296,7 +301,14 @@ class WarmChild(Child):
 
 
 def memory_limit(settings: Settings) -> int:
-    """Return the bytes that one job may hold: AWARE_MEMORY_GB, or four fifths of the machine's memory."""
+    """Return how much memory one job may hold.
+
+    Args:
+        settings: AWARE_MEMORY_GB; 0: four fifths of the machine's memory.
+
+    Returns:
+        Bytes.
+    """
     return int(settings.memory_gb * 2**30) if settings.memory_gb else machine_memory() * 4 // 5
 
 

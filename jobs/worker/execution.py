@@ -154,5 +154,9 @@ def run_claimed(
 
 
 def stop_on_sigterm(reporter: StoreReporter) -> None:
-    """Have SIGTERM stop the running job at its next report of progress. Call it in the main thread."""
+    """Have SIGTERM stop the running job at its next report of progress. Call it in the main thread.
+
+    Args:
+        reporter: The running job's.
+    """
     signal.signal(signal.SIGTERM, lambda *_: reporter.stop.set())

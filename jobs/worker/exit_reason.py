@@ -1,4 +1,4 @@
-"""Why a job's process ended without a result, in words for a person."""
+"""Why a job's process ended without a result, as a sentence for a person."""
 
 from __future__ import annotations
 
@@ -11,20 +11,28 @@ CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.S
 
 @dataclass(frozen=True)
 class ExitReason:
-    """`again`: worth another attempt (the process was ended from outside, not by its own fault)."""
+    """Why a process ended.
+
+    Attributes:
+        reason: Sentences for a person.
+        again: Another attempt may succeed: the process was ended from outside, not by its own fault.
+    """
 
     reason: str
     again: bool
 
 
 def exit_reason(returncode: int, log: str, *, out_of_memory: bool, limit: str = "") -> ExitReason:
-    """Judge an ended process.
+    """Find why a process ended.
 
     Args:
-        returncode: as subprocess gives it (negative: the signal that ended it).
-        log: end of its log; its last lines are quoted.
-        out_of_memory: whether the kernel killed something for lack of memory meanwhile.
-        limit: the limit for which the supervisor itself ended the process, a sentence; empty: none.
+        returncode: As subprocess gives it (negative: the signal that ended it).
+        log: End of its log; its last lines are quoted.
+        out_of_memory: Whether the kernel killed a process for lack of memory meanwhile.
+        limit: The limit for which the supervisor itself ended the process, a sentence; empty: none.
+
+    Returns:
+        The reason, and whether another attempt may succeed.
     """
     if limit:
         return ExitReason(limit, again=False)

@@ -1,4 +1,4 @@
-"""Run a job in the caller, registered like any other so that pages see it; and judge files without a database."""
+"""Run a job in the calling process, registered so that pages see it; and judge a file without a database."""
 
 from __future__ import annotations
 
@@ -25,10 +25,23 @@ Listener = Callable[[float, str], None]
 
 
 def run_here(workbench: Workbench, kind: str, spec: Spec, listener: Listener | None = None) -> tuple[str, Outcome]:
-    """Run a job in this process from start to end; returns its id and how it ended.
+    """Run a job in this process from start to end.
 
-    It has a row, a lease, a folder and a log. Should this process be killed, the job has failed: no worker goes on
-    with what somebody started, and stopped, at a terminal; a retry does. Raises as `Workbench.submit` does.
+    It has a row, a lease, a folder and a log, and no time limit. If this process is killed, the job has failed: no
+    worker continues what a person started, and stopped, at a terminal; a retry does.
+
+    Args:
+        workbench: Store and workspace.
+        kind: Name of a registered job kind.
+        spec: Its input.
+        listener: Called with the fraction and the message of every progress; None: nobody.
+
+    Returns:
+        The job's id and how it ended.
+
+    Raises:
+        LookupError: No such kind, or a field holds a word that the program does not know.
+        FileNotFoundError: What the spec refers to does not exist.
     """
     entry = kinds.get(kind)
     spec = settled(spec, workbench.workspace, workbench.active())
@@ -58,9 +71,21 @@ def run_here(workbench: Workbench, kind: str, spec: Spec, listener: Listener | N
 
 
 def judge(spec: AnalyzeSpec, workspace: Workspace, out: Path | None, report: Reporter) -> dict[str, Any]:
-    """Analyze the one file of `spec` without a job and without a database; returns the analysis document.
+    """Analyze one file without a job and without a database.
 
-    out: folder for analysis.json and its PNGs; None: no files. Raises MediaRejected, FileNotFoundError, ValueError.
+    Args:
+        spec: Names one file and a bundle.
+        workspace: Where names of bundles and policies are looked up.
+        out: Folder for analysis.json and its PNGs; None: no files.
+        report: Takes the progress.
+
+    Returns:
+        The analysis document, JSON.
+
+    Raises:
+        MediaRejected: The file is not analysed.
+        FileNotFoundError: File, bundle or policy does not exist.
+        ValueError: The policy belongs to another bundle, or the bundle lacks a member that a heat map is asked of.
     """
     from jobs.kinds.analyze import analyzer_for
 
@@ -69,6 +94,6 @@ def judge(spec: AnalyzeSpec, workspace: Workspace, out: Path | None, report: Rep
         raise FileNotFoundError(f"{file} is not a file")
     spec = settled(spec, workspace)  # type: ignore[assignment]
     policy = find_policy(spec.policy, workspace) if spec.policy else None
-    report.progress(0.0, "loading the bundle")
+    report.progress(0.0, "Loading the bundle")
     analyzer = analyzer_for(find_bundle(spec.bundle, workspace), policy, spec.device)
     return analyzer.analyze(Path(spec.files[0]), spec, out, report).model_dump(mode="json")

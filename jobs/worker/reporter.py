@@ -1,4 +1,4 @@
-"""A job's voice: gathers progress in memory and writes it to the job's row at most twice a second."""
+"""Progress of a running job, gathered in memory and written to the job's row at most twice a second."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ LOG_SECONDS = 10.0
 
 
 class JobLog:
-    """Progress as lines of a job's log: every row of the curve, every new kind of message, and a message that only
-    counts on ("step 7 of 90") once in LOG_SECONDS.
+    """Writes progress as lines of a job's log.
+
+    Every row of the curve and every new kind of message gets a line; a message that only counts on ("step 7 of 90")
+    gets one in LOG_SECONDS.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -31,12 +33,24 @@ class JobLog:
         self._kind, self._at = "", -math.inf
 
     def progress(self, fraction: float, message: str) -> None:
+        """Write one line, unless the message has only counted on since a short time.
+
+        Args:
+            fraction: Share done in [0, 1].
+            message: One line for a person.
+        """
         kind, now = re.sub(r"\d+|:.*", "", message), time.monotonic()
         if kind != self._kind or now - self._at >= LOG_SECONDS:
             self._kind, self._at = kind, now
             self._line(f"{100 * fraction:3.0f} %  {message}")
 
     def metric(self, step: int, values: Mapping[str, float]) -> None:
+        """Write one row of the curve.
+
+        Args:
+            step: Number of the step.
+            values: Name -> value.
+        """
         self._line(f"step {step}: " + ", ".join(f"{name} {value:.4g}" for name, value in values.items()))
 
     def _line(self, text: str) -> None:
@@ -47,13 +61,11 @@ class JobLog:
 
 
 class StoreReporter:
-    """A core.progress.Reporter on one attempt of one job, with the lease watched by a thread.
+    """A core.progress.Reporter for one attempt of one job; a thread watches the lease.
 
-    Args:
-        on_lost: called once, in the thread, when the attempt is no longer held.
-        beat: renew the lease here (a job in the caller); otherwise the supervisor renews it and this object
-            only watches that it does.
-        log: where progress is written as lines of text too, see `JobLog`; None: nowhere.
+    Attributes:
+        stop: Set when the job must stop: the next report raises Cancelled.
+        lost: Set when the attempt is no longer held.
     """
 
     def __init__(
@@ -68,6 +80,19 @@ class StoreReporter:
         listener: Callable[[float, str], None] | None = None,
         log: TextIO | None = None,
     ) -> None:
+        """Prepare the reporter; the thread runs inside `with`.
+
+        Args:
+            store: Where progress is written.
+            job_id: Id of the job.
+            attempt: The attempt that this process holds.
+            on_lost: Called once, in the thread, when the attempt is no longer held.
+            beat: Renew the lease here (a job in the foreground); otherwise the supervisor renews it and this object
+                only watches that it does.
+            lease: Seconds without a renewal after which another worker may take the job.
+            listener: Called with every progress; None: nobody.
+            log: Where progress is also written as lines of text, see `JobLog`; None: nowhere.
+        """
         self.store, self.job_id, self.attempt = store, job_id, attempt
         self.on_lost, self.beat, self.lease, self.listener = on_lost, beat, lease, listener
         self.log = JobLog(log) if log is not None else None
@@ -89,7 +114,15 @@ class StoreReporter:
         self._thread.join()
 
     def progress(self, fraction: float, message: str) -> None:
-        """Raises Cancelled when the job was cancelled, or has passed on."""
+        """Take the job's progress.
+
+        Args:
+            fraction: Share done in [0, 1].
+            message: One line for a person.
+
+        Raises:
+            Cancelled: The job was cancelled, must stop, or has passed on to another attempt.
+        """
         if self.listener is not None:
             self.listener(fraction, message)
         if self.log is not None:
@@ -99,6 +132,15 @@ class StoreReporter:
         self._check()
 
     def metric(self, step: int, values: Mapping[str, float]) -> None:
+        """Take one row of the job's curve.
+
+        Args:
+            step: Number of the step; a repeated one is overwritten.
+            values: Name -> value; NaN and infinity are stored as null.
+
+        Raises:
+            Cancelled: As `progress`.
+        """
         if self.log is not None:
             self.log.metric(step, values)
         # JSON knows no NaN; a diverged loss is stored as null.
@@ -108,7 +150,14 @@ class StoreReporter:
         self._check()
 
     def part(self, document: Mapping[str, Any]) -> None:
-        """Written at once: somebody is looking at a half-finished card."""
+        """Write a partial result at once: a person may be looking at it.
+
+        Args:
+            document: JSON document that replaces the one before.
+
+        Raises:
+            Cancelled: As `progress`.
+        """
         with self._lock:
             self._news["part"] = dict(document)
         self.flush()
@@ -119,7 +168,11 @@ class StoreReporter:
             raise Cancelled
 
     def flush(self) -> None:
-        """Write what is new."""
+        """Write what is new since the last time.
+
+        Raises:
+            DBAPIError: The database does not answer; the news stay for the next time.
+        """
         with self._writing:
             with self._lock:
                 news, metrics = self._news, self._metrics
@@ -132,7 +185,7 @@ class StoreReporter:
             except LeaseLost:
                 self._lose()
             except DBAPIError:
-                with self._lock:  # kept for the next round; newer values win
+                with self._lock:  # stays for the next round; newer values win
                     self._news = news | self._news
                     self._metrics = metrics | self._metrics
                 raise

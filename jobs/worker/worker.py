@@ -17,7 +17,9 @@ from jobs import process as processes
 from jobs.client import Workbench
 from jobs.kind import JobContext, JobResult, kinds
 from jobs.queue.models import Job, Worker
-from jobs.queue.store import BACKGROUND_PRIORITY, BEAT_SECONDS, LEASE_SECONDS, LeaseLost
+from jobs.queue.priority import BACKGROUND_PRIORITY
+from jobs.queue.store import BEAT_SECONDS, LEASE_SECONDS, LeaseLost
+from jobs.queue.views import NO_ANALYSES
 from jobs.worker.children import Child, WarmChild, log_file, memory_limit, start_work
 from jobs.worker.execution import done_ending
 
@@ -290,7 +292,7 @@ class Supervisor:
 
     def _note(self) -> str:
         if not self.analyses:
-            return "no analyses here"
+            return NO_ANALYSES
         if self.warm is None:
             return f"analysis process ended {self.failures} time(s) in a row; see logs/analysis.log"
         if self.warm.trouble:

@@ -1,1 +1,1 @@
-"""What lies in the workspace: runs, policies, uploads; what may be deleted."""
+"""What lies in the workspace: runs, bundles, policies, uploads; what may be deleted."""

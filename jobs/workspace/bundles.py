@@ -1,4 +1,4 @@
-"""A bundle as what a job has made."""
+"""Bundle folders as artefacts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,17 @@ from jobs.kind import Produced
 
 
 def produced_bundle(folder: object) -> Produced:
-    """A checked bundle folder as an artefact. Raises BundleError when a hash does not hold."""
+    """Return the artefact of a bundle folder, after checking every hash.
+
+    Args:
+        folder: Path of the folder.
+
+    Returns:
+        The artefact, with what a list shows of it.
+
+    Raises:
+        BundleError: The folder is no bundle, or a file's hash differs.
+    """
     from core.bundles.bundle import open_bundle
 
     bundle = open_bundle(str(folder))

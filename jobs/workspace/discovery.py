@@ -1,4 +1,4 @@
-"""What lies in the workspace's folders although no job here made it: a copied, unpacked or restored artefact."""
+"""Finds artefacts in the workspace that no job of it made: copied, unpacked or restored ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,15 @@ log = logging.getLogger(__name__)
 
 
 def with_relative_path(item: Produced, workspace: Workspace) -> Produced:
-    """The artefact as the database keeps it: its path relative to the workspace where it lies inside."""
+    """Return an artefact as the database stores it.
+
+    Args:
+        item: An artefact with an absolute path.
+        workspace: Its path is made relative to it where it lies inside.
+
+    Returns:
+        A copy of the artefact.
+    """
     return replace(item, path=workspace.relative(item.path))
 
 
@@ -38,11 +46,15 @@ LAYOUTS: dict[str, tuple[str, Callable[[Path], Produced]]] = {
     "bundle": ("bundles/*/bundle.json", _bundle),
     "policy": ("policies/*.json", produced_policy),
 }
-"""Kind -> the document that a whole artefact of that kind has, and how it is read and checked."""
+"""Kind -> the document that every complete artefact of that kind has, and how it is read and checked."""
 
 
 class Finder:
-    """Registers what a look at the folders finds and the database does not know, each once, when it checks out."""
+    """Registers artefacts that lie in the workspace's folders and are not in the database, after checking them.
+
+    Attributes:
+        refused: Document of an artefact that is not listed -> why.
+    """
 
     def __init__(self, store: Store, workspace: Workspace) -> None:
         self.store, self.workspace = store, workspace
@@ -50,32 +62,36 @@ class Finder:
         self._seen: dict[Path, float] = {}
 
     def look(self, kind: str) -> None:
-        """Register the strangers of one kind; what does not check out goes to `refused`, with the reason."""
+        """Register new artefacts of one kind; `refused` says why one is not listed.
+
+        Args:
+            kind: dataset, run, bundle or policy; other kinds have no such folders.
+        """
         if kind not in LAYOUTS:
             return
         pattern, produced = LAYOUTS[kind]
-        marks = {mark: mark.stat().st_mtime for mark in self.workspace.root.glob(pattern) if _whole(mark)}
-        news = {mark: at for mark, at in marks.items() if self._seen.get(mark) != at}
-        if not news:
+        marks = {mark: mark.stat().st_mtime for mark in self.workspace.root.glob(pattern) if _complete(mark)}
+        changed = {mark: at for mark, at in marks.items() if self._seen.get(mark) != at}
+        if not changed:
             return
         known = {self.workspace.absolute(text) for text in self.store.artifact_paths(kind)}
-        coming = self._coming()
-        for mark, at in sorted(news.items()):
-            stranger = not known & {mark, mark.parent}
-            if stranger and coming & {mark.stem, mark.parent.name}:
-                continue  # its job publishes it; looked at again until it does
+        in_work = self._names_in_work()
+        for mark, at in sorted(changed.items()):
+            unknown = not known & {mark, mark.parent}
+            if unknown and in_work & {mark.stem, mark.parent.name}:
+                continue  # its job will register it; it is looked at again until then
             self._seen[mark] = at
             self.refused.pop(mark, None)
-            if not stranger:
+            if not unknown:
                 continue
             try:
                 self._adopt(with_relative_path(produced(mark), self.workspace), at)
-            except Exception as error:  # whatever a stranger's folder holds, the list of the others is shown
+            except Exception as error:  # whatever the folder holds, the list of the others is shown
                 self.refused[mark] = f"{type(error).__name__}: {error}"
                 log.warning("%s is not listed: %s", mark, self.refused[mark])
 
-    def _coming(self) -> set[str]:
-        """Names of what running jobs are making: given in their specs, or chosen by the job."""
+    def _names_in_work(self) -> set[str]:
+        """Return the names of what running jobs make: given in their specs, or chosen by the job."""
         names = set()
         for job in self.store.running():
             names |= {Path(str(job.spec[field])).name for field in ("name", "out") if job.spec.get(field)}
@@ -84,7 +100,7 @@ class Finder:
         return names
 
     def _adopt(self, item: Produced, at: float) -> None:
-        """Register what no job made. A row of its name stays, unless what it names is gone."""
+        """Register an artefact that no job made. A row of its name stays, unless the file that it names is gone."""
         if self.store.adopt(item, at):
             return
         row = self.store.artifact(item.kind, item.name)
@@ -92,5 +108,5 @@ class Finder:
             self.store.adopt(item, at, instead_of=row.path)
 
 
-def _whole(mark: Path) -> bool:
+def _complete(mark: Path) -> bool:
     return not any(part.startswith(".") for part in mark.parts[-2:])

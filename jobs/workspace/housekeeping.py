@@ -1,4 +1,4 @@
-"""What leaves the workspace: an analysis with everything that it left, and uploads when there are too many."""
+"""Deletes from the workspace: an analysis with everything that it left, and uploads when there are too many."""
 
 from __future__ import annotations
 
@@ -11,22 +11,33 @@ from typing import NamedTuple
 from core.artifacts.workspace import Workspace
 from jobs.queue.store import Store
 from jobs.queue.views import ENDED
-from jobs.workspace.upload_references import Unreadable, kept_uploads, named_by
+from jobs.workspace.upload_references import Unreadable, named_by, needed_uploads
 
 CACHE_SECONDS = 900.0
-"""Age at which a file that no job names is nobody's any more: what sends a file submits its job at once."""
+"""Age from which a file that no job names may be deleted: whoever sends a file submits its job at once."""
 
 
 class NoRoom(ValueError):
-    """The uploads are full of what is still needed."""
+    """AWARE_UPLOADS_GB is used up by uploads that are still needed."""
 
 
 def delete_analysis(job_id: str, store: Store, workspace: Workspace) -> list[Path]:
     """Delete an ended analysis: its row, log, documents and pictures, and the uploads that nothing else needs.
 
-    Returns the uploads that are gone. A file outside of `uploads` is its owner's and stays. Raises LookupError for an
-    unknown id, ValueError for a job of another kind or one that has not ended, and Unreadable, a ValueError, when a
-    data set does not say whether it needs the upload; then everything stays.
+    A file outside of `uploads` belongs to its owner and stays.
+
+    Args:
+        job_id: Id of an analyze job.
+        store: Holds its row.
+        workspace: Holds its files.
+
+    Returns:
+        The uploads that were deleted.
+
+    Raises:
+        LookupError: There is no such job.
+        ValueError: The job is of another kind or has not ended.
+        Unreadable: A ValueError: a data set does not tell whether it needs the upload; nothing is deleted.
     """
     job = store.get(job_id)
     if job.kind != "analyze":
@@ -34,18 +45,24 @@ def delete_analysis(job_id: str, store: Store, workspace: Workspace) -> list[Pat
     if job.state not in ENDED:
         raise ValueError(f"{job_id} is {job.state}: cancel it first")
     named = named_by([job], workspace)
-    spare = named - kept_uploads(store.specs(), store, workspace) if named else set()
+    unneeded = named - needed_uploads(store.specs(), store, workspace) if named else set()
     store.delete_job(job_id)  # before its files: from here on nobody can start it again
-    mine = sorted(name for name in spare - named_by(store.specs(), workspace) if (workspace.uploads / name).exists())
-    for room, name in ((workspace.analyses, job_id), (workspace.jobs, job_id), *((workspace.uploads, n) for n in mine)):
+    still_named = named_by(store.specs(), workspace)  # a job may have been submitted meanwhile
+    own = sorted(name for name in unneeded - still_named if (workspace.uploads / name).exists())
+    for room, name in ((workspace.analyses, job_id), (workspace.jobs, job_id), *((workspace.uploads, n) for n in own)):
         remove(room, name)
-    return [workspace.uploads / name for name in mine]
+    return [workspace.uploads / name for name in own]
 
 
 def remove(room: Path, name: str) -> None:
-    """Remove the file or folder of that name in `room`; one that is gone already is gone.
+    """Remove a file or folder; one that does not exist is no error.
 
-    Raises ValueError for a name that leads elsewhere, `..` among them.
+    Args:
+        room: The folder in which it lies.
+        name: Its name there.
+
+    Raises:
+        ValueError: The name leads out of the folder (`..`).
     """
     place = room / name
     if name in ("", ".", "..") or place.name != name or place.parent != room:
@@ -55,29 +72,41 @@ def remove(room: Path, name: str) -> None:
 
 
 def make_room(needed: int, bound: int, store: Store, workspace: Workspace, now: float | None = None) -> list[Path]:
-    """Remove uploads until `needed` more bytes fit into `bound`, the least needed and then the oldest first.
+    """Remove uploads until more bytes fit in, the least needed and then the oldest first.
 
-    First what no job names (and leftovers of the demo's cache), then uploads of analyses that have ended. Those of
-    waiting and running jobs and of data sets stay, and what no job names yet in the first CACHE_SECONDS. Returns what
-    was removed. Raises NoRoom when it is not enough.
+    First go those that no job names (and leftovers of the demo's cache), then uploads of analyses that have ended.
+    Those of waiting and running jobs and of data sets stay, and those that no job names yet for CACHE_SECONDS.
+
+    Args:
+        needed: Bytes that are to be added.
+        bound: Most bytes of all uploads.
+        store: Tells which uploads jobs and data sets need.
+        workspace: Holds the uploads.
+        now: Seconds since the epoch; None: the present.
+
+    Returns:
+        What was removed.
+
+    Raises:
+        NoRoom: Removing all that may be removed is not enough.
     """
     now = time.time() if now is None else now
-    found = [*workspace.uploads.glob("[!.]*"), *_stale(workspace.demo_cache, now)]
-    places = [place for place in map(_measured, found) if place is not None]
+    paths = [*workspace.uploads.glob("[!.]*"), *_stale(workspace.demo_cache, now)]
+    places = [place for place in map(_measured, paths) if place is not None]
     total, removed = sum(place.size for place in places) + needed, []
     if total <= bound:
         return []
     rows = store.specs()
     named = named_by(rows, workspace)
     try:
-        kept = kept_uploads(rows, store, workspace)
+        needed_names = needed_uploads(rows, store, workspace)
     except Unreadable as error:
         raise NoRoom(f"the uploads are full, and {error}") from error
     free = []
     for place in places:
         uploaded, name = place.path.parent == workspace.uploads, place.path.name
         young = now - place.at <= CACHE_SECONDS
-        if not uploaded or (name not in kept and (name in named or not young)):
+        if not uploaded or (name not in needed_names and (name in named or not young)):
             free.append((uploaded and name in named, place.at, place))
     for _, _, place in sorted(free, key=lambda item: item[:2]):
         if total <= bound:
@@ -87,14 +116,14 @@ def make_room(needed: int, bound: int, store: Store, workspace: Workspace, now: 
         removed.append(place.path)
     if total > bound:
         raise NoRoom(
-            f"uploads may take {bound / 2**30:.1f} GiB in all, and what is there is still needed: delete analyses or "
-            "data sets, or raise AWARE_UPLOADS_GB"
+            f"uploads may take {bound / 2**30:.1f} GiB in all, and the present ones are still needed: delete analyses "
+            "or data sets, or raise AWARE_UPLOADS_GB"
         )
     return removed
 
 
 class Place(NamedTuple):
-    """Something that takes room: its bytes, and when it was last written to (seconds since the epoch)."""
+    """A file or folder: its bytes, and when it was last written to (seconds since the epoch)."""
 
     path: Path
     size: int
@@ -102,7 +131,7 @@ class Place(NamedTuple):
 
 
 def _measured(path: Path) -> Place | None:
-    """The place as it is; None when another process has removed it meanwhile."""
+    """Measure a file or folder; None when another process has removed it meanwhile."""
     try:
         files = path.rglob("*") if path.is_dir() else [path]
         return Place(path, sum(file.lstat().st_size for file in files if not file.is_dir()), path.stat().st_mtime)
@@ -111,5 +140,5 @@ def _measured(path: Path) -> Place | None:
 
 
 def _stale(cache: Path, now: float) -> list[Path]:
-    found = [place for place in map(_measured, cache.glob("*") if cache.is_dir() else ()) if place is not None]
-    return [place.path for place in found if now - place.at > CACHE_SECONDS]
+    places = [place for place in map(_measured, cache.glob("*") if cache.is_dir() else ()) if place is not None]
+    return [place.path for place in places if now - place.at > CACHE_SECONDS]

@@ -9,15 +9,24 @@ from typing import Any
 from core.artifacts.files import read_json, write_text
 from jobs.kind import JobContext, Produced
 
-# Documents of a run whose plain figures make its line in a list, with the prefix that tells them apart.
+# Documents of a run whose plain figures a list shows, and the prefix of the names of those figures.
 DOCUMENTS = {"metrics.json": "", "calibration_metrics.json": "calibration_", "evaluation_report.json": "evaluation_"}
 
 RUN_NAME = "run_name.txt"
-"""File of a job's folder that keeps the name which the job chose for its run."""
+"""File in a job's folder that holds the name which the job chose for its run."""
 
 
 def run_name(given: str, stem: str, context: JobContext) -> str:
-    """The name of the run that a job makes: the given one, or stem and time, the same in every attempt."""
+    """Return the name of the run that a job makes, the same in every attempt.
+
+    Args:
+        given: The name in the job's spec; empty: stem and time.
+        stem: Beginning of a name that is chosen here.
+        context: Its folder stores the chosen name.
+
+    Returns:
+        The name of a folder.
+    """
     if given:
         return given
     memo = context.folder / RUN_NAME
@@ -27,7 +36,14 @@ def run_name(given: str, stem: str, context: JobContext) -> str:
 
 
 def produced_run(folder: Path) -> Produced:
-    """The artefact of a run folder: its own document and the plain figures of those that were added later."""
+    """Return the artefact of a run folder.
+
+    Args:
+        folder: Holds run.json.
+
+    Returns:
+        The artefact; its summary is run.json and the plain figures of the documents that were added later.
+    """
     document: dict[str, Any] = dict(read_json(folder / "run.json"))
     for name, prefix in DOCUMENTS.items():
         if (folder / name).is_file():

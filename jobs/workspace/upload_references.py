@@ -17,33 +17,59 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class Unreadable(ValueError):
-    """A data set that does not say which pictures it holds."""
+    """A data set does not tell which pictures it holds."""
 
 
 def named_by(rows: Iterable[Job], workspace: Workspace) -> set[str]:
-    """Folders of `uploads` (their names) that these jobs' specs point into."""
+    """Return the uploads that some jobs' specs point into.
+
+    Args:
+        rows: Jobs.
+        workspace: Holds the uploads.
+
+    Returns:
+        Names of folders of `uploads`.
+    """
     return _folders((text for row in rows for text in _texts(row.spec)), workspace)
 
 
-def kept_uploads(rows: list[Job], store: Store, workspace: Workspace) -> set[str]:
-    """Folders of `uploads` that must stay: of waiting and running jobs, of jobs that are no analyses, of data sets.
+def needed_uploads(rows: list[Job], store: Store, workspace: Workspace) -> set[str]:
+    """Return the uploads that must stay: of waiting and running jobs, of jobs that are no analyses, of data sets.
 
-    While a job other than an analysis has not ended, whatever archives were unpacked to stays too: such a job names
-    its archive, which may lie anywhere. Raises Unreadable for a data set whose pictures cannot be told.
+    While a job other than an analysis has not ended, all unpacked archives stay too: such a job names its archive,
+    which may lie anywhere.
+
+    Args:
+        rows: Every job.
+        store: Knows the data sets that are registered.
+        workspace: Holds the uploads.
+
+    Returns:
+        Names of folders of `uploads`.
+
+    Raises:
+        Unreadable: A data set does not tell which pictures it holds.
     """
-    kept = named_by((row for row in rows if row.kind != "analyze" or row.state not in ENDED), workspace)
+    needed = named_by((row for row in rows if row.kind != "analyze" or row.state not in ENDED), workspace)
     if any(row.kind != "analyze" and row.state not in ENDED for row in rows):
-        kept |= {folder.parent.name for folder in workspace.uploads.glob("*/unpacked")}
+        needed |= {folder.parent.name for folder in workspace.uploads.glob("*/unpacked")}
     sets = {workspace.absolute(text) for text in store.artifact_paths("dataset")}
     for folder in sorted(sets | {card.parent for card in workspace.datasets.glob("*/dataset.json")}):
-        kept |= _folders(_pictures(folder), workspace)
-    return kept
+        needed |= _folders(_pictures(folder), workspace)
+    return needed
 
 
 def upload_of(text: str, workspace: Workspace) -> str | None:
-    """The name of the folder of `uploads` that an absolute path points into; None when it points elsewhere.
+    """Return the upload that a path points into.
 
-    A path of a workspace that was moved points here when the folder's name is a hash and the folder is here.
+    A path of a workspace that was moved also counts when the folder's name is a hash and the folder exists here.
+
+    Args:
+        text: Any text.
+        workspace: Holds the uploads.
+
+    Returns:
+        Name of a folder of `uploads`; None for a relative path and for one that points elsewhere.
     """
     uploads = Path(os.path.realpath(workspace.uploads))
     if not os.path.isabs(text) or "\0" in text:
@@ -68,7 +94,7 @@ def _texts(document: object) -> list[str]:
 
 
 def _pictures(folder: Path) -> Iterator[str]:
-    """Paths that a data set rests on: what its card names, its root, and the folders of pictures outside its root."""
+    """Yield the paths that a data set needs: what its card names, its root, and folders of pictures outside it."""
     card = folder / "dataset.json"
     if not card.is_file():
         return
@@ -76,9 +102,9 @@ def _pictures(folder: Path) -> Iterator[str]:
         document = read_json(card)
         root = folder / document.get("root", ".")
         cells = _path_cells(folder)
-    except Exception as error:  # whatever is wrong with it: no upload goes while nobody knows whose it is
+    except Exception as error:  # whatever is wrong with it: no upload is deleted that it may need
         raise Unreadable(
-            f"the data set {folder.name} does not say which uploads it needs ({type(error).__name__}: {error}): "
+            f"the data set {folder.name} does not tell which uploads it needs ({type(error).__name__}: {error}): "
             f"repair or remove {folder}"
         ) from error
     yield from _texts(document)

@@ -15,7 +15,7 @@ def run(clock: WorkClock, seconds: int, share_waited: float, threads: int = 1) -
     """Let the clock run: one look a second, every thread waiting for a core that share of it."""
     begin = clock._last
     for second in range(1, seconds + 1):
-        clock.advance(begin + second, {n: second * share_waited for n in range(threads)})
+        clock.advance(begin + second, dict.fromkeys(range(threads), second * share_waited))
 
 
 def test_a_quiet_machine_counts_every_second():
@@ -32,7 +32,7 @@ def test_a_starved_job_lives_past_the_wall_limit_and_ends_when_it_has_worked():
     assert clock.worked == pytest.approx(8.0)
     assert clock.seconds_left() == pytest.approx(2.0)
     for second in range(21, 27):
-        clock.advance(float(second), {n: second * 0.6 for n in range(3)})
+        clock.advance(float(second), dict.fromkeys(range(3), second * 0.6))
     assert clock.seconds_left() < 0
 
 

@@ -8,7 +8,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 
@@ -91,6 +93,13 @@ def die_once(spec: FakeSpec, context: JobContext) -> JobResult:
     return _done(context)
 
 
+def half_then_die(spec: FakeSpec, context: JobContext) -> JobResult:
+    """Send a partial result, then be killed from outside; `path` says whether that part stands alone."""
+    context.report.part({"stands": spec.path})
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError
+
+
 def surroundings(spec: FakeSpec, context: JobContext) -> JobResult:
     names = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY")
     return _done(context, pid=os.getpid(),
@@ -98,6 +107,16 @@ def surroundings(spec: FakeSpec, context: JobContext) -> JobResult:
                  environment={name: os.environ[name] for name in names}, cwd=str(Path.cwd()))  # fmt: skip
 
 
-ACTS = {f.__name__: f for f in (steps, stubborn, segfault, allocate, loop, wrong, vanish, die_once, surroundings)}
-kinds.add("fake", JobKind("fake", "Fake", "For tests.", FakeSpec, run))
+ACTS = {f.__name__: f for f in (steps, stubborn, segfault, allocate, loop, wrong, vanish, die_once, half_then_die,
+                             surroundings)}  # fmt: skip
+
+
+def result_of_part(spec: FakeSpec, part: Mapping[str, Any], context: JobContext) -> JobResult | None:
+    """A part stands alone when it says so; one that says "broken" breaks."""
+    if part.get("stands") == "broken":
+        raise RuntimeError("this part breaks its own kind")
+    return JobResult("done, but for the rest", {"part": dict(part)}, []) if part.get("stands") == "alone" else None
+
+
+kinds.add("fake", JobKind("fake", "Fake", "For tests.", FakeSpec, run, result_of_part=result_of_part))
 kinds.add("fake_analysis", JobKind("fake_analysis", "Fake analysis", "For tests.", FakeSpec, run, pool="analyze"))

@@ -73,7 +73,7 @@ def test_a_planted_leak_ends_with_1_and_its_clips(tmp_path):
 def test_a_dry_run_counts_and_estimates(tmp_path, home, capfd):
     layouts.ffpp(tmp_path)
     text = aware("prepare", tmp_path, "--compressions", "c23", "--dry-run").output
-    for words in ("another compression than c23", "clips: about", "dry run: nothing written", "would warn:"):
+    for words in ("another compression than c23", "clips: about", "dry run: nothing is written", "would warn:"):
         assert words in text
     assert not home.exists()
     document = printed(capfd, "prepare", tmp_path, "--dry-run")

@@ -202,7 +202,7 @@ def test_the_doctor_says_a_line_a_check(monkeypatch):
 def test_the_doctor_answers_one_question():
     (line,) = aware("doctor", "--only", "disk").splitlines()
     assert line.split()[1] == "disk"
-    assert "no check 'weather'; there are: python, " in aware("doctor", "--only", "weather", code=2)
+    assert "no check 'weather'; the checks are: python, " in aware("doctor", "--only", "weather", code=2)
 
 
 def test_containers_ask_only_for_what_the_command_has():
@@ -227,7 +227,7 @@ def test_services_of_one_workspace_can_live_apart(home):
     with (
         alone(here, "workbench"),
         alone(here, "demo"),
-        pytest.raises(ValueError, match=r"the demo of .* is running already"),
+        pytest.raises(ValueError, match=r"the demo of .* runs already"),
         alone(here, "demo"),
     ):
         raise AssertionError

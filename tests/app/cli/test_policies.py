@@ -51,7 +51,7 @@ def aware(*words, said=None):
 
 def test_promote_shows_what_changes_asks_and_says_how_to_go_back(workbench):
     item = workbench.save_policy(by_hand(workbench, 0.3))
-    assert "nothing was changed" in aware("promote", item.name, said="n\n")[1]
+    assert "Nothing is changed" in aware("promote", item.name, said="n\n")[1]
     assert workbench.active().policy is None
     code, said = aware("promote", item.name, "--author", "Bo", "--reason", "a try", said="y\n")
     assert code == 0, said

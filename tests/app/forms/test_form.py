@@ -12,7 +12,7 @@ from app.forms import fields
 from app.forms.options import SOURCES
 from core.spec import Spec, choose
 from jobs.kind import kinds
-from jobs.specs.choices import WORDS
+from jobs.specs.choices import CHOICES
 
 
 class Inner(Spec):
@@ -70,7 +70,7 @@ def test_every_field_of_every_job_kind_appears(kind, workbench):
 def test_every_field_of_every_job_kind_has_help_and_a_known_reference(kind):
     for field in fields.describe(kinds.get(kind).spec):
         assert field.help, f"{kind}.{field.name} has no description"
-        assert not field.reference or field.reference in {*SOURCES, *WORDS}
+        assert not field.reference or field.reference in {*SOURCES, *CHOICES}
 
 
 def test_an_added_field_appears_by_itself():
@@ -126,5 +126,5 @@ def test_labels_and_choices_are_read_by_people():
     ]  # fmt: skip
     policy = {field.name: field for field in fields.describe(kinds.get("policy").spec)}
     assert policy["method"].shown("learn_then_test") == "Learn then test"
-    assert {"_" in policy["method"].shown(name) for name in WORDS["exit_policy"]()} == {False}
+    assert {"_" in policy["method"].shown(name) for name in CHOICES["exit_policy"]()} == {False}
     assert policy["name"].shown("anything") == "anything"

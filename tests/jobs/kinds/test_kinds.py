@@ -13,7 +13,7 @@ from core.data.spec import PrepareSpec
 from core.documents.policy import CascadePolicy, Exits
 from core.policies.spec import PolicySpec
 from core.spec import Spec
-from jobs.client import SHIPPED_BUNDLE, UploadTooLarge, Workbench, safe_name
+from jobs.client import SHIPPED_BUNDLE, Workbench
 from jobs.kind import kinds
 from jobs.kinds import load_kinds
 from jobs.settings import Settings
@@ -21,6 +21,7 @@ from jobs.specs.references import settled
 from jobs.worker import reporter
 from jobs.worker.execution import on_device, sentence
 from jobs.worker.foreground import run_here
+from jobs.workspace.uploads import UploadTooLarge, safe_name
 from tests.support.fake_kinds import FakeSpec
 from tests.support.queueing import ROOT, open_workbench, supervised
 

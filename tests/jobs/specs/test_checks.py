@@ -21,7 +21,7 @@ from core.stacking.spec import StackSpec
 from core.train.spec import TrainSpec
 from jobs.kind import kinds
 from jobs.specs.checks import check
-from jobs.specs.choices import WORDS
+from jobs.specs.choices import CHOICES
 from jobs.specs.references import settled
 from jobs.worker.foreground import run_here
 from tests.support.fake_kinds import FakeSpec
@@ -47,15 +47,15 @@ WRONG = [
     (TrainSpec(dataset="fases"), r"no data set 'fases'.*Did you mean 'faces'\?.*aware prepare"),
     (TrainSpec(dataset="faces@without-swop"), "Did you mean 'faces@without-swap'"),
     (TrainSpec(dataset="faces", recipe="stage_1"), "recipe: there is no 'stage_1'. Did you mean 'stage1'"),
-    (TrainSpec(dataset="faces", weights="/nowhere.safetensors"), "weights: /nowhere.safetensors is not there"),
+    (TrainSpec(dataset="faces", weights="/nowhere.safetensors"), "weights: /nowhere.safetensors does not exist"),
     (CalibrateSpec(run="frist"), "run: there is no run or bundle 'frist', and no such path. Did you mean 'first'"),
     (CalibrateSpec(run="first", method="temprature"), "Did you mean 'temperature'.*venn_abers"),
-    (EvaluateSpec(run="first", calibrator="/nowhere.json"), "calibrator: /nowhere.json is not there"),
+    (EvaluateSpec(run="first", calibrator="/nowhere.json"), "calibrator: /nowhere.json does not exist"),
     (StackSpec(stage1="first", experts=["second", "third"]), "experts: there is no run 'third'"),
     (PolicySpec(source="c"), "source: there is no run or bundle 'c'"),
     (ExportSpec(stack="first", policy="p2"), "policy: there is no policy 'p2'"),
-    (AnalyzeSpec(files=["/nowhere.jpg"]), "files: /nowhere.jpg is not there"),
-    (PrepareSpec(path="/nowhere"), "path: /nowhere is not there"),
+    (AnalyzeSpec(files=["/nowhere.jpg"]), "files: /nowhere.jpg does not exist"),
+    (PrepareSpec(path="/nowhere"), "path: /nowhere does not exist"),
 ]
 
 
@@ -88,7 +88,7 @@ def test_what_is_there_passes(workbench, tmp_path):
 
 
 def test_every_list_of_words_is_one(workbench):
-    for read in WORDS.values():
+    for read in CHOICES.values():
         known = read()
         assert known
         assert all(isinstance(word, str) for word in known)

@@ -121,6 +121,51 @@ def test_a_job_that_ignores_sigterm_is_cancelled_hard_with_its_helpers(workbench
         assert workbench.wait(job_id, 30).state == "cancelled"
 
 
+def test_a_job_of_the_program_makes_room_for_a_persons_job(tmp_path):
+    """One slot, taken by what the program started itself: it is paused, and goes on afterwards without loss."""
+    workbench = open_workbench(tmp_path, work_slots=1)
+    own = workbench.submit("fake", FakeSpec(steps=40, seconds=0.2), background=True)
+    track = workbench.job_folder(own) / "steps.txt"
+    with supervised(workbench):
+        until(lambda: track.exists() and track.read_text(), WAIT)
+        asked = workbench.submit("fake", FakeSpec())
+        assert workbench.wait(asked, WAIT).state == "done"
+        paused = workbench.job(own)
+        assert not paused.ended, "the person's job was waited for until the program's own had ended"
+        view = workbench.wait(own, WAIT)
+    assert (view.state, view.attempt, view.max_attempts) == ("done", 2, 4)
+    lines = [line.split() for line in track.read_text().splitlines()]
+    assert [int(step) for _, step in lines] == list(range(40))
+    workbench.close()
+
+
+def test_a_persons_job_does_not_make_room(tmp_path):
+    workbench = open_workbench(tmp_path, work_slots=1)
+    with supervised(workbench):
+        first = workbench.submit("fake", FakeSpec(steps=8, seconds=0.2))
+        second = workbench.submit("fake", FakeSpec())
+        views = [workbench.wait(job_id, WAIT) for job_id in (first, second)]
+    assert [(view.state, view.attempt) for view in views] == [("done", 1), ("done", 1)]
+    assert views[0].ended_at <= views[1].started_at
+    workbench.close()
+
+
+@pytest.mark.parametrize(
+    ("stands", "state", "attempt"), [("alone", "done", 1), ("", "failed", 1), ("broken", "failed", 1)]
+)
+def test_a_partial_result_that_stands_alone_is_the_result(workbench, stands, state, attempt):
+    """The process dies after it has sent a part: its kind says whether that is a result."""
+    with supervised(workbench):
+        job_id = workbench.submit("fake", FakeSpec(act="half_then_die", path=stands), max_attempts=1)
+        view = workbench.wait(job_id, WAIT)
+    assert (view.state, view.attempt) == (state, attempt)
+    if state == "done":
+        assert view.message == "done, but for the rest"
+        assert "ended from outside (SIGKILL)" in view.result["values"]["ended_early"]
+    else:
+        assert "Given up after 1 attempts" in view.error
+
+
 def test_a_stopped_worker_hands_its_job_back_and_the_next_goes_on(workbench):
     with supervised(workbench):
         job_id = workbench.submit("fake", FakeSpec(steps=8, seconds=0.2))

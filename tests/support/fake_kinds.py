@@ -25,6 +25,7 @@ class FakeSpec(Spec):
     steps: int = Field(3, description="Steps of `steps`.")
     seconds: float = Field(0.0, description="Pause after each step.")
     path: str = Field("", description="Any place.")
+    says: str = Field("", description="What `half_then_die` says of its part: alone, broken, or nothing.")
 
 
 def run(spec: FakeSpec, context: JobContext) -> JobResult:
@@ -94,8 +95,8 @@ def die_once(spec: FakeSpec, context: JobContext) -> JobResult:
 
 
 def half_then_die(spec: FakeSpec, context: JobContext) -> JobResult:
-    """Send a partial result, then be killed from outside; `path` says whether that part stands alone."""
-    context.report.part({"stands": spec.path})
+    """Send a partial result, then be killed from outside; `says` tells whether that part stands alone."""
+    context.report.part({"stands": spec.says})
     os.kill(os.getpid(), signal.SIGKILL)
     raise AssertionError
 

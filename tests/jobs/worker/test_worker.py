@@ -156,7 +156,7 @@ def test_a_persons_job_does_not_make_room(tmp_path):
 def test_a_partial_result_that_stands_alone_is_the_result(workbench, stands, state, attempt):
     """The process dies after it has sent a part: its kind says whether that is a result."""
     with supervised(workbench):
-        job_id = workbench.submit("fake", FakeSpec(act="half_then_die", path=stands), max_attempts=1)
+        job_id = workbench.submit("fake", FakeSpec(act="half_then_die", says=stands), max_attempts=1)
         view = workbench.wait(job_id, WAIT)
     assert (view.state, view.attempt) == (state, attempt)
     if state == "done":

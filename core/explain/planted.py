@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 import core
 from core.data.manifest.manifest import Manifest
@@ -18,6 +17,7 @@ from core.explain.plants import PLANTS, Plant, hit, mass_ratio
 from core.explain.randomised import randomised_copy
 from core.explain.sanity import sanity
 from core.explain.spec import EvidenceSpec
+from core.media.pictures import read_picture
 from core.metrics.intervals import bootstrap_sums, group_codes, percentile
 from core.models.detector import Detector
 from core.progress import Reporter
@@ -62,8 +62,7 @@ def real_faces(manifest: Manifest, items: int, seed: int) -> list[Face]:
 
 
 def _read(manifest: Manifest, frame: pd.DataFrame, row: int) -> np.ndarray:
-    with Image.open(manifest.file(frame["path"][row])) as picture:
-        return np.asarray(picture.convert("RGB"))
+    return read_picture(manifest.file(frame["path"][row])).rgb
 
 
 def judge_maps(

@@ -24,7 +24,7 @@ from core.media import fork_server
 from core.media.limits import Limits, Refusal
 from core.media.plan import FramePlan
 from core.media.sniff import HEAD_BYTES, Format, sniff
-from core.media.types import Frame, Media, MediaRejected
+from core.media.types import Frame, Media, MediaRejected, lost_part
 
 SOUND_RATE = 16_000
 _log = logging.getLogger(__name__)
@@ -119,7 +119,9 @@ class Reading:
             with contextlib.closing(_Wave(self._sound_to)) as wav:
                 for head, payload in self._child.messages():
                     if "time" in head:
-                        yield Frame(payload, float(head["time"]), int(head["index"]), _lost(head, payload))
+                        height, width = payload.shape[:2]
+                        lost = lost_part(head.get("lost"), width, height)
+                        yield Frame(payload, float(head["time"]), int(head["index"]), lost)
                     elif "samples" in head:
                         wav.add(payload)
                     elif "end" in head:
@@ -129,6 +131,8 @@ class Reading:
                 wav.keep()
         except Refusal as refusal:
             raise MediaRejected(refusal.code, refusal.sentence) from refusal
+        except (ValueError, TypeError) as error:
+            raise MediaRejected(*_CRASHED) from error
 
     def media(self, frames: list[Frame]) -> Media:
         """Return what was read.
@@ -149,19 +153,6 @@ class Reading:
     def _end(self, head: dict) -> None:
         self.warnings += [str(note) for note in head["warnings"]]
         self.sound = str(head["sound"])
-
-
-def _lost(head: dict, rgb: np.ndarray) -> tuple[float, float, float, float] | None:
-    """The missing part of a frame in its pixels. The child is not trusted: shares are held to [0, 1]."""
-    shares = head.get("lost")
-    if shares is None:
-        return None
-    try:
-        left, top, right, bottom = (min(max(float(share), 0.0), 1.0) for share in shares)
-    except (TypeError, ValueError) as error:
-        raise Refusal(*_CRASHED) from error
-    height, width = rgb.shape[:2]
-    return left * width, top * height, (right - left) * width, (bottom - top) * height
 
 
 class _Wave:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import struct
 import warnings
 import zlib
@@ -33,7 +34,7 @@ from PIL import (  # all at once: Pillow loads parts late, when the confined chi
 
 from core.media.limits import Limits, Refusal
 from core.media.metadata import ORIENTATION, orientation_of, without_metadata
-from core.media.salvage import Box, salvage
+from core.media.salvage import WHOLE, Box, salvage
 from core.media.sniff import Format
 
 Image.preinit()  # for the same reason
@@ -43,6 +44,7 @@ _DAMAGE = (
     *(AssertionError, EOFError, RuntimeError, struct.error, zlib.error),
 )
 """What Pillow's plug-ins and libheif raise for damaged or hostile bytes."""
+LOST_GREY = 128
 _GREY_16 = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 
 
@@ -106,6 +108,9 @@ def decode_image(stream: BinaryIO, kind: Format, limits: Limits) -> tuple[dict, 
         picture.thumbnail(side, Image.Resampling.LANCZOS, reducing_gap=2.0)
     rgb = _to_rgb(picture, notes)
     rgb.thumbnail(side, Image.Resampling.LANCZOS, reducing_gap=2.0)
+    if lost is not None and lost != WHOLE:  # what a decoder leaves there is made up
+        left, top, right, bottom = (share * length for share, length in zip(lost, rgb.size * 2, strict=True))
+        rgb.paste((LOST_GREY,) * 3, (math.floor(left), math.floor(top), math.ceil(right), math.ceil(bottom)))
     if orientation in TURNS:
         transposition, moved = TURNS[orientation]
         rgb = rgb.transpose(transposition)

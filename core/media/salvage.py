@@ -17,9 +17,9 @@ Opener = Callable[[io.BytesIO], Image.Image]
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom in shares of width and height."""
 
-GREY = 128
 MAX_FILLING = 20
 """At most so many times the bytes that are there are filled in for those that are missing."""
+WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 _END = b"\xff\xd9"
 _JUNK = bytes((37 * n + 11 * (n // 7)) % 251 for n in range(4096))  # entropy-coded nonsense without a marker
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
@@ -36,7 +36,7 @@ def salvage(open_picture: Opener, name: str, data: bytes) -> tuple[Image.Image, 
 
     Returns:
         (loaded picture, the lost part as stored or None where no pixel is lost, whether only fine detail is lost).
-        Where pixels are lost they are grey; where fine detail is lost the part is the whole picture.
+        Where fine detail is lost the part is the whole picture.
 
     Raises:
         ValueError: Nothing of the picture can be decoded.
@@ -85,7 +85,7 @@ def _webp_twice(open_picture: Opener, data: bytes) -> list[Image.Image]:
 
 
 def _compared(one: Image.Image, two: Image.Image, to_end: bool = False) -> tuple[Image.Image, Box | None]:
-    """(first picture with its lost rows grey, the lost part). Raises ValueError when all of it is lost.
+    """(first picture, the lost part). Raises ValueError when all of it is lost.
 
     to_end: whether everything below the first lost row is lost too.
     """
@@ -95,9 +95,7 @@ def _compared(one: Image.Image, two: Image.Image, to_end: bool = False) -> tuple
     top, bottom = difference[1], one.height if to_end else difference[3]
     if top == 0 and bottom == one.height:
         raise ValueError("no row of the picture can be decoded")
-    picture = one if one.mode in ("L", "RGB") else one.convert("RGBA").convert("RGB")
-    picture.paste(GREY if picture.mode == "L" else (GREY,) * 3, (0, top, picture.width, bottom))
-    return picture, (0.0, top / one.height, 1.0, bottom / one.height)
+    return one, (0.0, top / one.height, 1.0, bottom / one.height)
 
 
 def _comparable(picture: Image.Image) -> Image.Image:
@@ -115,13 +113,13 @@ def _salvage_jpeg(open_picture: Opener, data: bytes) -> tuple[Image.Image, Box |
     one.load()
     two.load()
     if not complete:
-        return one, (0.0, 0.0, 1.0, 1.0), True
+        return one, WHOLE, True
     try:
         picture, lost = _compared(one, two, to_end=True)
     except ValueError:
         # In a file of several passes the first row already lacks detail; without passes nothing was decoded.
         if body.count(b"\xff\xda") > 1 and one.info.get("progressive"):
-            return one, (0.0, 0.0, 1.0, 1.0), True
+            return one, WHOLE, True
         raise
     return picture, lost, False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -50,6 +51,27 @@ class Frame:
         across = min(x + w, left + wide) - max(x, left)
         down = min(y + h, top + high) - max(y, top)
         return max(across, 0.0) * max(down, 0.0) / (w * h) if w > 0 and h > 0 else 0.0
+
+
+def lost_part(shares: Sequence[float] | None, width: int, height: int) -> tuple[float, float, float, float] | None:
+    """Turn the missing part of a picture from shares into pixels; shares are held to [0, 1], for they are not trusted.
+
+    Args:
+        shares: Left, top, right and bottom in shares of the sides; None where nothing is missing.
+        width: Of the decoded picture, pixels.
+        height: Of the decoded picture, pixels.
+
+    Returns:
+        x, y, width, height in pixels; None where nothing is missing.
+
+    Raises:
+        ValueError: These are no four numbers.
+        TypeError: These are no numbers.
+    """
+    if shares is None:
+        return None
+    left, top, right, bottom = (min(max(float(share), 0.0), 1.0) for share in shares)
+    return left * width, top * height, (right - left) * width, (bottom - top) * height
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
@@ -25,8 +25,12 @@ from core.artifacts.files import atomic_path
 from core.data.loading.self_blend import self_blend
 from core.data.loading.transforms import resize_uint8, to_tensor
 from core.data.manifest.manifest import Manifest
+from core.media.pictures import read_picture
+from core.media.types import MediaRejected
 from core.progress import Reporter, Silent
 
+READER = 2
+"""Part of the name of every cache: raised whenever the same file gives other pixels."""
 MOST_REPEATS = 4.0
 """A small source is shown at most so many times an epoch: sixteen pictures must not fill a tenth of it."""
 
@@ -100,7 +104,7 @@ def open_cache(manifest: Manifest, folder: Path, side: int, report: Reporter | N
 
 
 def _cache_key(files: list[Path], side: int) -> str:
-    digest = hashlib.sha256(str(side).encode())
+    digest = hashlib.sha256(f"{READER} {side}".encode())
     for file in files:
         stat = file.stat()
         digest.update(json.dumps([str(file), stat.st_size, stat.st_mtime_ns]).encode())
@@ -110,7 +114,7 @@ def _cache_key(files: list[Path], side: int) -> str:
 def _decode_into(pixels: np.ndarray, row: int, path: Path, side: int) -> None:
     try:
         pixels[row] = load_square(path, side)
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
+    except (MediaRejected, OSError, ValueError) as error:
         raise ValueError(f"row {row + 1} of the data set: {path} cannot be read as a picture: {error}") from error
 
 
@@ -123,9 +127,15 @@ def load_square(path: Path, side: int) -> np.ndarray:
 
     Returns:
         (side, side, 3) uint8 RGB.
+
+    Raises:
+        MediaRejected: The file cannot be read as a picture.
+        ValueError: The end of the file is missing, so that a part of the picture is too.
     """
-    with Image.open(path) as opened:
-        picture = ImageOps.exif_transpose(opened).convert("RGB")
+    frame = read_picture(path)
+    if frame.lost is not None:
+        raise ValueError(f"its end is missing, {frame.missing():.1%} of the picture. Copy the file again")
+    picture = Image.fromarray(frame.rgb)
     width, height = picture.size
     short = min(width, height)
     if width != height:

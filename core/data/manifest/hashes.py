@@ -23,6 +23,8 @@ from scipy.fft import dctn
 
 from core.artifacts.files import sha256_file
 from core.data.manifest.manifest import Manifest
+from core.media.pictures import read_picture
+from core.media.types import MediaRejected
 from core.progress import Reporter
 
 SIDE = 32
@@ -112,7 +114,6 @@ def with_hashes(manifest: Manifest, report: Reporter, workers: int | None = None
 def _hashes(file: Path) -> tuple[str, str]:
     sha = sha256_file(file)
     try:
-        with Image.open(file) as picture:
-            return sha, perceptual_hash(np.asarray(picture.convert("RGB")))
-    except (OSError, ValueError, Image.DecompressionBombError):
+        return sha, perceptual_hash(read_picture(file).rgb)
+    except MediaRejected:
         return sha, EMPTY

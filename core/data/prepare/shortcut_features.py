@@ -11,6 +11,9 @@ import numpy as np
 from PIL import Image
 from scipy.fft import rfft2
 
+from core.media.pictures import read_picture
+from core.media.types import MediaRejected
+
 THUMBNAIL = 12
 SPECTRUM_SIDE = 128
 BANDS = 32
@@ -87,8 +90,7 @@ def features_of(files: Sequence[Path], workers: int | None = None) -> tuple[dict
 
 def _features(file: Path) -> tuple[np.ndarray, np.ndarray] | None:
     try:
-        with Image.open(file) as picture:
-            rgb = np.asarray(picture.convert("RGB"))
-    except (OSError, ValueError, Image.DecompressionBombError):
+        rgb = read_picture(file).rgb
+    except MediaRejected:
         return None
     return thumbnail(rgb), radial_spectrum(rgb)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +13,10 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from core.media import thumbnails as module
-from core.media.thumbnails import GONE, thumbnails
+from core.media import pictures
+from core.media.pictures import CRASHED, GONE, read_picture
+from core.media.thumbnails import thumbnails
+from core.media.types import MediaRejected
 
 
 def write(path: Path, rgb: np.ndarray, kind: str = "PNG", **options) -> Path:
@@ -53,25 +57,64 @@ def test_what_is_no_sound_picture_gets_a_sentence_and_the_others_their_view(tmp_
     assert isinstance(answers[-1], str)
 
 
-def test_a_child_that_dawdles_costs_one_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_child_that_dies_costs_one_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     good = write(tmp_path / "good.png", data.astronaut()[:64, :64])
     started = []
 
-    class Moody(module._Child):
-        def __init__(self, side: int) -> None:
-            super().__init__(side)
+    class Moody(pictures.PictureChild):
+        def __init__(self) -> None:
+            super().__init__()
             started.append(self)
 
-        def view(self, content: bytes) -> bytes | str:
+        def read(self, content: bytes, side: int, seconds: float):
             if len(started) == 1:
                 self.process.kill()
                 self.process.wait()
-            return super().view(content)
+            return super().read(content, side, seconds)
 
-    monkeypatch.setattr(module, "_Child", Moody)
+    pictures.close_idle()
+    monkeypatch.setattr(pictures, "PictureChild", Moody)
     first, second, third = thumbnails([good] * 3)
-    assert first == module.CRASHED
+    assert first == CRASHED
     assert isinstance(second, bytes)
     assert isinstance(third, bytes)
     assert len(started) == 2
+    pictures.close_idle()
     assert all(child.process.poll() is not None for child in started), "no child is left behind"
+
+
+def test_a_child_that_dawdles_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    good = write(tmp_path / "good.png", data.astronaut()[:64, :64])
+    pictures.close_idle()
+    monkeypatch.setattr(pictures, "_BOOT", "import time; time.sleep(600)")
+    start = time.monotonic()
+    with pytest.raises(MediaRejected, match="too long"):
+        read_picture(good, limits=replace(pictures.LIMITS, image_wall=0.5))
+    assert time.monotonic() - start < 60
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "b'\\xff' * 100",
+        "(5).to_bytes(4, 'big') + b'hello'",
+        '(78).to_bytes(4, \'big\') + b\'{"width": 99999, "height": 99999, "lost": null, "cpu": 0.1}\' + b\' \' * 40',
+        '(60).to_bytes(4, \'big\') + b\'{"width": 4, "height": 4, "lost": "x", "cpu": 0.1}\' + b\' \' * 90',
+    ],
+)
+def test_a_child_that_lies_is_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
+    good = write(tmp_path / "good.png", data.astronaut()[:64, :64])
+    pictures.close_idle()
+    program = f"import sys; sys.stdout.buffer.write({answer}); sys.stdin.buffer.read()"
+    monkeypatch.setattr(pictures, "_BOOT", program.replace("{", "{{").replace("}", "}}"))
+    with pytest.raises(MediaRejected) as refused:
+        read_picture(good)
+    assert refused.value.code == "damaged"
+
+
+def test_a_child_is_replaced_before_its_processor_time_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    good = write(tmp_path / "good.png", data.astronaut()[:64, :64])
+    pictures.close_idle()
+    monkeypatch.setattr(pictures, "CHILD_CPU_SECONDS", 0.0)
+    read_picture(good)
+    assert pictures._idle == []

@@ -62,6 +62,23 @@ def test_unreadable_picture_is_named_and_leaves_no_cache(tmp_path):
     assert list((tmp_path / "cache").iterdir()) == []
 
 
+def test_a_picture_whose_end_is_missing_is_named(tmp_path):
+    manifest = read_manifest(write_tiny_faces(tmp_path / "faces", count=8))
+    file = tmp_path / "faces" / "0002.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)).save(file)
+    file.write_bytes(file.read_bytes()[:-4000])
+    with pytest.raises(ValueError, match=r"row 3 of the data set: .*0002.png .*missing, \d+\.\d% of the picture"):
+        open_cache(manifest, tmp_path / "cache", 32)
+
+
+def test_malformed_metadata_stop_no_training(tmp_path):
+    manifest = read_manifest(write_tiny_faces(tmp_path / "faces", count=8))
+    file = tmp_path / "faces" / "0001.png"
+    picture = np.random.default_rng(1).integers(0, 255, (32, 32, 3), np.uint8)
+    Image.fromarray(picture).save(file, "WEBP", lossless=True, exif=b"not exif")
+    assert np.array_equal(open_cache(manifest, tmp_path / "cache", 32).pixels[1], picture)
+
+
 def test_oblong_picture_is_cropped_not_stretched(tmp_path):
     pixels = np.zeros((40, 80, 3), np.uint8)
     pixels[:, 20:60] = 255

@@ -56,7 +56,7 @@ def model_card(
         ["### Stage 1 as a filter", *_filter(test)] if len(test) else [],
         ["### The whole cascade under this policy", *_cascade(test, policy, members)] if len(test) else [],
         ["## Exits of the policy", *_exits(policy), "", *[_guarantee(g) for g in policy.guarantees]],
-        ["## Limits and leakage, stated", *[f"- {note}" for note in [*report.get("notes", []), *notes]]],
+        ["## Limits and leakage", *[f"- {note}" for note in [*report.get("notes", []), *notes]]],
         ["## Files", "| file | SHA-256 |", "|---|---|", *[f"| {n} | `{h}` |" for n, h in sorted(hashes.items())]],
     ]
     return "\n\n".join("\n".join(_spaced(block)) for block in blocks if block) + "\n"

@@ -13,6 +13,10 @@ import pandas as pd
 # What a spreadsheet would take for a formula; quotes before it are counted so that escaping can be undone exactly.
 RISKY = re.compile(r"'*[=+\-@\t\r]")
 QUOTED = re.compile(r"'+[=+\-@\t\r]")
+SEPARATORS = ",;\t|"
+UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+UNNAMED = re.compile(r"unnamed: \d+(_level_\d+)?")
+"""What pandas calls a column without a name when it writes a table that it has read."""
 
 # Columns with a type of their own, the same from CSV and from Parquet; every other one is text.
 NUMBERS = (
@@ -105,26 +109,70 @@ def csv_text(frame: pd.DataFrame) -> str:
 
 
 def read_table(path: Path) -> Table:
-    """Read CSV (UTF-8, comma) or Parquet, told apart by content. Raises ManifestError naming row and fault."""
+    """Read CSV or Parquet, told apart by content.
+
+    CSV may be separated by comma, semicolon, tab or bar, in UTF-8 or (with its mark) UTF-16. A column without a name
+    that holds numbers, as pandas writes its index, is left out.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Its cells.
+
+    Raises:
+        ManifestError: It names row and fault.
+    """
     with open(path, "rb") as stream:
         parquet = stream.read(4) == b"PAR1"
-    frame = _parquet(path) if parquet else _csv(path)
-    frame.columns = [str(name).strip().lower() for name in frame.columns]
+    frame = _named(_parquet(path) if parquet else _csv(path))
     twice = sorted(set(frame.columns[frame.columns.duplicated()]))
     if twice:
-        raise ManifestError(path.name, [f"{path.name}: the column {', '.join(twice)} stands twice"])
+        raise ManifestError(path.name, [f"{path.name}: the column {', '.join(twice)} stands twice; remove one"])
     stem = path.stem if path.stem not in ("manifest", "labels", "index") else path.resolve().parent.name
     return Table(path.name, stem, frame, first_row=1 if parquet else 2)
 
 
-def _csv(path: Path) -> pd.DataFrame:
+def _named(frame: pd.DataFrame) -> pd.DataFrame:
+    """Headers in lower case. Of columns without a name those of numbers are dropped, others are numbered."""
+    names = [str(name).strip().lower() for name in frame.columns]
+    frame.columns = pd.Index(range(len(names)))
+    unnamed = [place for place, name in enumerate(names) if not name or UNNAMED.fullmatch(name)]
+    index = [place for place in unnamed if frame[place].map(lambda cell: not cell or cell.isdigit()).all()]
+    names = [f"column {place + 1}" if place in unnamed else name for place, name in enumerate(names)]
+    return frame.set_axis(names, axis=1).iloc[:, [place for place in range(len(names)) if place not in index]]
+
+
+def csv_rows(text: str, name: str) -> list[list[str]]:
+    """Split CSV text into cells.
+
+    The separator is the one of SEPARATORS that gives the first line most cells.
+
+    Args:
+        text: The whole file.
+        name: Name of the file, for the message.
+
+    Returns:
+        Rows of cells; empty lines are empty rows.
+
+    Raises:
+        ManifestError: The text is not readable CSV.
+    """
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        lines = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+        first = {mark: len(next(csv.reader(io.StringIO(text, newline=""), delimiter=mark), [])) for mark in SEPARATORS}
+        mark = max(SEPARATORS, key=first.__getitem__)
+        return list(csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=mark))
+    except csv.Error as error:
+        raise ManifestError(name, [f"{name} is not readable CSV: {error}; save it again as CSV"]) from error
+
+
+def _csv(path: Path) -> pd.DataFrame:
+    data = path.read_bytes()
+    try:
+        text = data.decode("utf-16" if data[:2] in UTF16_MARKS else "utf-8-sig")
     except UnicodeDecodeError as error:
         raise ManifestError(path.name, [f"{path.name} is not UTF-8 text (byte {error.start}); save it so"]) from error
-    except csv.Error as error:
-        raise ManifestError(path.name, [f"{path.name} is not readable CSV: {error}"]) from error
+    lines = csv_rows(text, path.name)
     if not lines or not any(cell.strip() for cell in lines[0]):
         raise ManifestError(path.name, [f"{path.name} has no header row; expected at least path,label"])
     header, problems, rows = lines[0], [], []

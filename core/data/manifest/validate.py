@@ -1,12 +1,16 @@
-"""From a foreign table to the columns of a manifest, or every fault named by row.
+"""From an outside table to the columns of a manifest, or every fault named by row.
 
-Dialects: `image_path,label,dataset,split`; `filepath,label,label_name,dataset`; `path,label`. Others are kept.
+Dialects: `image_path,label,dataset,split`; `filepath,label,label_name,dataset`; `path,label`; `is_fake` for `label`.
+Other columns are kept.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import posixpath
+import re
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +21,10 @@ from core.data.manifest.splits import WORDS, leaking_groups
 from core.data.manifest.tables import FLAGS, NUMBERS, WHOLE, ManifestError, Table
 
 PATHS = ("path", "image_path", "video_path", "filepath", "file_path")
-LABELS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1}
+LABEL_COLUMNS = ("label", "is_fake")
+WHOLE_LABEL = re.compile(r"([01])(\.0*)?")
+"""0 or 1, also as a float prints it: `1.000000`."""
+TRUTH = {"true": 1, "false": 0}
 PEOPLE = {"identity": "one person", "video": "one clip"}
 LINKED = tuple(column for columns in LINKS.values() for column in columns)
 
@@ -25,7 +32,17 @@ __all__ = ["ManifestError", "parse_label_map", "sample_id_of", "validate"]
 
 
 def parse_label_map(text: str) -> dict[str, int]:
-    """`real=0,fake=1` to {"real": 0, "fake": 1}; words are compared in lower case. Raises ValueError."""
+    """Read a map of words to labels.
+
+    Args:
+        text: For example `real=0,fake=1`; words are compared in lower case.
+
+    Returns:
+        For example {"real": 0, "fake": 1}.
+
+    Raises:
+        ValueError: A part is not of the form word=0 or word=1, or one word gets both labels.
+    """
     table: dict[str, int] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
         word, equals, value = (piece.strip() for piece in part.rpartition("="))
@@ -37,7 +54,14 @@ def parse_label_map(text: str) -> dict[str, int]:
 
 
 def sample_id_of(path: str) -> str:
-    """Stable name of a row: the first 20 hex digits of SHA-256 of its path, with forward slashes."""
+    """Make the stable name of a row: the first 20 hex digits of SHA-256 of its path, with forward slashes.
+
+    Args:
+        path: Path of the row's file.
+
+    Returns:
+        20 hex digits.
+    """
     return hashlib.sha256(path.replace("\\", "/").encode()).hexdigest()[:20]
 
 
@@ -50,12 +74,24 @@ def validate(
     check_files: bool,
     refuse_leaks: bool = True,
 ) -> pd.DataFrame:
-    """The manifest frame of a table (order kept, empty lines dropped). Raises ManifestError with all problems.
+    """Make the manifest frame of a table (order kept, empty lines dropped).
 
-    refuse_leaks: a person (`identity`) or clip (`video`) whose rows name two splits is a problem, rows named.
+    Args:
+        table: The cells.
+        root: Folder that relative paths start from.
+        label_map: Words for labels in lower case.
+        confined: Refuse paths that leave `root`.
+        check_files: Name the rows whose file is missing; a file whose name is written in another Unicode form is found.
+        refuse_leaks: Refuse a person (`identity`) or clip (`video`) whose rows name two splits.
+
+    Returns:
+        Rows with the columns of a manifest.
+
+    Raises:
+        ManifestError: It names every problem by row.
     """
     source = table.frame
-    path_column = _path_column(table)
+    path_column, label_column = _needed_columns(table)
     filled = (source != "").any(axis=1)
     positions = [i for i, full in enumerate(filled) if full]
     source = source[filled].reset_index(drop=True)
@@ -64,8 +100,8 @@ def validate(
     where = [table.row(position) for position in positions]
     problems: list[str] = []
 
-    frame = pd.DataFrame({"path": source[path_column].str.strip().str.replace("\\", "/", regex=False)})
-    frame["label"] = _labels(source["label"], label_map, where, problems)
+    frame = pd.DataFrame({"path": [_path(cell, root if check_files else None) for cell in source[path_column]]})
+    frame["label"] = _labels(source[label_column], label_map, where, problems)
     frame["dataset"] = _filled(source, "dataset", table.stem)
     frame["identity"] = _filled(source, "identity", "")
     frame["compression"] = _filled(source, "compression", "")
@@ -78,7 +114,9 @@ def validate(
     frame["sample_id"] = given.where(given != "", frame["path"].map(sample_id_of))
 
     problems += _path_problems(frame["path"], root, where, confined, check_files)
-    problems += _duplicates(frame["path"], "path", where) + _duplicates(frame["sample_id"], "sample_id", where)
+    places = frame["path"].where(frame["path"] == "", frame["path"].map(lambda path: posixpath.join(root, path)))
+    problems += _duplicates(places, "path", where, frame["path"])
+    problems += _duplicates(frame["sample_id"], "sample_id", where, frame["sample_id"])
     problems += _split_problems(frame, where)
     if refuse_leaks:
         people = pd.DataFrame({name: cells for name, cells in links.items() if name in LINKED}, index=frame.index)
@@ -90,19 +128,39 @@ def validate(
     return _ordered(frame, typed, path_column)
 
 
-def _path_column(table: Table) -> str:
+def _needed_columns(table: Table) -> tuple[str, str]:
+    """Names of the columns of paths and of labels. Raises ManifestError unless there is one of each."""
     columns = list(table.frame.columns)
-    found = [name for name in PATHS if name in columns]
-    if len(found) != 1 or "label" not in columns:
-        fault = "two path columns" if len(found) > 1 else "no label column" if found else "no path column"
-        raise ManifestError(
-            table.name,
-            [
-                f"{table.name} has {fault}: its header is {','.join(columns)}; expected "
-                "image_path,label,dataset,split or filepath,label,label_name,dataset or path,label"
-            ],
-        )
-    return found[0]
+    paths, labels = ([name for name in names if name in columns] for names in (PATHS, LABEL_COLUMNS))
+    if len(paths) == 1 and labels:
+        return paths[0], labels[0]
+    fault = (
+        f"two path columns, {' and '.join(paths)}"
+        if len(paths) > 1
+        else "no path column"
+        if not paths
+        else "no label column"
+    )
+    raise ManifestError(
+        table.name,
+        [
+            f"{table.name} has {fault}: its header is {','.join(columns)}; expected "
+            "image_path,label,dataset,split or filepath,label,label_name,dataset or path,label. Rename or remove "
+            "columns so that one names the file and one the label (1 = fake, 0 = real)"
+        ],
+    )
+
+
+def _path(cell: str, root: Path | None) -> str:
+    """A path with forward slashes and without `./`; with a root in the Unicode form that its file has on disk."""
+    path = cell.strip().replace("\\", "/")
+    if not path or "\0" in path:
+        return path
+    path = posixpath.normpath(path)
+    if root is None or path.isascii() or os.path.isfile(root / path):
+        return path
+    forms = (unicodedata.normalize(form, path) for form in ("NFC", "NFD"))
+    return next((form for form in forms if os.path.isfile(root / form)), path)
 
 
 def _filled(source: pd.DataFrame, name: str, default: str) -> pd.Series:
@@ -112,10 +170,16 @@ def _filled(source: pd.DataFrame, name: str, default: str) -> pd.Series:
 
 
 def _labels(cells: pd.Series, label_map: dict[str, int], where: list[str], problems: list[str]) -> pd.Series:
-    known = {**LABELS, **label_map}
-    labels = cells.str.strip().str.lower().map(known)
+    words = cells.str.strip().str.lower()
+    truth = TRUTH if cells.name == "is_fake" else {}
+    known = {word: int(match[1]) for word in set(words) if (match := WHOLE_LABEL.fullmatch(word))} | truth | label_map
+    labels = words.map(known)
     for i in labels.index[labels.isna()]:
-        problems.append(f"{where[i]}: label {cells[i]!r} is neither 0 nor 1; map it with --label-map or run prepare")
+        if words[i] in TRUTH:
+            hint = "it does not say whether true means fake; say it with --label-map true=1,false=0"
+        else:
+            hint = "map it with --label-map or run prepare"
+        problems.append(f"{where[i]}: label {cells[i]!r} is neither 0 nor 1; {hint}")
     return labels
 
 
@@ -131,15 +195,14 @@ def _path_problems(paths: pd.Series, root: Path, where: list[str], confined: boo
     return problems
 
 
-def _duplicates(cells: pd.Series, noun: str, where: list[str]) -> list[str]:
+def _duplicates(cells: pd.Series, noun: str, where: list[str], shown: pd.Series) -> list[str]:
     firsts: dict[str, int] = {}
     problems = []
     for i, cell in enumerate(cells):
         first = firsts.setdefault(cell, i)
         if first != i and cell:
-            problems.append(
-                f"{where[i]}: {noun} {cell!r} stands in {' '.join(where[first].rsplit(' ', 2)[-2:])} already"
-            )
+            place = " ".join(where[first].rsplit(" ", 2)[-2:])
+            problems.append(f"{where[i]}: {noun} {shown[i]!r} stands in {place} already; remove one of the two rows")
     return problems
 
 
@@ -151,12 +214,24 @@ def _split_problems(frame: pd.DataFrame, where: list[str]) -> list[str]:
     ]
     for group, rows in leaking_groups(frame).items():
         places = " and ".join(f"{where[i]} ({frame['split'][i]})" for i in rows)
-        problems.append(f"group {group!r} is in two splits: {places}; one person or clip belongs to one split")
+        problems.append(
+            f"group {group!r} is in two splits: {places}; one person or clip belongs to one split. "
+            "Correct the splits, or cut new ones with --no-keep-splits"
+        )
     return problems
 
 
 def leak_problems(frame: pd.DataFrame, splits: pd.Series, where: list[str]) -> list[str]:
-    """A sentence for every person and clip (columns of LINKS) in two splits, with a row of each split."""
+    """Describe every person and clip that stands in two splits.
+
+    Args:
+        frame: Columns of LINKS, where there.
+        splits: (N,) split of each row; "" is none.
+        where: (N,) what each row is called in messages.
+
+    Returns:
+        A sentence for each, with a row of each split.
+    """
     problems = []
     for kind, noun in PEOPLE.items():
         for name, rows in leak_names(frame, kind, splits).items():

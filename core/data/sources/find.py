@@ -11,6 +11,7 @@ from core.data.manifest.manifest import Manifest
 from core.data.manifest.tables import Table
 from core.data.manifest.validate import validate
 from core.data.sources.base import AUTO, TEXTS, Listing, SourceItem, counted, data_sources, is_faces
+from core.data.sources.manifest import lists_in
 from core.data.spec import PrepareSpec
 
 
@@ -69,6 +70,8 @@ def recognised(root: Path) -> tuple[str, str]:
         raise ValueError(f"{root} looks like {len(found)} sources ({said}); say which with --source")
     if root.is_file():
         return ("roadwork" if root.suffix.lower() in (".json", ".jsonl") else "manifest"), "a list, by its kind of file"
+    if names := lists_in(root):  # one is read; of several the source says what to do
+        return "manifest", f"recognised by {' and '.join(names)}"
     known = "\n".join(f"  {name}: {data_sources.get(name).tells}" for name in data_sources.names())
     raise ValueError(f"no source is recognised at {root}; what they look like:\n{known}\nsay which with --source")
 

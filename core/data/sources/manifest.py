@@ -6,12 +6,16 @@ from pathlib import Path
 
 from core.data.manifest.manifest import Manifest, read_manifest
 from core.data.manifest.tables import ManifestError, read_table
-from core.data.manifest.validate import PATHS, parse_label_map
+from core.data.manifest.validate import LABEL_COLUMNS, PATHS, parse_label_map
 from core.data.sources.base import Listing, SourceItem, grouping
+from core.data.sources.walk import LIST_BYTES
 from core.data.spec import PrepareSpec
 from core.task import FACES
 
 NAMES = ("manifest.parquet", "manifest.csv")
+LIST_SUFFIXES = (".csv", ".tsv", ".txt", ".parquet")
+MOST_LISTS = 50
+"""Files of a folder that are opened to see whether they are manifests."""
 
 
 class Dialects:
@@ -30,20 +34,47 @@ class Dialects:
             columns = list(read_table(root).frame.columns)
         except ManifestError:
             return ""
-        named = [name for name in columns if name in (*PATHS, "label")]
-        return f"columns {', '.join(named)}" if "label" in named and len(named) > 1 else ""
+        paths, labels = ([name for name in columns if name in names] for names in (PATHS, LABEL_COLUMNS))
+        return f"columns {', '.join(paths + labels)}" if paths and labels else ""
 
     def find(self, root: Path, spec: PrepareSpec, *, confined: bool = False) -> Listing:
         grouping(spec, self.title, ("columns",))
         file = root
         if root.is_dir():
-            named = self.recognises(root)
-            if not named:
-                raise ValueError(f"{root} holds neither {' nor '.join(NAMES)}; name the manifest file itself")
-            file = root / named
+            file = self._only_list(root)
         labels = parse_label_map(spec.label_map)
         strict = spec.leaks != "report" and spec.keep_splits
         return listing_of(read_manifest(file, labels, confined=confined, refuse_leaks=strict))
+
+    def _only_list(self, root: Path) -> Path:
+        """The manifest of a folder. Raises ValueError unless there is one."""
+        if named := self.recognises(root):
+            return root / named
+        names = lists_in(root)
+        if len(names) == 1:
+            return root / names[0]
+        if names:
+            raise ValueError(
+                f"{root} holds {len(names)} manifests ({', '.join(names)}); prepare them one after the other, each by "
+                f"its own path, e.g. {root / names[0]}"
+            )
+        raise ValueError(f"{root} holds neither {' nor '.join(NAMES)}; name the manifest file itself")
+
+
+def lists_in(root: Path) -> list[str]:
+    """Find the manifests that lie directly in a folder.
+
+    Args:
+        root: Any place.
+
+    Returns:
+        Their names, sorted; none where `root` is no folder.
+    """
+    if not root.is_dir():
+        return []
+    files = sorted(path for path in root.iterdir() if path.suffix.lower() in LIST_SUFFIXES and path.is_file())
+    files = [path for path in files if path.stat().st_size <= LIST_BYTES]
+    return [path.name for path in files[:MOST_LISTS] if Dialects().recognises(path)]
 
 
 def listing_of(manifest: Manifest, group: str = "") -> Listing:

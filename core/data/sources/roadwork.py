@@ -6,8 +6,6 @@ CSV: `file,label`, header or none, columns in any order. JSON: a list of objects
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from core.data.manifest.manifest import Manifest
-from core.data.manifest.tables import ManifestError, Table, frame_as_text, read_table
+from core.data.manifest.tables import ManifestError, Table, csv_rows, frame_as_text, read_table
 from core.data.manifest.validate import parse_label_map, validate
 from core.data.sources.base import PICTURES, Listing, grouping
 from core.data.sources.manifest import Dialects, listing_of
@@ -37,7 +35,7 @@ COLUMNS = {
     "dataset": ("dataset",),
 }
 OURS = {name: ours for ours, names in COLUMNS.items() for name in names}
-SUFFIXES = (".csv", ".json", ".jsonl", ".parquet")
+SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".parquet")
 
 
 class Roadwork:
@@ -105,10 +103,7 @@ def _table(file: Path) -> Table:
         return _renamed(table)
     if suffix in (".json", ".jsonl"):
         return _from_json(file)
-    try:
-        rows = list(csv.reader(io.StringIO(read_list(file), newline=""), strict=True))
-    except csv.Error as error:
-        raise ManifestError(file.name, [f"{file.name} is not readable CSV: {error}"]) from error
+    rows = csv_rows(read_list(file), file.name)
     return _from_rows(file, [[cell.strip() for cell in row] for row in rows if any(row)])
 
 

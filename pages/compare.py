@@ -1,4 +1,4 @@
-"""Compare: two to six detectors side by side, on the very items that all of them scored."""
+"""Compare: show two to six detectors side by side, on the items that all of them scored."""
 
 from __future__ import annotations
 
@@ -7,20 +7,18 @@ import streamlit as st
 
 from app.charts.scores import interval_text
 from app.forms.import_scores import scores_form
-from app.scores import calibration_items as fitted_on
-from app.scores.detector import DetectorScores, detector_scores, stamp_of
-from app.scores.view import reference
-from app.ui import html, session, tables, widgets
-from app.ui import page_state as links
+from app.scores import calibration_items
+from app.scores.detector import DRAWS, DetectorScores, detector_scores, scores_written_at
+from app.scores.view import LEVEL_UNITS, reference
+from app.ui import page_state, session, tables, widgets
 from app.ui.chart import show_chart
 from app.ui.formatting import p_text
 from app.ui.navigation import PageInfo
+from app.ui.sentences import sentence, terms
 from app.views.compare import charts as compare_charts
+from app.views.compare import names as compare_names
 from app.views.compare import runs as compare_runs
 from app.views.compare.data import (
-    DRAWS,
-    LETTERS,
-    MOST,
     Comparison,
     NotComparable,
     Question,
@@ -31,27 +29,29 @@ from app.views.compare.data import (
     measured,
     reliabilities,
     roc_bands,
-    titles,
 )
+from app.views.compare.names import LETTERS, MOST_DETECTORS
+from core.glossary import define
 from core.metrics.catalogue import FIGURES
 from core.metrics.delong import AurocDifference
 from core.metrics.levels import pooling
 from jobs.client import Workbench
 
 PAGE = PageInfo(section="Research", title="Compare", url="compare", icon=":material/compare_arrows:", order=42)
-TABS = {"figures": "Figures", "curves": "Curves", "training": "Training and specs", "import": "Import scores"}
-UNITS = {"frame": "items", "track": "tracks", "video": "videos"}
-SHORT = ("auroc", "average_precision", "eer", "tpr_at_fpr_1", "balanced_accuracy", "mcc", "brier", "nll",
-         "ece_binary_width", "ece_binary_mass", "ece_top_label_width", "ece_debiased_binary_mass", "augrc")  # fmt: skip
+TABS = {"figures": "Figures", "curves": "Curves", "training": "Training and settings", "import": "Import scores"}
+HEADLINE = ("auroc", "average_precision", "eer", "balanced_accuracy", "brier", "nll", "ece_binary_width", "augrc")
+SIGNIFICANT_P = 0.05
+CHOSEN = "compare-with"
+"""Key of the list of chosen detectors in the session."""
 
 
 def render() -> None:
+    """Draw the page."""
     workbench = session.workbench()
-    widgets.page_header("Compare", "Detectors side by side, on the very items that all of them scored.")
+    widgets.page_header("Compare", "Choose two to six detectors to compare them on the items that all of them scored.")
     available = {reference(scores): scores for scores in detector_scores(workbench)}
-    question = ask(available) if len(available) > 1 else None
-    tabs = links.tabs("compare", TABS)
-    for name, tab in tabs.items():
+    question = ask(available, workbench) if len(available) > 1 else None
+    for name, tab in page_state.tabs("compare", TABS).items():
         if not tab.open:
             continue
         with tab:
@@ -59,227 +59,307 @@ def render() -> None:
                 scores_form(workbench)
             elif len(available) < 2:
                 widgets.empty(
-                    "Nothing to compare yet", "Evaluate two runs, stack some, or import scores in the last tab."
-                )
+                    "Fewer than two detectors have scores",
+                    "Evaluate two runs, or import the scores of another program in the last tab.",
+                    "Evaluate a run", "evaluate", tab="run",
+                )  # fmt: skip
             elif question is None:
-                widgets.empty("Choose two to six detectors", "They are compared on the items that all of them scored.")
+                widgets.empty(
+                    "Choose two to six detectors", "Choose them in the list above; they need a split in common."
+                )
             else:
                 answer(workbench, name, question)
-    links.share()
+    page_state.share()
 
 
-def ask(available: dict[str, DetectorScores]) -> Question | None:
-    """Detectors, split, level and pooling, as the address or the reader asks; None with fewer than two, or where they
-    have nothing in common (which is then said).
+def ask(available: dict[str, DetectorScores], workbench: Workbench) -> Question | None:
+    """Let the reader choose detectors, split, level and pooling, or take them from the address.
+
+    Args:
+        available: Detectors by their reference.
+        workbench: Whose bundle in force is named without its source.
+
+    Returns:
+        What is compared; None with fewer than two detectors, or where they have nothing in common, which the page says.
     """
-    key, state = "compare-with", st.session_state
-    if not set(state.get(key, ["?"])) <= set(available):
+    state = st.session_state
+    if not set(state.get(CHOSEN, ["?"])) <= set(available):
         linked = [name for name in st.query_params.get("with", "").split(",") if name in available]
-        state[key] = (linked or matching(available))[:MOST]
-    names = st.multiselect(
-        "Detectors", list(available), format_func=lambda name: available[name].label, key=key, max_selections=MOST
-    )
-    st.query_params["with"] = ",".join(names)
-    if len(names) < 2:
+        state[CHOSEN] = (linked or first_choice(available))[:MOST_DETECTORS]
+    labels = compare_names.options(available, workbench.active().bundle)
+    chosen_names = st.multiselect(
+        "Detectors", list(available), format_func=lambda name: labels[name], key=CHOSEN, max_selections=MOST_DETECTORS,
+        help="Detectors without a source are members of the bundle in force.",
+    )  # fmt: skip
+    st.query_params["with"] = ",".join(chosen_names)
+    if len(chosen_names) < 2:
         return None
-    chosen = tuple(available[name] for name in names)
-    said: dict[str, list[str]] = {}
-    for scores in chosen:
-        for note in fitted_on.notes(scores.source, scores.member) if scores.source else ():
-            said.setdefault(note, []).append(scores.label)
-    if said:
-        everyone = "Each of them" if len(names) > 2 else "Both"
-        widgets.notice([f"{everyone if len(who) == len(names) else ', '.join(who)}: {note[0].lower()}{note[1:]}"
-                        for note, who in said.items()], "info")  # fmt: skip
+    chosen = tuple(available[name] for name in chosen_names)
+    notes: dict[str, list[str]] = {}
+    for letter, scores in zip(LETTERS, chosen, strict=False):
+        for note in calibration_items.notes(scores.source, scores.member) if scores.source else ():
+            notes.setdefault(note, []).append(letter)
+    if notes:
+        widgets.notice([f"{', '.join(letters)}: {note}" for note, letters in notes.items()], "info")
     splits = [s for s in chosen[0].splits() if all(s in other.splits() for other in chosen[1:])]
     if not splits:
-        widgets.notice(["These detectors have no split in common; evaluate them on the same split."], "error")
+        widgets.notice(["These detectors have no split in common. Evaluate them on the same split."], "error")
         return None
     one, two, three = st.columns(3)
-    split = links.choose(one, "Split", "split", {name: name for name in splits}, "compare")
-    stamps = tuple(stamp_of(scores) for scores in chosen)
+    split = page_state.choose(one, "Split", "split", {name: name for name in splits}, "compare", help=define("split"))
+    stamps = tuple(scores_written_at(scores) for scores in chosen)
     try:
-        levels = {name: UNITS[name] for name in levels_of(chosen, split, stamps)}
+        levels = {name: LEVEL_UNITS[name] for name in levels_of(chosen, split, stamps)}
         level, rule = "frame", "mean_log_odds"
         if len(levels) > 1:
-            level = links.choose(two, "Judged by", "level", levels, "compare")
+            level = page_state.choose(two, "Unit", "level", levels, "compare", help="What counts as one item.")
         if level != "frame":
             rules = {name: name.replace("_", " ") for name in pooling.names()}
-            rule = links.choose(three, "Frames of a clip become one score by", "pooling", rules, "compare")
+            rule = page_state.choose(three, "Pooling of the frames of a clip", "pooling", rules, "compare")
         question = Question.of(chosen, split, level, rule)
         compared(question)
     except (NotComparable, ValueError) as error:
-        widgets.notice([str(error)], "error")
+        widgets.notice([sentence(str(error))], "error")
         return None
     return question
 
 
-def matching(available: dict[str, DetectorScores]) -> list[str]:
-    """A first choice: up to three detectors that scored the same file, else the first two."""
+def first_choice(available: dict[str, DetectorScores]) -> list[str]:
+    """Choose up to three detectors with scores in the same file, else the first two."""
     names = list(available)
     first = available[names[0]]
     same = [n for n in names if first.source is not None and available[n].source == first.source]
     return (same if len(same) > 1 else names)[: 3 if len(same) > 1 else 2]
 
 
-def answer(workbench: Workbench, name: str, question: Question) -> None:
-    """One tab of the comparison."""
-    found = compared(question)
-    caption(found)
-    if name == "figures":
-        figures_tab(question, found)
-    elif name == "curves":
-        curves_tab(question, found)
+def answer(workbench: Workbench, tab: str, question: Question) -> None:
+    """Draw one tab of the comparison.
+
+    Args:
+        workbench: Whose runs are searched for training curves.
+        tab: Key of TABS.
+        question: What is compared.
+    """
+    comparison = compared(question)
+    caption(question, comparison)
+    if tab == "figures":
+        figures_tab(question, comparison)
+    elif tab == "curves":
+        curves_tab(question, comparison)
     else:
         training_tab(workbench, question)
 
 
-def caption(found: Comparison) -> None:
-    """What is compared, on how much, and what was left out."""
-    how = "" if found.level == "frame" else f", each from its frames by {found.pooling.replace('_', ' ')}"
-    y = found.labels
-    st.html(html.facts(dict(name.split(": ", 1) for name in found.names)))
+def caption(question: Question, comparison: Comparison) -> None:
+    """Draw the legend, and say on which items the detectors are compared and which are left out.
+
+    Args:
+        question: What is compared.
+        comparison: Its answer.
+    """
+    st.html(compare_names.legend_html(question.chosen))
+    pooled = "" if comparison.level == "frame" else f" (frames pooled by {comparison.pooling.replace('_', ' ')})"
+    y = comparison.labels
     st.caption(
-        f"{len(y):,} {UNITS[found.level]}{how}, of {found.frame['group'].nunique():,} groups, that all of them scored; "
-        f"{int(y.sum()):,} fake, {int((1 - y).sum()):,} real. Intervals: 95 %, {DRAWS} draws of whole groups."
+        f"All of them scored {len(y):,} {LEVEL_UNITS[comparison.level]}{pooled} of "
+        f"{comparison.frame['group'].nunique():,} groups: {int(y.sum()):,} fake, {int((1 - y).sum()):,} real. "
+        f"Intervals are 95 %, from {DRAWS} draws of whole groups.",
+        help=terms("group", "interval"),
     )
-    lost = [f"{n:,} of {letter}" for letter, n in zip(LETTERS, found.left_out, strict=False) if n]
+    lost = [f"{n:,} items of {letter}" for letter, n in zip(LETTERS, comparison.left_out, strict=False) if n]
     if lost:
-        widgets.notice([f"Left out, because another detector has no score of them: {', '.join(lost)} items."], "info")
-    if not found.both_classes:
-        widgets.notice(["Only one class is present: figures of ranking are undefined."], "info")
+        widgets.notice([f"Left out, because another detector has no score for them: {', '.join(lost)}."], "info")
+    if not comparison.both_classes:
+        widgets.notice(["There is one class only, so ranking figures are undefined. Choose another split."], "info")
 
 
-def figures_tab(question: Question, found: Comparison) -> None:
-    """The table, one figure drawn with its differences, and DeLong's test of every pair."""
+def figure_rows(question: Question, figures: list[str]) -> pd.DataFrame:
+    """Lay out figures as text, one column for each detector's letter.
+
+    Args:
+        question: What is compared.
+        figures: Names in the catalogue.
+
+    Returns:
+        Columns figure, better, then the letters.
+    """
     values = measured(question)
-    every = st.toggle("Every figure", key="compare-every")
-    names = list(FIGURES) if every else [name for name in SHORT if name in FIGURES]
-    table = pd.DataFrame(
+    return pd.DataFrame(
         [
             {"figure": FIGURES[n].title, "better": FIGURES[n].better or "–"}
             | {letter: interval_text(v[n]) for letter, v in zip(LETTERS, values, strict=False)}
-            for n in names
+            for n in figures
         ]
     )
-    tables.show_table(table, "compared figures")
-    st.caption("Overlapping intervals do not mean equal: the differences below use the same draws for both.")
+
+
+def show_figures(question: Question, figures: list[str], name: str) -> None:
+    """Draw a table of figures whose columns have the detectors' colours.
+
+    Args:
+        question: What is compared.
+        figures: Names in the catalogue.
+        name: Of the table.
+    """
+    tables.show_table(figure_rows(question, figures), name)
+    compare_names.colour_headers(name, LETTERS[: len(question.chosen)], first=3)
+
+
+def figures_tab(question: Question, comparison: Comparison) -> None:
+    """Draw the tables, one figure with its differences, and DeLong's test of every pair.
+
+    Args:
+        question: What is compared.
+        comparison: Its answer.
+    """
+    values, note = measured(question), compare_names.picture_note(question.chosen)
+    show_figures(question, list(HEADLINE), "compared figures")
+    st.caption(
+        "Two detectors whose intervals overlap may still differ: the differences below use the same draws of groups "
+        "for both.",
+        help=terms("AUROC", "average precision", "EER", "Brier score", "NLL", "ECE"),
+    )
+    with st.expander("Every figure"):
+        show_figures(question, [name for name in FIGURES if name not in HEADLINE], "every compared figure")
     options = {n: FIGURES[n].title for n in FIGURES if any(v[n]["value"] is not None for v in values)}
-    figure = links.choose(st, "Figure", "figure", options, "compare")
-    rows = pd.DataFrame([{"detector": t, **v[figure]} for t, v in zip(found.names, values, strict=True)])
+    figure = page_state.choose(st, "Figure in the charts", "figure", options, "compare")
+    rows = pd.DataFrame([{"detector": t, **v[figure]} for t, v in zip(comparison.names, values, strict=True)])
     left, right = widgets.halves()
     with left:
         st.subheader(FIGURES[figure].title, anchor=False)
         show_chart(
-            compare_charts.figure_chart(rows.dropna(subset=["value"]), found.names, FIGURES[figure].title),
+            compare_charts.figure_chart(rows.dropna(subset=["value"]), comparison.names, FIGURES[figure].title),
             f"compare {figure}",
-            f"{FIGURES[figure].says} {better_words(figure)} {size(found)}",
+            f"{FIGURES[figure].says} {better_words(figure)} {size(comparison)}",
+            only_saved=note,
         )
     with right:
-        st.subheader("Difference", anchor=False)
+        st.subheader("Differences", anchor=False)
         pairs = differences_of(question, figure)
         if pairs.empty:
             widgets.notice(
-                ["There is no interval of a difference here: one group only, or an undefined figure."], "info"
+                ["No difference can be computed: there is one group only, or the figure is undefined."], "info"
             )
         else:
             show_chart(
                 compare_charts.difference_chart(pairs, f"difference in {FIGURES[figure].title}"),
                 f"differences {figure}",
-                "A line that does not touch the dashed one: the two differ on items like these. Not adjusted for many "
-                f"pairs. {size(found)}",
+                "A line that does not touch the dashed line at 0: the two detectors differ on such items. The "
+                f"intervals are not adjusted for the number of pairs. {size(comparison)}",
+                only_saved=note,
             )
     delong_table(question)
 
 
-def size(found: Comparison) -> str:
-    """On how much a chart rests, as its last sentence."""
-    return f"n = {len(found.labels):,} of {found.frame['group'].nunique():,} groups; lines and shades are 95 %."
+def size(comparison: Comparison) -> str:
+    """Say on how many items a chart rests, as its last sentence."""
+    groups = comparison.frame["group"].nunique()
+    return f"n = {len(comparison.labels):,} of {groups:,} groups; lines and bands are 95 % intervals."
 
 
 def better_words(figure: str) -> str:
-    """Which way a figure is better, as a sentence."""
+    """Say which way a figure is better."""
     way = FIGURES[figure].better
     return f"{way.capitalize()} is better." if way else "Neither way is better."
 
 
 def delong_table(question: Question) -> None:
-    """AUROC of every pair, tested."""
-    st.subheader("Do their AUROCs differ?", anchor=False)
+    """List DeLong's test of the AUROC of every pair."""
+    st.subheader("Tests of the AUROC differences", anchor=False)
     pairs = auroc_differences(question)
     if not pairs:
         widgets.notice(["DeLong's test needs two groups of each class."], "info")
         return
-    table = pd.DataFrame([
-        {"pair": f"{d.a} less {d.b}",
+    rows = pd.DataFrame([
+        {"pair": f"{d.a} - {d.b}",
          "AUROC difference": f"{d.difference:+.4f}" + ("" if d.low is None else f" ({d.low:+.4f} to {d.high:+.4f})"),
-         "p": p_text(d.p), "p, Holm": p_text(d.p_holm), "says": says(d)}
+         "p": p_text(d.p), "p (Holm)": p_text(d.p_holm), "result": result(d)}
         for d in pairs
     ])  # fmt: skip
-    tables.show_table(table, "AUROC differences")
+    tables.show_table(rows, "AUROC differences")
     notes = " ".join(sorted({d.note for d in pairs if d.note}))
+    count = "1 pair" if len(pairs) == 1 else f"{len(pairs)} pairs"
     st.caption(
-        f"DeLong for whole groups (Obuchowski 1997): {pairs[0].groups:,} groups, {pairs[0].n:,} scores each. p, Holm: "
-        f"adjusted for the {len(pairs)} pair(s) shown, so that the chance of any false claim among them is 5 % where "
-        f"groups are many, which is what DeLong's test is for. {widgets.plain_markdown(notes)}"
+        f"DeLong's test for whole groups (Obuchowski 1997), with its own 95 % intervals: {pairs[0].groups:,} groups, "
+        f"{pairs[0].n:,} scores of each detector. p (Holm) is adjusted for {count}: with many groups, the probability "
+        f"of any false claim in this table is at most 5 %. {widgets.plain_markdown(notes)}"
     )
 
 
-def says(pair: AurocDifference) -> str:
-    """What a test tells of a pair, in words."""
-    if pair.p_holm is None or pair.p_holm > 0.05:
-        return "cannot tell"
+def result(pair: AurocDifference) -> str:
+    """Say what a test shows for a pair."""
+    if pair.p_holm is None or pair.p_holm > SIGNIFICANT_P:
+        return "no clear difference"
     return f"{pair.a if pair.difference > 0 else pair.b} ranks better"
 
 
-def curves_tab(question: Question, found: Comparison) -> None:
-    """ROC and reliability, laid over each other."""
+def curves_tab(question: Question, comparison: Comparison) -> None:
+    """Draw ROC and reliability curves in one frame each.
+
+    Args:
+        question: What is compared.
+        comparison: Its answer.
+    """
+    note = compare_names.picture_note(question.chosen)
     left, right = widgets.halves()
     with left:
-        st.subheader("ROC", anchor=False)
-        if found.both_classes:
+        st.subheader("ROC", anchor=False, help=define("ROC curve"))
+        if comparison.both_classes:
             show_chart(
-                compare_charts.roc_overlay(roc_bands(question), found.names), "compare roc",
-                f"The higher curve finds more fakes at the same false alarms. {size(found)}",
+                compare_charts.roc_overlay(roc_bands(question), comparison.names), "compare roc",
+                f"The higher curve finds more fakes at the same rate of false alarms. {size(comparison)}",
+                only_saved=note,
             )  # fmt: skip
         else:
-            widgets.notice(["There is no ROC curve of one class."], "info")
+            widgets.notice(["A ROC curve needs both classes."], "info")
     with right:
-        st.subheader("Reliability", anchor=False)
+        st.subheader("Reliability", anchor=False, help=define("reliability"))
         show_chart(
-            compare_charts.reliability_overlay(reliabilities(question), found.names), "compare reliability",
-            "p_fake against the share of fakes, ten bins of equal mass: above the dashed line more is fake than was "
-            f"stated. {size(found)}",
+            compare_charts.reliability_overlay(reliabilities(question), comparison.names), "compare reliability",
+            "Above the dashed line more items are fake than stated, below it fewer. Ten bins of equal mass. "
+            f"{size(comparison)}",
+            only_saved=note,
         )  # fmt: skip
 
 
 def training_tab(workbench: Workbench, question: Question) -> None:
-    """Curves and specs of the runs behind the scores."""
-    names = titles(question.chosen)
+    """Draw the training curves of the runs behind the scores, and list the settings that differ.
+
+    Args:
+        workbench: Whose runs are searched.
+        question: What is compared.
+    """
+    names, note = compare_names.lettered(question.chosen), compare_names.picture_note(question.chosen)
     folders = [compare_runs.run_folder(scores, workbench.workspace.runs) for scores in question.chosen]
     columns = compare_runs.curve_columns(folders)
     st.subheader("Training curves", anchor=False)
     if columns:
-        column = links.choose(st, "Figure", "curve", {c: c.replace("_", " ") for c in columns}, "compare")
+        titles = {c: c.replace("_", " ") for c in columns}
+        column = page_state.choose(st, "Curve", "curve", titles, "compare")
         rows = compare_runs.curves(names, folders, column)
         show_chart(
-            compare_charts.curve_chart(rows, names, column.replace("_", " ")), f"training {column}",
-            "Each on its own data and split: the shape is to be compared, not the height, unless these agree. One "
-            "training each, so no interval.",
+            compare_charts.curve_chart(rows, names, titles[column]), f"training {column}",
+            "Compare the shapes; compare the heights only where the runs used the same data and split. Each curve is "
+            "one training run, so there is no interval.",
+            only_saved=note,
         )  # fmt: skip
     else:
-        widgets.notice(["None of these has a training log here: bundles and imported scores bring none."], "info")
-    st.subheader("What differs", anchor=False)
+        widgets.notice(
+            ["There is no training log for these detectors: bundles and imported scores do not bring one."], "info"
+        )
+    st.subheader("Settings that differ", anchor=False)
     documents = [compare_runs.known(s, f) for s, f in zip(question.chosen, folders, strict=True)]
-    table = compare_runs.differing(LETTERS[: len(names)], documents)
-    without = [name for name, folder in zip(names, folders, strict=True) if folder is None]
+    letters = LETTERS[: len(names)]
+    table = compare_runs.differing(letters, documents)
+    without = [letter for letter, folder in zip(letters, folders, strict=True) if folder is None]
     if table.empty:
-        widgets.notice(["The runs were asked the same and are of the same kind: no field differs."], "info")
+        widgets.notice(["No setting differs."], "info")
     else:
-        tables.show_table(table, "what differs")
+        tables.show_table(table, "settings that differ")
+        compare_names.colour_headers("settings that differ", letters, first=2)
         st.caption(
-            "What the bundle says of its detectors, and the fields of spec.json and run.json where a run is kept; what "
-            "agrees is left out."
+            "The table holds what the bundle records, and the fields of spec.json and run.json of runs in this "
+            "workspace. Equal fields are left out."
         )
     if without:
-        widgets.notice([f"No run is kept here for {', '.join(name[0] for name in without)}."], "info")
+        widgets.notice([f"The training run of {', '.join(without)} is not in this workspace."], "info")

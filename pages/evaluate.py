@@ -1,4 +1,4 @@
-"""Evaluate: how well a detector ranks, decides and knows itself, on items it has not seen, source by source."""
+"""Evaluate: show how well a detector ranks, decides and is calibrated on held-out items, source by source."""
 
 from __future__ import annotations
 
@@ -10,143 +10,187 @@ import pandas as pd
 import streamlit as st
 
 from app.charts import scores as score_charts
-from app.charts import transfer as elsewhere_charts
+from app.charts import transfer as transfer_charts
 from app.forms.job_forms import job_form
-from app.scores import calibration_items as fitted_on
-from app.scores import view as judging
+from app.scores import calibration_items
+from app.scores import view as score_view
 from app.scores.detector import DRAWS, detector_scores
-from app.scores.view import View
+from app.scores.view import LEVEL_UNITS, RELIABILITY_BINS, View
 from app.ui import chart as chart_files
-from app.ui import html, session, tables, widgets
-from app.ui import page_state as links
+from app.ui import html, page_state, session, tables, widgets
 from app.ui.navigation import PageInfo
+from app.ui.sentences import sentence, terms
 from app.views.evaluate.threshold_board import CURVES, evidence_of, threshold_board
 from core.evaluate.report import prevalence_note
+from core.glossary import define
 from core.metrics.catalogue import BINNINGS, CONVENTIONS, FIGURES, names
 from core.metrics.levels import pooling
 from jobs.client import Workbench
 
 PAGE = PageInfo(section="Research", title="Evaluate", url="evaluate", icon=":material/monitoring:", order=40)
-HEADLINE = {"auroc": "AUROC", "average_precision": "Average precision", "f1": "F1", "accuracy": "Accuracy",
-            "ece_binary_width": "ECE", "brier": "Brier"}  # fmt: skip
-TABS = {"figures": "All figures", "curves": "Reliability", "slices": "Slices", "sources": "By source",
-        "stage": "First stage", "run": "Evaluate"}  # fmt: skip
-UNITS = {"frame": "items", "track": "tracks", "video": "videos"}
-NEVER = float(np.nextafter(1.0, 2.0))
+HEADLINE = {"auroc": "AUROC", "average_precision": "Average precision", "eer": "EER",
+            "ece_binary_width": "ECE", "brier": "Brier score", "nll": "NLL"}  # fmt: skip
+"""The first figures of the page; none of them depends on a threshold."""
+ON_BOARD = ("recall", "precision", "balanced_accuracy", "f1", "mcc", "accuracy")
+"""Figures of the catalogue that the board shows at its threshold."""
+TABS = {"curves": "Reliability and risk", "slices": "Slices", "sources": "By source", "stage": "First stage",
+        "run": "Evaluate a run"}  # fmt: skip
+NEVER_FAKE = float(np.nextafter(1.0, 2.0))
+"""A threshold that no p_fake reaches."""
 
 
 def render() -> None:
+    """Draw the page."""
     workbench = session.workbench()
     widgets.page_header(
-        "Evaluate", "How a detector does on items it has not seen. Intervals resample people and videos."
+        "Evaluate",
+        "Choose a detector to see how well it separates fakes from reals on items that it was not calibrated on.",
     )
     if not detector_scores(workbench):
-        ready = bool(workbench.artifacts("run"))
-        first = "Evaluate a run below" if ready else "Train a run under Train and evaluate it here"
-        widgets.empty("Nothing is evaluated yet", f"{first}, import scores under Compare, or put a bundle in force.")
-        if ready:
+        if workbench.artifacts("run"):
+            widgets.empty("No run is evaluated yet", "Evaluate a run with the form below. It scores a held-out split.")
             launch(workbench)
+        else:
+            widgets.empty(
+                "No detector has scores yet",
+                "Train a detector first. Scores of another program can be imported on the page `Compare`.",
+                "Train a detector", "train",
+            )  # fmt: skip
         return
     view = chosen(workbench)
     if view is None:
         return
     top = st.container()
-    with working(view, "The board and its figures"):
+    with working(view, "Board and figures"):
+        # The board is drawn first, because the figures need the threshold on which its slider rests.
         threshold = board(view)
         with top:
             headline(view, threshold)
+        every_figure(view, threshold)
     show: dict[str, Any] = {
-        "figures": lambda: all_figures(view, threshold),
         "curves": lambda: curves(view),
         "slices": lambda: by_slice(view),
         "sources": lambda: fakes_and_reals(view),
         "stage": lambda: as_first_stage(view),
         "run": lambda: launch(workbench),
     }
-    for name, tab in links.tabs("evaluate", TABS).items():
+    for name, tab in page_state.tabs("evaluate", TABS).items():
         if tab.open:
             with tab, working(view, TABS[name]):
                 show[name]()
-    links.share()
+    page_state.share()
 
 
 def working(view: View, what: str) -> Any:
-    """While it is under way, a line that says what is being counted, over how much, and about how long; it stays away
-    where that is a moment, as when the answer is kept from before.
+    """Show what is computed, on how many items and about how long, where that takes a second or more.
+
+    Args:
+        view: What is evaluated.
+        what: Which part of the page is computed.
+
+    Returns:
+        A context manager.
     """
-    seconds = judging.seconds(view)
+    seconds = score_view.seconds(view)
     if seconds < 1:
         return nullcontext()
-    return st.spinner(f"{what}: figures of {len(view.frame):,} items, about {seconds} s the first time", show_time=True)
+    return st.spinner(
+        f"{what}: computing figures of {len(view.frame):,} items (about {seconds} s the first time)", show_time=True
+    )
 
 
 def chosen(workbench: Workbench) -> View | None:
-    """Detector, split, level and pooling, as the address or the reader asks; None, which is said, with nothing left."""
-    available = {judging.reference(scores): scores for scores in detector_scores(workbench)}
-    one, two = st.columns([3, 2])
-    scores = available[links.choose(one, "Detector", "scores", {k: s.label for k, s in available.items()}, "evaluate")]
-    if scores.source is not None and (said := fitted_on.notes(scores.source, scores.member)):
-        widgets.notice(said, "info")
+    """Let the reader choose detector, split, level and pooling; None where no item is left, which the page says."""
+    available = {score_view.reference(scores): scores for scores in detector_scores(workbench)}
+    left, right = st.columns([3, 2])
+    labels = {name: scores.label for name, scores in available.items()}
+    scores = available[page_state.choose(left, "Detector", "scores", labels, "evaluate")]
+    if scores.source is not None and (notes := calibration_items.notes(scores.source, scores.member)):
+        widgets.notice(notes, "info")
     if not scores.splits():
-        widgets.empty("Nothing left to judge it on", "It failed on these, or was calibrated on them: score others.")
+        widgets.empty(
+            "No item is left to evaluate it on",
+            "Every saved item failed, or the calibrator was fitted on it. Score other items with this detector, or "
+            "import their scores.",
+            "Import scores", "compare", tab="import",
+        )  # fmt: skip
         return None
-    split = links.choose(two, "Split", "split", {name: name for name in scores.splits()}, "evaluate")
-    levels = {name: UNITS[name] for name in judging.levels_of(scores, split)}
+    splits = {name: name for name in scores.splits()}
+    split = page_state.choose(right, "Split", "split", splits, "evaluate", help=define("split"))
+    levels = {name: LEVEL_UNITS[name] for name in score_view.levels_of(scores, split)}
     if len(levels) == 1:
         return View.of(scores, split)
-    level = links.choose(one, "Judged by", "level", levels, "evaluate")
+    level = page_state.choose(left, "Unit", "level", levels, "evaluate", help="What counts as one item.")
     if level == "frame":
         return View.of(scores, split)
     rules = {name: name.replace("_", " ") for name in pooling.names()}
-    rule = links.choose(two, "Frames of a clip become one score by", "pooling", rules, "evaluate")
+    rule = page_state.choose(right, "Pooling of the frames of a clip", "pooling", rules, "evaluate")
     return View.of(scores, split, level, rule)
 
 
 def headline(view: View, threshold: float) -> None:
-    """What was judged, what failed, and six figures with their intervals."""
+    """Say what is evaluated and what failed, and show the first figures with their intervals.
+
+    Args:
+        view: What is evaluated.
+        threshold: Items with p_fake at or above it are called fake.
+    """
     y = view.labels
-    how = "" if view.level == "frame" else f", each from its frames by {view.pooling.replace('_', ' ')}"
+    pooled = "" if view.level == "frame" else f" (frames pooled by {view.pooling.replace('_', ' ')})"
     st.caption(
-        f"{y.size:,} {UNITS[view.level]}{how}, of {view.groups.max() + 1:,} groups; {int(y.sum()):,} fake, "
-        f"{int((1 - y).sum()):,} real. Intervals: 95 %, {DRAWS} draws of whole groups."
+        f"{y.size:,} {LEVEL_UNITS[view.level]}{pooled} of {view.groups.max() + 1:,} groups: {int(y.sum()):,} fake, "
+        f"{int((1 - y).sum()):,} real. Intervals are 95 %, from {DRAWS} draws of whole groups.",
+        help=terms("group", "interval"),
     )
-    missing = judging.coverage(view)
+    missing = score_view.coverage(view)
     if missing["failed"]:
         widgets.notice([
             f"{missing['failed']} of {missing['expected']} items have no score ({missing['failed_fakes']} fake, of "
-            f"{missing['failed_groups']} groups): figures are of the rest, and what the worst scores would make of "
-            "them stands under All figures."
+            f"{missing['failed_groups']} groups). The figures are computed without them. Every figure, below the "
+            "board, shows the worst case: what the figures become if these items have the worst scores."
         ])  # fmt: skip
     if note := prevalence_note(y):
-        widgets.notice([note], "info")
-    if (tied := judging.rounded(view)) > 1:
+        widgets.notice([sentence(note)], "info")
+    if (tied := score_view.rounded(view)) > 1:
         widgets.notice([
-            f"p_fake is 0 or 1 to the last digit for {tied:,} items, and no threshold on it parts them: ranking "
-            "figures follow the log-odds behind it, the curves of the board p_fake. A calibrator brings them apart."
+            f"p_fake is exactly 0 or 1 for {tied:,} items, so no threshold on p_fake separates them. Ranking figures "
+            "use the log-odds, which differ; the curves of the board use p_fake. Calibrate the detector to separate "
+            "these items."
         ], "info")  # fmt: skip
-    found = judging.measured(view, threshold)
-    st.html(html.tiles([widgets.figure_tile(title, found[name]) for name, title in HEADLINE.items()]))
-    if notes := interval_notes(found):
-        st.caption(" ".join(notes))
+    figures = score_view.measured(view, threshold)
+    st.html(html.tiles([widgets.figure_tile(title, figures[name]) for name, title in HEADLINE.items()]))
+    st.caption(
+        "These figures do not depend on a threshold. Figures of the decision stand on the board. "
+        + " ".join(interval_notes(figures)),
+        help=terms("AUROC", "average precision", "EER", "ECE", "Brier score", "NLL"),
+    )
 
 
-def interval_notes(found: dict[str, dict[str, Any]]) -> list[str]:
-    """Why some figures have no interval, and how far to trust the others."""
-    return sorted({of["note"] for of in found.values() if of["note"].startswith(("The interval may", "No interval"))})
+def interval_notes(figures: dict[str, dict[str, Any]]) -> list[str]:
+    """List why some figures have no interval, and why some intervals are too narrow; exact intervals need no note."""
+    notes = {of["note"] for of in figures.values() if of["note"]}
+    return sorted(note for note in notes if not note.startswith("The interval is exact"))
 
 
 def board(view: View) -> float:
-    """The sliders; returns the threshold on which they rest. It stands in the address with the share of fakes."""
-    name = f"{judging.reference(view.scores)}|{view.split}|{view.level}|{view.pooling}|{view.stamp}"
+    """Draw the threshold board and keep its state in the address.
+
+    Args:
+        view: What is evaluated.
+
+    Returns:
+        The threshold on which its slider rests.
+    """
+    name = f"{score_view.reference(view.scores)}|{view.split}|{view.level}|{view.pooling}|{view.stamp}"
     if st.session_state.get("evaluate-board", ("",))[0] != name:
-        start = links.number("from", 0.5, high=1.01)
-        rate = links.number("fakes", -1.0, low=0.0005, high=0.9999)
-        drawn = links.asked("curve", CURVES, "roc")
-        st.session_state["evaluate-board"] = (name, min(start, NEVER), None if rate < 0 else rate, drawn)
-    _, start, rate, drawn = st.session_state["evaluate-board"]
+        start = page_state.number("from", 0.5, high=1.01)
+        rate = page_state.number("fakes", -1.0, low=0.0005, high=0.9999)
+        curve = page_state.asked("curve", CURVES, "roc")
+        st.session_state["evaluate-board"] = (name, min(start, NEVER_FAKE), None if rate < 0 else rate, curve)
+    _, start, rate, curve = st.session_state["evaluate-board"]
     about = f"{view.scores.label}; {view.split}, by {view.level}."
     answer = threshold_board(
-        evidence_of(view, min(start, 1.0)), start, rate, drawn, identity=name, about=about, key=f"thresholds-{name}"
+        evidence_of(view, min(start, 1.0)), start, rate, curve, identity=name, about=about, key=f"thresholds-{name}"
     )
     threshold = start if answer.threshold is None else answer.threshold
     st.query_params["curve"] = answer.curve
@@ -158,129 +202,163 @@ def board(view: View) -> float:
     return threshold
 
 
-def all_figures(view: View, threshold: float) -> None:
-    """The whole catalogue with intervals, and the bound that failed items leave."""
-    found, missing = judging.measured(view, threshold), judging.coverage(view)
+def every_figure(view: View, threshold: float) -> None:
+    """List the figures that the page does not show above, and bound what items without a score could change.
+
+    Args:
+        view: What is evaluated.
+        threshold: Items with p_fake at or above it are called fake.
+    """
+    figures, missing = score_view.measured(view, threshold), score_view.coverage(view)
     worst = missing["worst"] if view.level == "frame" else {}
     numbers = pd.DataFrame([
-        {"figure": f.title, "value": found[name]["value"], "from": found[name]["low"], "to": found[name]["high"],
-         "of the interval": found[name]["note"], "worst case": worst.get(name), "better": f.better,
-         "what it says": f.says}
+        {"figure": f.title, "value": figures[name]["value"], "from": figures[name]["low"], "to": figures[name]["high"],
+         "note on the interval": figures[name]["note"], "worst case": worst.get(name), "better": f.better,
+         "meaning": f.says}
         for name, f in FIGURES.items()
     ])  # fmt: skip
+    above = (*HEADLINE, *ON_BOARD)
     shown = pd.DataFrame([
-        {"figure": f.title, "value, 95 %": score_charts.interval_text(found[name], 4)}
-        | ({"worst case": "–" if worst.get(name) is None else f"{worst[name]:.4f}"} if worst else {})
-        | {"better": f.better or "–", "what it says": f.says}
-        for name, f in FIGURES.items()
+        {"figure": f.title, "value (95 % interval)": score_charts.interval_text(figures[name], 4)}
+        | ({"worst case": worst_text(worst.get(name))} if worst else {})
+        | {"better": f.better or "–", "meaning": f.says}
+        for name, f in FIGURES.items() if name not in above
     ])  # fmt: skip
-    tables.show_table(shown, "all figures", wide=["what it says"], file=numbers)
-    st.caption(
-        f"Figures of a decision call fake from p_fake {threshold:.4g}. Beside or under each its 95 % interval over "
-        "groups; why one is missing, or narrow where groups are few, stands above the board. A calibration error in 15 "
-        "bins is positive by noise alone: read the debiased one too."
-    )
-    st.caption(f"Coverage {missing['coverage']:.1%} of {missing['expected']:,} items. {missing['rule']}")
-    if missing["items"]:
-        with st.expander(f"The {missing['failed']} items without a score"):
+    with st.expander("Every figure"):
+        tables.show_table(shown, "every figure", wide=["meaning"], file=numbers)
+        st.caption(
+            "The table leaves out the figures that stand above; the CSV holds all. Items with p_fake at or above "
+            f"{threshold:.4g} are called fake. A calibration error in {RELIABILITY_BINS} bins is positive by noise "
+            "alone, so compare it with the debiased one."
+        )
+        st.caption(
+            f"{missing['coverage']:.1%} of {missing['expected']:,} items have a score. {missing['rule']}",
+        )
+        if worst and missing["failed"]:
+            bounds = "; ".join(f"{FIGURES[name].title} {worst_text(worst.get(name))}" for name in above)
+            st.caption(f"Worst case of the figures above: {bounds}.")
+        if missing["items"]:
+            st.caption(f"The {missing['failed']} items without a score:")
             st.dataframe(pd.DataFrame(missing["items"]), hide_index=True)
 
 
+def worst_text(value: float | None) -> str:
+    """Write the worst case of a figure; a dash where it has none."""
+    return "–" if value is None else f"{value:.4f}"
+
+
 def curves(view: View) -> None:
-    """Reliability by either convention, and risk against coverage."""
+    """Draw reliability by either convention, and the error rate over coverage."""
     left, right = widgets.halves()
     with left:
-        st.subheader("Reliability", anchor=False)
-        which = links.choose(st, "Convention", "convention", {k: k.replace("_", " ") for k in CONVENTIONS}, "evaluate")
-        binning = links.choose(
-            st, "Bins", "bins", {k: v.removesuffix(" bins") for k, v in BINNINGS.items()}, "evaluate"
-        )
-        r = judging.reliability_of(view, which, binning)  # type: ignore[arg-type]
-        top, below = score_charts.reliability_charts(r, which)  # type: ignore[arg-type]
-        lies = score_charts.reliability_words(r, which)  # type: ignore[arg-type]
+        st.subheader("Reliability", anchor=False, help=define("reliability"))
+        conventions = {k: k.replace("_", " ") for k in CONVENTIONS}
+        which = page_state.choose(st, "Convention", "convention", conventions, "evaluate")
+        kinds = {k: v.removesuffix(" bins") for k, v in BINNINGS.items()}
+        binning = page_state.choose(st, "Bins", "bins", kinds, "evaluate")
+        r = score_view.reliability_of(view, which, binning)  # type: ignore[arg-type]
+        top, counts = score_charts.reliability_charts(r, which)  # type: ignore[arg-type]
+        position = score_charts.reliability_words(r, which)  # type: ignore[arg-type]
         chart_files.show_chart(
             top, "reliability",
-            f"{lies} Here {CONVENTIONS[which]}; 15 {BINNINGS[binning]}; "
-            f"n = {len(view.frame):,}; bars: 95 % intervals over groups.",
+            f"{position} The chart shows {CONVENTIONS[which]} in {RELIABILITY_BINS} {BINNINGS[binning]}; "
+            f"n = {len(view.frame):,}; lines are 95 % intervals over groups.",
         )  # fmt: skip
         chart_files.show_chart(
-            below, "items a bin", f"Where the items are: a bin of few says little. Counts of n = {len(view.frame):,} "
-            "items that are here, so without an interval.",
+            counts, "items per bin",
+            f"A bin with few items has a wide interval above. The bars are counts of the n = {len(view.frame):,} "
+            "items, so they have no interval.",
         )  # fmt: skip
     with right:
-        st.subheader("Risk against coverage", anchor=False)
-        band = judging.band(view)
-        known = np.isfinite(band.low[-1])
-        between = f" ({band.low[-1]:.1%} to {band.high[-1]:.1%})" if known else ", with no interval from so few groups"
+        st.subheader("Risk over coverage", anchor=False, help=define("AURC"))
+        risk = score_view.band(view)
+        known = np.isfinite(risk.low[-1])
+        between = f" ({risk.low[-1]:.1%} to {risk.high[-1]:.1%})" if known else " (too few groups for an interval)"
         chart_files.show_chart(
-            score_charts.risk_chart(band), "risk against coverage",
-            "How often it errs when it may decline the items it is least sure of: a curve that falls to the left knows "
-            f"when it does not know. Answering everything errs in {band.risk[-1]:.1%}{between}. n = "
-            f"{len(view.frame):,}; the band is a 95 % interval over groups, drawn where enough of them are answered.",
+            score_charts.risk_chart(risk), "risk over coverage",
+            "The error rate when the detector leaves out the items that it is least sure of. A curve that falls to the "
+            "left: the detector is less sure where it errs. When it answers all items, the error rate is "
+            f"{risk.risk[-1]:.1%}{between}. n = {len(view.frame):,}; the band is a 95 % interval over groups, drawn "
+            "where enough groups are answered.",
         )  # fmt: skip
 
 
 def by_slice(view: View) -> None:
-    """One figure over the values of a column."""
-    columns = judging.columns_of(view)
+    """Draw one figure over the values of a column."""
+    columns = score_view.columns_of(view)
     if not columns:
-        widgets.empty("Nothing to slice by", "No column of these scores has 2 to 50 values (data set, method, ...).")
+        widgets.empty(
+            "No column to slice by",
+            "A slice needs a column with 2 to 50 values, such as data set or method. Prepare the data set with such a "
+            "column and evaluate again.",
+            "Go to Datasets", "datasets",
+        )  # fmt: skip
         return
     left, right = st.columns(2)
-    column = links.choose(left, "Slices of", "slice", {name: name for name in columns}, "evaluate")
-    figure = links.choose(right, "Figure", "figure", {name: FIGURES[name].title for name in names()}, "evaluate")
-    table = judging.slice_rows(judging.sliced(view, column), figure)
-    drawn, lost = table.dropna(subset=["value"]), table[table["value"].isna()]
-    notes = [f"A value far from the others is where the detector will surprise you. {FIGURES[figure].says}",
-             f"Lines: 95 % intervals, {judging.SLICE_DRAWS} draws of groups; n = {table['n'].sum():,}."]  # fmt: skip
+    options = {name: name for name in columns}
+    column = page_state.choose(left, "Slices of", "slice", options, "evaluate", help=define("slice"))
+    titles = {name: FIGURES[name].title for name in names()}
+    figure = page_state.choose(right, "Figure", "figure", titles, "evaluate")
+    table = score_view.slice_rows(score_view.sliced(view, column), figure)
+    drawn, undefined = table.dropna(subset=["value"]), table[table["value"].isna()]
+    notes = [
+        f"A slice whose line lies far from the others: expect other results there. {FIGURES[figure].says}",
+        f"Lines are 95 % intervals from {score_view.SLICE_DRAWS} draws of groups; n = {table['n'].sum():,}.",
+    ]
     if (table["against"] != "").any():
         notes.append("A slice of one class is ranked against all items of the other class.")
-    if len(lost):
-        notes.append(f"Undefined for {', '.join(lost['source'].astype(str))}: one class only.")
+    if len(undefined):
+        notes.append(f"Undefined, because there is one class only: {', '.join(undefined['source'].astype(str))}.")
     if len(drawn):
         chart = score_charts.interval_chart(drawn, FIGURES[figure].title)
         chart_files.show_chart(chart, f"{figure} by {column}", " ".join(notes))
     else:
         widgets.notice(notes[-1:], "info")
-    with st.expander("The numbers"):
+    with st.expander("Numbers of the chart"):
         st.dataframe(table, hide_index=True)
 
 
 def fakes_and_reals(view: View) -> None:
-    """AUROC of every source of fakes against every source of reals, over the page's whole width."""
-    cells = judging.sources(view)
+    """Draw the AUROC of every source of fakes against every source of reals, over the page's whole width."""
+    cells = score_view.sources(view)
     if not cells:
-        widgets.notice(["Only one class is present: there are no pairs to tell apart."], "info")
+        widgets.notice(["There is one class only, so there are no pairs of sources. Choose another split."], "info")
         return
     mean = sum(cell.auroc for cell in cells) / len(cells)
     chart_files.show_chart(
-        elsewhere_charts.matrix(cells), "fakes against reals",
-        "AUROC of each source of fakes (rows) against each of reals (columns), its 95 % interval over groups below it; "
-        f"plain mean {mean:.3f} over {len(cells)} pairs, n = {len(view.frame):,}. A pale cell is a pair that it cannot "
-        "tell apart, whatever the pooled figure says; a cell without an interval has too few groups.",
+        transfer_charts.matrix(cells), "fakes against reals",
+        "AUROC of each source of fakes (rows) against each source of reals (columns), with its 95 % interval over "
+        "groups. A pale cell is a pair that the detector does not separate, even where the AUROC over all items is "
+        f"high. A cell without an interval has too few groups. The plain mean over {len(cells)} pairs is {mean:.3f}; "
+        f"n = {len(view.frame):,}.",
     )  # fmt: skip
 
 
 def as_first_stage(view: View) -> None:
-    """Filtration and leakage at the customary confidences."""
-    rows = judging.first_stage(view)
-    table = [
+    """List filtration and leakage at the confidences FIRST_STAGE_CONFIDENCES."""
+    rates = score_view.first_stage(view)
+    rows = [
         {"rate": name.replace("_", " ")}
-        | {f"at {row['threshold']:.2f}": score_charts.interval_text(row[name]) for row in rows}
+        | {f"at {row['threshold']:.2f}": score_charts.interval_text(row[name]) for row in rates}
         for name in ("filtration", "leakage", "precision", "coverage", "filtration_of_reals", "group_leakage")
     ]
-    tables.show_table(pd.DataFrame(table), "as a first stage")
+    tables.show_table(pd.DataFrame(rows), "as a first stage")
     st.caption(
-        "Columns: the confidence of real from which an item is released. Filtration: released as real / all. Leakage: "
-        "fakes released / all fakes; group leakage: groups with a released fake / groups of fakes, with the exact "
-        "interval. Intervals are 95 %, over draws of groups, exact for a share of 0 or 1, and there is none with under "
-        f"five groups. n = {len(view.frame):,}, observed on these items; Cascade bounds them."
+        "Columns: an item is released as real when the confidence in real reaches this value. Filtration: items "
+        "released / all items. Leakage: fakes released / all fakes. Group leakage: groups with a released fake / "
+        "groups of fakes, with the exact interval. Intervals are 95 %, from draws of groups; they are exact for a "
+        f"share of 0 or 1, and missing with fewer than five groups. n = {len(view.frame):,}. These are observed rates; "
+        "the page Cascade computes bounds.",
+        help=terms("filtration", "leakage", "coverage", "bound"),
     )
 
 
 def launch(workbench: Workbench) -> None:
-    """The form of an `evaluate` job."""
+    """Draw the form of an `evaluate` job."""
     if not workbench.artifacts("run"):
-        widgets.empty("No run yet", "Train one first; then calibrate it, then evaluate it here.")
+        widgets.empty(
+            "No run in this workspace", "Train a detector first. Then calibrate it, and evaluate it here.",
+            "Train a detector", "train",
+        )  # fmt: skip
         return
     job_form("evaluate", workbench, submit="Evaluate", front=("dataset", "split"))

@@ -1,4 +1,4 @@
-"""Models: runs with their figures, bundles, and which of them is in force."""
+"""Models: list bundles and runs with their figures, put a bundle in force, and make a bundle."""
 
 from __future__ import annotations
 
@@ -12,15 +12,25 @@ from app.analysis import bundles
 from app.forms.job_forms import job_form, stack_form
 from app.ui import html, session, widgets
 from app.ui.navigation import PageInfo
+from core.glossary import define
 from jobs.client import SHIPPED_BUNDLE, Workbench
 from jobs.queue.views import ArtifactView
 
 PAGE = PageInfo(section="Research", title="Models", url="models", icon=":material/deployed_code:", order=60)
 
 
+RUN_FIGURES = ("auroc", "f1", "ece", "average_precision", "eer")
+RUN_FIGURE_PREFIXES = ("evaluation_", "", "val_select_")
+"""Of a figure in a run's summary: that of an evaluation first, then that of training."""
+
+
 def render() -> None:
+    """Draw the page."""
     workbench = session.workbench()
-    widgets.page_header("Models", "Runs are experiments; a bundle is what judges. One bundle is in force at a time.")
+    widgets.page_header(
+        "Models",
+        "See the runs of this workspace and the bundles made of them. Analyses use the one bundle that is in force.",
+    )
     in_force, runs, export = st.tabs(["Bundles", "Runs", "Make a bundle"])
     with in_force:
         bundle_list(workbench)
@@ -31,13 +41,17 @@ def render() -> None:
 
 
 def bundle_list(workbench: Workbench) -> None:
-    """The active bundle first, then every other with a way to put it in force."""
+    """Draw the bundle in force first, then each other bundle with a button to put it in force."""
     active = workbench.active()
     manifest = bundles.bundle_manifest(active.bundle)
     if manifest is None:
-        widgets.empty("No bundle is in force", "Train, stack and export one, then put it in force here.")
+        widgets.empty(
+            "No bundle is in force",
+            "Train detectors, stack them, export the stack as a bundle, and put it in force here.",
+            "Train a detector", "train",
+        )  # fmt: skip
     else:
-        st.subheader("In force", anchor=False)
+        st.subheader("In force", anchor=False, help=define("bundle"))
         bundle_card(active.bundle, workbench, in_force=True)
     others = [item for item in workbench.artifacts("bundle") if item.path != active.bundle]
     if active.bundle != SHIPPED_BUNDLE and bundles.bundle_manifest(SHIPPED_BUNDLE):
@@ -49,20 +63,26 @@ def bundle_list(workbench: Workbench) -> None:
         bundle_card(item.path, workbench)
     refused = {mark: why for mark, why in workbench.finder.refused.items() if mark.name == "bundle.json"}
     if refused:
-        st.caption("These folders are not offered, for they do not check out:")
+        st.caption("These folders are not offered, because their check failed. Export or import them again:")
         widgets.notice([f"{mark.parent.name}: {why}" for mark, why in refused.items()])
     history(workbench)
 
 
 def bundle_card(folder: Path, workbench: Workbench, in_force: bool = False) -> None:
-    """Name, members, policy, and what can be done with it."""
+    """Draw a bundle: its members, and what can be done with it.
+
+    Args:
+        folder: Of the bundle.
+        workbench: Whose bundle in force is changed.
+        in_force: Whether it is the bundle in force.
+    """
     manifest = bundles.bundle_manifest(folder)
     with st.container(border=True):
         if manifest is None:
-            st.text(f"{folder} is gone or holds no bundle.json.")
+            st.text(f"{folder} is missing or holds no bundle.json. Export or import the bundle again.")
             return
         members = ", ".join(f"{m.title} ({m.gflops:.2g} GFLOP)" for m in manifest.members)
-        last = "meta-model" if manifest.stacked else "none; the last expert decides"
+        last = "meta-model" if manifest.stacked else "none: the last expert decides"
         st.html(
             f'<div class="aw"><b>{html.escape(f"{manifest.name} {manifest.version}")}</b></div>'
             + html.facts(
@@ -81,25 +101,41 @@ def bundle_card(folder: Path, workbench: Workbench, in_force: bool = False) -> N
 
 
 def confirm(folder: Path, workbench: Workbench) -> None:
-    """Put a bundle in force, after saying what changes."""
+    """Put a bundle in force, after showing what changes.
+
+    Args:
+        folder: Of the bundle.
+        workbench: Whose bundle in force is changed.
+    """
     with st.popover("Put in force"):
         st.html(html.facts(bundles.changes(workbench.active().bundle, folder)))
-        st.caption("Every new analysis uses it from now on; finished ones keep what they were judged by.")
-        reason = st.text_input("Why (kept in the history)", key=f"why-{folder}", max_chars=400)
+        st.caption(
+            "Every new analysis uses this bundle. Finished analyses keep their results and the name of their bundle."
+        )
+        reason = st.text_input("Reason (stored in the history)", key=f"why-{folder}", max_chars=400)
         if st.button("Yes, put it in force", key=f"use-{folder}", type="primary"):
             workbench.set_active(bundle=folder, reason=reason)
             st.rerun()
 
 
 def own_policy(workbench: Workbench) -> None:
-    """Back from a chosen policy to the bundle's own."""
-    if st.button("Back to the bundle's own policy", help="Sets aside the policy that was chosen under Cascade."):
+    """Draw the button that returns from a chosen policy to the bundle's own."""
+    if st.button(
+        "Back to the bundle's own policy",
+        help="The policy that was chosen on the page Cascade is then no longer in force.",
+    ):
         workbench.set_active(policy="", reason="back to the bundle's own policy")
         st.rerun()
 
 
 def download(folder: Path, stem: str, workbench: Workbench) -> None:
-    """The bundle as a zip, made when asked for."""
+    """Offer the bundle as a zip file, which is made when the reader asks for it.
+
+    Args:
+        folder: Of the bundle.
+        stem: Name of the file without its extension.
+        workbench: Whose workspace keeps the file.
+    """
     if st.button("Prepare zip", key=f"zip-{folder}"):
         st.session_state[f"zipped-{folder}"] = True
     if st.session_state.get(f"zipped-{folder}"):
@@ -112,7 +148,7 @@ def download(folder: Path, stem: str, workbench: Workbench) -> None:
 
 
 def history(workbench: Workbench) -> None:
-    """What was in force before, and one click back."""
+    """List what was in force, and offer to return to the bundle before."""
     changes = workbench.active_history()
     if not changes:
         return
@@ -127,37 +163,40 @@ def history(workbench: Workbench) -> None:
         (widgets.when(c.at), c.what, Path(c.value).name if c.value else "the bundle's own", c.reason, c.author)
         for c in changes
     ]
-    st.dataframe(pd.DataFrame(rows, columns=["when", "what", "now in force", "why", "who"]), hide_index=True)
-
-
-FIGURES = ("auroc", "f1", "ece", "average_precision", "eer")
+    st.dataframe(pd.DataFrame(rows, columns=["time", "changed", "now in force", "reason", "author"]), hide_index=True)
 
 
 def run_table(runs: list[ArtifactView]) -> None:
-    """Every run with its figures; one opens below."""
+    """List every run with its figures; the selected one is shown in full below."""
     if not runs:
-        widgets.empty("No run yet", "Start a training under Train; its figures appear here when it ends.")
+        widgets.empty(
+            "No run in this workspace",
+            "Train a detector. Its run and its figures appear here.",
+            "Train a detector",
+            "train",
+        )
         return
     rows = pd.DataFrame([run_row(item) for item in runs]).dropna(axis=1, how="all")
     chosen = st.dataframe(rows, hide_index=True, on_select="rerun", selection_mode="single-row", key="runs")
     if not chosen.selection.rows:
-        st.caption("Select a row to see a run whole.")
+        st.caption("Select a row to see all facts of a run and its training curves.", help=define("run"))
         return
     item = runs[chosen.selection.rows[0]]
     st.subheader(widgets.plain_markdown(item.name), anchor=False)
-    plain = {k: v for k, v in item.summary.items() if not isinstance(v, dict | list)}
-    st.html(html.facts({k.replace("_", " "): widgets.figure(v) for k, v in plain.items()} | {"folder": item.path}))
+    facts = {k: v for k, v in item.summary.items() if not isinstance(v, dict | list)}
+    st.html(html.facts({k.replace("_", " "): widgets.figure(v) for k, v in facts.items()} | {"folder": item.path}))
     curves = item.path / "training_curves.png"
     if curves.is_file():
         st.image(str(curves), width=760)
+        st.caption("Read off whether the figures on val_select still improve at the last epoch.")
 
 
 def run_row(item: ArtifactView) -> dict[str, Any]:
-    """A run's line: what it is and its figures, evaluated ones first."""
+    """Lay out one run: its recipe, its date and its figures, those of an evaluation first."""
     summary = item.summary
     row: dict[str, Any] = {"run": item.name, "recipe": summary.get("recipe"), "made": widgets.when(item.created_at)}
-    for name in FIGURES:
-        for prefix in ("evaluation_", "", "val_select_"):
+    for name in RUN_FIGURES:
+        for prefix in RUN_FIGURE_PREFIXES:
             if isinstance(summary.get(f"{prefix}{name}"), int | float):
                 row[name] = round(float(summary[f"{prefix}{name}"]), 4)
                 break
@@ -165,12 +204,16 @@ def run_row(item: ArtifactView) -> dict[str, Any]:
 
 
 def export_form(workbench: Workbench) -> None:
-    """The forms of a `stack` and of an `export` job, in that order; once one is sent, its job opens."""
+    """Draw the forms of a `stack` and of an `export` job; a form that is sent opens its job."""
     if not workbench.artifacts("run"):
-        widgets.empty("Nothing to freeze yet", "A bundle is made of a stack run: train, calibrate, then stack.")
+        widgets.empty(
+            "No run to make a bundle of",
+            "A bundle is made of a stack run. Train detectors, calibrate them, then stack them here.",
+            "Train a detector", "train",
+        )  # fmt: skip
         return
-    with st.expander("First: stack calibrated runs (stage 3)"):
+    with st.expander("Step 1: stack calibrated runs (stage 3)"):
         stack_form(workbench)
-    st.subheader("Then: freeze a stack into a bundle", anchor=False)
-    st.caption("A bundle freezes a stack run, its members, calibrators and policy, each file with its hash.")
+    st.subheader("Step 2: export a stack as a bundle", anchor=False)
+    st.caption("A bundle is a copy of a stack run with its members, calibrators and policy, and the hash of each file.")
     job_form("export", workbench, submit="Export", front=("policy", "name", "version", "zip"))

@@ -1,4 +1,4 @@
-"""Altair charts of the analyst's pages. Each takes plain rows and gives a chart with axes, units and tooltips."""
+"""Draw charts of plain rows: scores over time, training curves, counts and distributions."""
 
 from __future__ import annotations
 
@@ -8,23 +8,34 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from app.charts.scales import UNIT_SCALE, LayeredChart
 from app.ui.theme import QUIET, SERIES, VERDICT_COLOURS
 from core.documents.policy import Exits
 from core.task import FACES
 
+TIMELINE_PX = 230
+TRAINING_PX = 280
+SPREAD_PX = 320
+METRIC_PREFIXES = ("train_", "val_select_", "val_calib_", "val_", "test_")
 LABEL_COLOURS = [VERDICT_COLOURS["real"], VERDICT_COLOURS["fake"]]
 
 
-def timeline(
-    series: Mapping[str, Sequence[tuple[float, float]]], exits: Exits | None
-) -> alt.LayerChart | alt.FacetChart:
-    """p_fake over a clip. series: name of a face -> [(seconds, p_fake)]; `exits` are drawn as dashed lines."""
+def timeline(series: Mapping[str, Sequence[tuple[float, float]]], exits: Exits | None) -> LayeredChart:
+    """Draw p_fake over the time of a clip.
+
+    Args:
+        series: Points (seconds, p_fake) by the name of the face.
+        exits: Drawn as dashed lines; None for none.
+
+    Returns:
+        The chart, with one colour for each face.
+    """
     rows = pd.DataFrame(
         [(name, t, p) for name, points in series.items() for t, p in points], columns=["face", "seconds", "p_fake"]
     )
     base = alt.Chart(rows).encode(
         x=alt.X("seconds:Q", title="time in the clip (s)"),
-        y=alt.Y("p_fake:Q", title="p_fake", scale=alt.Scale(domain=[0, 1])),
+        y=alt.Y("p_fake:Q", title="p_fake", scale=UNIT_SCALE),
         color=alt.Color(
             "face:N",
             title=None,
@@ -35,14 +46,16 @@ def timeline(
     )
     lines = (
         [
-            (exits.real_below, "real", "real up to here"),
-            (exits.fake_above, "fake", "fake from here"),
+            (exits.real_below, "real", "called real up to here"),
+            (exits.fake_above, "fake", "called fake from here"),
         ]
         if exits
         else []
     )
     rules = [_threshold(at, VERDICT_COLOURS[side], words) for at, side, words in lines if at is not None]
-    return alt.layer(base.mark_line(strokeWidth=2), base.mark_circle(size=45, opacity=1), *rules).properties(height=230)
+    return alt.layer(base.mark_line(strokeWidth=2), base.mark_circle(size=45, opacity=1), *rules).properties(
+        height=TIMELINE_PX
+    )
 
 
 def _threshold(at: float, colour: str, words: str) -> alt.LayerChart:
@@ -51,19 +64,24 @@ def _threshold(at: float, colour: str, words: str) -> alt.LayerChart:
     return rule.encode(y="p_fake:Q", tooltip="what:N")
 
 
-def training_curves(
-    rows: Iterable[Mapping[str, float]], height: int = 280
-) -> dict[str, alt.LayerChart | alt.FacetChart]:
-    """One chart a family of figures ("loss", "auroc", ...): rows are {"step": n, name: value}.
+def training_curves(rows: Iterable[Mapping[str, float]], height: int = TRAINING_PX) -> dict[str, LayeredChart]:
+    """Draw one chart for each family of figures ("loss", "auroc", ...).
 
-    `train_loss` and `val_loss` share a chart; a name without a known prefix stands alone.
+    `train_loss` and `val_loss` share a chart; a name without a known prefix has a chart of its own.
+
+    Args:
+        rows: {"step": epoch, name: value}, one for each epoch.
+        height: Of each chart, in pixels.
+
+    Returns:
+        Charts by family, in the order in which the families appear; empty where there are no rows.
     """
     frame = pd.DataFrame(list(rows))
     if frame.empty or "step" not in frame:
         return {}
     long = frame.melt("step", var_name="name", value_name="value").dropna()
     long["family"] = [family(name) for name in long["name"]]
-    charts: dict[str, alt.LayerChart | alt.FacetChart] = {}
+    charts: dict[str, LayeredChart] = {}
     for key, part in long.groupby("family", sort=False):
         names = list(dict.fromkeys(part["name"]))
         base = alt.Chart(part).encode(
@@ -79,8 +97,8 @@ def training_curves(
 
 
 def family(name: str) -> str:
-    """What a metric measures, without who measured it: `val_select_auroc` and `train_auroc` are both `auroc`."""
-    for prefix in ("train_", "val_select_", "val_calib_", "val_", "test_"):
+    """Return what a metric measures without its split: `val_select_auroc` and `train_auroc` are both `auroc`."""
+    for prefix in METRIC_PREFIXES:
         if name.startswith(prefix):
             return name[len(prefix) :]
     return name
@@ -89,11 +107,22 @@ def family(name: str) -> str:
 def counts(
     rows: pd.DataFrame, category: str, colour: str, n: str = "items", words: tuple[str, str] = FACES.classes
 ) -> alt.Chart:
-    """Stacked bars of counts. rows: columns `category`, `colour` and `n`. words: the names of labels 0 and 1."""
-    known = dict(zip(words, LABEL_COLOURS, strict=True))
+    """Draw stacked bars of counts.
+
+    Args:
+        rows: Columns `category`, `colour` and `n`.
+        category: Column with one bar for each value.
+        colour: Column with one part of the bar for each value.
+        n: Column with the counts; its name is the title of the axis.
+        words: Names of labels 0 and 1, which have the colours of the verdicts.
+
+    Returns:
+        The chart.
+    """
+    label_colours = dict(zip(words, LABEL_COLOURS, strict=True))
     given = list(dict.fromkeys(rows[colour]))
     names = [*(word for word in words if word in given), *(name for name in given if name not in words)]
-    palette = [known.get(str(name), QUIET) for name in names]
+    palette = [label_colours.get(str(name), QUIET) for name in names]
     return (
         alt.Chart(rows)
         .mark_bar(height=16)
@@ -115,9 +144,17 @@ def counts(
 def spread(
     rows: pd.DataFrame, column: str, title: str, words: tuple[str, str] = FACES.classes, bins: int = 40
 ) -> alt.Chart:
-    """How a number is spread over the two labels: the share of each one's items in each of `bins` equal ranges.
+    """Draw the distribution of a number for each label: the share of the label's items in each of equal ranges.
 
-    rows: columns `column` and `label` (1 = fake); missing numbers are left out.
+    Args:
+        rows: Columns `column` and `label` (1 = fake). Missing numbers are left out; at least one must be there.
+        column: Column with the number.
+        title: Title of its axis, with the unit.
+        words: Names of labels 0 and 1.
+        bins: Number of ranges.
+
+    Returns:
+        The chart.
     """
     known = rows[[column, "label"]].dropna()
     low, high = float(known[column].min()), float(known[column].max())
@@ -127,6 +164,7 @@ def spread(
         values = known.loc[known["label"] == label, column].to_numpy(float)
         if len(values):
             share = np.histogram(values, edges)[0] / len(values)
+            # The last point is repeated at the right edge, because a step is drawn from its left edge.
             parts += [(word, edges[i], share[i]) for i in range(bins)] + [(word, edges[-1], share[-1])]
     frame = pd.DataFrame(parts, columns=["label", "value", "share"])
     colour = alt.Scale(domain=list(words), range=LABEL_COLOURS)
@@ -135,7 +173,7 @@ def spread(
         .mark_area(interpolate="step-after", opacity=0.35, line={"strokeWidth": 1.5})
         .encode(
             x=alt.X("value:Q", title=title, scale=alt.Scale(nice=False, zero=False)),
-            y=alt.Y("share:Q", title="share of the label", stack=None, axis=alt.Axis(format="%")),
+            y=alt.Y("share:Q", title="share of the items of this label", stack=None, axis=alt.Axis(format="%")),
             color=alt.Color("label:N", title=None, scale=colour, legend=alt.Legend(orient="bottom")),
             tooltip=[
                 "label:N",
@@ -143,5 +181,5 @@ def spread(
                 alt.Tooltip("share:Q", format=".1%"),
             ],
         )
-        .properties(height=320)
+        .properties(height=SPREAD_PX)
     )

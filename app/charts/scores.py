@@ -1,4 +1,4 @@
-"""Altair charts of the bench: reliability, risk against coverage, figures by source. Axes, units, tooltips."""
+"""Draw charts of scores: reliability, errors over coverage, and figures with their intervals."""
 
 from __future__ import annotations
 
@@ -9,75 +9,97 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from app.charts.scales import CURVE_PX, ROW_PX, UNIT_SCALE, LayeredChart, diagonal, interval_tips, marker
 from app.ui.theme import ACCENT, QUIET
 from core.metrics.reliability import Convention, Reliability
 from core.metrics.risk_band import RiskBand
 
-UNIT = alt.Scale(domain=[0, 1], nice=False)
-HEIGHT = 320
+RELIABILITY_PX = 250
+COUNTS_PX = 150
+FAR_INTERVAL = 3.0
+"""An interval that reaches this many times as far as three quarters of the others is cut at the edge of the chart."""
 
 
 def reliability_charts(
-    r: Reliability, which: Convention = "binary", height: int = 250
-) -> tuple[alt.LayerChart | alt.FacetChart, alt.Chart]:
-    """Stated against observed shares with their intervals; and, to go below it, how many items each bin holds.
+    r: Reliability, which: Convention = "binary", height: int = RELIABILITY_PX
+) -> tuple[LayeredChart, alt.Chart]:
+    """Draw stated against observed shares with their intervals, and the number of items in each bin.
 
-    Two charts, because a concatenated one does not follow the width of its column.
+    They are two charts because a concatenated chart does not follow the width of its column.
+
+    Args:
+        r: Bins with stated and observed shares.
+        which: "binary" (p_fake against the share of fakes) or "top_label" (confidence against the share right).
+        height: Of the first chart, in pixels.
+
+    Returns:
+        (reliability, counts), to be drawn below each other.
     """
     frame = pd.DataFrame({"stated": r.stated, "observed": r.observed, "low": r.low, "high": r.high, "items": r.count})
     frame["from"], frame["to"] = r.edges[:-1], r.edges[1:]
     filled = frame[frame["items"] > 0]
-    words = ("stated p_fake", "observed share of fakes") if which == "binary" else ("stated confidence", "share right")
-    x_scale = UNIT if which == "binary" else alt.Scale(domain=[0.5, 1], nice=False)
-    ideal = alt.Chart(pd.DataFrame({"stated": [0, 1], "observed": [0, 1]})).mark_line(
-        strokeDash=[4, 4], color=QUIET, clip=True
+    binary = which == "binary"
+    x_title, y_title = (
+        ("stated p_fake", "observed share of fakes") if binary else ("stated confidence", "observed share right")
     )
-    x = alt.X("stated:Q", title=words[0], scale=x_scale)
-    tips = [alt.Tooltip(f"{name}:Q", format=".3f") for name in ("stated", "observed", "low", "high")] + ["items:Q"]
+    # The confidence in the likelier of two classes is never below 0.5.
+    x_scale = UNIT_SCALE if binary else alt.Scale(domain=[0.5, 1], nice=False)
+    x = alt.X("stated:Q", title=x_title, scale=x_scale)
+    tips = [*interval_tips(".3f", "stated", "observed", "low", "high"), "items:Q"]
     bars = alt.Chart(filled).mark_rule(color=ACCENT).encode(x=x, y="low:Q", y2="high:Q")
     dots = (
         alt.Chart(filled)
         .mark_circle(size=60, color=ACCENT, opacity=1)
-        .encode(x=x, y=alt.Y("observed:Q", title=words[1], scale=UNIT), tooltip=tips)
+        .encode(x=x, y=alt.Y("observed:Q", title=y_title, scale=UNIT_SCALE), tooltip=tips)
     )
-    top = alt.layer(ideal.encode(x=x, y="observed:Q"), bars, dots).properties(height=height)
-    below = (
+    top = alt.layer(diagonal("stated", "observed").encode(x=x), bars, dots).properties(height=height)
+    counts = (
         alt.Chart(frame)
         .mark_bar(color=QUIET, opacity=0.7, clip=True)
         .encode(
-            x=alt.X("from:Q", title=words[0], scale=x_scale, bin="binned"),
+            x=alt.X("from:Q", title=x_title, scale=x_scale, bin="binned"),
             x2="to:Q",
             y=alt.Y("items:Q", title="items", axis=alt.Axis(tickCount=3)),
             tooltip=["items:Q"],
         )
-        .properties(height=150)
+        .properties(height=COUNTS_PX)
     )
-    return top, below
+    return top, counts
 
 
 def reliability_words(r: Reliability, which: Convention = "binary") -> str:
-    """Which way the points lie, in one sentence: a bin counts when its interval does not hold what is stated."""
-    held = (r.count > 0) & np.isfinite(r.low) & np.isfinite(r.high)
-    over, under = int((held & (r.low > r.stated)).sum()), int((held & (r.high < r.stated)).sum())
-    of = f"of {int((r.count > 0).sum())} bins"
+    """Say on which side of the dashed line the bins lie.
+
+    A bin counts as off the line when its interval does not contain the stated value.
+
+    Args:
+        r: Bins with intervals.
+        which: As in `reliability_charts`.
+
+    Returns:
+        One or two sentences.
+    """
+    known = (r.count > 0) & np.isfinite(r.low) & np.isfinite(r.high)
+    above, below = int((known & (r.low > r.stated)).sum()), int((known & (r.high < r.stated)).sum())
+    of_bins = f"of {int((r.count > 0).sum())} bins"
     more, fewer = (
-        ("more is fake than stated", "fewer are fake than stated")
+        ("more items are fake than stated", "fewer items are fake than stated")
         if which == "binary"
-        else ("it is right more often than it states", "it is right less often than it states")
+        else ("the detector is right more often than stated", "the detector is right less often than stated")
     )
-    if not held.any():
-        return "On the dashed line what is stated is what happens; no bin has groups enough for an interval."
-    if not over and not under:
-        return f"No bin's interval leaves the dashed line, where what is stated happens ({of})."
-    said = [f"{n} {of} lie {where} the dashed line: there {what}"
-            for n, where, what in ((over, "above", more), (under, "under", fewer)) if n]  # fmt: skip
-    return "; ".join(said) + "."
+    if not known.any():
+        return "On the dashed line the observed share equals the stated one. No bin has enough groups for an interval."
+    if not above and not below:
+        return f"The interval of every bin contains the dashed line, where observed equals stated ({of_bins})."
+    clauses = [f"{n} {of_bins} {'lies' if n == 1 else 'lie'} {where} the dashed line: there {what}"
+               for n, where, what in ((above, "above", more), (below, "below", fewer)) if n]  # fmt: skip
+    return "; ".join(clauses) + "."
 
 
-def risk_chart(band: RiskBand) -> alt.LayerChart | alt.FacetChart:
-    """Error among the accepted against the share accepted, with its interval."""
-    frame = pd.DataFrame({name: getattr(band, name) for name in ("coverage", "risk", "low", "high", "confidence")})
-    x = alt.X("coverage:Q", title="share answered, the surest first", scale=UNIT)
+def risk_chart(risk: RiskBand) -> LayeredChart:
+    """Draw the error rate among the answered items over the share that is answered, with its interval."""
+    frame = pd.DataFrame({name: getattr(risk, name) for name in ("coverage", "risk", "low", "high", "confidence")})
+    x = alt.X("coverage:Q", title="share of items answered (most confident first)", scale=UNIT_SCALE)
     area = alt.Chart(frame.dropna()).mark_area(color=ACCENT, opacity=0.15).encode(x=x, y="low:Q", y2="high:Q")
     line = (
         alt.Chart(frame)
@@ -87,19 +109,25 @@ def risk_chart(band: RiskBand) -> alt.LayerChart | alt.FacetChart:
             y=alt.Y("risk:Q", title="errors / items answered"),
             tooltip=[
                 alt.Tooltip("coverage:Q", format=".1%"),
-                *(alt.Tooltip(f"{name}:Q", format=".3f") for name in ("risk", "low", "high")),
-                alt.Tooltip("confidence:Q", title="answers from confidence", format=".3f"),
+                *interval_tips(".3f", "risk", "low", "high"),
+                alt.Tooltip("confidence:Q", title="least confidence answered", format=".3f"),
             ],
         )
     )
-    return alt.layer(area, line).properties(height=HEIGHT)
+    return alt.layer(area, line).properties(height=CURVE_PX)
 
 
-def frame_of(rows: pd.DataFrame) -> tuple[float, float] | None:
-    """Ends of an axis on which most lines can be told apart, where one or two are so long that they squeeze the rest;
-    None where all fit. rows: low, high.
+def readable_ends(rows: pd.DataFrame) -> tuple[float, float] | None:
+    """Find the ends of an axis on which most intervals can be told apart.
 
-    Ends more than three times as far out as three quarters of the lines reach are left to be clipped.
+    One or two very long intervals would make all others too short to read. Those that reach more than FAR_INTERVAL
+    times as far out as three quarters of the others are left to be cut at the edge.
+
+    Args:
+        rows: Columns low, high.
+
+    Returns:
+        (low, high) of the axis, or None where all intervals fit.
     """
     known = rows.dropna(subset=["low", "high"])
     if len(known) < 4:
@@ -107,48 +135,59 @@ def frame_of(rows: pd.DataFrame) -> tuple[float, float] | None:
     middle = float(np.median(known[["low", "high"]].mean(axis=1)))
     reach = np.maximum(middle - known["low"], known["high"] - middle)
     near = float(np.quantile(reach, 0.75))
-    if reach.max() <= 3 * near:
+    if reach.max() <= FAR_INTERVAL * near:
         return None
-    kept = known[reach <= near * (1 + 1e-9)]
-    room = 0.1 * (kept["high"].max() - kept["low"].min())
-    return float(kept["low"].min() - room), float(kept["high"].max() + room)
+    whole = known[reach <= near * (1 + 1e-9)]
+    margin = 0.1 * (whole["high"].max() - whole["low"].min())
+    return float(whole["low"].min() - margin), float(whole["high"].max() + margin)
 
 
 def clipped_words(rows: pd.DataFrame, ends: tuple[float, float] | None) -> str:
-    """One sentence on the lines that run past `ends`; empty where none does. rows: source, value, low, high."""
+    """Say which intervals run past the ends of the axis.
+
+    Args:
+        rows: Columns source, value, low, high.
+        ends: As `readable_ends` returns them.
+
+    Returns:
+        One sentence; empty where no interval is cut.
+    """
     if ends is None:
         return ""
     past = rows[(rows["low"] < ends[0]) | (rows["high"] > ends[1])]
-    said = [f"{r.source} {r.value:.3g} ({r.low:.3g} to {r.high:.3g})" for r in past.itertuples()]
-    return f"Cut off at the frame, where a triangle stands: {'; '.join(said)}." if said else ""
+    named = [f"{r.source} {r.value:.3g} ({r.low:.3g} to {r.high:.3g})" for r in past.itertuples()]
+    return f"A triangle marks an interval that continues past the edge: {'; '.join(named)}." if named else ""
 
 
 def interval_chart(
     rows: pd.DataFrame, figure: str, zero: bool = False, ends: tuple[float, float] | None = None
-) -> alt.LayerChart | alt.FacetChart:
-    """One line a source: value with its interval. rows: source, value, low, high, n, perhaps groups. zero: mark 0.
+) -> LayeredChart:
+    """Draw one line for each source: the value with its interval.
 
-    ends: of the axis, as of `frame_of`; what runs past them is cut there and marked by a triangle.
+    Args:
+        rows: Columns source, value, low, high, and perhaps n and groups.
+        figure: Title of the axis.
+        zero: Draw a dashed line at 0.
+        ends: Of the axis, as `readable_ends` returns them; what runs past them is cut and marked by a triangle.
+
+    Returns:
+        The chart.
     """
     base = alt.Chart(rows).encode(
         y=alt.Y("source:N", title=None, sort=None, axis=alt.Axis(labelLimit=260)),
-        tooltip=[
-            "source:N",
-            *(alt.Tooltip(f"{k}:Q", format=".3f") for k in ("value", "low", "high")),
-            *(f"{k}:Q" for k in ("n", "groups") if k in rows),
-        ],
+        tooltip=["source:N", *interval_tips(".3f"), *(f"{k}:Q" for k in ("n", "groups") if k in rows)],
     )
     scale = alt.Scale(zero=False, padding=12) if ends is None else alt.Scale(domain=list(ends), nice=False)
     spread = base.mark_rule(color=ACCENT, strokeWidth=2, clip=True).encode(
         x=alt.X("low:Q", title=figure, scale=scale), x2="high:Q"
     )
     dots = base.mark_circle(size=80, color=ACCENT, opacity=1, clip=True).encode(x="value:Q")
-    line = alt.Chart(pd.DataFrame({"low": [0.0]})).mark_rule(strokeDash=[4, 4], color=QUIET).encode(x="low:Q")
-    return alt.layer(*([line] if zero else []), spread, dots, *_cut_marks(rows, ends)).properties(height=alt.Step(30))
+    no_effect = [marker("low", 0.0)] if zero else []
+    return alt.layer(*no_effect, spread, dots, *_cut_marks(rows, ends)).properties(height=alt.Step(ROW_PX))
 
 
 def _cut_marks(rows: pd.DataFrame, ends: tuple[float, float] | None) -> list[alt.Chart]:
-    """Triangles at the frame where a line is cut off."""
+    """Draw triangles at the edge of the chart where a line is cut."""
     if ends is None:
         return []
     marks = []
@@ -161,9 +200,19 @@ def _cut_marks(rows: pd.DataFrame, ends: tuple[float, float] | None) -> list[alt
     return marks
 
 
-def interval_text(found: Mapping[str, Any], digits: int = 3) -> str:
-    """`0.912 (0.880 to 0.941)`; `undefined` where there is no value."""
-    if found["value"] is None:
+def interval_text(estimate: Mapping[str, Any], digits: int = 3) -> str:
+    """Write a figure with its interval as text.
+
+    Args:
+        estimate: value, low and high; each may be None.
+        digits: After the decimal point.
+
+    Returns:
+        `0.912 (0.880 to 0.941)`, the value alone without an interval, or `undefined` without a value.
+    """
+    if estimate["value"] is None:
         return "undefined"
-    text = f"{found['value']:.{digits}f}"
-    return text if found["low"] is None else f"{text} ({found['low']:.{digits}f} to {found['high']:.{digits}f})"
+    text = f"{estimate['value']:.{digits}f}"
+    if estimate["low"] is None:
+        return text
+    return f"{text} ({estimate['low']:.{digits}f} to {estimate['high']:.{digits}f})"

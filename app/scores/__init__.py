@@ -1,1 +1,1 @@
-"""Where scores come from, and how a page looks at them."""
+"""Find saved scores, and prepare them for a page."""

@@ -1,4 +1,4 @@
-"""Where saved predictions come from: the bundle in force, the workspace's bundles, stack runs, imported scores."""
+"""List where saved predictions come from: the bundle in force, other bundles, stack runs and imported scores."""
 
 from __future__ import annotations
 
@@ -22,23 +22,36 @@ PREDICTIONS = "predictions.parquet"
 
 @dataclass(frozen=True)
 class ScoreSource:
-    """A folder with predictions.parquet. label: how a list shows it; ref: what a PolicySpec's `source` takes."""
+    """A folder with predictions.parquet.
+
+    Attributes:
+        label: How a list shows it.
+        folder: The folder.
+    """
 
     label: str
     folder: Path
 
     @property
     def ref(self) -> str:
+        """What the field `source` of a PolicySpec takes."""
         return str(self.folder)
 
 
-def score_sources(workbench: Workbench) -> list[ScoreSource]:
-    """The bundle in force first, then stack runs, imported scores and other bundles, newest first."""
+def source_in_force(workbench: Workbench) -> ScoreSource | None:
+    """Return the bundle in force as a source; None where it brings no predictions."""
     active = workbench.active().bundle
-    found = [ScoreSource(f"bundle in force: {active.name}", active)]
-    found += [ScoreSource(f"run {item.name}", item.path) for item in workbench.artifacts("run")]
-    found += [ScoreSource(f"bundle {item.name}", item.path) for item in workbench.artifacts("bundle")]
-    unique = {source.folder: source for source in reversed(found)}
+    source = ScoreSource(f"bundle in force: {active.name}", active)
+    return source if (active / PREDICTIONS).is_file() else None
+
+
+def score_sources(workbench: Workbench) -> list[ScoreSource]:
+    """List the bundle in force first, then stack runs, imported scores and other bundles, newest first."""
+    in_force = source_in_force(workbench)
+    sources = [in_force] if in_force else []
+    sources += [ScoreSource(f"run {item.name}", item.path) for item in workbench.artifacts("run")]
+    sources += [ScoreSource(f"bundle {item.name}", item.path) for item in workbench.artifacts("bundle")]
+    unique = {source.folder: source for source in reversed(sources)}  # the first mention of a folder stays
     return [source for source in reversed(unique.values()) if (source.folder / PREDICTIONS).is_file()]
 
 
@@ -48,18 +61,18 @@ def _read(path: Path, changed: float) -> pd.DataFrame:
 
 
 def predictions_of(source: ScoreSource) -> pd.DataFrame:
-    """The saved table, read once. Not to be changed in place."""
+    """Read the saved table once. The table must not be changed in place."""
     path = source.folder / PREDICTIONS
     return _read(path, path.stat().st_mtime)
 
 
 def stamp_of(source: ScoreSource) -> float:
-    """When the predictions were written: a key for what is computed from them."""
+    """Return the modification time of the predictions, in seconds since 1970: part of the key of what is computed."""
     return (source.folder / PREDICTIONS).stat().st_mtime
 
 
 def saved_stages(source: ScoreSource) -> list[str]:
-    """`stages_of` the saved table, from the names of its columns alone: a list of sources reads no million rows."""
+    """List `stages_of` the saved table from the names of its columns alone, without reading its rows."""
     return _saved_stages(source.folder / PREDICTIONS, stamp_of(source))
 
 
@@ -69,16 +82,20 @@ def _saved_stages(path: Path, changed: float) -> list[str]:
 
 
 def stages_of(table: pd.DataFrame) -> list[str]:
-    """Members in the order asked, "stack" last where the table has it."""
+    """List the members in the order in which the cascade asks them, "stack" last where the table has it."""
     return table_members(table) + ([STACK] if f"p_{STACK}" in table else [])
 
 
 @dataclass(frozen=True)
 class MemberFacts:
-    """names: members in the order asked. titles: as people read them. gflops: of one forward.
+    """What is known of the members of a source.
 
-    seconds: of one item on one CPU thread, measured; None unless all members were (the stack counts as nothing).
-    calls: True where no cost is known, as of imported scores: then each member costs one call.
+    Attributes:
+        names: Members in the order in which the cascade asks them.
+        titles: How pages call them, with their stage.
+        gflops: Cost of one forward pass each; 0 for the stack.
+        seconds: Measured time for one item on one CPU thread each; None unless all members were measured.
+        calls: True where no cost is known, as of imported scores: each member then costs one call.
     """
 
     names: list[str]
@@ -88,20 +105,28 @@ class MemberFacts:
     calls: bool = False
 
     def units(self) -> list[dict[str, Any]]:
-        """Units of cost that a page can offer: GFLOP (calls where it is not known), milliseconds where measured."""
+        """List the units of cost that a page offers: GFLOP (or calls), and milliseconds where they were measured."""
         if self.calls:
             return [{"name": "calls", "words": "an item; what a call costs is not known", "costs": self.gflops}]
-        found = [{"name": "GFLOP", "words": "an item, networks only", "costs": self.gflops}]
+        units = [{"name": "GFLOP", "words": "an item, networks only", "costs": self.gflops}]
         if self.seconds is not None:
             words = "an item, measured on one CPU thread"
-            found.append({"name": "ms", "words": words, "costs": [1000 * s for s in self.seconds]})
-        return found
+            units.append({"name": "ms", "words": words, "costs": [1000 * s for s in self.seconds]})
+        return units
 
 
 def member_facts(source: ScoreSource, names: list[str]) -> MemberFacts:
-    """What is known of the members: from a stack run's run.json or a bundle's manifest.
+    """Read what is known of members: from a bundle's manifest or from a stack run's run.json.
 
-    Raises ValueError naming the members whose cost is not known.
+    Args:
+        source: Where the predictions are saved.
+        names: Members of it, in the order of the cascade; "stack" stands for the meta-model.
+
+    Returns:
+        Their titles and costs, in the order of `names`.
+
+    Raises:
+        ValueError: The source does not say what some members cost; the message names them.
     """
     if is_scores(source.folder):
         gflops = read_json(source.folder / "run.json")["gflops"]
@@ -117,14 +142,14 @@ def member_facts(source: ScoreSource, names: list[str]) -> MemberFacts:
     missing = [name for name in names if name not in known and name != STACK]
     if missing:
         raise ValueError(f"{source.folder} does not say what {', '.join(missing)} costs; stack or export it again")
-    titles, gflops, seconds = [], [], []
+    titles, costs, seconds = [], [], []
     for name in names:
         member = known.get(name)
         if member is None:
             titles.append("Stage 3: meta-model")
         else:
             titles.append(f"{'Stage 1' if member.role == 'stage1' else 'Expert'}: {member.title}")
-        gflops.append(member.gflops if member else 0.0)
+        costs.append(member.gflops if member else 0.0)
         seconds.append(member.seconds if member else 0.0)
     timed = [s for s in seconds if s is not None]
-    return MemberFacts(list(names), titles, gflops, timed if len(timed) == len(names) else None)
+    return MemberFacts(list(names), titles, costs, timed if len(timed) == len(names) else None)

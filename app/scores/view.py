@@ -1,4 +1,4 @@
-"""What the page Evaluate judges: one detector's units at a level, what failed, figures and slices kept by their key."""
+"""Prepare what the page Evaluate shows: one detector's units at one level, its figures, slices and failed items."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from app.scores.detector import DRAWS, DetectorScores, stamp_of
+from app.scores.detector import DRAWS, RUN_REPORT, DetectorScores, scores_written_at
 from core.artifacts.files import read_json
 from core.evaluate.thresholds import threshold_rows
 from core.metrics.all_metrics import all_metrics
@@ -21,16 +21,29 @@ from core.metrics.slices import MOST_VALUES, slices
 from core.metrics.unscored import coverage_report
 from core.policies.replay.transport import Cell, auroc_matrix
 
+LEVEL_UNITS = {"frame": "items", "track": "tracks", "video": "videos"}
+"""What one row is called at each level."""
+RELIABILITY_BINS = 15
+"""Bins of every ECE and of every reliability chart of the pages, where a reader does not choose another number."""
 SLICE_DRAWS = 200
-FIRST_STAGE = (0.90, 0.95, 0.98, 0.99)
+FIRST_STAGE_CONFIDENCES = (0.90, 0.95, 0.98, 0.99)
 ITEMS_A_SECOND = 150_000
-"""Judged with all intervals, on one slow core; measured at a million items of 10,000 groups."""
-NO_SLICES = ("sample_id", "group", "label", "p_fake", "items", "path", "called", "split", "reason")
+"""Items whose figures and intervals are computed in one second on one slow core; measured on a million items of 10,000
+groups."""
+NO_SLICE_COLUMNS = ("sample_id", "group", "label", "p_fake", "items", "path", "called", "split", "reason")
 
 
 @dataclass(frozen=True)
 class View:
-    """One detector on one split at one level. pooling: how frames of a clip become one score."""
+    """One detector on one split at one level. Equal views have equal figures, so they are the key of every cache.
+
+    Attributes:
+        scores: The detector.
+        split: Name of the split.
+        level: "frame", "track" or "video": what one row is.
+        pooling: How the frames of a clip become one score.
+        stamp: When the scores were written, so that new scores are evaluated anew.
+    """
 
     scores: DetectorScores
     split: str
@@ -40,44 +53,63 @@ class View:
 
     @classmethod
     def of(cls, scores: DetectorScores, split: str, level: str = "frame", pooling: str = "mean_log_odds") -> View:
-        """With the moment when the scores were written, so that new ones are judged anew."""
-        return cls(scores, split, level, pooling, stamp_of(scores))
+        """Make a view with the time at which the scores were written.
+
+        Args:
+            scores: The detector.
+            split: One of `scores.splits()`.
+            level: One of `levels_of`.
+            pooling: Registered name of a pooling rule.
+
+        Returns:
+            The view.
+        """
+        return cls(scores, split, level, pooling, scores_written_at(scores))
 
     @property
     def frame(self) -> pd.DataFrame:
-        """One row a unit: sample_id, group, dataset, label, p_fake, items. Not to be changed in place."""
+        """One row for each unit: sample_id, group, dataset, label, p_fake, items. Not to be changed in place."""
         return _units(self)
 
     @property
     def p_fake(self) -> np.ndarray:
+        """(N,) calibrated probabilities of fake."""
         return self.frame["p_fake"].to_numpy(np.float64)
 
     @property
     def labels(self) -> np.ndarray:
+        """(N,) 0 = real, 1 = fake."""
         return self.frame["label"].to_numpy(np.int64)
 
     @property
     def groups(self) -> np.ndarray:
-        """(N,) integer codes, ascending with the groups' names: to sort a million names costs a second each time."""
+        """(N,) integer codes, ascending with the names of the groups. They are kept: sorting names is slow."""
         return _group_codes(self)
 
 
 def reference(scores: DetectorScores) -> str:
-    """A detector's name in a link: room and folder of its scores, then the member."""
-    folder = scores.source.folder if scores.source else scores.run
-    assert folder is not None
+    """Name a detector in a link: the parent folder, the folder of its scores, then the member."""
+    folder = scores.folder
     return "/".join([folder.parent.name, folder.name, *([scores.member] if scores.source else [])])
 
 
 @lru_cache(maxsize=4)
 def _table(view: View) -> pd.DataFrame:
     table = view.scores.frame(view.split)
-    words = [name for name in ("video", "method", "compression") if name in table]
-    return table.assign(**{name: table[name].fillna("").astype(str) for name in words})
+    text_columns = [name for name in ("video", "method", "compression") if name in table]
+    return table.assign(**{name: table[name].fillna("").astype(str) for name in text_columns})
 
 
 def levels_of(scores: DetectorScores, split: str) -> list[str]:
-    """Levels that this table can be judged at."""
+    """List the levels at which a table can be evaluated.
+
+    Args:
+        scores: The detector.
+        split: One of `scores.splits()`.
+
+    Returns:
+        Keys of LEVEL_UNITS, "frame" first.
+    """
     return list(available_levels(_table(View.of(scores, split))))
 
 
@@ -93,7 +125,7 @@ def _group_codes(view: View) -> np.ndarray:
 
 
 def rounded(view: View) -> int:
-    """Items whose p_fake is 0 or 1 in a double though their log-odds are known and differ."""
+    """Count the units whose p_fake is exactly 0 or 1 in a double although their known log-odds differ."""
     z = ranks_of(view.frame)
     if z is None:
         return 0
@@ -103,7 +135,15 @@ def rounded(view: View) -> int:
 
 @lru_cache(maxsize=64)
 def measured(view: View, threshold: float) -> dict[str, dict[str, Any]]:
-    """All figures with 95 % intervals over groups, called fake from `threshold`."""
+    """Compute all figures with 95 % intervals over groups.
+
+    Args:
+        view: What is evaluated.
+        threshold: Units with p_fake at or above it are called fake.
+
+    Returns:
+        {value, low, high, note} by the name of the figure in `core.metrics.catalogue`.
+    """
     return all_metrics(
         view.p_fake, view.labels, view.groups, draws=DRAWS, threshold=threshold, log_odds=ranks_of(view.frame)
     )
@@ -111,56 +151,82 @@ def measured(view: View, threshold: float) -> dict[str, dict[str, Any]]:
 
 @lru_cache(maxsize=16)
 def band(view: View) -> RiskBand:
-    """Risk against coverage with its interval."""
+    """Compute the error rate over coverage with its interval."""
     return risk_band(view.p_fake, view.labels, view.groups, log_odds=ranks_of(view.frame))
 
 
 @lru_cache(maxsize=16)
 def sources(view: View) -> list[Cell]:
-    """AUROC of every data set's fakes against every data set's reals, with intervals; empty with one class."""
+    """Compute the AUROC of every data set's fakes against every data set's reals; empty with one class only."""
     ranks = ranks_of(view.frame)
     return auroc_matrix(view.frame.assign(ranked_by=view.p_fake if ranks is None else ranks), "ranked_by")
 
 
 @lru_cache(maxsize=16)
 def reliability_of(view: View, which: Convention, binning: Binning) -> Reliability:
-    """Stated against observed shares, with the intervals of the board."""
-    return grouped_reliability(view.p_fake, view.labels, view.groups, 15, which, binning, draws=DRAWS)
+    """Compute stated and observed shares by bin, with the same intervals as the board.
+
+    Args:
+        view: What is evaluated.
+        which: "binary" (p_fake against the share of fakes) or "top_label" (confidence against the share right).
+        binning: "width" or "mass".
+
+    Returns:
+        RELIABILITY_BINS bins.
+    """
+    return grouped_reliability(view.p_fake, view.labels, view.groups, RELIABILITY_BINS, which, binning, draws=DRAWS)
 
 
 @lru_cache(maxsize=16)
 def first_stage(view: View) -> list[dict[str, Any]]:
-    """Filtration and leakage at the customary confidences."""
-    return threshold_rows(view.p_fake, view.labels, view.groups, FIRST_STAGE, draws=DRAWS)
+    """Compute filtration and leakage at the confidences FIRST_STAGE_CONFIDENCES."""
+    return threshold_rows(view.p_fake, view.labels, view.groups, FIRST_STAGE_CONFIDENCES, draws=DRAWS)
 
 
 def seconds(view: View) -> int:
-    """About how long its figures take the first time; then they are kept."""
+    """Estimate how long the figures of a view take when they are computed for the first time."""
     return round(len(view.frame) / ITEMS_A_SECOND)
 
 
 def columns_of(view: View) -> list[str]:
-    """Columns whose values make slices, `dataset` first."""
+    """List the columns whose values make slices, `dataset` first."""
     frame = view.frame
-    found = [c for c in frame.columns if c not in NO_SLICES and not c.startswith(("p_", "log_odds", CALIBRATED))]
-    found = [c for c in found if 1 < frame[c].astype(str).nunique() <= MOST_VALUES]
-    return sorted(found, key=lambda name: (name != "dataset", name))
+    names = [c for c in frame.columns if c not in NO_SLICE_COLUMNS and not c.startswith(("p_", "log_odds", CALIBRATED))]
+    names = [c for c in names if 1 < frame[c].astype(str).nunique() <= MOST_VALUES]
+    return sorted(names, key=lambda name: (name != "dataset", name))
 
 
 @lru_cache(maxsize=32)
 def sliced(view: View, column: str) -> dict[str, Any]:
-    """`core.metrics.slices.slices` by one column."""
-    of = view.frame[column].fillna("").astype(str).replace("", "(none)").to_numpy()
-    options = {"draws": SLICE_DRAWS, "n_bins": 15, "seed": 0}
-    return slices(view.p_fake, view.labels, view.groups, of, log_odds=ranks_of(view.frame), **options)  # type: ignore[arg-type]
+    """Compute `core.metrics.slices.slices` by one column.
+
+    Args:
+        view: What is evaluated.
+        column: One of `columns_of`.
+
+    Returns:
+        Figures with intervals by value of the column; an empty value is called "(none)".
+    """
+    values = view.frame[column].fillna("").astype(str).replace("", "(none)").to_numpy()
+    options = {"draws": SLICE_DRAWS, "n_bins": RELIABILITY_BINS, "seed": 0}
+    return slices(view.p_fake, view.labels, view.groups, values, log_odds=ranks_of(view.frame), **options)  # type: ignore[arg-type]
 
 
-def slice_rows(found: dict[str, Any], figure: str) -> pd.DataFrame:
-    """One row a value of the column: source, value, low, high, n, fake, groups, against; slices where the figure is
-    undefined have value NaN. A slice of one class is ranked against all items of the other, and `against` says so.
+def slice_rows(by_value: dict[str, Any], figure: str) -> pd.DataFrame:
+    """Lay out one figure of every slice as a table.
+
+    A slice that holds one class only is ranked against all items of the other class, and `against` says so.
+
+    Args:
+        by_value: As `sliced` returns it.
+        figure: Name of a figure in `core.metrics.catalogue`.
+
+    Returns:
+        One row for each value: source, value, low, high, n, fake, groups, against. A slice where the figure is
+        undefined has the value NaN.
     """
     rows = []
-    for name, part in found.items():
+    for name, part in by_value.items():
         of = part["metrics"][figure]
         against = ""
         if of["value"] is None and figure in part.get("against", {}):
@@ -172,18 +238,25 @@ def slice_rows(found: dict[str, Any], figure: str) -> pd.DataFrame:
 
 @lru_cache(maxsize=16)
 def coverage(view: View) -> dict[str, Any]:
-    """`core.metrics.unscored.coverage_report`: of the run's own report where it has one for this split, else counted
-    from the rows without a score. Always by item.
+    """Count the items without a score and bound what they could change. Items are counted, whatever the level.
+
+    The run's own report is used where it has one for this split, because it knows more reasons.
+
+    Args:
+        view: What is evaluated.
+
+    Returns:
+        As `core.metrics.unscored.coverage_report`.
     """
     run = view.scores.run
-    if run is not None and (run / "evaluation_report.json").is_file():
-        report = read_json(run / "evaluation_report.json")
+    if run is not None and (run / RUN_REPORT).is_file():
+        report = read_json(run / RUN_REPORT)
         if report.get("split") == view.split and "coverage" in report:
             return dict(report["coverage"])
     table = _table(view)
     lost = table["p_fake"].isna()
     reasons = table["reason"] if "reason" in table else pd.Series("no score is given", index=table.index)
     failed = table[lost].assign(reason=reasons[lost])
-    known = table[~lost]
-    p, y = known["p_fake"].to_numpy(np.float64), known["label"].to_numpy(np.int64)
-    return coverage_report(p, y, failed, log_odds=ranks_of(known))
+    scored = table[~lost]
+    p, y = scored["p_fake"].to_numpy(np.float64), scored["label"].to_numpy(np.int64)
+    return coverage_report(p, y, failed, log_odds=ranks_of(scored))

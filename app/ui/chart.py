@@ -17,7 +17,7 @@ from app.ui.widgets import plain_markdown
 from core.data.manifest.tables import csv_text
 
 
-def show_chart(chart: Any, name: str, says: str = "", rows: pd.DataFrame | None = None) -> None:
+def show_chart(chart: Any, name: str, says: str = "", rows: pd.DataFrame | None = None, only_saved: str = "") -> None:
     """Draw an Altair chart, the buttons SVG, PNG and CSV, and the sentence on how to read it.
 
     Args:
@@ -25,12 +25,14 @@ def show_chart(chart: Any, name: str, says: str = "", rows: pd.DataFrame | None 
         name: Name of the saved files and title in them; unique on the page.
         says: How to read the chart, as plain text; the saved SVG and PNG hold it too.
         rows: What the CSV holds; None takes the rows that the chart draws.
+        only_saved: A further sentence for the saved SVG and PNG, for example the names behind letters.
     """
     stem = slug(name)
     with st.container(key=f"chart-box-{stem}", gap="xsmall"):
         with st.container(key=f"drawn-{stem}"):  # the buttons find the drawing by this class
             st.altair_chart(chart, key=f"chart-{stem}")
-        about = {"key": f"drawn-{stem}", "stem": stem, "title": name[:1].upper() + name[1:], "says": says}
+        about = {"key": f"drawn-{stem}", "stem": stem, "title": name[:1].upper() + name[1:]}
+        about["says"] = f"{only_saved} {says}".strip()
         csv = csv_text(chart_rows(chart) if rows is None else rows)
         component("chart_saves")(data=about | {"csv": csv}, key=f"saves-{stem}")
         if says:

@@ -11,7 +11,7 @@ import pytest
 from scipy.special import expit
 
 from app.scores.detector import DRAWS
-from app.views.calibrate.board import Look, ScaleEvidence, calibration_data
+from app.views.calibrate.board import BoardState, ScaleEvidence, calibration_data
 from app.views.cascade.board import BoardView, cascade_data
 from app.views.evaluate.threshold_board import ThresholdEvidence, threshold_data
 from core.calibrate.scale_bands import ScaleBands
@@ -44,7 +44,7 @@ def calibration(z, p, y, groups=None, **look):
     groups = np.arange(len(y)) if groups is None else groups
     found = {when: all_metrics(q, y, groups, draws=DRAWS) for when, q in (("before", expit(z)), ("after", p))}
     evidence = ScaleEvidence(ScaleTable.build(z, p, y), ScaleBands.build(z, p, y, groups, DRAWS), found)
-    return calibration_data(evidence, Look(**look), "x")
+    return calibration_data(evidence, BoardState(**look), "x")
 
 
 def thresholds(p, y, groups=None, prevalence=None, curve="roc"):

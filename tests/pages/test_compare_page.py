@@ -96,13 +96,13 @@ def test_a_link_opens_the_same_view(workbench, open_page):
     page = open_page("compare", **link)
     assert page.multiselect[0].value == ["runs/c/scores", "runs/a/scores"]
     assert [page.query_params[k] for k in ("with", "figure", "split")] == [link["with"], "nll", "test"]
-    assert "400 items, of 100 groups, that all of them scored" in texts(page)
-    assert "adjusted for the 1 pair(s)" in texts(page)
+    assert "All of them scored 400 items of 100 groups" in texts(page)
+    assert "adjusted for 1 pair:" in texts(page)
     page.multiselect[0].set_value(["runs/c/scores"]).run()
     assert "Choose two to six detectors" in texts(page)
     page.multiselect[0].set_value(["runs/a/scores", "runs/b/scores", "runs/c/scores"]).run()
     assert not page.exception
-    assert "adjusted for the 3 pair(s)" in texts(page)
+    assert "adjusted for 3 pairs:" in texts(page)
 
 
 def test_an_empty_workspace_says_what_to_do(workbench, open_page):

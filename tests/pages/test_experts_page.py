@@ -6,7 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from app.ui import navigation
 from app.views.experts import samples as experts_samples
@@ -60,7 +62,13 @@ def write_run(workbench, name):
 def test_everything_is_shown(open_page, full):
     test = open_page("experts")
     said = texts(test)
-    for words in ("Each alone", "In pairs", "What the embeddings hold", "What they rebuild", "Where they quarrel"):
+    for words in (
+        "Each expert alone",
+        "Pairs of experts",
+        "Embeddings",
+        "Reconstructions",
+        "Items on which they disagree",
+    ):
         assert words in said
     assert "evidence of its own" in said
     assert "Ways to combine the experts, on test" in said
@@ -79,15 +87,17 @@ def test_the_lists_can_be_turned_and_paged(open_page, full):
     assert "items that Genconvit calls rightly" in texts(test)
 
 
-def test_one_expert_has_nobody_to_quarrel_with(open_page, workbench):
+def test_one_expert_disagrees_with_nobody(open_page, workbench):
     folder = write_experts(workbench.workspace.experts / "alone", names=("texture",), pictures=False)
     workbench.register(Produced("experts", "alone", str(folder), {}))
-    assert "nobody to quarrel with" in texts(open_page("experts"))
+    assert "This report has one expert" in texts(open_page("experts"))
 
 
 def test_a_report_whose_folder_is_gone_is_left_out(open_page, workbench):
     workbench.register(Produced("experts", "gone", str(workbench.workspace.experts / "gone"), {}))
-    assert "No experts are judged yet" in texts(open_page("experts"))
+    page = open_page("experts")
+    (reports,) = (box for box in page.selectbox if box.label == "Report")
+    assert not any("gone" in title for title in reports.options)
 
 
 def test_a_judging_is_started_with_what_the_form_says(open_page, full, workbench, monkeypatch):
@@ -95,7 +105,7 @@ def test_a_judging_is_started_with_what_the_form_says(open_page, full, workbench
     monkeypatch.setattr(navigation, "go_to", lambda name, **query: opened.append((name, query)))
     test = open_page("experts")
     next(s for s in test.selectbox if s.key == "experts.stack").select("stacked")
-    next(b for b in test.button if b.label == "Judge").click().run()
+    next(b for b in test.button if b.label == "Start the report").click().run()
     assert not test.exception
     assert not test.error, [item.value for item in test.error]
     job = workbench.jobs(kind="experts")[0]
@@ -185,3 +195,20 @@ def test_an_old_stack_report_is_shown_by_titles_and_without_empty_columns():
     assert table.to_dict("records") == [
         {"way": "Small filter", "AUROC": "0.900 (0.800 to 0.950)", "F1": "0.800", "ECE": "0.100"}
     ]
+
+
+def test_the_bundle_in_force_is_reported_from_its_predictions(workbench, open_page):
+    """Without a job: every expert alone, pairs and disagreements, on items that no calibrator was fitted on."""
+    page = open_page("experts")
+    shown = texts(page)
+    table = pd.read_parquet(workbench.active().bundle / "predictions.parquet")
+    test = table[table["split"] == "test"]
+    assert f"{len(test)} items of {test['group'].nunique()} groups" in shown
+    area = roc_auc_score(test["label"], test["p_stage1"])
+    assert f'<span class="aw-num">{area:.3f}</span>' in shown
+    right = (test["p_stage1"] >= 0.5) == (test["label"] == 1)
+    wrong = (test["p_mobilenetv1_texture"] >= 0.5) != (test["label"] == 1)
+    assert f"{int((right & wrong).sum())} items that Stage 1" in shown
+    next(b for b in page.button if b.key == "experts.bundle-report").click().run()
+    assert not page.exception
+    assert page.query_params["tab"] in ("start", ["start"])

@@ -73,4 +73,4 @@ def test_sure_scores_are_ranked_by_their_log_odds(workbench, monkeypatch):
     at.query_params["scores"] = "runs/good/scores"
     at.run()
     assert not at.exception
-    assert "600 items, and no threshold on it parts them" in texts(at)
+    assert "600 items, so no threshold on p_fake separates them" in texts(at)

@@ -1,20 +1,24 @@
 """Evaluate and Calibrate over saved scores: they render, and show what the science functions say."""
 
 import re
+import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import expit
 from streamlit.testing.v1 import AppTest
 
 from app.charts import scores as score_charts
 from app.scores.detector import DetectorScores, calibrated_runs, detector_scores
 from app.scores.view import View, measured
+from core.artifacts.files import read_json
 from core.artifacts.workspace import Workspace
 from core.calibrate.fit import calibrate_run
 from core.calibrate.spec import CalibrateSpec
 from core.evaluate.report import evaluate_run, find_calibrator
 from core.evaluate.spec import EvaluateSpec
+from core.metrics.catalogue import FIGURES
 from core.metrics.metrics import auroc
 from core.metrics.reliability import reliability
 from core.metrics.risk_band import risk_band
@@ -22,7 +26,9 @@ from core.progress import Silent
 from core.tables.predictions import Predictions
 from jobs.client import Workbench
 from jobs.kind import Produced
+from jobs.queue.views import Active
 from jobs.settings import Settings
+from pages import evaluate
 from tests.support.page_text import texts
 from tests.support.tiny_bundle import build_tiny_bundle
 
@@ -112,6 +118,14 @@ def test_figures_are_those_of_the_science(home):
     workbench.close()
 
 
+def scores_of(home, label):
+    workbench = Workbench.open(Settings(home=home))
+    try:
+        return next(scores for scores in detector_scores(workbench) if scores.label == label)
+    finally:
+        workbench.close()
+
+
 def rows_of(chart):
     return [row for rows in chart.to_dict()["datasets"].values() for row in rows]
 
@@ -152,7 +166,7 @@ def address(at):
     return {name: value if isinstance(value, str) else value[0] for name, value in dict(at.query_params).items()}
 
 
-EVALUATE_TABS = ("figures", "curves", "slices", "sources", "stage", "run")
+EVALUATE_TABS = ("curves", "slices", "sources", "stage", "run")
 
 
 @pytest.mark.parametrize("tab", EVALUATE_TABS)
@@ -174,22 +188,39 @@ def test_a_link_brings_detector_split_level_threshold_and_slice_back(home, monke
 def test_a_link_to_what_is_gone_falls_back(home, monkeypatch):
     at = opened(monkeypatch, home, evaluate_page, scores="runs/gone", split="nowhere", tab="x", **{"from": "many"})
     assert address(at)["from"] == "0.5"
-    assert address(at)["tab"] == "figures"
+    assert address(at)["tab"] == "curves"
 
 
-def test_headline_figures_move_with_the_threshold(home, monkeypatch):
-    accuracy = {}
+def test_figures_of_a_decision_move_with_the_threshold_and_the_headline_does_not(home, monkeypatch):
+    specificity, area = {}, {}
     for threshold in ("0.5", "0.9"):
         at = opened(monkeypatch, home, evaluate_page, scores="runs/r1", **{"from": threshold})
-        accuracy[threshold] = re.search(r"<em>Accuracy</em><b>([0-9.]+)</b><small>95 %: ", texts(at))[1]
-    assert accuracy["0.5"] != accuracy["0.9"]
+        specificity[threshold] = re.search(r"<td>Specificity</td><td>.*?>([0-9.]+)</span> <small", texts(at))[1]
+        area[threshold] = re.search(r"<em>AUROC</em><b>([0-9.]+)</b><small>95 %: ", texts(at))[1]
+    assert specificity["0.5"] < specificity["0.9"]
+    assert area["0.5"] == area["0.9"]
+
+
+def test_six_figures_come_first_and_no_figure_stands_twice(home, monkeypatch):
+    at = opened(monkeypatch, home, evaluate_page, scores="runs/r1")
+    first = re.findall(r"<em>(.*?)</em><b>", texts(at))
+    assert len(first) == 6
+    assert "Every figure" in [item.label for item in at.expander]
+    rows = re.findall(r"<tr><td>(.*?)</td>", texts(at))
+    shown = {FIGURES[name].title for name in (*evaluate.HEADLINE, *evaluate.ON_BOARD)}
+    assert not shown & set(rows)
+    assert shown | set(rows) >= {figure.title for figure in FIGURES.values()}
 
 
 def test_items_without_a_score_are_counted_and_bounded(home, monkeypatch):
     at = opened(monkeypatch, home, evaluate_page, scores="runs/clips")
     assert "3 of 303 items have no score" in at.warning[0].value
-    value, worst = re.search(r"<td>Accuracy</td><td>.*?>([0-9.]+)</span>.*?</td><td>([0-9.]+)</td>", texts(at)).groups()
+    shown = texts(at)
+    row = r"<td>Hits at 10 % false alarms</td><td>.*?>([0-9.]+)</span>.*?</td><td>([0-9.]+)</td>"
+    value, worst = re.search(row, shown).groups()
     assert float(worst) < float(value)
+    value = measured(View.of(scores_of(home, "run clips"), "test"), 0.5)["accuracy"]["value"]
+    assert float(re.search(r"Accuracy ([0-9.]+)[;.]", shown)[1]) < value
 
 
 def test_calibrate_tabs_and_its_sliders_come_back_by_link(home, monkeypatch):
@@ -214,3 +245,30 @@ def test_methods_are_compared_when_asked(home, monkeypatch):
     button.click().run()
     assert not at.exception
     assert texts(at).count("<tr><td>") >= 8
+
+
+def test_members_of_the_bundle_in_force_are_shown_without_a_calibrated_run(workbench, open_page):
+    """The calibrators of the shipped bundle, on its saved items that they were not fitted on."""
+    page = open_page("calibrate", run="bundle/stage1/test")
+    folder = workbench.active().bundle
+    temperature = read_json(folder / "stage1" / "calibrator.json")["temperature"]
+    shown = texts(page)
+    assert f"{temperature:.4g}" in shown
+    table = pd.read_parquet(folder / "predictions.parquet")
+    test = table[table["split"] == "test"]
+    assert f"{len(test):,} items of {test['group'].nunique():,} groups" in shown
+    for p, column in ((expit(test["log_odds_stage1"]), 0), (test["p_stage1"], 1)):
+        brier = float(((p - test["label"]) ** 2).mean())
+        row = re.search(r"<tr><td>Brier score</td>(.*?)</tr>", shown)[1]
+        assert float(re.findall(r'<span class="aw-num">([0-9.]+)</span>', row)[column]) == pytest.approx(
+            brier, abs=1e-4
+        )
+
+
+def test_empty_pages_have_a_button_that_leads_on(workbench, open_page, monkeypatch, tmp_path):
+    bare = tmp_path / "bare"
+    shutil.copytree(workbench.active().bundle, bare, ignore=shutil.ignore_patterns("predictions.parquet"))
+    monkeypatch.setattr(Workbench, "active", lambda self: Active(bundle=bare, policy=None))
+    for name in ("evaluate", "calibrate", "experts", "compare"):
+        page = open_page(name)
+        assert page.button, name

@@ -7,7 +7,7 @@ import time
 
 import streamlit as st
 
-from app.views.calibrate.board import Look, ScaleEvidence, calibration_board
+from app.views.calibrate.board import BoardState, ScaleEvidence, calibration_board
 from app.views.cascade.board import cascade_board, cascade_data
 from app.views.evaluate.threshold_board import FIXED, ThresholdEvidence, threshold_board
 from core.calibrate.scale_bands import ScaleBands
@@ -44,7 +44,7 @@ def page() -> None:
     fronts = {"GFLOP": {"leakage": points, "auroc_loss": []}}
     cascade_board(cascade_data(joint, list(MEMBERS), units, groups, home, home, "drawn", fronts=fronts))
     threshold_board(single)
-    calibration_board(scale, Look(), "drawn", "calibration")
+    calibration_board(scale, BoardState(), "drawn", "calibration")
     st.caption("drawn")
 
 

@@ -1,4 +1,4 @@
-"""The trainings behind compared detectors: their curves, and what differs between what they were asked to do."""
+"""Find the training runs behind compared detectors: their curves, and the settings that differ."""
 
 from __future__ import annotations
 
@@ -16,12 +16,23 @@ from core.artifacts.files import read_json
 FACTS = ("kind", "detector", "dataset", "data_fingerprint", "parameters", "precision", "device", "code_version",
          "finished_at", "file", "score", "larger")  # fmt: skip
 NOT_COMPARED = ("name",)
+"""Fields of spec.json that differ between any two runs."""
+LONGEST_VALUE = 60
+"""Characters of a field that are shown."""
+TRAINING_LOG = "training_log.csv"
 ROLES = {"stage1": "stage 1", "expert": "expert"}
 
 
 def run_folder(scores: DetectorScores, runs: Path) -> Path | None:
-    """Folder of the run that made the scores: its own, a member's of a stack run, imported scores'; None of a bundle,
-    whose runs need not be here. runs: the workspace's folder of runs.
+    """Find the folder of the run that made the scores.
+
+    Args:
+        scores: The detector.
+        runs: The workspace's folder of runs.
+
+    Returns:
+        The run's own folder, that of a stack's member, or that of imported scores; None for a bundle, whose runs need
+        not be in this workspace.
     """
     if scores.run is not None:
         return scores.run
@@ -38,64 +49,94 @@ def run_folder(scores: DetectorScores, runs: Path) -> Path | None:
 
 
 def flat(document: Mapping[str, Any], before: str = "") -> dict[str, str]:
-    """`{"a": {"b": 1}}` as `{"a.b": "1"}`."""
-    found: dict[str, str] = {}
+    """Flatten a document: `{"a": {"b": 1}}` becomes `{"a.b": "1"}`.
+
+    Args:
+        document: Nested mappings.
+        before: Put before each key.
+
+    Returns:
+        Values as short text, by their dotted key.
+    """
+    fields: dict[str, str] = {}
     for key, value in document.items():
         if isinstance(value, Mapping) and value:
-            found |= flat(value, f"{before}{key}.")
+            fields |= flat(value, f"{before}{key}.")
         else:
-            found[f"{before}{key}"] = figure(value)
-    return found
+            fields[f"{before}{key}"] = figure(value)
+    return fields
 
 
 def asked(folder: Path | None) -> dict[str, str]:
-    """What a run was asked (spec.json) and what it is (run.json), flat."""
+    """Read the settings of a run (spec.json) and its facts (run.json), flat; empty without a folder."""
     if folder is None:
         return {}
-    found: dict[str, str] = {}
+    fields: dict[str, str] = {}
     if (folder / "run.json").is_file():
         about = read_json(folder / "run.json")
-        said = {key: about[key] for key in FACTS if about.get(key) is not None}
-        said |= {key: when(said[key]) for key in ("finished_at",) if key in said}
-        found |= {key: figure(value)[:60] for key, value in said.items()}
+        facts = {key: about[key] for key in FACTS if about.get(key) is not None}
+        facts |= {key: when(facts[key]) for key in ("finished_at",) if key in facts}
+        fields |= {key: figure(value)[:LONGEST_VALUE] for key, value in facts.items()}
     if (folder / "spec.json").is_file():
-        found |= {k: v for k, v in flat(read_json(folder / "spec.json")).items() if k not in NOT_COMPARED}
-    return found
+        fields |= {k: v for k, v in flat(read_json(folder / "spec.json")).items() if k not in NOT_COMPARED}
+    return fields
 
 
 def known(scores: DetectorScores, folder: Path | None) -> dict[str, str]:
-    """All that is known of a detector, flat: what its bundle says of it, then what its run was asked, if it is kept."""
+    """Collect all that is known of a detector, flat.
+
+    Args:
+        scores: The detector.
+        folder: Folder of its run, as `run_folder` returns it.
+
+    Returns:
+        What its bundle says of it, then the settings and facts of its run where the run is in the workspace.
+    """
     manifest = None if scores.source is None else bundle_manifest(scores.source.folder)
     member = next((m for m in manifest.members if m.name == scores.member), None) if manifest else None
     if manifest is None or member is None:
         return asked(folder)
-    about: dict[str, Any] = {"detector": member.detector, "stands as": ROLES[member.role], "options": member.options,
-                             "GFLOP an item": member.gflops, "seconds an item, one thread": member.seconds,
+    about: dict[str, Any] = {"detector": member.detector, "role": ROLES[member.role], "options": member.options,
+                             "GFLOP per item": member.gflops, "seconds per item, one thread": member.seconds,
                              "input": member.input.model_dump(), "data fingerprint": member.data_fingerprint[:16],
                              "bundle": f"{manifest.name} {manifest.version}"}  # fmt: skip
     return flat({name: value for name, value in about.items() if value not in (None, "", {})}) | asked(folder)
 
 
 def differing(names: Sequence[str], documents: Sequence[Mapping[str, str]]) -> pd.DataFrame:
-    """One row a field whose value is not the same in all that have one: field, then a column a detector.
+    """Lay out the fields whose values differ.
 
-    documents: as of `known` or `asked`; an empty one is not compared.
+    Args:
+        names: Of the detectors; they become columns.
+        documents: As `known` or `asked` return them; an empty one is not compared.
+
+    Returns:
+        One row for each field with different values: field, then one column for each detector.
     """
-    there = [d for d in documents if d]
-    keys = dict.fromkeys(key for d in there for key in d)
+    given = [d for d in documents if d]
+    keys = dict.fromkeys(key for d in given for key in d)
     rows = [
         {"field": key, **{name: d.get(key, "–") for name, d in zip(names, documents, strict=True)}}
         for key in keys
-        if len({d.get(key, "–") for d in there}) > 1
+        if len({d.get(key, "–") for d in given}) > 1
     ]
     return pd.DataFrame(rows, columns=["field", *names])
 
 
 def curves(names: Sequence[str], folders: Sequence[Path | None], column: str) -> pd.DataFrame:
-    """Training curves laid over each other: detector, epoch, value; empty where no run has the column."""
+    """Read one column of the training logs.
+
+    Args:
+        names: Of the detectors.
+        folders: Of their runs; None where a run is not in the workspace.
+        column: Name of a column, one of `curve_columns`.
+
+    Returns:
+        Columns detector, epoch, value; empty where no run has the column.
+    """
     parts = []
     for name, folder in zip(names, folders, strict=True):
-        path = None if folder is None else folder / "training_log.csv"
+        path = None if folder is None else folder / TRAINING_LOG
         if path is None or not path.is_file():
             continue
         table = pd.read_csv(path)
@@ -105,11 +146,11 @@ def curves(names: Sequence[str], folders: Sequence[Path | None], column: str) ->
 
 
 def curve_columns(folders: Sequence[Path | None]) -> list[str]:
-    """Figures that at least one training logged, validation first."""
-    found: dict[str, None] = {}
+    """List the figures that at least one training run logged, validation first."""
+    logged: dict[str, None] = {}
     for folder in folders:
-        path = None if folder is None else folder / "training_log.csv"
+        path = None if folder is None else folder / TRAINING_LOG
         if path is not None and path.is_file():
-            found |= dict.fromkeys(pd.read_csv(path, nrows=1).columns)
-    names = [name for name in found if name.startswith(("val_", "train_")) or name == "lr"]
+            logged |= dict.fromkeys(pd.read_csv(path, nrows=1).columns)
+    names = [name for name in logged if name.startswith(("val_", "train_")) or name == "lr"]
     return sorted(names, key=lambda name: (name != "val_auroc", not name.startswith("val_"), name))

@@ -1,4 +1,4 @@
-"""One detector's threshold analysis in the browser: every number and curve moves with the sliders, at any n."""
+"""Draw one detector's threshold board: every number and curve follows the sliders in the browser."""
 
 from __future__ import annotations
 
@@ -11,23 +11,27 @@ import numpy as np
 
 from app.scores import view as judging
 from app.scores.detector import DRAWS
-from app.scores.view import View
+from app.scores.view import RELIABILITY_BINS, View
 from app.ui.components import component, pairs
 from core.metrics.rate_bands import RateBands, rate_bands
 from core.metrics.reliability import bin_of
 from core.policies.boards.threshold_table import ThresholdTable
 
 CURVES = ("roc", "det")
-RELIABILITY_BINS = 15
-"""As many as every other ECE of the page is taken in."""
+FEW_BARS, MANY_BARS, MANY_ITEMS = 20, 40, 2000
+"""Bars of the histogram: MANY_BARS from MANY_ITEMS items on."""
 FIXED = {"auroc": "auroc", "eer": "eer", "ece": "ece_binary_width"}
-"""Figures that no threshold moves, by their name on the board and in the catalogue."""
+"""Figures that do not depend on the threshold: name on the board -> name in the catalogue."""
 
 
 @dataclass(frozen=True)
 class ThresholdAnswer:
-    """Where the sliders rest. threshold: called fake at p_fake >= this; None before the first move. prevalence: share
-    of fakes asked about; None: that of the items. curve: of CURVES.
+    """Where the sliders rest.
+
+    Attributes:
+        threshold: Items with p_fake at or above it are called fake; None before the first move.
+        prevalence: Base rate that the reader asks about; None for the share of fakes among the items.
+        curve: One of CURVES.
     """
 
     threshold: float | None
@@ -37,10 +41,13 @@ class ThresholdAnswer:
 
 @dataclass(frozen=True)
 class ThresholdEvidence:
-    """What the board draws: counts, their intervals, what no threshold moves.
+    """What the board draws.
 
-    bins: (RELIABILITY_BINS, 4) reals, fakes, and sum of p_fake of the reals and of the fakes. fixed: by the names of
-    FIXED, {value, low, high, note}.
+    Attributes:
+        table: Counts of reals and fakes by p_fake.
+        bands: Intervals of the rates at each threshold.
+        bins: (RELIABILITY_BINS, 4) reals, fakes, sum of p_fake of the reals, sum of p_fake of the fakes.
+        fixed: {value, low, high, note} by the names of FIXED.
     """
 
     table: ThresholdTable
@@ -53,24 +60,35 @@ class ThresholdEvidence:
         cls, p_fake: np.ndarray, labels: np.ndarray, groups: np.ndarray | None, exact: float,
         figures: Mapping[str, Mapping[str, Any]], draws: int = DRAWS,
     ) -> ThresholdEvidence:  # fmt: skip
-        """p_fake, labels, groups: (N,). exact: a threshold at which counts are exact, as at 0.5. figures: of
-        `core.metrics.all_metrics`, with as many draws.
+        """Count the items by p_fake and compute the intervals.
+
+        Args:
+            p_fake: (N,) probabilities of fake in [0, 1].
+            labels: (N,) 0 = real, 1 = fake.
+            groups: (N,) names or codes of groups; None where every item is its own group.
+            exact: A threshold at which the counts are exact, besides 0.5 and the edges of the bins.
+            figures: As `core.metrics.all_metrics.all_metrics` returns them, with the same number of draws.
+            draws: Bootstrap draws of whole groups.
+
+        Returns:
+            The evidence.
         """
         even = np.linspace(0.0, 1.0, RELIABILITY_BINS + 1)
-        edges = np.nextafter(even[1:-1], 2.0)  # "from just above the edge" puts the edge itself into the table
+        # Bins are open on the left: a cut just above an edge keeps items on the edge in the lower bin.
+        edges = np.nextafter(even[1:-1], 2.0)
         table = ThresholdTable.build(p_fake, labels, thresholds=(0.5, exact, *edges.tolist()))
         at, size = bin_of(p_fake, even), RELIABILITY_BINS
-        of = [labels == 0, labels == 1]
-        sums = [np.bincount(at[own], minlength=size) for own in of]
-        sums += [np.bincount(at[own], p_fake[own], size) for own in of]
+        classes = [labels == 0, labels == 1]
+        sums = [np.bincount(at[own], minlength=size) for own in classes]
+        sums += [np.bincount(at[own], p_fake[own], size) for own in classes]
         bands = rate_bands(table.edges, p_fake, labels, groups, draws=draws)
         return cls(table, bands, np.stack(sums, 1), {name: figures[key] for name, key in FIXED.items()})
 
     def to_document(self) -> dict[str, Any]:
-        """JSON: some 150 kB whatever the number of items."""
+        """Return JSON of about 150 kB, whatever the number of items."""
         edges = self.table.edges
         middle, n = (edges[:-1] + edges[1:]) / 2, int(self.table.counts.sum())
-        bars = 20 if n < 2000 else 40
+        bars = FEW_BARS if n < MANY_ITEMS else MANY_BARS
         even = np.linspace(0.0, 1.0, RELIABILITY_BINS + 1)
         return {
             "table": self.table.to_document(),
@@ -84,7 +102,15 @@ class ThresholdEvidence:
 
 @lru_cache(maxsize=8)
 def evidence_of(view: View, exact: float) -> ThresholdEvidence:
-    """Of a detector's units, with the headline's own figures and intervals."""
+    """Compute the evidence of a view once, with the figures and intervals of the headline.
+
+    Args:
+        view: What is evaluated.
+        exact: A threshold at which the counts are exact.
+
+    Returns:
+        The evidence.
+    """
     figures = judging.measured(view, exact)
     return ThresholdEvidence.build(view.p_fake, view.labels, view.groups, exact, figures)
 
@@ -93,7 +119,19 @@ def threshold_data(
     evidence: ThresholdEvidence, threshold: float, prevalence: float | None, curve: str = "roc", identity: str = "",
     about: str = "",
 ) -> dict[str, Any]:  # fmt: skip
-    """JSON that the board draws from."""
+    """Return the JSON that the board draws from.
+
+    Args:
+        evidence: What is drawn.
+        threshold: As in `threshold_board`.
+        prevalence: As in `threshold_board`.
+        curve: As in `threshold_board`.
+        identity: As in `threshold_board`.
+        about: As in `threshold_board`.
+
+    Returns:
+        JSON.
+    """
     return evidence.to_document() | {
         "start": evidence.table.index(threshold),
         "prevalence": prevalence,
@@ -112,11 +150,19 @@ def threshold_board(
     about: str = "",
     key: str = "thresholds",
 ) -> ThresholdAnswer:
-    """Draw the board.
+    """Draw the board. The server receives a move of a slider once it rests.
 
-    threshold: where the slider starts; the one that `evidence` is exact at. prevalence: where the base-rate slider
-    starts. curve: drawn at first. identity: when it changes the board starts anew. about: what was judged, in words,
-    for saved pictures. The server hears of a move when the hand has rested.
+    Args:
+        evidence: What is drawn.
+        threshold: Where its slider starts: the threshold at which the counts are exact.
+        prevalence: Where the slider of the base rate starts; None for the share of fakes among the items.
+        curve: One of CURVES, drawn at first.
+        identity: When it changes, the board starts anew.
+        about: What is evaluated, one sentence for saved pictures.
+        key: Of the component, unique on the page.
+
+    Returns:
+        Where the sliders rest.
     """
     data = threshold_data(evidence, threshold, prevalence, curve, identity, about)
     result = component("threshold_board")(data=data, key=key, on_at_change=lambda: None)

@@ -1,8 +1,8 @@
-"""What the page on experts reads: reports of `experts` jobs and of stack runs. JSON, Parquet and thumbnails only."""
+"""Read the reports of `experts` jobs and of stack runs, and lay them out as rows for tables and charts."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,48 +15,67 @@ from core.evaluate.experts.complementarity import FIGURES
 from core.evaluate.experts.report import FACES, MEAN, REBUILT, REPORT, SAMPLES, STAGE3, read_report
 from jobs.client import Workbench
 
-TITLES = {MEAN: "Mean of all", STAGE3: "Stage 3 of the stack"}
+GROUP_TITLES = {MEAN: "Mean of all", STAGE3: "Stage 3 of the stack"}
 HEADLINE = {"auroc": "AUROC", "f1": "F1 at 0.5", "ece_binary_width": "ECE", "brier": "Brier", "accuracy": "Accuracy"}
 
 
 @dataclass(frozen=True)
 class ExpertsReport:
-    """One report with its folder. `title` is what a list shows."""
+    """One report on experts.
+
+    Attributes:
+        folder: Where the report and its pictures are.
+        document: experts_report.json.
+        computed_samples: The items of `samples`, of a report that is computed from scores alone; None: they are a file.
+    """
 
     folder: Path
     document: dict[str, Any]
+    computed_samples: pd.DataFrame | None = field(default=None, compare=False, repr=False)
 
     @property
     def title(self) -> str:
-        """How a list shows it."""
+        """What a list shows."""
         d = self.document
         return f"{self.folder.name}: {len(d['members'])} experts on {d['dataset']} ({d['split']})"
 
     @property
+    def from_scores_alone(self) -> bool:
+        """Whether it was computed without weights and pictures, from saved scores."""
+        return self.computed_samples is not None
+
+    @property
     def names(self) -> list[str]:
+        """The names of the experts."""
         return [member["name"] for member in self.document["members"]]
 
     def title_of(self, name: str) -> str:
-        """A member as a person calls it; the run's name when two share a title."""
+        """Return the title of an expert, with the name of its run where two experts share a title."""
         members = {member["name"]: member for member in self.document["members"]}
         if name not in members:
-            return TITLES.get(name, name)
+            return GROUP_TITLES.get(name, name)
         titles = [member["title"] for member in members.values()]
         title = members[name]["title"]
         return title if titles.count(title) == 1 else f"{title}: {members[name]['run']}"
 
     def samples(self) -> pd.DataFrame:
-        """Columns right, wrong, sample_id, label, p_right, p_wrong, margin; the widest apart first in each list."""
+        """Read the items that one expert calls rightly and another wrongly, the widest apart first.
+
+        Returns:
+            Columns right, wrong, sample_id, label, p_right, p_wrong, margin.
+        """
+        if self.computed_samples is not None:
+            return self.computed_samples
         path = self.folder / SAMPLES
         return _table(path, path.stat().st_mtime)
 
     def face(self, sample_id: str) -> Path | None:
-        """The kept picture of an item, if it is among those kept."""
+        """Find the saved picture of an item; None where it was not saved."""
         path = self.folder / FACES / f"{sample_id}.jpg"
         return path if path.is_file() else None
 
     def rebuilt(self, sample_id: str) -> list[tuple[str, Path]]:
-        """(member, picture) of every kept reconstruction of an item."""
+        """List (expert, picture) for every saved reconstruction of an item."""
         places = [(name, self.folder / REBUILT / name / f"{sample_id}.jpg") for name in self.names]
         return [(name, path) for name, path in places if path.is_file()]
 
@@ -67,22 +86,22 @@ def _table(path: Path, changed: float) -> pd.DataFrame:
 
 
 def experts_reports(workbench: Workbench) -> list[ExpertsReport]:
-    """Every report that is still on disk, newest first."""
-    found = [item.path for item in workbench.artifacts("experts") if (item.path / REPORT).is_file()]
-    return [ExpertsReport(path, read_report(path)) for path in found]
+    """List the reports that are still on disk, newest first."""
+    folders = [item.path for item in workbench.artifacts("experts") if (item.path / REPORT).is_file()]
+    return [ExpertsReport(folder, read_report(folder)) for folder in folders]
 
 
 def alone_table(report: ExpertsReport) -> pd.DataFrame:
-    """One row an expert (then mean and stage 3): HEADLINE figures as text with intervals."""
+    """Lay out HEADLINE figures with intervals as text: a row for each expert, then the mean and stage 3."""
     rows = []
-    for name, found in report.document["alone"].items():
-        shown = {title: interval_text(found["metrics"][key]) for key, title in HEADLINE.items()}
+    for name, figures in report.document["alone"].items():
+        shown = {title: interval_text(figures["metrics"][key]) for key, title in HEADLINE.items()}
         rows.append({"expert": report.title_of(name), **shown})
     return pd.DataFrame(rows)
 
 
 def source_rows(report: ExpertsReport) -> pd.DataFrame:
-    """Columns expert, source, auroc, items, fakes: for a heat map by source."""
+    """Lay out the AUROC by source for a matrix: columns expert, source, auroc, items, fakes."""
     rows = [
         {
             "expert": report.title_of(name),
@@ -91,18 +110,18 @@ def source_rows(report: ExpertsReport) -> pd.DataFrame:
             "items": f["items"],
             "fakes": f["fakes"],
         }
-        for name, found in report.document["alone"].items()
-        for source, f in found["by_source"].items()
+        for name, figures in report.document["alone"].items()
+        for source, f in figures["by_source"].items()
     ]
     return pd.DataFrame(rows)
 
 
 def source_table(report: ExpertsReport) -> pd.DataFrame:
-    """One row a source and expert: AUROC, F1, ECE as text with intervals. Empty where the last two are missing."""
+    """Lay out AUROC, F1 and ECE by source and expert as text; empty where the report does not hold the last two."""
     titles = (("auroc", "AUROC", "interval"), ("f1", "F1 at 0.5", "f1_interval"), ("ece", "ECE", "ece_interval"))
     rows = []
-    for name, found in report.document["alone"].items():
-        for source, row in found["by_source"].items():
+    for name, figures in report.document["alone"].items():
+        for source, row in figures["by_source"].items():
             if "ece" not in row:
                 return pd.DataFrame()
             line = {"source": source, "expert": report.title_of(name), "items": row["items"], "fakes": row["fakes"]}
@@ -114,7 +133,18 @@ def source_table(report: ExpertsReport) -> pd.DataFrame:
 
 
 def pair_rows(report: ExpertsReport, figure: str) -> pd.DataFrame:
-    """Both halves of the matrix of one of FIGURES: columns a, b, value, low, high, both_wrong, only_a, only_b."""
+    """Lay out both halves of the matrix of one figure of a pair.
+
+    Args:
+        report: The report.
+        figure: One of `core.evaluate.experts.complementarity.FIGURES`.
+
+    Returns:
+        Columns a, b, value, low, high, both_wrong, only_a, only_b.
+
+    Raises:
+        ValueError: There is no such figure.
+    """
     if figure not in FIGURES:
         raise ValueError(f"unknown figure {figure!r}; known: {', '.join(FIGURES)}")
     rows = []
@@ -135,34 +165,42 @@ def pair_rows(report: ExpertsReport, figure: str) -> pd.DataFrame:
 
 
 def embedding_rows(report: ExpertsReport) -> pd.DataFrame:
-    """One row a part of an embedding: source (its name), value, low, high of the probe, silhouettes, dimensions, n."""
+    """Lay out the quality of every embedding.
+
+    Args:
+        report: The report.
+
+    Returns:
+        Columns source (the name of the embedding), value, low, high (AUROC of the linear probe), the two silhouettes,
+        dimensions, n.
+    """
     rows = []
     for name, parts in report.document["embeddings"].items():
-        for part, found in parts.items():
+        for part, quality in parts.items():
             title = (
                 report.title_of(name) if part == "embedding" else f"{report.title_of(name)}: {part.replace('_', ' ')}"
             )
             rows.append(
                 {
                     "source": title,
-                    **found["probe"],
-                    "by label": found["silhouette_label"],
-                    "by source, inside a label": found["silhouette_source"],
-                    "dimensions": found["dimensions"],
-                    "n": found["items"],
+                    **quality["probe"],
+                    "by label": quality["silhouette_label"],
+                    "by source, within a label": quality["silhouette_source"],
+                    "dimensions": quality["dimensions"],
+                    "n": quality["items"],
                 }
             )
     return pd.DataFrame(rows)
 
 
 def stack_reports(workbench: Workbench) -> dict[str, dict[str, Any]]:
-    """stack_report.json by name of the stack run, newest first, members by their titles."""
-    found = {item.name: item.path / "stack_report.json" for item in workbench.artifacts("run")}
-    return {name: titled(read_json(path)) for name, path in found.items() if path.is_file()}
+    """Read stack_report.json by the name of the stack run, newest first, with the members' titles."""
+    paths = {item.name: item.path / "stack_report.json" for item in workbench.artifacts("run")}
+    return {name: titled(read_json(path)) for name, path in paths.items() if path.is_file()}
 
 
 def titled(report: dict[str, Any]) -> dict[str, Any]:
-    """A stack's report whose ways and features call members by their titles, as reports of long ago did not."""
+    """Put the members' titles into a stack's report; early reports hold their names."""
     titles = {member["name"]: member["title"] for member in report.get("members", [])}
 
     def called(words: str) -> str:

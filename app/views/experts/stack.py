@@ -1,4 +1,4 @@
-"""How stage 3 compares with simpler ways, what it leans on, and what its out-of-fold scores may flatter."""
+"""Show how the meta-model of stage 3 compares with simpler ways, which features it uses, and its optimism."""
 
 from __future__ import annotations
 
@@ -17,36 +17,44 @@ Report = dict[str, Any]
 
 
 def draw_stack(name: str, report: Report) -> None:
-    """One stack run's report."""
+    """Draw the report of one stack run.
+
+    Args:
+        name: Of the run.
+        report: stack_report.json, with the members' titles.
+    """
     rows = comparison_rows(report["comparison"])
     if rows.empty:
-        widgets.notice(["The data set has no test split: there is nothing to compare on."], "info")
+        widgets.notice(
+            ["The data set has no test split, so the ways are not compared. Add a test split and stack again."], "info"
+        )
     else:
         st.subheader("Ways to combine the experts, on test", anchor=False)
         chart_files.show_chart(
             experts_charts.intervals(rows, "AUROC on test"), "ways to combine",
-            "Each line is a 95 % interval over groups. Ways whose lines overlap may still differ: the paired "
-            f"differences below are drawn on the same groups.{size(report)}",
+            "Lines are 95 % intervals over groups. Ways with overlapping lines may still differ: read the paired "
+            f"differences in the table.{size(report)}",
         )  # fmt: skip
         tables.show_table(comparison_table(report["comparison"]), "ways to combine, table")
         if any("less_mean" in row for row in report["comparison"]):
             st.caption(
-                "Less plain mean: AUROC of the way less that of plain averaging on the same draws of groups; an "
-                "interval that holds 0 is no proof of a difference. p: DeLong's test, by group."
+                "Gain over the mean: AUROC of the way minus AUROC of the plain mean, on the same draws of groups. An "
+                "interval that contains 0 does not show a difference. p: DeLong's test for whole groups."
             )
     if unseen := report.get("left_out"):
-        st.subheader("On sources left out of stage 3", anchor=False)
+        st.subheader("Sources left out of the training of stage 3", anchor=False)
         unmet = experts_charts.intervals(comparison_rows(unseen), "AUROC on test, left-out sources only")
         chart_files.show_chart(
             unmet, "ways to combine, left-out sources",
-            f"Items of {', '.join(report['exclude_datasets'])}, which it never met. Lines are 95 %.",
+            f"Only items of {', '.join(report['exclude_datasets'])}, which stage 3 did not train on. Lines are 95 % "
+            "intervals over groups.",
         )  # fmt: skip
-    st.subheader("What stage 3 leans on", anchor=False)
+    st.subheader("Features that stage 3 uses", anchor=False)
     shares = pd.DataFrame([{"what": what, "value": value} for what, value in report["importance"].items()])
     chart_files.show_chart(
-        experts_charts.importance_chart(shares, "share of gain"), "what stage 3 leans on",
-        "LightGBM's gain counts how much a feature was used in fitting, not how much it helps on new items. One fit, "
-        "so no interval.",
+        experts_charts.importance_chart(shares, "share of the total gain in fitting"), "features of stage 3",
+        "A longer bar: the fit of LightGBM used the feature more. The gain does not say how much the feature helps on "
+        "new items. There is one fit, so there is no interval.",
     )  # fmt: skip
     if permutation := report.get("permutation"):
         lost = pd.DataFrame(
@@ -56,44 +64,46 @@ def draw_stack(name: str, report: Report) -> None:
             ]
         )
         chart_files.show_chart(
-            experts_charts.intervals(lost, "AUROC lost on test", at=0.0), "shuffled features",
-            "What it would lose: all of one expert's features shuffled over the test items; lines span the "
-            f"repeats.{size(report)}",
+            experts_charts.intervals(lost, "loss of AUROC on test", at=0.0), "shuffled features",
+            "The loss when all features of one expert are shuffled over the test items. A line that crosses 0: stage 3 "
+            f"may not need this expert. Lines span the repeats.{size(report)}",
         )  # fmt: skip
-    leak(report)
-    with st.expander(f"How {widgets.plain_markdown(name)} was fitted"):
+    optimism(report)
+    with st.expander(f"Notes on the fit of {widgets.plain_markdown(name)}"):
         for note in report["notes"]:
             st.caption(widgets.plain_markdown(note))
 
 
 def size(report: Report) -> str:
-    """On how many test items a report's charts rest, as a last sentence; empty where it does not say."""
+    """Say how many test items a report is computed from; empty where the report does not hold the number."""
     row: dict[str, Any] = next(iter(report["comparison"]), {})
     return f" n = {row['items']:,} items of {row['groups']:,} groups." if "items" in row else ""
 
 
-def leak(report: Report) -> None:
-    """How much better stage 3 looks on what it learned from than on test."""
-    found = report.get("leak")
-    if not found:
+def optimism(report: Report) -> None:
+    """Draw how much higher the AUROC is on the rows that stage 3 was fitted on than on test."""
+    measured = report.get("leak")
+    if not measured:
         return
-    st.subheader("What the rows it learns from flatter", anchor=False)
+    st.subheader("Optimism of the fitting rows", anchor=False)
     rows = pd.DataFrame(
         [
-            {"source": row["title"], **row["optimism"], "what": f"{row['items']} items learned from"}
-            for row in found["rows"]
+            {"source": row["title"], **row["optimism"], "what": f"{row['items']} items in the fit"}
+            for row in measured["rows"]
             if row["optimism"]["value"] is not None
         ]
     )
     if not rows.empty:
-        chart = experts_charts.intervals(rows, "AUROC out-of-fold less on test", at=0.0)
-        chart_files.show_chart(chart, "optimism of stacking", f"{found['reading']} Lines are 95 %.")
+        chart = experts_charts.intervals(rows, "AUROC out of fold minus AUROC on test", at=0.0)
+        chart_files.show_chart(
+            chart, "optimism of stacking", f"{measured['reading']} Lines are 95 % intervals over groups."
+        )
     else:
-        st.caption(widgets.plain_markdown(found["reading"]))
+        st.caption(widgets.plain_markdown(measured["reading"]))
 
 
 def comparison_rows(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """For the interval chart: source, value, low, high, what."""
+    """Lay out the ways for the interval chart: columns source, value, low, high, what."""
     return pd.DataFrame(
         [
             {
@@ -111,9 +121,9 @@ def comparison_rows(rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 
 def comparison_table(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """Figures of every way as text."""
+    """Lay out the figures of every way as text; empty columns are left out."""
     table = pd.DataFrame([_line(row) for row in rows])
-    return table.loc[:, (table != "").any()]  # reports from before the paired differences have none
+    return table.loc[:, (table != "").any()]  # early reports hold no paired differences
 
 
 def _line(row: dict[str, Any]) -> dict[str, str]:
@@ -125,9 +135,9 @@ def _line(row: dict[str, Any]) -> dict[str, str]:
     ):
         low, high = row.get(between) or (None, None)
         line[title] = interval_text({"value": row[key], "low": low, "high": high})
-    line |= {"less plain mean": "", "p (DeLong)": ""}
+    line |= {"gain over the mean": "", "p (DeLong)": ""}
     if gap := row.get("less_mean"):
         low, high = gap["interval"] or (None, None)
-        line["less plain mean"] = interval_text({"value": gap["value"], "low": low, "high": high})
+        line["gain over the mean"] = interval_text({"value": gap["value"], "low": low, "high": high})
         line["p (DeLong)"] = p_text(gap["p_value"])
     return line

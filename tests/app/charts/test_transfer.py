@@ -22,12 +22,12 @@ RATES = {"found": 0.8, "false_alarms": 0.05, "leakage": 0.1, "spared": 0.7}
     ("chart", "words"),
     [
         (charts.places(ROWS, "leakage: fakes called real / fakes"), ["leakage: fakes called real / fakes"]),
-        (charts.base_rates(RATES, [(0.7, 0.03), (0.9, 0.08)], 0.05), ["share of fakes", "alarm is right"]),
-        (charts.base_rates(RATES, [(None, None), (None, None)], 0.05), ["share of fakes among all items"]),
+        (charts.base_rates(RATES, [(0.7, 0.03), (0.9, 0.08)], 0.05), ["base rate", "precision: fakes / called fake"]),
+        (charts.base_rates(RATES, [(None, None), (None, None)], 0.05), ["base rate: fakes / all items"]),
         (charts.matrix([Cell("gan", "web", 0.9, 0.8, 0.95, 5, 6, 11), Cell("gan", "film", 0.7, None, None, 5, 3, 4)]),
-         ["fakes of", "0.80 to 0.95"]),
-        (charts.left_out([LeftOut("gan", "other", "all", 0.9, 0.7, 0.2, 0.1, 0.3, 9, 9, 9)]), ["never saw it"]),
-        (charts.left_out([LeftOut("gan", "other", "all", 0.9, 0.7, 0.2, None, None, 9, 9, 1)]), ["trained on it"]),
+         ["source of the fakes", "0.80 to 0.95"]),
+        (charts.left_out([LeftOut("gan", "other", "all", 0.9, 0.7, 0.2, 0.1, 0.3, 9, 9, 9)]), ["without it in"]),
+        (charts.left_out([LeftOut("gan", "other", "all", 0.9, 0.7, 0.2, None, None, 9, 9, 1)]), ["with it in"]),
     ],
 )  # fmt: skip
 def test_charts_name_their_axes(chart, words):

@@ -6,7 +6,7 @@ import pytest
 from scipy.special import expit
 from streamlit.testing.v1 import AppTest
 
-from app.scores.calibration_items import UNTOLD, fitted_rows, notes
+from app.scores.calibration_items import ITEMS_UNKNOWN, fitted_rows, notes
 from app.scores.detector import DetectorScores, detector_scores
 from app.scores.sources import ScoreSource, predictions_of
 from app.scores.view import reference
@@ -67,11 +67,12 @@ def test_a_split_that_was_fitted_whole_is_not_offered(workbench, open_page):
     source = ScoreSource("x", folder)
     n = len(kept_predictions(folder, "val_calib"))
     assert DetectorScores("x", source=source, member="scores").splits() == ["test"]
-    assert f"Its calibrator was fitted on {n} of these items ({n} of val_calib): they are not judged here." in notes(
-        source, "scores"
+    assert (
+        f"Its calibrator was fitted on {n} of the saved items ({n} of val_calib); this page leaves them out."
+        in notes(source, "scores")
     )
     page = open_page("evaluate", scores="runs/fitted/scores")
-    assert "they are not judged here" in shown(page)
+    assert "this page leaves them out" in shown(page)
     old = read_json(folder / "calibrator.json")
     write_json(folder / "calibrator.json", {k: v for k, v in old.items() if k != "item_sketch"})
     assert int(fitted_rows(source, "scores").sum()) == n  # the whole split is known by its fingerprint all the same
@@ -93,7 +94,7 @@ def test_of_a_split_that_was_fitted_in_part_the_rest_is_judged(workbench):
     document = read_json(folder / "calibrator.json")
     write_json(folder / "calibrator.json", {k: v for k, v in document.items() if k != "item_sketch"})
     assert not fitted_rows(source, "scores").any()
-    assert notes(source, "scores")[-1] == UNTOLD
+    assert notes(source, "scores")[-1] == ITEMS_UNKNOWN
 
 
 @pytest.mark.usefixtures("no_pictures")
@@ -106,7 +107,7 @@ def test_scores_that_were_all_fitted_say_that_nothing_is_left(workbench, open_pa
     assert not page.exception
     assert not page.metric
     html = " ".join(str(item.proto.body) for item in page.get("html"))
-    assert "Nothing left to judge it on" in html
+    assert "No item is left to evaluate it on" in html
 
 
 def test_without_calibration_items_the_cascade_says_what_to_do(workbench, open_page):

@@ -40,12 +40,12 @@ def test_a_file_name_is_plain():
 def test_lines_that_would_squeeze_the_rest_are_cut_off_and_told():
     near = [{"source": f"m{i}", "value": i / 100, "low": i / 100 - 0.05, "high": i / 100 + 0.05} for i in range(6)]
     rows = pd.DataFrame([*near, {"source": "isotonic", "value": -1.4, "low": -3.2, "high": 0.0}])
-    assert score_charts.frame_of(rows.iloc[:-1]) is None
-    ends = score_charts.frame_of(rows)
+    assert score_charts.readable_ends(rows.iloc[:-1]) is None
+    ends = score_charts.readable_ends(rows)
     assert -0.1 < ends[0] < -0.05
     assert 0.1 < ends[1] < 0.15
     assert score_charts.clipped_words(rows, ends) == (
-        "Cut off at the frame, where a triangle stands: isotonic -1.4 (-3.2 to 0)."
+        "A triangle marks an interval that continues past the edge: isotonic -1.4 (-3.2 to 0)."
     )
     assert score_charts.clipped_words(rows, None) == ""
     cuts = [layer.data for layer in score_charts.interval_chart(rows, "x", ends=ends).layer if "cut" in layer.data]

@@ -1,6 +1,6 @@
 """The rows behind the chart and table of tested heat maps."""
 
-from app.views.experts.evidence_report import WHOSE, figure_rows, mass_chart, mass_rows
+from app.views.experts.evidence_report import MAP_KINDS, figure_rows, mass_chart, mass_rows
 from core.explain.planted import FIGURES
 
 
@@ -14,7 +14,7 @@ def document():
 
 def test_rows_of_the_chart_leave_out_what_is_undefined():
     rows = mass_rows([document()])
-    assert len(rows) == 2 * len(WHOSE) - 1
+    assert len(rows) == 2 * len(MAP_KINDS) - 1
     assert set(rows["map"]) == {"Grad-CAM, patch of noise", "Grad-CAM, patch of another face"}
     drawn = mass_chart(rows).to_dict()
     assert "1 = chance" in str(drawn)
@@ -23,5 +23,5 @@ def test_rows_of_the_chart_leave_out_what_is_undefined():
 
 def test_the_table_says_undefined_and_gives_intervals():
     table = figure_rows([document()])
-    assert list(table["mass / chance"]) == ["2.00 (1.50 to 2.50)", "undefined"]
+    assert list(table["map on the patch / chance"]) == ["2.00 (1.50 to 2.50)", "undefined"]
     assert list(table["empty maps"]) == ["1 of 10", "1 of 10"]

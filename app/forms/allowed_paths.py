@@ -1,6 +1,7 @@
-"""What a browser may name: things of the workspace, and places below the folders that the operator allowed.
+"""Limit the paths that a browser may name to the workspace and the folders that the operator allowed.
 
-Every form is held to this in one place (`forms.spec_form`). Commands are not: they read what their person may read.
+Every form passes through `forms.spec_form`, which applies this. Commands are not limited: they run with the rights of
+the person who types them.
 """
 
 from __future__ import annotations
@@ -19,41 +20,61 @@ REGISTERED = ("dataset", "run", "bundle", "policy")
 
 
 def bounded(spec: Spec, workbench: Workbench) -> Spec:
-    """The spec with each place that it names made absolute and found inside the bounds. Raises ValueError.
+    """Return a spec whose paths are absolute and inside the allowed folders.
 
-    A name of the workspace, a word such as `pretrained` and whatever a form offers stay as they are.
+    A name of the workspace, a word such as `pretrained` and everything that a form offers stay as they are.
+
+    Args:
+        spec: The spec as the browser sent it.
+        workbench: The workbench, with its allowed folders.
+
+    Returns:
+        The same spec with allowed paths.
+
+    Raises:
+        ValueError: A path lies outside the allowed folders or does not exist.
     """
     changes: dict[str, Any] = {}
     resolved = settled(spec, workbench.workspace)
     for name in places(type(spec)):
-        texts, found = _several(getattr(spec, name)), _several(getattr(resolved, name))
+        texts, resolved_texts = _several(getattr(spec, name)), _several(getattr(resolved, name))
         free = _offered(type(spec), name, workbench)
-        kept = [
-            text if not text or text in free or _plain(name, text, there) else _place(name, text, workbench)
-            for text, there in zip(texts, found, strict=True)
+        checked = [
+            text if not text or text in free or _plain(name, text, path) else _place(name, text, workbench)
+            for text, path in zip(texts, resolved_texts, strict=True)
         ]
-        if kept != texts:
-            changes[name] = kept if isinstance(getattr(spec, name), list) else kept[0]
+        if checked != texts:
+            changes[name] = checked if isinstance(getattr(spec, name), list) else checked[0]
     return spec.model_copy(update=changes)
 
 
 def allowed(text: str, roots: Sequence[Path]) -> Path:
-    """The real path behind `text` when it lies in a root. Raises ValueError that tells nothing of other places.
+    """Return the real path of a text, if it lies in an allowed folder.
 
-    A relative path is looked for in each root. Links are followed before the place is judged.
+    A relative path is looked for in each folder. Links are followed before the place is judged.
+
+    Args:
+        text: A path.
+        roots: The allowed folders.
+
+    Returns:
+        The resolved path of something that exists.
+
+    Raises:
+        ValueError: The path lies outside, or nothing exists there. The message tells nothing about other places.
     """
     inside = _inside(text, roots)
-    there = [path for path in inside if path.exists()]
-    if not there:
-        raise ValueError(f"{inside[0]} is not there. Check its spelling, or put the folder there first.")
-    return there[0]
+    existing = [path for path in inside if path.exists()]
+    if not existing:
+        raise ValueError(f"{inside[0]} does not exist. Check its spelling, or put the file or folder there first.")
+    return existing[0]
 
 
 def _inside(text: str, roots: Sequence[Path]) -> list[Path]:
-    """What `text` can mean below the roots, there or not; at least one path. Raises ValueError."""
+    """Return every path below the roots that a text can mean, existing or not; ValueError when there is none."""
     outside = ValueError(
         f"{text!r} is not in a folder that the server may read ({', '.join(map(str, roots))}). "
-        "Choose one below these, or have AWARE_DATA_ROOTS name more."
+        "Choose a place below these folders, or add its folder to AWARE_DATA_ROOTS."
     )
     try:
         typed = Path(text).expanduser()
@@ -78,16 +99,16 @@ def _offered(spec: type[Spec], name: str, workbench: Workbench) -> list[str]:
 
 
 def _plain(name: str, text: str, settled_text: str) -> bool:
-    """Whether it is a mere name: no path, and not that of a file which happens to lie where the server was started."""
+    """Tell whether a text is only a name: no path, and not the name of a file in the folder of the server process."""
     leads = {"/", "\\", "\0"} & set(text) or text.startswith(("~", "."))
     return name not in PATHS and not leads and text == settled_text
 
 
 def _place(name: str, text: str, workbench: Workbench) -> str:
-    """A path as text: of something the workbench lists itself, or below a root. Raises ValueError.
+    """Return a path as text, if the workbench lists it itself or it lies below a root; ValueError otherwise.
 
-    Listed are the rooms of the workspace, what is registered (wherever it lies), and the bundles that ship with the
-    product or were put in force: an operator chose these, and pages offer them.
+    Listed are the folders of the workspace, registered artefacts (wherever they lie), and the bundles that ship with
+    the product or are in force: an operator chose these, and pages offer them.
     """
     roots = workbench.settings.readable_roots()
     if name == OUT:

@@ -1,4 +1,4 @@
-"""Every field of a Spec as one input: what it is called, what it takes, between which bounds. Draws nothing."""
+"""Describe every field of a spec as one input: its label, its type, its bounds; nothing is drawn here."""
 
 from __future__ import annotations
 
@@ -20,8 +20,20 @@ MISSING: Any = object()
 
 @dataclass(frozen=True)
 class FormField:
-    """One input. `low`/`high` are inclusive bounds (an exclusive one is left to validation, which says it). titles: of
-    choices that people read under another name.
+    """One input of a form.
+
+    Attributes:
+        name: Name of the field in the spec.
+        label: What the form calls it.
+        shape: Type of the input.
+        help: Description of the field.
+        default: Its default; MISSING when it is required.
+        optional: Whether None is a value.
+        low: Smallest value allowed; None without a bound, and for an exclusive bound, which validation reports.
+        high: Largest value allowed, in the same way.
+        choices: Words to choose from.
+        reference: What the field refers to, as in `choose(...)` of the spec; empty when it refers to nothing.
+        titles: Choice -> text on the screen, for choices that are shown under another name.
     """
 
     name: str
@@ -37,7 +49,7 @@ class FormField:
     titles: Mapping[str, str] = field(default_factory=dict)
 
     def shown(self, value: str) -> str:
-        """How a list shows one of the choices."""
+        """Return the text on the screen of one of the choices."""
         return self.titles.get(value, value)
 
     @property
@@ -46,12 +58,12 @@ class FormField:
 
 
 def describe(spec: type[Spec]) -> list[FormField]:
-    """Every field of a spec as an input, in its own order."""
+    """Describe every field of a spec, in the order of the spec."""
     return [_field(name, info) for name, info in spec.model_fields.items()]
 
 
 def label_of(name: str) -> str:
-    """`batch_size` -> `Batch size`."""
+    """Return the label of a field: `batch_size` becomes `Batch size`."""
     known = {"lr": "Learning rate", "n_bootstrap": "Bootstrap draws", "n_bins": "Bins",
              "stage1": "Stage 1", "optimize_metric": "Minimised",
              "optimize_method": "Solver", "val_split": "Share held out"}  # fmt: skip
@@ -98,7 +110,7 @@ def _shape(annotation: Any) -> Shape:
 
 
 def _choices(annotation: Any, info: FieldInfo) -> tuple[str, ...]:
-    """Literals, and patterns that are a plain list of words: `^(nll|ece)$`."""
+    """Return the choices of a literal type, or of a pattern that is a list of words: `^(nll|ece)$`."""
     if get_origin(annotation) is Literal:
         return tuple(str(item) for item in get_args(annotation))
     for item in info.metadata:
@@ -109,8 +121,8 @@ def _choices(annotation: Any, info: FieldInfo) -> tuple[str, ...]:
 
 
 def _titles(extra: Mapping[str, Any]) -> dict[str, str]:
-    found = extra.get("titles", {})
-    return {str(value): str(words) for value, words in found.items()} if isinstance(found, dict) else {}
+    titles_given = extra.get("titles", {})
+    return {str(value): str(text) for value, text in titles_given.items()} if isinstance(titles_given, dict) else {}
 
 
 def _bounds(info: FieldInfo, whole: bool) -> tuple[float | None, float | None]:

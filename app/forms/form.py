@@ -1,6 +1,6 @@
-"""A form built from any Spec: types, bounds, help and references come from the fields themselves.
+"""Build a form from any spec: types, bounds, help and references come from the fields of the spec.
 
-A field that is added to a spec appears here by itself, as it does in the command and in the JSON file.
+A field that is added to a spec appears in the form without further code, as in the command and in the JSON file.
 """
 
 from __future__ import annotations
@@ -32,10 +32,20 @@ def spec_form(
     front: Collection[str] = (),
     placeholder: str = "",
 ) -> Spec | None:
-    """Draw the form; return the spec once it has been submitted and is valid, else None.
+    """Draw the form of a spec, and return the spec once it is sent and valid.
 
-    given: fields decided elsewhere on the page (not drawn). values: other starting values. front: fields shown at
-    once, beside those that are required or refer to something; the others are folded away under "More options".
+    Args:
+        spec: The type of the spec.
+        workbench: The workbench, whose names the form offers.
+        key: Key of the form, unique on the page.
+        submit: Text of the button.
+        given: Fields that the page decides itself; they are not drawn.
+        values: Starting values that differ from the defaults.
+        front: Fields shown at once, beside the required ones; the others are folded under "More options".
+        placeholder: Text in an empty optional number.
+
+    Returns:
+        The valid spec when the button was pressed in this run, else None; errors are drawn as sentences.
     """
     given, values = dict(given or {}), dict(values or {})
     fields = [field for field in describe(spec) if field.name not in given]
@@ -55,7 +65,11 @@ def spec_form(
         return made
     except ValidationError as error:
         notice(sentences(error, spec), "error")
-    except (ValueError, LookupError, FileNotFoundError) as error:  # a place out of bounds, a name of nothing here
+    except (
+        ValueError,
+        LookupError,
+        FileNotFoundError,
+    ) as error:  # a path outside the allowed folders, or a name that does not exist
         notice([str(error)], "error")
     return None
 
@@ -63,7 +77,7 @@ def spec_form(
 def _draw(
     fields: Sequence[FormField], workbench: Workbench, key: str, values: Mapping[str, Any], placeholder: str
 ) -> dict[str, Any]:
-    """Two columns of inputs; long ones take a whole row. Unanswered fields are left out."""
+    """Draw inputs in two columns, and return the answers; fields without an answer are left out."""
     answers: dict[str, Any] = {}
     columns = st.columns(2, gap="medium") if len(fields) > 1 else [st.container()]
     for position, field in enumerate(fields):
@@ -76,7 +90,18 @@ def _draw(
 
 
 def draw_field(field: FormField, workbench: Workbench, key: str, start: Any, placeholder: str = "") -> Any:
-    """One input and what it holds; MISSING when a required one is still empty."""
+    """Draw the input of one field.
+
+    Args:
+        field: The field.
+        workbench: The workbench, whose names a reference offers.
+        key: Key of the input.
+        start: Its starting value, or MISSING.
+        placeholder: Text in an empty optional number.
+
+    Returns:
+        The answer; MISSING when a required field has none.
+    """
     start = None if start is MISSING else start
     if field.reference:
         return _reference(field, workbench, key, start)
@@ -93,7 +118,7 @@ def draw_field(field: FormField, workbench: Workbench, key: str, start: Any, pla
     if field.shape == "texts":
         return st.multiselect(
             field.label, list(start or []), default=list(start or []), key=key, help=field.help,
-            accept_new_options=True, placeholder="type and press Enter",
+            accept_new_options=True, placeholder="Type a value and press Enter",
         )  # fmt: skip
     if field.shape == "numbers":
         text = st.text_input(field.label, ", ".join(f"{v:g}" for v in start or []), key=key, help=field.help)
@@ -107,7 +132,7 @@ def draw_field(field: FormField, workbench: Workbench, key: str, start: Any, pla
 
 
 def _reference(field: FormField, workbench: Workbench, key: str, start: Any) -> Any:
-    """A list to choose from; what is not on it (a path) can be typed."""
+    """Draw a list to choose from; a path that is not on it can be typed."""
     names = options(field.reference, workbench)
     if field.shape == "texts":
         chosen = list(start or [])
@@ -121,7 +146,7 @@ def _reference(field: FormField, workbench: Workbench, key: str, start: Any) -> 
     answer = st.selectbox(
         field.label, known, index=index, key=key, help=field.help, accept_new_options=True,
         format_func=lambda name: field.titles.get(name) or option_title(name, workbench),
-        placeholder="nothing to choose yet; a path can be typed",
+        placeholder="Nothing to choose yet. Type a path",
     )  # fmt: skip
     return MISSING if answer is None and field.required else (answer or AUTOMATIC)
 
@@ -142,12 +167,12 @@ def _number(field: FormField, key: str, start: Any, placeholder: str) -> Any:
 
 
 def _step(start: Any) -> float:
-    """A tenth of the starting value's own decimal place: 0.05 -> 0.01, 0.001 -> 0.001."""
+    """Return the unit of the starting value's first digit as the step: 0.05 gives 0.01, 0.001 gives 0.001."""
     return float(f"1e{f'{float(start):e}'.split('e')[1]}") if start else 0.01
 
 
 def _json(field: FormField, key: str, start: Any) -> Any:
-    """Any other type is written as JSON, so that no field is ever out of reach."""
+    """Draw a field of any other type as JSON, so that every field can be set."""
     import json
 
     dumped = start.model_dump(mode="json") if isinstance(start, BaseModel) else start
@@ -163,7 +188,15 @@ def _json(field: FormField, key: str, start: Any) -> Any:
 
 
 def sentences(error: ValidationError, spec: type[Spec]) -> list[str]:
-    """What is wrong with a form, one sentence a field: which, what is asked for, what was given."""
+    """Say what is wrong with a form, one sentence for each field.
+
+    Args:
+        error: The error of pydantic.
+        spec: The type of the spec.
+
+    Returns:
+        Sentences with the label of the field, what is asked for, and what was given.
+    """
     result = []
     for item in error.errors():
         name = str(item["loc"][0]) if item["loc"] else ""

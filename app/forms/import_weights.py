@@ -1,4 +1,4 @@
-"""Published weights in the browser: upload a file or choose one that lies on the server; a job makes the run."""
+"""Draw the form that imports published weights: the file, its options, and the job that makes a run of it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ WEIGHT_FILE_ENDINGS = (".pth", ".pt", ".safetensors")
 
 
 def weights_form(workbench: Workbench) -> None:
-    """Where the file comes from, then the rest of the job's input; once sent, its job opens."""
+    """Draw the input of the file, then the options; the job opens once the form is sent."""
     st.caption(
-        "GenConViT as published: a .pth is opened by a confined process that reads numbers only, every tensor is "
-        "checked by name and shape, and the run says what was left out. Calibrate it before you use its figures."
+        "Import the published weights of GenConViT. A confined process opens the .pth file and reads numbers only. "
+        "Every tensor is checked by name and shape, and the run lists the tensors that were left out. Calibrate the "
+        "run before you use its figures."
     )
     published = ", ".join(f"{f.dataset} {f.accuracy:.3f} / {f.auroc:.4g}" for f in FIGURES)
-    st.html(html.facts({"Published accuracy / AUROC": published, "Mind": CAVEAT}))
+    st.html(html.facts({"Published accuracy / AUROC": published, "Note": CAVEAT}))
     path = incoming(workbench, "Weights", WEIGHT_FILE_ENDINGS, "weights")
     if path is None:
         return

@@ -1,4 +1,4 @@
-"""Forms of job kinds on a page: what is sent is queued, and its job opens."""
+"""Draw the forms of job kinds; a form that is sent becomes a job, and the page of the job opens."""
 
 from __future__ import annotations
 
@@ -24,7 +24,18 @@ def job_form(
     values: Mapping[str, Any] | None = None,
     placeholder: str = "",
 ) -> None:
-    """The form of a job of `kind`, drawn by `forms.spec_form`, whose arguments these are. key: `kind` if empty."""
+    """Draw the form of a job, and queue the job once the form is sent.
+
+    Args:
+        kind: Kind of the job.
+        workbench: Where it is queued.
+        submit: Text of the button.
+        front: Fields shown at once, beside the required ones.
+        key: Key of the form; empty takes the kind.
+        given: Fields that the page decides itself.
+        values: Starting values that differ from the defaults.
+        placeholder: Text in an empty optional number.
+    """
     spec = forms.spec_form(
         kinds.get(kind).spec, workbench, key=key or kind, submit=submit, given=given, values=values, front=front,
         placeholder=placeholder,
@@ -34,7 +45,7 @@ def job_form(
 
 
 def stack_form(workbench: Workbench) -> None:
-    """Stage 3 over calibrated runs: the way from runs to a bundle, and to a comparison of experts."""
+    """Draw the form that fits stage 3 over calibrated runs."""
     st.caption("Fits stage 3, the meta-model, over calibrated runs and compares it with simpler ways to combine them.")
     front = ("stage1", "experts", "experts_are", "dataset", "name")
     job_form("stack", workbench, submit="Stack", front=front)

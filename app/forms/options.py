@@ -1,4 +1,4 @@
-"""What a reference field can point at: the lists behind every `choose(...)` of a spec."""
+"""List what a reference field can name: the choices behind every `choose(...)` of a spec."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _artifacts(kind: str) -> Callable[[Workbench], list[str]]:
 
 
 def _datasets(workbench: Workbench) -> list[str]:
-    """Data sets, each followed by its leave-one-out protocols as NAME@PROTOCOL."""
+    """List the data sets, each followed by its leave-one-out protocols as NAME@PROTOCOL."""
     names = []
     for item in workbench.artifacts("dataset"):
         protocols = sorted(path.stem for path in (item.path / "protocols").glob("[!.]*.json"))
@@ -29,31 +29,39 @@ def _datasets(workbench: Workbench) -> list[str]:
 
 
 def _networks(workbench: Workbench) -> list[str]:
-    """Runs with weights: all but imported scores."""
+    """List the runs with weights: all but imported scores."""
     return [item.name for item in workbench.artifacts("run") if item.summary.get("kind") != "scores"]
 
 
 def _detectors(workbench: Workbench) -> list[str]:
-    """Runs of one network: trained or imported, no stack."""
+    """List the runs of one network, trained or imported; no stacks."""
     kinds = ("scores", "stack")
     return [item.name for item in workbench.artifacts("run") if item.summary.get("kind") not in kinds]
 
 
 def _bundles(workbench: Workbench) -> list[str]:
-    """Folders: the one in force first, then the workspace's."""
+    """List the bundle folders: the one in force first, then those of the workspace."""
     folders = [workbench.active().bundle, *(item.path for item in workbench.artifacts("bundle"))]
     return list(dict.fromkeys(str(folder) for folder in folders))
 
 
 def _weights(workbench: Workbench) -> list[str]:
-    """Words, then files that a training can start from: the best of every run, and what the bundle in force holds."""
+    """List what a training can start from: words, the members of the bundle in force, the best weights of each run."""
     runs = [item.path / BEST for item in workbench.artifacts("run")]
     members = sorted(workbench.active().bundle.glob("*/weights.safetensors"))
     return ["pretrained", "none", *(str(file) for file in [*members, *runs] if file.is_file())]
 
 
 def option_title(value: str, workbench: Workbench) -> str:
-    """How a list shows a value: the path of weights by its run, or its bundle and member, and the network they fit."""
+    """Return the text of a choice: weights are named by their run or bundle, and by the network that they fit.
+
+    Args:
+        value: The choice, often a path.
+        workbench: The workbench.
+
+    Returns:
+        The text on the screen.
+    """
     file = Path(value)
     if file.name == BEST and (file.parent / RUN).is_file():
         return f"run {file.parent.name}{_network(read_json(file.parent / RUN))}"
@@ -88,7 +96,18 @@ SOURCES: dict[str, Callable[[Workbench], list[str]]] = {
 
 
 def options(what: str, workbench: Workbench) -> list[str]:
-    """Names that a field marked `choose(what)` offers. Raises LookupError for an unknown `what`."""
+    """List the names that a field marked `choose(what)` offers.
+
+    Args:
+        what: What the field refers to.
+        workbench: The workbench.
+
+    Returns:
+        The names, in the order of the form.
+
+    Raises:
+        LookupError: No list has this name.
+    """
     if what in CHOICES:
         return choices(what)
     if what not in SOURCES:

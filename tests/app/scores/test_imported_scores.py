@@ -133,11 +133,11 @@ def test_the_result_of_an_import_is_in_words_with_the_ways_on(workbench):
     at.run()
     assert not at.exception
     html = " ".join(str(item.proto.body) for item in at.get("html"))
-    for word in ("To be judged (test)", "Set aside (val_calib)", "their.csv"):
+    for word in ("To be evaluated (test)", "To calibrate on (val_calib)", "their.csv"):
         assert word in html
     for raw in ("sha256", "format", "gflops", "None"):
         assert raw not in html
-    assert [b.label for b in at.button] == ["Judge it on Evaluate", "Compare it"]
+    assert [b.label for b in at.button] == ["Evaluate these scores", "Compare them"]
     assert "are set aside as val_calib" in " ".join(i.value for i in at.info)
 
 

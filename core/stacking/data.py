@@ -1,4 +1,4 @@
-"""What stage 3 learns from: every member's calibrated log-odds and embeddings on the same rows, in one table."""
+"""Collect what stage 3 learns from: log-odds and embeddings of every member on the same rows."""
 
 from __future__ import annotations
 
@@ -30,7 +30,15 @@ FITTABLE = ("val_select", "val_calib")
 
 @dataclass(frozen=True)
 class StackMember:
-    """A calibrated run in its role. `name` is its column name in every table."""
+    """A calibrated run in its role.
+
+    Attributes:
+        name: Its column name in every table.
+        role: stage1 or expert.
+        run: The trained run.
+        calibrator_file: JSON of its calibrator.
+        calibrator: The same, loaded.
+    """
 
     name: str
     role: Literal["stage1", "expert"]
@@ -45,10 +53,16 @@ class StackMember:
 
 @dataclass
 class StackData(ItemRows):
-    """frame: one row an item (sample_id, group, dataset, label, split, method, log_odds_<member>, p_<member>).
+    """Scores and embeddings of all members on the same rows.
 
-    log_odds: calibrated, (N,) a member; embeddings: (N, D) an expert; both in the frame's order. aside_log_odds and
-    aside_blocks: what only the comparison of feature sets reads (specialists, parts of an expert's embedding).
+    Attributes:
+        frame: A row an item: sample_id, group, dataset, label, split, method, log_odds_<member>, p_<member>.
+        log_odds: By member, calibrated, (N,) in the frame's order.
+        embeddings: By expert, (N, D) in the frame's order.
+        members: What each member is and costs.
+        notes: Sentences for the report.
+        aside_log_odds: By specialist, (N,); only the comparison of feature sets reads it.
+        aside_blocks: By specialist or part of an expert's embedding, (N, D); only the comparison reads it.
     """
 
     frame: pd.DataFrame
@@ -60,62 +74,123 @@ class StackData(ItemRows):
     aside_blocks: dict[str, np.ndarray] = field(default_factory=dict)
 
     def rows_of(self, splits: Sequence[str]) -> np.ndarray:
-        """Positions of the rows of some splits."""
+        """Return the positions of the rows of some splits.
+
+        Args:
+            splits: Names of splits.
+
+        Returns:
+            (K,) positions, ascending.
+        """
         return np.flatnonzero(self.frame["split"].isin(splits).to_numpy())
 
     def learnable(self, splits: Sequence[str], excluded: Sequence[str]) -> np.ndarray:
-        """Positions of the rows of some splits whose source is not excluded. Raises ValueError for a source that is
-        not there at all.
+        """Return the positions of the rows of some splits whose source is not excluded.
+
+        Args:
+            splits: Names of splits.
+            excluded: Names of sources that stage 3 must not learn from.
+
+        Returns:
+            (K,) positions, ascending.
+
+        Raises:
+            ValueError: An excluded source does not occur in the data set.
         """
         sources = self.frame["dataset"].astype(str)
-        if strange := sorted(set(excluded) - set(sources)):
+        if unknown := sorted(set(excluded) - set(sources)):
             known = ", ".join(sorted(set(sources)))
-            raise ValueError(f"cannot exclude {', '.join(strange)}: the data set's sources are {known}")
+            raise ValueError(f"cannot exclude {', '.join(unknown)}: the data set's sources are {known}")
         return np.flatnonzero((self.frame["split"].isin(splits) & ~sources.isin(excluded)).to_numpy())
 
     def column(self, name: str) -> np.ndarray:
-        """(N,) calibrated log-odds of a member or a specialist."""
+        """Return the calibrated log-odds of a member or a specialist.
+
+        Args:
+            name: Its name.
+
+        Returns:
+            (N,) float64.
+        """
         return self.log_odds[name] if name in self.log_odds else self.aside_log_odds[name]
 
     def block(self, name: str) -> np.ndarray:
-        """(N, D) embedding of an expert or a specialist, or a part of one."""
+        """Return the embedding of an expert or a specialist, or a part of one.
+
+        Args:
+            name: Name of the expert, specialist or part.
+
+        Returns:
+            (N, D).
+        """
         return self.embeddings[name] if name in self.embeddings else self.aside_blocks[name]
 
 
 def check_splits(splits: list[str]) -> None:
-    """Raises ValueError for a split that stage 3 must not learn from."""
-    if strange := [name for name in splits if name not in FITTABLE]:
+    """Check that stage 3 may learn from these splits.
+
+    Args:
+        splits: `fit_splits` of the spec.
+
+    Raises:
+        ValueError: There is none, or one that stage 3 must not learn from.
+    """
+    if refused := [name for name in splits if name not in FITTABLE]:
         raise ValueError(
-            f"stage 3 cannot be fitted on {', '.join(strange)}: the experts know `train` by heart and `test` must stay "
-            f"unseen; fit_splits may hold {' and '.join(FITTABLE)}"
+            f"stage 3 cannot be fitted on {', '.join(refused)}: the experts have seen `train` in training and `test` "
+            f"must stay unseen; fit_splits may hold {' and '.join(FITTABLE)}"
         )
     if not splits:
         raise ValueError(f"fit_splits is empty; give {' and '.join(FITTABLE)}")
 
 
 def stack_members(spec: StackSpec, workspace: Workspace) -> list[StackMember]:
-    """Stage 1 and the experts in the order given. Raises FileNotFoundError for a run or its calibrator."""
+    """Find stage 1 and the experts, in the order given.
+
+    Args:
+        spec: Which runs.
+        workspace: Where they lie.
+
+    Returns:
+        The members, stage 1 first.
+
+    Raises:
+        FileNotFoundError: A run or its calibrator is not there.
+    """
     members = [_member("stage1", "stage1", spec.stage1, workspace)]
     return members + _named_experts(spec.experts, {"stage1"}, workspace)
 
 
 def specialist_members(spec: StackSpec, members: list[StackMember], workspace: Workspace) -> list[StackMember]:
-    """The runs that only join the comparison. Raises as `stack_members`, and ValueError for a member's own run."""
-    found = _named_experts(spec.specialists, {member.name for member in members}, workspace)
+    """Find the runs that only join the comparison of feature sets.
+
+    Args:
+        spec: Which runs.
+        members: The stack's own members.
+        workspace: Where the runs lie.
+
+    Returns:
+        The specialists, in the order given.
+
+    Raises:
+        FileNotFoundError: A run or its calibrator is not there.
+        ValueError: A run is a member of the stack already.
+    """
+    specialists = _named_experts(spec.specialists, {member.name for member in members}, workspace)
     taken = {member.run.folder.resolve() for member in members}
-    if twice := [item.run.name for item in found if item.run.folder.resolve() in taken]:
+    if twice := [item.run.name for item in specialists if item.run.folder.resolve() in taken]:
         raise ValueError(f"{', '.join(twice)} is a member of the stack already; name other runs as specialists")
-    return found
+    return specialists
 
 
 def _named_experts(refs: Sequence[str], taken: set[str], workspace: Workspace) -> list[StackMember]:
-    found, taken = [], set(taken)
+    experts, taken = [], set(taken)
     for ref in refs:
         member = _member("", "expert", ref, workspace)
         name = _free_name(str(member.run.document["detector"]), taken)
         taken.add(name)
-        found.append(replace(member, name=name))
-    return found
+        experts.append(replace(member, name=name))
+    return experts
 
 
 def _member(name: str, role: Literal["stage1", "expert"], ref: str, workspace: Workspace) -> StackMember:
@@ -141,10 +216,23 @@ def collect_stack_data(
     report: Reporter,
     specialists: Sequence[StackMember] = (),
 ) -> StackData:
-    """What every member, as it is, says of val_select, val_calib, test, and of so many rows of train as measure the
-    leak. Torch is loaded inside.
+    """Score val_select, val_calib, test and some rows of train with every member as it is.
 
-    Raises ValueError when a run was trained on groups that stage 3 would learn from or be judged on.
+    The rows of train measure the leak. Torch is loaded inside.
+
+    Args:
+        spec: Data set, splits and number of training rows.
+        workspace: Where data sets and embeddings lie.
+        members: Stage 1 and the experts.
+        report: Hears the progress.
+        specialists: Further runs, for the comparison only.
+
+    Returns:
+        The data of all members and specialists.
+
+    Raises:
+        ValueError: The data set has none of these splits, or a run was trained on groups that stage 3 would learn from
+            or be judged on.
     """
     dataset = members[0].run.dataset(spec.dataset)
     whole = open_dataset(dataset, workspace)
@@ -161,19 +249,25 @@ def collect_stack_data(
     data = StackData(frame[["sample_id", "group", "dataset", "label", "split", "method"]].copy(), {}, {}, [], notes)
     for position, member in enumerate(everybody):
         share = Within(report, position / len(everybody), (position + 1) / len(everybody))
-        share.progress(0.0, f"hearing {member.name}")
-        said = _score_member(member, parts, workspace, spec, share)
+        share.progress(0.0, f"Scoring with {member.name}")
+        scores = _score_member(member, parts, workspace, spec, share)
         if position < len(members):
-            _add(data, member, said)
+            _add(data, member, scores)
         else:
-            _add_aside(data, member, said)
+            _add_aside(data, member, scores)
     data.notes.extend(order_notes(data.members))
     return data
 
 
 def leak_rows(whole: Manifest, spec: StackSpec) -> Manifest | None:
-    """So many rows of `train` as the spec allows, whole groups in a seeded order; None when the leak is not measured
-    or there is no such split.
+    """Draw the rows of `train` on which the leak is measured: whole groups in a seeded order.
+
+    Args:
+        whole: The data set.
+        spec: `leak_items` rows at most.
+
+    Returns:
+        The rows; None when the leak is not measured or there is no split `train`.
     """
     train = whole.frame[whole.frame["split"] == "train"]
     if not spec.leak_items or train.empty:
@@ -201,7 +295,14 @@ def _score_member(
 
 
 def joined(tables: Sequence[EmbeddingTable]) -> EmbeddingTable:
-    """Several tables of one network below each other."""
+    """Put several tables of one network below each other.
+
+    Args:
+        tables: At least one; all have the same parts.
+
+    Returns:
+        One table, described as the first one is.
+    """
     return EmbeddingTable(
         np.concatenate([table.sample_id for table in tables]),
         np.concatenate([table.log_odds for table in tables]),
@@ -211,7 +312,14 @@ def joined(tables: Sequence[EmbeddingTable]) -> EmbeddingTable:
 
 
 def order_notes(members: Sequence[Member]) -> list[str]:
-    """A sentence for every expert that is asked before a cheaper one: the order is the spec's, and it costs."""
+    """Say which experts are asked before a cheaper one: the order is the spec's, and it costs.
+
+    Args:
+        members: Members of the stack, in the order asked.
+
+    Returns:
+        A sentence for every such pair of neighbours.
+    """
     experts = [member for member in members if member.role == "expert"]
     return [
         f"{first.name} ({first.gflops:.3g} GFLOP) is asked before {then.name} ({then.gflops:.3g}): the cheaper one "
@@ -242,18 +350,18 @@ def _seen_in_training(member: StackMember, whole: Manifest, rows: pd.DataFrame, 
     return [f"{member.name}: run {member.run.name} was trained on another data set; no training group is used here."]
 
 
-def _add(data: StackData, member: StackMember, said: EmbeddingTable) -> None:
+def _add(data: StackData, member: StackMember, scores: EmbeddingTable) -> None:
     """A member's columns, and its line in the stack: what it is and what it costs."""
     from core.models.inference.cost import cpu_seconds, gflops
     from core.models.registry import detectors
 
-    p_fake = member.calibrator.transform(said.log_odds)
-    data.frame[f"log_odds_{member.name}"] = said.log_odds
+    p_fake = member.calibrator.transform(scores.log_odds)
+    data.frame[f"log_odds_{member.name}"] = scores.log_odds
     data.frame[f"p_{member.name}"] = p_fake
     data.log_odds[member.name] = calibrated_log_odds(p_fake)
     if member.role == "expert":
-        data.embeddings[member.name] = said.parts["embedding"]
-        for part, values in said.parts.items():
+        data.embeddings[member.name] = scores.parts["embedding"]
+        for part, values in scores.parts.items():
             if part != "embedding":
                 data.aside_blocks[part_block(member.name, part)] = values
     detector, document = member.run.load_detector("cpu"), member.run.document
@@ -272,10 +380,10 @@ def _add(data: StackData, member: StackMember, said: EmbeddingTable) -> None:
     )
 
 
-def _add_aside(data: StackData, specialist: StackMember, said: EmbeddingTable) -> None:
+def _add_aside(data: StackData, specialist: StackMember, scores: EmbeddingTable) -> None:
     """A specialist's columns: for the comparison only."""
-    p_fake = specialist.calibrator.transform(said.log_odds)
+    p_fake = specialist.calibrator.transform(scores.log_odds)
     data.aside_log_odds[specialist.name] = calibrated_log_odds(p_fake)
-    data.aside_blocks[specialist.name] = said.parts["embedding"]
-    data.frame[f"log_odds_{specialist.name}"] = said.log_odds
+    data.aside_blocks[specialist.name] = scores.parts["embedding"]
+    data.frame[f"log_odds_{specialist.name}"] = scores.log_odds
     data.frame[f"p_{specialist.name}"] = p_fake

@@ -1,4 +1,4 @@
-"""Fitting stage 3 and its rivals: group folds, projections inside them, early stopping and a bounded search.
+"""Fit stage 3 and its rivals: group folds, projections inside them, early stopping and a bounded search.
 
 Everything that is chosen is chosen inside a fold's training part: the projection, the boosting setting out of a fixed
 table, and the number of rounds, the last two on groups held out of that part. The fold's own rows see none of it.
@@ -21,7 +21,8 @@ from core.stacking.report import importance
 from core.stacking.spec import StackSpec
 
 EARLY_STOPPING = 30
-HELD_OUT = 0.2
+"""Rounds without a lower loss on the held-out groups after which boosting stops."""
+HELD_OUT_SHARE = 0.2
 """Share of a fold's training groups on which its setting and its number of rounds are chosen."""
 
 SETTINGS: tuple[dict[str, Any], ...] = (
@@ -42,9 +43,22 @@ Score = Callable[[np.ndarray], np.ndarray]
 
 @dataclass
 class Fitted:
-    """Stage 3 and its rivals. p: (N,) p_fake by way, out-of-fold on the fitted rows, else by the final fit.
+    """Stage 3 and its rivals after fitting.
 
-    raw: the same before calibration. search: by way, the setting kept and the loss of every setting tried.
+    Attributes:
+        sets: Feature sets that were fitted.
+        projections: Of stage 3, by block.
+        text: LightGBM's model text of stage 3.
+        calibrator: Temperature of stage 3.
+        best_rounds: Rounds of stage 3 by fold.
+        rounds: Rounds of its final fit.
+        p: By way, (N,) p_fake: out-of-fold on the fitted rows, else by the final fit.
+        raw: The same before calibration, log-odds.
+        importance: Share of the gain by member and kind of feature.
+        folds: Number of folds.
+        rows: Positions of the rows that were fitted.
+        search: By way, the setting taken and the loss of every setting tried.
+        booster: LightGBM's booster of stage 3.
     """
 
     sets: list[FeatureSet]
@@ -64,7 +78,13 @@ class Fitted:
 
 @dataclass
 class Trial:
-    """What a fold's training part says: a scorer by the best setting; watched loss and best round by setting."""
+    """Result of the settings tried on a fold's training part.
+
+    Attributes:
+        score: Scores rows by the best setting.
+        losses: Loss on the held-out groups, by setting.
+        rounds: Best round, by setting.
+    """
 
     score: Score
     losses: list[float]
@@ -73,7 +93,14 @@ class Trial:
 
 @dataclass
 class Projector:
-    """PCA of a block fitted on some rows, remembered: every feature set of a fold shares it."""
+    """Fit the PCA of a block on some rows and remember it: every feature set of a fold shares it.
+
+    Attributes:
+        data: Where the blocks are.
+        size: Most dimensions.
+        seed: Seed of the PCA.
+        kept: Projections by block and rows.
+    """
 
     data: StackData
     size: int
@@ -94,27 +121,51 @@ class Way:
         self.data, self.spec, self.set, self.projector = data, spec, features, projector
 
     def project(self, rows: np.ndarray) -> dict[str, Projection]:
-        """Projections fitted on these rows alone."""
+        """Fit the projections of the set's blocks on these rows alone.
+
+        Args:
+            rows: Positions.
+
+        Returns:
+            A projection by block.
+        """
         return {block: self.projector(block, rows) for block in self.set.blocks}
 
     def table(self, rows: np.ndarray, projections: dict[str, Projection]) -> np.ndarray:
-        """(len(rows), F)."""
+        """Build the feature table of some rows.
+
+        Args:
+            rows: Positions.
+            projections: By block, of `project`.
+
+        Returns:
+            (len(rows), F) float64.
+        """
         log_odds = {name: self.data.column(name)[rows] for name in self.set.log_odds}
         blocks = {name: self.data.block(name)[rows] for name in projections}
         return feature_table(list(self.set.log_odds), projections, log_odds, blocks)
 
     def fit_early(self, rows: np.ndarray, groups: np.ndarray, y: np.ndarray) -> Trial:
-        """Every setting of the search on the training part of a fold, judged on its held-out groups."""
+        """Fit every setting of the search on the training part of a fold, with early stopping on groups held out of it.
+
+        Args:
+            rows: Positions of the training part.
+            groups: (N,) groups of all rows.
+            y: (N,) labels of all rows.
+
+        Returns:
+            The scorer of the best setting, and loss and rounds of each.
+        """
         import lightgbm
 
         projections = self.project(rows)
         inner, _ = hold_out(rows, groups, y, self.spec.seed)
-        table, here = self.table(rows, projections), np.isin(rows, inner)
+        table, is_inner = self.table(rows, projections), np.isin(rows, inner)
         boosters, losses, rounds = [], [], []
         for setting in SETTINGS[: self.spec.search]:
             parameters = self.parameters(setting)
-            train = lightgbm.Dataset(table[here], y[rows[here]], params=parameters)
-            valid = lightgbm.Dataset(table[~here], y[rows[~here]], reference=train)
+            train = lightgbm.Dataset(table[is_inner], y[rows[is_inner]], params=parameters)
+            valid = lightgbm.Dataset(table[~is_inner], y[rows[~is_inner]], reference=train)
             stop: list[Callable[..., Any]] = [lightgbm.early_stopping(EARLY_STOPPING, verbose=False)]
             booster = lightgbm.train(parameters, train, self.spec.rounds, valid_sets=[valid], callbacks=stop)
             boosters.append(booster)
@@ -128,7 +179,17 @@ class Way:
     def fit_rounds(
         self, rows: np.ndarray, y: np.ndarray, rounds: int, setting: dict[str, Any]
     ) -> tuple[dict[str, Projection], Any]:
-        """Fit on all rows for a given number of rounds."""
+        """Fit one setting on all rows for a given number of rounds.
+
+        Args:
+            rows: Positions.
+            y: (N,) labels of all rows.
+            rounds: Boosting rounds.
+            setting: A row of SETTINGS.
+
+        Returns:
+            (projections by block, LightGBM's booster).
+        """
         import lightgbm
 
         projections, parameters = self.project(rows), self.parameters(setting)
@@ -138,7 +199,14 @@ class Way:
         return projections, lightgbm.train(parameters, train, rounds)
 
     def parameters(self, setting: dict[str, Any]) -> dict[str, Any]:
-        """LightGBM's parameters: the spec's, then the setting's."""
+        """Return LightGBM's parameters: the spec's, overridden by the setting's.
+
+        Args:
+            setting: A row of SETTINGS.
+
+        Returns:
+            Parameters by name.
+        """
         return {
             "objective": "binary",
             "metric": "binary_logloss",
@@ -158,13 +226,31 @@ class Way:
 
 
 def raw_scores(booster: Any, table: np.ndarray, rounds: int | None = None) -> np.ndarray:
-    """(N,) uncalibrated log-odds of a booster."""
+    """Score a feature table with a booster.
+
+    Args:
+        booster: LightGBM's booster.
+        table: (N, F) features.
+        rounds: Rounds to use; None: all.
+
+    Returns:
+        (N,) uncalibrated log-odds.
+    """
     return np.asarray(booster.predict(table, raw_score=True, num_iteration=rounds, num_threads=1), np.float64)
 
 
 @dataclass
 class Crossed:
-    """One way, out-of-fold on the fitted rows and by its final fit elsewhere. raw: (N,) uncalibrated log-odds."""
+    """One way, out-of-fold on the fitted rows and by its final fit elsewhere.
+
+    Attributes:
+        raw: (N,) uncalibrated log-odds.
+        projections: Of the final fit, by block.
+        booster: Of the final fit.
+        best_rounds: Rounds by fold.
+        rounds: Rounds of the final fit.
+        search: The setting taken and the losses.
+    """
 
     raw: np.ndarray
     projections: dict[str, Projection]
@@ -178,8 +264,17 @@ Folds = list[tuple[np.ndarray, np.ndarray]]
 
 
 def cross_fit(way: Way, rows: np.ndarray, folds: Folds) -> Crossed:
-    """Out-of-fold scores of the fitted rows, then the final fit: the setting with the least watched loss over all
-    folds, for the median of its rounds; it scores every other row.
+    """Score the fitted rows out-of-fold, then fit the final model, which scores every other row.
+
+    The final model has the setting with the least mean loss over all folds, for the median of its rounds.
+
+    Args:
+        way: Feature set and data.
+        rows: Positions of the rows to fit on.
+        folds: (training, held-out) positions within `rows`.
+
+    Returns:
+        Scores of all rows and the final fit.
     """
     y, groups = way.data.labels, way.data.groups
     raw = np.full(len(y), np.nan)
@@ -207,7 +302,19 @@ def cross_fit(way: Way, rows: np.ndarray, folds: Folds) -> Crossed:
 def fit_meta(
     data: StackData, spec: StackSpec, report: Reporter, sets: list[FeatureSet], rows: np.ndarray, calibrate: np.ndarray
 ) -> Fitted:
-    """Every feature set and logistic regression, out-of-fold on `rows`; temperatures fitted on the rows `calibrate`."""
+    """Fit every feature set and a logistic regression, out-of-fold.
+
+    Args:
+        data: Log-odds and embeddings of the members.
+        spec: Folds, projection, boosting.
+        report: Hears the progress.
+        sets: Feature sets, stage 3's own among them.
+        rows: Positions of the rows to fit on.
+        calibrate: Positions of the rows on which the temperatures are fitted.
+
+    Returns:
+        Stage 3 and its rivals.
+    """
     y = data.labels
     folds = group_folds(y[rows], data.groups[rows], spec.folds, spec.seed)
     projector = Projector(data, spec.projection, spec.seed)
@@ -239,8 +346,19 @@ def fit_meta(
 
 
 def group_folds(y: np.ndarray, groups: np.ndarray, folds: int, seed: int) -> Folds:
-    """[(training, held-out positions)], no group on both sides, labels spread evenly. Raises ValueError when there are
-    too few groups or a training part would hold one class.
+    """Cut rows into folds by group, with labels spread evenly.
+
+    Args:
+        y: (N,) labels.
+        groups: (N,) groups; none stands on both sides of a fold.
+        folds: Most folds; fewer where a class has fewer groups.
+        seed: Seed of the cut.
+
+    Returns:
+        (training, held-out) positions of each fold.
+
+    Raises:
+        ValueError: There are too few groups, or a training part would hold one class.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
@@ -251,18 +369,28 @@ def group_folds(y: np.ndarray, groups: np.ndarray, folds: int, seed: int) -> Fol
     if min(per_class) < 3:
         raise ValueError(f"stage 3 needs three groups of either class, and there are {per_class[0]} and {per_class[1]}")
     splitter = StratifiedGroupKFold(min(folds, *per_class), shuffle=True, random_state=seed)
-    found = list(splitter.split(np.zeros(len(y)), y, groups))
-    for train, _ in found:
+    cuts = list(splitter.split(np.zeros(len(y)), y, groups))
+    for train, _ in cuts:
         if len(np.unique(y[train])) < 2:
             raise ValueError("a fold's training part holds one class only: use fewer folds or more data")
-    return found
+    return cuts
 
 
 def hold_out(rows: np.ndarray, groups: np.ndarray, y: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """(fit, watch) rows, cut by group with HELD_OUT of the groups watched and both classes on both sides."""
+    """Cut the groups of some rows into a part to fit on and a part to watch, both classes in both.
+
+    Args:
+        rows: Positions.
+        groups: (N,) groups of all rows.
+        y: (N,) labels of all rows.
+        seed: Seed of the cut.
+
+    Returns:
+        (positions to fit on, positions to watch: HELD_OUT_SHARE of the groups).
+    """
     from sklearn.model_selection import StratifiedGroupKFold
 
-    splitter = StratifiedGroupKFold(round(1 / HELD_OUT), shuffle=True, random_state=seed)
+    splitter = StratifiedGroupKFold(round(1 / HELD_OUT_SHARE), shuffle=True, random_state=seed)
     per_class = min(len(np.unique(groups[rows][y[rows] == label])) for label in (0, 1))
     if per_class < splitter.n_splits:
         splitter = StratifiedGroupKFold(max(2, per_class), shuffle=True, random_state=seed)

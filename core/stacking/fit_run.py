@@ -1,9 +1,9 @@
-"""Stage 3: LightGBM over projected embeddings and calibrated log-odds, fitted out-of-fold by group.
+"""Fit stage 3 as a run: LightGBM over projected embeddings and calibrated log-odds, out-of-fold by group.
 
-Two ways, named in the spec. `frozen`: the experts stay as they are, so the only thing that a fold must hide from is
-stage 3 itself, and stage 3 learns from rows that no expert trained on. `refit`: the experts are trained again in every
-fold, and stage 3 learns from their out-of-fold answers to all training rows. Either way the report measures what the
-rows that it learned from flatter.
+Two ways, named in the spec. `frozen`: the experts stay as they are, so a fold hides its rows from stage 3 alone, and
+stage 3 learns from rows that no expert trained on. `refit`: the experts are trained again in every fold, and stage 3
+learns from their out-of-fold answers to all training rows. In both the report measures how much better stage 3 looks
+on the rows that it learned from than on test.
 """
 
 from __future__ import annotations
@@ -37,8 +37,10 @@ from core.stacking.write import write_stack
 
 @dataclass(frozen=True)
 class StackRun:
-    """Folder: run.json (kind `stack`), spec.json, stack/, calibrators/, predictions.parquet, stack_report.json; folds/
-    with the out-of-fold answers where the experts were refitted.
+    """A stack run's folder.
+
+    It holds run.json (kind `stack`), spec.json, stack/, calibrators/, predictions.parquet and stack_report.json; also
+    folds/ with the out-of-fold answers where the experts were refitted.
     """
 
     folder: Path
@@ -61,19 +63,32 @@ class StackRun:
 
 
 def fit_stack(spec: StackSpec, workspace: Workspace, folder: Path, report: Reporter | None = None) -> StackRun:
-    """Score the members (and train them again in folds, where asked), fit stage 3, compare it, write `folder`.
+    """Score the members (and train them again in folds, where asked), fit stage 3, compare it, and write the run.
 
     Called again after a kill it goes on: embeddings and folds that are done are not done again.
-    Raises FileNotFoundError for a run or calibrator that is not there, ValueError for data that cannot be fitted on
-    (a split that is refused, training groups that leak, one class, too few groups), Cancelled.
+
+    Args:
+        spec: Members, data set, folds.
+        workspace: Where runs, data sets and embeddings lie.
+        folder: Folder of the new run.
+        report: Hears the progress.
+
+    Returns:
+        The run.
+
+    Raises:
+        FileNotFoundError: A run or a calibrator is not there.
+        ValueError: The data cannot be fitted on: a split that is refused, training groups that leak, one class, too few
+            groups, no rows of val_calib to calibrate on.
+        Cancelled: The reader stopped the job.
     """
     report = report or Silent()
     check_splits(spec.fit_splits)
     members = stack_members(spec, workspace)
     specialists = specialist_members(spec, members, workspace)
     refitted = spec.experts_are == "refit"
-    hearing = Within(report, 0.0, 0.15 if refitted else 0.6)
-    frozen = collect_stack_data(spec, workspace, members, hearing, specialists)
+    scoring = Within(report, 0.0, 0.15 if refitted else 0.6)
+    frozen = collect_stack_data(spec, workspace, members, scoring, specialists)
     data, rows = frozen, frozen.learnable(spec.fit_splits, spec.exclude_datasets)
     calibrate = rows
     if refitted:
@@ -88,31 +103,50 @@ def fit_stack(spec: StackSpec, workspace: Workspace, folder: Path, report: Repor
     sets = sets_of(data, members, specialists)
     step = Within(report, 0.7, 0.9) if refitted else Within(report, 0.6, 0.85)
     fitted = fit_meta(data, spec, step, sets, rows, calibrate)
-    report.progress(0.9, "measuring the leak")
+    report.progress(0.9, "Measuring the leak")
     leak = measure_leak(spec, frozen, data, fitted)
-    report.progress(0.95, "comparing with simpler ways")
+    report.progress(0.95, "Comparing with simpler ways")
     write_stack(spec, folder, members, data, fitted, leak)
-    report.progress(1.0, f"stage 3 over {len(members)} members")
+    report.progress(1.0, f"Stage 3 over {len(members)} members is fitted")
     return StackRun(folder)
 
 
 def sets_of(
     data: StackData, members: Sequence[StackMember], specialists: Sequence[StackMember] = ()
 ) -> list[FeatureSet]:
-    """Feature sets of these members, and of the parts and specialists that the data hold."""
+    """List the feature sets of these members, and of the parts and specialists that the data hold.
+
+    Args:
+        data: Log-odds and embeddings.
+        members: Stage 1 and the experts.
+        specialists: Runs for the comparison only.
+
+    Returns:
+        The feature sets, stage 3's own first.
+    """
     parts = [name for name in data.aside_blocks if name not in {item.name for item in specialists}]
     names = [member.name for member in members]
     return feature_sets(names[0], names[1:], parts, [item.name for item in specialists])
 
 
 def measure_leak(spec: StackSpec, frozen: StackData, data: StackData, fitted: Fitted) -> dict[str, Any] | None:
-    """Stage 3 by every way that the data allow, out-of-fold against test. None without a test split of both classes."""
+    """Fit stage 3 by every way that the data allow, and compare out-of-fold scores with test.
+
+    Args:
+        spec: Folds and boosting.
+        frozen: Data of the members as they are.
+        data: Data that stage 3 was fitted on.
+        fitted: Stage 3 as fitted.
+
+    Returns:
+        `leak_report`; None without a test split of both classes.
+    """
     test = data.rows_of(["test"])
     if len(np.unique(data.labels[test])) < 2:
         return None
     refitted = data is not frozen
     used = "refit" if refitted else "frozen_held_out"
-    found = [_learned(used, data, fitted.raw[STAGE3], fitted.rows)]
+    fits = [_learned(used, data, fitted.raw[STAGE3], fitted.rows)]
     ways = [("frozen_on_train", frozen.learnable(["train"], spec.exclude_datasets))]
     if refitted:
         ways.insert(0, ("frozen_held_out", frozen.learnable(spec.fit_splits, spec.exclude_datasets)))
@@ -120,8 +154,8 @@ def measure_leak(spec: StackSpec, frozen: StackData, data: StackData, fitted: Fi
     for way, rows in ways:
         if len(rows):
             again = fit_meta(frozen, spec, Silent(), stage3, rows, rows)
-            found.append(_learned(way, frozen, again.raw[STAGE3], rows))
-    return leak_report(found, used, spec.seed)
+            fits.append(_learned(way, frozen, again.raw[STAGE3], rows))
+    return leak_report(fits, used, spec.seed)
 
 
 def _learned(way: str, data: StackData, raw: np.ndarray, rows: np.ndarray) -> Learned:

@@ -1,4 +1,4 @@
-"""What stage 3 must find again at inference: the very members, in the very order. A mismatch is refused by name."""
+"""Identify the members that stage 3 was fitted on. A bundle must hold the same ones in the same order."""
 
 from __future__ import annotations
 
@@ -12,7 +12,15 @@ from core.spec import Spec
 
 
 class MemberIdentity(Spec):
-    """A member as stage 3 was fitted on it. weights: see `weights_fingerprint`; calibrator: its JSON's fingerprint."""
+    """A member as stage 3 was fitted on it.
+
+    Attributes:
+        name: Column name of the member.
+        detector: Its network.
+        embedding_size: Numbers an item.
+        weights: `weights_fingerprint` of the network.
+        calibrator: Fingerprint of the calibrator's JSON.
+    """
 
     name: str
     detector: str
@@ -22,9 +30,16 @@ class MemberIdentity(Spec):
 
 
 def weights_fingerprint(tensors: Mapping[str, np.ndarray]) -> str:
-    """SHA-256 (hex) over names, shapes and float16 values of a network's tensors, sorted by name.
+    """Compute the SHA-256 over names, shapes and float16 values of a network's tensors, sorted by name.
 
-    Weights that are stored as float16 and widened again keep their fingerprint: a bundle may be exported in half.
+    Weights that are stored as float16 and widened again keep their fingerprint: a bundle may be exported in half
+    precision.
+
+    Args:
+        tensors: Arrays by name.
+
+    Returns:
+        64 hex digits.
     """
     digest = hashlib.sha256()
     for name in sorted(tensors):
@@ -38,7 +53,16 @@ def weights_fingerprint(tensors: Mapping[str, np.ndarray]) -> str:
 
 
 def check_identity(asked: Sequence[MemberIdentity], found: Sequence[MemberIdentity], where: str) -> None:
-    """Raises ValueError naming each member that is missing, out of place or not the one that was fitted on."""
+    """Check that the members are those that stage 3 was fitted on.
+
+    Args:
+        asked: Members that stage 3 was fitted on.
+        found: Members at hand.
+        where: What is being opened, for the message.
+
+    Raises:
+        ValueError: A member is missing, out of place, or another one; the message names each.
+    """
     names, there = [item.name for item in asked], [item.name for item in found]
     if names != there:
         raise ValueError(
@@ -58,6 +82,13 @@ def check_identity(asked: Sequence[MemberIdentity], found: Sequence[MemberIdenti
 
 
 def short(value: Any) -> str:
-    """A fingerprint's first twelve digits; anything else whole."""
+    """Shorten a fingerprint to its first twelve digits.
+
+    Args:
+        value: A fingerprint or anything else.
+
+    Returns:
+        The first twelve digits of 64; anything else whole.
+    """
     text = str(value)
     return text[:12] if len(text) == 64 else text

@@ -1,7 +1,7 @@
-"""Stage 3 as stored: projections of the experts' embeddings, LightGBM text, JSON. No torch, no pickle.
+"""Store and load stage 3: projections of the experts' embeddings, LightGBM text, JSON. No torch, no pickle.
 
 A damaged LightGBM text can kill the interpreter or predict silently wrong, so its SHA-256 is checked against
-stack.json before LightGBM sees it.
+stack.json before LightGBM reads it.
 """
 
 from __future__ import annotations
@@ -17,18 +17,30 @@ import numpy as np
 from core.artifacts.files import read_json, write_bytes, write_json
 from core.stacking.member_identity import MemberIdentity, check_identity
 
-LOG_ODDS = "log_odds_"
+LOG_ODDS_PREFIX = "log_odds_"
 
 
 @dataclass(frozen=True)
 class Projection:
-    """Affine map of one expert's embedding: (x - mean) @ components.T. mean (D,), components (K, D), float32."""
+    """Affine map of one expert's embedding: (x - mean) @ components.T.
+
+    Attributes:
+        mean: (D,) float32.
+        components: (K, D) float32.
+    """
 
     mean: np.ndarray
     components: np.ndarray
 
     def __call__(self, embedding: np.ndarray) -> np.ndarray:
-        """(N, D) -> (N, K) float64."""
+        """Project embeddings.
+
+        Args:
+            embedding: (N, D).
+
+        Returns:
+            (N, K) float64.
+        """
         centred = np.asarray(embedding, np.float64) - self.mean.astype(np.float64)
         return centred @ self.components.astype(np.float64).T
 
@@ -38,9 +50,18 @@ class Projection:
 
 
 def fit_projection(embedding: np.ndarray, size: int, seed: int = 0) -> Projection:
-    """PCA to at most `size` dimensions: fewer when there are fewer dimensions or fewer than size + 1 samples.
+    """Fit a PCA. It is exact (LAPACK) and therefore the same every time.
 
-    embedding: (N, D). Needs two samples. Exact (LAPACK) and therefore the same every time.
+    Args:
+        embedding: (N, D), N at least 2.
+        size: Most dimensions; fewer where D or N - 1 is smaller.
+        seed: Seed handed to the solver.
+
+    Returns:
+        The projection.
+
+    Raises:
+        ValueError: There are fewer than two samples.
     """
     from sklearn.decomposition import PCA
 
@@ -52,8 +73,16 @@ def fit_projection(embedding: np.ndarray, size: int, seed: int = 0) -> Projectio
 
 
 def feature_names(members: Sequence[str], projections: Mapping[str, Projection]) -> list[str]:
-    """Column order of stage 3's table: every member's calibrated log-odds, then each expert's projected embedding."""
-    names = [LOG_ODDS + member for member in members]
+    """Name the columns of stage 3's table: every member's calibrated log-odds, then each expert's projected embedding.
+
+    Args:
+        members: Members whose log-odds are columns.
+        projections: By expert.
+
+    Returns:
+        F names, in order.
+    """
+    names = [LOG_ODDS_PREFIX + member for member in members]
     for expert, projection in projections.items():
         names += [f"{expert}_{i:03d}" for i in range(projection.size)]
     return names
@@ -65,14 +94,24 @@ def feature_table(
     log_odds: Mapping[str, np.ndarray],
     embeddings: Mapping[str, np.ndarray],
 ) -> np.ndarray:
-    """(N, F) float64 in the order of `feature_names`. log_odds: calibrated, (N,) a member; embeddings (N, D)."""
+    """Build stage 3's table in the order of `feature_names`.
+
+    Args:
+        members: Members whose log-odds are columns.
+        projections: By expert.
+        log_odds: By member, calibrated, (N,).
+        embeddings: By expert, (N, D).
+
+    Returns:
+        (N, F) float64.
+    """
     columns = [np.asarray(log_odds[member], np.float64)[:, None] for member in members]
     columns += [projection(embeddings[expert]) for expert, projection in projections.items()]
     return np.hstack(columns)
 
 
 class MetaModel:
-    """Stage 3, loaded. members: stage 1 first, then the experts, as in the feature table."""
+    """Stage 3, loaded. Its members are stage 1 first, then the experts, as in the feature table."""
 
     def __init__(
         self,
@@ -90,7 +129,15 @@ class MetaModel:
         self.calibrator = calibrator
 
     def p_fake(self, log_odds: Mapping[str, float], embeddings: Mapping[str, np.ndarray]) -> float:
-        """One unit: calibrated log-odds by member, embedding (D,) by expert -> calibrated p_fake."""
+        """Score one unit.
+
+        Args:
+            log_odds: Calibrated log-odds by member.
+            embeddings: (D,) by expert.
+
+        Returns:
+            Calibrated p_fake.
+        """
         table = feature_table(
             self.members,
             self.projections,
@@ -100,8 +147,16 @@ class MetaModel:
         return float(self.predict(table)[0])
 
     def check(self, members: Sequence[MemberIdentity], where: str) -> None:
-        """Whether these are the members that stage 3 was fitted on, in its order. Raises ValueError naming those that
-        are not. A stage 3 that was stored before members were recorded is held to their names and embedding sizes.
+        """Check that these are the members that stage 3 was fitted on, in its order.
+
+        A stage 3 that was stored before members were recorded is held to their names and embedding sizes.
+
+        Args:
+            members: Members at hand.
+            where: What is being opened, for the message.
+
+        Raises:
+            ValueError: A member is another one; the message names it.
         """
         recorded = self.identity or [
             member.model_copy(update={"name": name}) for name, member in zip(self.members, members, strict=False)
@@ -116,11 +171,25 @@ class MetaModel:
                 )
 
     def predict(self, table: np.ndarray) -> np.ndarray:
-        """(N, F) feature table -> (N,) calibrated p_fake."""
+        """Score a feature table.
+
+        Args:
+            table: (N, F).
+
+        Returns:
+            (N,) calibrated p_fake.
+        """
         return np.asarray(self.calibrator.transform(self.raw(table)), np.float64)
 
     def raw(self, table: np.ndarray) -> np.ndarray:
-        """(N, F) -> (N,) uncalibrated log-odds (the sum of the trees)."""
+        """Sum the trees over a feature table.
+
+        Args:
+            table: (N, F).
+
+        Returns:
+            (N,) uncalibrated log-odds.
+        """
         return np.asarray(self.booster.predict(table, raw_score=True, num_threads=1), np.float64)
 
 
@@ -132,7 +201,16 @@ def save_meta(
     calibrator: dict[str, Any],
     about: Mapping[str, Any],
 ) -> None:
-    """Write meta.txt, projections.safetensors and stack.json (which holds the SHA-256 of both) into `folder`."""
+    """Write meta.txt, projections.safetensors and stack.json, which holds the SHA-256 of both.
+
+    Args:
+        folder: Where to write.
+        members: Stage 1 first, then the experts.
+        projections: By expert.
+        model_text: LightGBM's model text.
+        calibrator: JSON of stage 3's calibrator.
+        about: Further entries of stack.json.
+    """
     from safetensors.numpy import save
 
     tensors = {}
@@ -156,9 +234,16 @@ def save_meta(
 
 
 def load_meta(folder: Path) -> MetaModel:
-    """Read stage 3. Hashes first: LightGBM and safetensors see only the bytes that stack.json names.
+    """Read stage 3. Hashes are checked first: LightGBM and safetensors read only the bytes that stack.json names.
 
-    Raises ValueError naming the file when a hash, a shape or the feature order does not hold.
+    Args:
+        folder: Where `save_meta` wrote.
+
+    Returns:
+        Stage 3.
+
+    Raises:
+        ValueError: A hash, a shape or the feature order does not hold; the message names the file.
     """
     document = read_json(folder / "stack.json")
     text = _checked(folder / "meta.txt", document["meta_sha256"])

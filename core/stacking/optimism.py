@@ -1,7 +1,7 @@
-"""How much better stage 3 looks on the rows it learned from than on rows that nobody has seen.
+"""Measure how much better stage 3 looks on the rows that it learned from than on unseen rows.
 
-Out-of-fold scores hide a row's label from stage 3, not from the experts. Where the experts know the rows (their own
-training rows), log-odds and embeddings carry the answer, and out-of-fold AUROC promises more than test keeps.
+Out-of-fold scores hide a row's label from stage 3, not from the experts. On rows that the experts were trained on,
+log-odds and embeddings carry the answer, and the out-of-fold AUROC is higher than that on test.
 """
 
 from __future__ import annotations
@@ -24,7 +24,17 @@ TITLES = {
 
 @dataclass(frozen=True)
 class Learned:
-    """Stage 3 by one way: scores, labels, groups of the rows it learned from (out-of-fold) and of test."""
+    """Stage 3 fitted in one way.
+
+    Attributes:
+        way: Key of TITLES.
+        scores: (N,) out-of-fold log-odds of the rows that it learned from.
+        labels: (N,), 1 = fake.
+        groups: (N,).
+        test_scores: (T,) log-odds of the test rows.
+        test_labels: (T,).
+        test_groups: (T,).
+    """
 
     way: str
     scores: np.ndarray
@@ -36,9 +46,18 @@ class Learned:
 
 
 def optimism(learned: Learned, *, draws: int = 1000, seed: int = 0) -> dict[str, Any]:
-    """`learned` and `test` AUROC and their difference `optimism`, each {value, low, high} (95 %, groups drawn).
+    """Compute the AUROC on learned rows and on test, and their difference, with 95 % intervals over drawn groups.
 
-    The two sets of rows share no group, so they are drawn apart. Values are None where a class is missing.
+    The two sets of rows share no group, so they are drawn apart.
+
+    Args:
+        learned: Stage 3 by one way.
+        draws: Bootstrap draws of whole groups.
+        seed: Seed of the draws.
+
+    Returns:
+        JSON: way, title, items, and `learned`, `test`, `optimism`, each {value, low, high}; values are None where a
+        class is missing.
     """
     parts: dict[str, tuple[float | None, np.ndarray]] = {}
     sides = (
@@ -51,42 +70,61 @@ def optimism(learned: Learned, *, draws: int = 1000, seed: int = 0) -> dict[str,
         else:
             parts[name] = (auroc(s, y), auroc_draws(s, y, g, draws, [seed, number]))
     (a, drawn_a), (b, drawn_b) = parts["learned"], parts["test"]
-    worth = [smallest_class(y, g) for _, _, y, g in sides]
+    counts = [smallest_class(y, g) for _, _, y, g in sides]
     gap = None if a is None or b is None else a - b
     return {
         "way": learned.way,
         "title": TITLES[learned.way],
         "items": len(learned.labels),
-        "learned": _estimate(a, drawn_a, worth[0]),
-        "test": _estimate(b, drawn_b, worth[1]),
-        "optimism": _estimate(gap, drawn_a - drawn_b, min(worth, key=lambda side: (side.enough, side.effective))),
+        "learned": _estimate(a, drawn_a, counts[0]),
+        "test": _estimate(b, drawn_b, counts[1]),
+        "optimism": _estimate(gap, drawn_a - drawn_b, min(counts, key=lambda side: (side.enough, side.effective))),
     }
 
 
-def _estimate(value: float | None, drawn: np.ndarray, worth: GroupCount) -> dict[str, float | None]:
-    between = interval_from_draws(drawn if value is not None else None, worth)
+def _estimate(value: float | None, drawn: np.ndarray, groups: GroupCount) -> dict[str, float | None]:
+    between = interval_from_draws(drawn if value is not None else None, groups)
     return {"value": value, "low": between.low, "high": between.high}
 
 
 def leak_report(rows: list[Learned], used: str, seed: int = 0) -> dict[str, Any]:
-    """JSON-ready: `rows` (see `optimism`), `used` (the way that stage 3 was fitted by) and a sentence `reading`."""
-    found = [optimism(row, seed=seed) for row in rows]
-    return {"used": used, "rows": found, "reading": reading(found, used)}
+    """Collect the optimism of several ways for the report.
+
+    Args:
+        rows: Stage 3 by each way.
+        used: The way that stage 3 was fitted by.
+        seed: Seed of the draws.
+
+    Returns:
+        JSON: used, rows (see `optimism`) and `reading`, a sentence.
+    """
+    results = [optimism(row, seed=seed) for row in rows]
+    return {"used": used, "rows": results, "reading": reading(results, used)}
 
 
 def reading(rows: list[dict[str, Any]], used: str) -> str:
-    """What the figures say, in sentences."""
+    """Say in sentences what the figures show.
+
+    Args:
+        rows: Results of `optimism`.
+        used: The way that stage 3 was fitted by.
+
+    Returns:
+        One sentence or two.
+    """
     by_way = {row["way"]: row for row in rows}
     own = by_way[used]["optimism"]
     if own["value"] is None:
-        return "One class is missing on one side: how far out-of-fold scores flatter cannot be said."
+        return "One class is missing on one side: by how much out-of-fold scores are too good is not known."
     between = "" if own["low"] is None else f" ({own['low']:+.3f} to {own['high']:+.3f})"
-    said = f"Stage 3 was fitted with {TITLES[used]}: out-of-fold AUROC less test AUROC is {own['value']:+.3f}{between}."
+    sentence = (
+        f"Stage 3 was fitted with {TITLES[used]}: out-of-fold AUROC less test AUROC is {own['value']:+.3f}{between}."
+    )
     if own["high"] is not None and own["high"] < 0:
-        said += " Below zero: those rows are harder than test."
+        sentence += " Below zero: those rows are harder than test."
     leaky = by_way.get("frozen_on_train")
     if leaky is None or leaky["optimism"]["value"] is None:
-        return said
+        return sentence
     gap = leaky["optimism"]
     between = "" if gap["low"] is None else f" ({gap['low']:+.3f} to {gap['high']:+.3f})"
-    return f"{said} From the experts' own training rows it would have been {gap['value']:+.3f}{between}."
+    return f"{sentence} From the experts' own training rows it would have been {gap['value']:+.3f}{between}."

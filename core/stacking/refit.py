@@ -1,4 +1,4 @@
-"""Experts trained again in every fold: out-of-fold answers to all training rows, resumable by fold and run.
+"""Train the experts again in every fold: out-of-fold answers to all training rows, resumable by fold and run.
 
 A fold's rows are answered by networks that never saw their groups. Each network is calibrated on val_calib and its
 embedding is turned into the final network's space on val_select, so that stage 3 learns columns that mean what they
@@ -32,13 +32,18 @@ from core.stacking.spec import StackSpec
 from core.tables.embeddings import EmbeddingAbout, EmbeddingTable, read_embeddings, write_shard
 
 FOLDS = "folds"
-KEPT = ("sample_id", "group", "dataset", "label", "split", "method")
+ITEM_COLUMNS = ("sample_id", "group", "dataset", "label", "split", "method")
 
 
 @dataclass(frozen=True)
 class Fold:
-    """One fold. train: rows that its networks learn from (split `train`) and select on (val_select); held: the rows
-    of `train` that they answer. folder: where its networks and answers lie.
+    """One fold.
+
+    Attributes:
+        number: From 0.
+        train: Rows that its networks learn from (split `train`) and select their epoch on (val_select).
+        held: Rows of `train` that they answer.
+        folder: Where its networks and answers lie.
     """
 
     number: int
@@ -48,7 +53,19 @@ class Fold:
 
 
 def cut_folds(whole: Manifest, spec: StackSpec, folder: Path) -> list[Fold]:
-    """Folds of the split `train`, by group. Raises ValueError as `group_folds`."""
+    """Cut the split `train` into folds by group.
+
+    Args:
+        whole: The data set.
+        spec: Number of folds and seed.
+        folder: Folder of the stack run.
+
+    Returns:
+        The folds.
+
+    Raises:
+        ValueError: `train` or `val_select` is empty, or `group_folds` refuses the groups.
+    """
     train = whole.frame[whole.frame["split"] == "train"].reset_index(drop=True)
     select = whole.frame[whole.frame["split"] == "val_select"]
     if train.empty or select.empty:
@@ -73,10 +90,22 @@ def refit(
     frozen: StackData,
     report: Reporter,
 ) -> StackData:
-    """All rows of `train`, answered out-of-fold, above val_calib and test, answered by the runs themselves.
+    """Answer all rows of `train` out-of-fold, and put val_calib and test, answered by the runs themselves, below them.
 
-    Raises ValueError for a run that was trained on other data than this data set, whatever `core.train.fit.fit` raises,
-    and Cancelled: calling again goes on where it stopped.
+    Args:
+        spec: Data set, folds.
+        workspace: Where runs and data sets lie.
+        folder: Folder of the stack run.
+        members: Members and specialists.
+        frozen: Data of the members as they are.
+        report: Hears the progress.
+
+    Returns:
+        Data to fit stage 3 on.
+
+    Raises:
+        ValueError: A run was trained on other data than this data set, or training refuses the rows.
+        Cancelled: The reader stopped the job; calling again goes on where it stopped.
     """
     whole = open_dataset(members[0].run.dataset(spec.dataset), workspace)
     for member in members:
@@ -86,9 +115,9 @@ def refit(
                 "would not be its own; train it on this data set, or stack with frozen experts"
             )
     folds = cut_folds(whole, spec, folder)
-    held = pd.concat([fold.held.frame for fold in folds], ignore_index=True)[list(KEPT)]
+    held = pd.concat([fold.held.frame for fold in folds], ignore_index=True)[list(ITEM_COLUMNS)]
     later = frozen.rows_of(["val_calib", "test"])
-    frame = pd.concat([held, frozen.frame.iloc[later][list(KEPT)]], ignore_index=True)
+    frame = pd.concat([held, frozen.frame.iloc[later][list(ITEM_COLUMNS)]], ignore_index=True)
     data = StackData(frame, {}, {}, frozen.members, list(frozen.notes))
     names = {*frozen.log_odds}
     for position, member in enumerate(members):
@@ -120,29 +149,44 @@ def answer_fold(
     frozen: StackData,
     report: Reporter,
 ) -> EmbeddingTable:
-    """Calibrated log-odds and aligned embeddings of a fold's held rows. Read when they are there, else trained for."""
+    """Return calibrated log-odds and aligned embeddings of a fold's held rows.
+
+    They are read where they are there, else the member is trained for them.
+
+    Args:
+        fold: The fold.
+        member: Which member.
+        spec: Projection, batch size, device.
+        workspace: Where embeddings lie.
+        whole: The data set.
+        frozen: Data of the members as they are.
+        report: Hears the progress.
+
+    Returns:
+        One row for each held item, in the order of `fold.held`.
+    """
     target = fold.folder / f"{member.name}.parquet"
     key = fingerprint([1, member.run.spec, fold.train.fingerprint(), sha256_file(member.weights), spec.projection])
-    if target.is_file() and (kept := read_embeddings(target)).about.key == key:
-        report.progress(1.0, f"fold {fold.number + 1}: {member.name} is done")
-        return kept.take(fold.held.frame["sample_id"])
+    if target.is_file() and (answers := read_embeddings(target)).about.key == key:
+        report.progress(1.0, f"Fold {fold.number + 1}: {member.name} is done")
+        return answers.take(fold.held.frame["sample_id"])
     run = train_fold(fold, member, spec, workspace, Within(report, 0.0, 0.9))
     asked = {"held": fold.held, "val_select": whole.select("val_select"), "val_calib": whole.select("val_calib")}
-    said = {name: _embed(run, part, workspace, spec) for name, part in asked.items()}
+    scores = {name: _embed(run, part, workspace, spec) for name, part in asked.items()}
     y = asked["val_calib"].frame["label"].to_numpy(np.int64)
-    calibrator = calibrators.get(member.calibrator.name)().fit(said["val_calib"].log_odds, y)
-    log_odds = calibrated_log_odds(calibrator.transform(said["held"].log_odds))
-    embedding, kept_share = said["held"].parts["embedding"], None
+    calibrator = calibrators.get(member.calibrator.name)().fit(scores["val_calib"].log_odds, y)
+    log_odds = calibrated_log_odds(calibrator.transform(scores["held"].log_odds))
+    embedding, kept_share = scores["held"].parts["embedding"], None
     if member.role == "expert":
         final = {name: frozen.block(member.name)[_rows(frozen, asked[name])] for name in ("val_select", "val_calib")}
-        turn = fit_alignment(said["val_select"].parts["embedding"], final["val_select"], spec.projection)
-        kept_share = explained(turn(said["val_calib"].parts["embedding"]), final["val_calib"])
+        turn = fit_alignment(scores["val_select"].parts["embedding"], final["val_select"], spec.projection)
+        kept_share = explained(turn(scores["val_calib"].parts["embedding"]), final["val_calib"])
         embedding = turn(embedding)
     about = EmbeddingAbout(
         key=key,
         run=f"{member.run.name}, fold {fold.number + 1}",
         detector=str(run.document["detector"]),
-        weights_sha256=said["held"].about.weights_sha256,
+        weights_sha256=scores["held"].about.weights_sha256,
         data_fingerprint=fold.held.fingerprint(),
         parts={"embedding": int(embedding.shape[1])},
         rows=len(fold.held),
@@ -153,13 +197,24 @@ def answer_fold(
         {"member": member.name, "fold": fold.number + 1, "aligned": kept_share, "metrics": metrics,
          "calibrator": calibrator.to_json()},
     )  # fmt: skip
-    write_shard(target, said["held"].sample_id.tolist(), log_odds, {"embedding": embedding}, about)
+    write_shard(target, scores["held"].sample_id.tolist(), log_odds, {"embedding": embedding}, about)
     shutil.rmtree(run.folder)
     return read_embeddings(target)
 
 
 def train_fold(fold: Fold, member: StackMember, spec: StackSpec, workspace: Workspace, report: Reporter) -> Run:
-    """The member's own training, word for word, on a fold's rows; an unfinished one is resumed."""
+    """Train the member by its own recipe on a fold's rows; an unfinished training is resumed.
+
+    Args:
+        fold: The fold.
+        member: Which member.
+        spec: Device.
+        workspace: Where data sets lie.
+        report: Hears the progress.
+
+    Returns:
+        The fold's run.
+    """
     from core.train.fit import fit
     from core.train.spec import TrainSpec
 
@@ -167,7 +222,7 @@ def train_fold(fold: Fold, member: StackMember, spec: StackSpec, workspace: Work
     if not (data / "dataset.json").is_file():
         fold.train.save(data)
     own = {**member.run.spec, "dataset": str(data.absolute()), "name": "", "device": spec.device}
-    report.progress(0.0, f"fold {fold.number + 1}: training {member.name} again")
+    report.progress(0.0, f"Fold {fold.number + 1}: training {member.name} again")
     return fit(TrainSpec(**own), workspace, fold.folder / member.name, report)
 
 
@@ -185,5 +240,12 @@ def _rows(data: StackData, part: Manifest) -> np.ndarray:
 
 
 def fold_report(folder: Path) -> list[dict[str, Any]]:
-    """What is known of every fold's networks, for the report: figures on val_select, share aligned."""
+    """Read what is known of every fold's networks: figures on val_select, share aligned.
+
+    Args:
+        folder: Folder of the stack run.
+
+    Returns:
+        One entry a fold and member.
+    """
     return [read_json(path) for path in sorted(folder.glob(f"{FOLDS}/fold-*/*.json"))]

@@ -1,4 +1,4 @@
-"""How stage 3 compares with simpler ways to combine the members: figures with intervals, by group."""
+"""Compare stage 3 with simpler ways to combine the members: figures with intervals, by group."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from core.metrics.effective_groups import interval_from_draws, smallest_class
 from core.metrics.metrics import auroc, brier, nll
 
 DRAWS = 1000
+"""Bootstrap draws of whole groups."""
 REPEATS = 40
 """Shuffles of one member's features; their spread is the interval of its permutation importance."""
 
@@ -31,11 +32,20 @@ def comparison(
     features: Mapping[str, str] | None = None,
     left_out: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """`comparison` on the test rows, `out_of_fold` on the fitted ones, `by_source` on test, and `left_out` on the test
-    rows of the sources that stage 3 did not learn from.
+    """Compare all ways on the test rows, out-of-fold on the fitted rows, by source, and on sources that were left out.
 
-    ways: (N,) p_fake by method in the frame's order, out-of-fold where it was fitted. titles, features: by method, what
-    it is called and what it reads.
+    Args:
+        frame: Columns split, label, group, dataset.
+        ways: By method, (N,) p_fake in the frame's order, out-of-fold where it was fitted.
+        fitted: Positions of the fitted rows.
+        seed: Seed of the draws.
+        draws: Bootstrap draws of whole groups.
+        titles: By method, what it is called.
+        features: By method, what it reads.
+        left_out: Sources that stage 3 did not learn from.
+
+    Returns:
+        JSON: comparison, out_of_fold, left_out (test rows of those sources) and by_source (on test).
     """
     titles, features = {**TITLES, **(titles or {})}, features or {}
     test = np.flatnonzero((frame["split"] == "test").to_numpy())
@@ -68,7 +78,18 @@ def comparison(
 
 
 def stack_figures(frame: pd.DataFrame, p: np.ndarray, rows: np.ndarray, seed: int, draws: int) -> dict[str, Any]:
-    """Figures of one way on some rows. *interval: 95 %, bootstrap over groups; None where it is not defined."""
+    """Compute the figures of one way on some rows.
+
+    Args:
+        frame: Columns label and group.
+        p: (N,) p_fake.
+        rows: Positions.
+        seed: Seed of the draws.
+        draws: Bootstrap draws of whole groups.
+
+    Returns:
+        Figures by name; *interval: 95 %, None where it is not defined.
+    """
     y, groups, p = frame["label"].to_numpy(np.int64)[rows], frame["group"].astype(str).to_numpy()[rows], p[rows]
     both = 0 < y.sum() < len(y)
     return {
@@ -85,14 +106,23 @@ def stack_figures(frame: pd.DataFrame, p: np.ndarray, rows: np.ndarray, seed: in
 def paired(
     frame: pd.DataFrame, ways: Mapping[str, np.ndarray], rows: np.ndarray, seed: int, draws: int
 ) -> dict[str, dict[str, Any]]:
-    """By way, `less_mean` and `less_logistic`: its AUROC less the rival's on the same items. None against itself.
+    """Compute each way's AUROC less that of the mean and of the logistic regression, on the same items.
 
-    `interval`: 95 %, both ways on the same draws of groups; `p_value`: DeLong over groups (Obuchowski 1997).
+    Args:
+        frame: Columns label and group.
+        ways: By method, (N,) p_fake.
+        rows: Positions.
+        seed: Seed of the draws.
+        draws: Bootstrap draws of whole groups.
+
+    Returns:
+        By way, `less_mean` and `less_logistic`, None against itself. `interval`: 95 %, both ways on the same draws of
+        groups; `p_value`: DeLong over groups (Obuchowski 1997).
     """
     y, groups = frame["label"].to_numpy(np.int64)[rows], frame["group"].astype(str).to_numpy()[rows]
     both = 0 < y.sum() < len(y)
     drawn = {name: auroc_draws(p[rows], y, groups, draws, seed) for name, p in ways.items() if both}
-    found: dict[str, dict[str, Any]] = {name: {} for name in ways}
+    gaps: dict[str, dict[str, Any]] = {name: {} for name in ways}
     for rival in RIVALS:
         for name, p in ways.items():
             gap = None
@@ -103,12 +133,20 @@ def paired(
                     "interval": interval_from_draws(drawn[name] - drawn[rival], smallest_class(y, groups)).interval,
                     "p_value": None if tested is None else tested.p,
                 }
-            found[name][f"less_{rival}"] = gap
-    return found
+            gaps[name][f"less_{rival}"] = gap
+    return gaps
 
 
 def importance(gains: Mapping[str, float], members: list[str]) -> dict[str, float]:
-    """Share of LightGBM's total gain by member: its log-odds and, for an expert, its projected embedding together."""
+    """Share LightGBM's total gain out among the members.
+
+    Args:
+        gains: Gain by feature.
+        members: Names of the members.
+
+    Returns:
+        Share by `member: log-odds` and, for an expert, `member: embedding`; 0 without any gain.
+    """
     total = float(sum(gains.values()))
     shares: dict[str, float] = {}
     for member in members:
@@ -129,15 +167,25 @@ def permutation(
     seed: int,
     repeats: int = REPEATS,
 ) -> dict[str, dict[str, float]]:
-    """By member, how much AUROC falls on held-out rows when all of its columns are shuffled together (Breiman 2001).
+    """Measure how much AUROC falls when all columns of a member are shuffled together (Breiman 2001).
 
-    score: (N, F) -> (N,). `drop` is the mean over `repeats` shuffles, `low` and `high` span 95 % of them. Empty with
-    one class or fewer than two rows.
+    Args:
+        score: (N, F) -> (N,).
+        table: (N, F) features of held-out rows.
+        names: F feature names.
+        members: Names of the members.
+        labels: (N,), 1 = fake.
+        seed: Seed of the shuffles.
+        repeats: Shuffles of each member.
+
+    Returns:
+        By member, `drop` (mean over the shuffles), `low` and `high` (95 % of them). Empty with one class or fewer than
+        two rows.
     """
     whole = auroc(score(table), labels) if len(np.unique(labels)) == 2 else None
     if whole is None:
         return {}
-    found = {}
+    drops_by_member = {}
     for member in members:
         columns = [i for i, name in enumerate(names) if name == f"log_odds_{member}" or _is_embedding(name, member)]
         rng, drops = np.random.default_rng(seed), []
@@ -146,8 +194,8 @@ def permutation(
             shuffled[:, columns] = table[rng.permutation(len(table))][:, columns]
             drops.append(whole - float(auroc(score(shuffled), labels) or 0.0))
         low, high = np.quantile(drops, [0.025, 0.975])
-        found[member] = {"drop": float(np.mean(drops)), "low": float(low), "high": float(high)}
-    return found
+        drops_by_member[member] = {"drop": float(np.mean(drops)), "low": float(low), "high": float(high)}
+    return drops_by_member
 
 
 def _is_embedding(feature: str, member: str) -> bool:

@@ -1,4 +1,4 @@
-"""Input of `stack`."""
+"""Input of the job kind `stack`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A stack run's folder: everything that inference needs, its report, and run.json last."""
+"""Write a stack run's folder: what inference needs, the report, and run.json last."""
 
 from __future__ import annotations
 
@@ -51,7 +51,16 @@ def write_stack(
     fitted: Fitted,
     leak: dict[str, Any] | None,
 ) -> None:
-    """Everything of the stack run; run.json last, so that a folder with it is whole."""
+    """Write everything of the stack run; run.json last, so that a folder with it is whole.
+
+    Args:
+        spec: What was asked.
+        folder: Folder of the run.
+        members: Stage 1 and the experts.
+        data: Data that stage 3 was fitted on.
+        fitted: Stage 3 and its rivals.
+        leak: `leak_report`, None where it was not measured.
+    """
     (folder / RUN).unlink(missing_ok=True)
     for part in ("stack", "calibrators"):
         shutil.rmtree(folder / part, ignore_errors=True)
@@ -61,9 +70,9 @@ def write_stack(
     table = data.frame.assign(p_stack=fitted.p[STAGE3])
     own = [f"{kind}_{name}" for name in data.log_odds for kind in ("log_odds", "p")]
     columns = ["sample_id", "group", "dataset", "label", "split", "method", *own, "p_stack"]
-    kept = table.loc[table["split"].isin(["val_calib", "test"]), columns].reset_index(drop=True)
+    predictions = table.loc[table["split"].isin(["val_calib", "test"]), columns].reset_index(drop=True)
     with atomic_path(folder / "predictions.parquet") as temporary:
-        kept.to_parquet(temporary, index=False)
+        predictions.to_parquet(temporary, index=False)
     report = report_of(spec, folder, data, fitted, leak)
     write_json(folder / "stack_report.json", report)
     write_text(folder / "spec.json", spec.to_json())
@@ -86,7 +95,7 @@ def write_stack(
             "dataset": members[0].run.dataset(spec.dataset),
             "test_auroc": next((row["auroc"] for row in report["comparison"] if row["method"] == STAGE3), None),
             "members": rows,
-            "predictions_fingerprint": table_fingerprint(calibration_rows(kept)),
+            "predictions_fingerprint": table_fingerprint(calibration_rows(predictions)),
             "code_version": core.__version__,
             "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         },
@@ -121,7 +130,15 @@ def _write_meta(
 
 
 def identity(member: StackMember, data: StackData) -> MemberIdentity:
-    """Who a member is, by what it computes with."""
+    """Identify a member by what it computes with.
+
+    Args:
+        member: The member.
+        data: Its stack data.
+
+    Returns:
+        Name, detector, embedding size, fingerprints of weights and calibrator.
+    """
     from safetensors.numpy import load_file
 
     document = member.run.document
@@ -137,7 +154,18 @@ def identity(member: StackMember, data: StackData) -> MemberIdentity:
 def report_of(
     spec: StackSpec, folder: Path, data: StackData, fitted: Fitted, leak: dict[str, Any] | None
 ) -> dict[str, Any]:
-    """stack_report.json."""
+    """Build stack_report.json.
+
+    Args:
+        spec: What was asked.
+        folder: Folder of the run.
+        data: Data that stage 3 was fitted on.
+        fitted: Stage 3 and its rivals.
+        leak: `leak_report`, None where it was not measured.
+
+    Returns:
+        JSON.
+    """
     names, specialists = list(data.log_odds), list(data.aside_log_odds)
     p = {name: data.frame[f"p_{name}"].to_numpy() for name in [*names, *specialists]}
     ways = {
@@ -191,7 +219,14 @@ def report_of(
 
 
 def aligned_notes(networks: Sequence[Mapping[str, Any]]) -> list[str]:
-    """By expert, how much of the final embedding the folds' embeddings explain once they are turned into its space."""
+    """Say by expert how much of the final embedding the folds' embeddings explain once they are turned into its space.
+
+    Args:
+        networks: Entries of `fold_report`.
+
+    Returns:
+        One sentence an expert.
+    """
     shares: dict[str, list[float]] = {}
     for row in networks:
         if row["aligned"] is not None:

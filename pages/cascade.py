@@ -1,4 +1,4 @@
-"""Cascade: where every stage lets go. Sliders that answer at once, methods that promise, policies with a history."""
+"""Cascade: the exits of each stage. Sliders that answer at once, methods with a guarantee, policies with a history."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import streamlit as st
 
 from app.forms import form as forms
 from app.policies.exits import active_policy, cuts_of, exits_of, stage_titles
-from app.policies.guarantees import board_words, promises_panel, shown_rows
+from app.policies.guarantees import board_words, guarantees_panel, shown_rows
 from app.policies.panel import policy_panel, show_changes
 from app.scores.sources import MemberFacts, ScoreSource, member_facts, predictions_of, score_sources, stages_of
 from app.ui import navigation, session, tables, widgets
@@ -37,8 +37,8 @@ SPLITS = {
 
 TABS = {
     "find": "Find the cheapest",
-    "elsewhere": "Elsewhere",
-    "promises": "Promises in force",
+    "transfer": "Other data sets",
+    "guarantees": "Guarantees in force",
     "choose": "Let a method choose",
     "policies": "Policies",
 }
@@ -46,7 +46,7 @@ TABS = {
 
 def render() -> None:
     workbench = session.workbench()
-    widgets.page_header("Cascade", "Where every stage lets an item go: what that saves, and what slips through.")
+    widgets.page_header("Cascade", "Exits of each stage: what they save, and which errors they make.")
     sources = score_sources(workbench)
     if not sources:
         widgets.empty("No predictions yet", "Stack calibrated runs, or put a bundle in force.")
@@ -76,8 +76,8 @@ def render() -> None:
     board(workbench, source, table, split, facts, policy)
     show: dict[str, Callable[[], None]] = {
         "find": lambda: search_panel(workbench, source, table, facts),
-        "elsewhere": lambda: transfer_panel(workbench, source, table, policy),
-        "promises": lambda: promises_panel(workbench),
+        "transfer": lambda: transfer_panel(workbench, source, table, policy),
+        "guarantees": lambda: guarantees_panel(workbench),
         "choose": lambda: method_form(workbench, source),
         "policies": lambda: policy_panel(workbench),
     }
@@ -99,7 +99,16 @@ def board(
     facts: MemberFacts,
     policy: CascadePolicy | None,
 ) -> None:
-    """The sliders; `Save as policy` opens a dialog. Where they rest stands in the address, so that a link shares it."""
+    """Draw the sliders; `Save as policy` opens a dialog. The address holds where they rest, so that a link shares it.
+
+    Args:
+        workbench: The workbench.
+        source: Scores.
+        table: Predictions of the source.
+        split: Which rows.
+        facts: Names and costs of the members.
+        policy: The policy in force; None without one.
+    """
     joint, groups = joint_of(source, split, policy)
     home = cuts_of(policy, joint) if policy else joint.closed()
     identity = f"{source.folder}|{split}|{policy.policy_id if policy else ''}"
@@ -133,7 +142,15 @@ def board(
 
 
 def boards_seen(source: ScoreSource, split: str) -> list[str]:
-    """Splits whose board this session has shown of these scores, `split` too: they choose what is set by hand."""
+    """Return the splits whose board this session has shown, `split` too: they choose what is set by hand.
+
+    Args:
+        source: Scores.
+        split: The split on the board.
+
+    Returns:
+        Names of splits.
+    """
     seen = st.session_state.setdefault("cascade_seen", {}).setdefault(str(source.folder), [])
     if split not in seen:
         seen.append(split)
@@ -141,33 +158,51 @@ def boards_seen(source: ScoreSource, split: str) -> list[str]:
 
 
 def front_note(grid: Grid | None, limits: Limits, lines: Mapping[str, Mapping[str, list[list[float]]]] | None) -> str:
-    """What the front was taken from: only policies that are no worse in what it does not draw."""
+    """Explain what the front was taken from: only policies that are no worse in what it does not draw.
+
+    Args:
+        grid: All combinations; None while they are being computed.
+        limits: Of the policies on the front.
+        lines: The fronts.
+
+    Returns:
+        Sentences.
+    """
     if grid is None:
         return "The front is being computed."
     empty = any(not points for by_risk in (lines or {}).values() for points in by_risk.values())
-    none = " Where no front is drawn no combination does all of that." if empty else ""
+    none = " Where no front is drawn, no combination does all of that." if empty else ""
     return (
         f"Front over those of {grid.size:,} combinations of exits on these {grid.n:,} items that leave no more "
-        f"undecided ({limits.uncertain:.1%}) and accuse no more reals ({limits.false_alarms:.1%}) than these sliders "
-        f"at rest, and lose at most {limits.auroc_loss:.3g} AUROC (on its own axis: leak at most "
-        f"{limits.leakage:.1%}); seen with hindsight, not promised.{none}"
+        f"undecided ({limits.uncertain:.1%}) and call no more reals fake ({limits.false_alarms:.1%}) than these exits, "
+        f"and lose at most {limits.auroc_loss:.3g} AUROC (with AUROC loss on the axis: leak at most "
+        f"{limits.leakage:.1%}). It is chosen on these items, so it guarantees nothing.{none}"
     )
 
 
 def board_caption(rows: pd.DataFrame, joint: JointTable, policy: CascadePolicy | None) -> str:
-    """How many items, how exact, and where the sliders start."""
+    """Say how many items there are, how exact the counts are, and where the sliders start.
+
+    Args:
+        rows: Rows on the board.
+        joint: Counts of the items.
+        policy: The policy in force; None without one.
+
+    Returns:
+        Sentences.
+    """
     counts = "Counts are exact at every step." if joint.exact else (
         "Counts are exact at stage 1 and at the customary exits; in between, later stages are rounded to some "
         "hundredths of a percent. A saved policy is counted on the items themselves."
     )  # fmt: skip
     error = joint_auroc_error(joint, joint.closed())
     tied = f" AUROC takes items of one bin as tied, which moves it by at most {error:.4f}." if error >= 5e-5 else ""
-    start = f"the policy in force ({widgets.plain_markdown(policy.name)})" if policy else "never: no policy fits"
+    start = f"at the policy in force ({widgets.plain_markdown(policy.name)})" if policy else "closed: no policy fits"
     return (
         f"{len(rows):,} items of {rows['group'].nunique():,} groups, {int((rows['label'] == 1).sum()):,} fake. The "
-        f"sliders start at {start}. {counts}{tied} "
-        "Exits alone are counted here; Analyze also withholds an answer that its own figures contradict, which makes "
-        "more of them uncertain and adds no error."
+        f"sliders start {start}. {counts}{tied} "
+        "Only exits are counted here. Analyze also withholds an answer that its own figures contradict; this makes "
+        "more answers uncertain and adds no error."
     )
 
 
@@ -180,30 +215,39 @@ def save_dialog(
     exits: dict[str, Exits],
     seen: list[str],
 ) -> None:
-    """Name, author, reason; then an immutable version. Putting it in force is a second step that shows what changes."""
+    """Ask for name, author and reason, then save an immutable version; putting it in force is a second step.
+
+    Args:
+        workbench: The workbench.
+        source: Scores.
+        table: Predictions of the source.
+        members: In the order asked.
+        exits: By member.
+        seen: Splits whose board was looked at.
+    """
     if "val_calib" not in set(table["split"]):
         widgets.notice([NO_CALIBRATION])
         return
     in_force = source.folder == workbench.active().bundle
     answer = last_search(source)
-    promised = is_found(answer, exits)
-    st.caption("These exits were found by the search and carry its promises." if promised else
-               f"Set by hand after looking at {' and '.join(seen)}: the policy says what these exits did there, "
-               "promises nothing, and cannot be judged on these items.")  # fmt: skip
-    name = st.text_input("Name", "cheapest" if promised else "by hand", max_chars=80)
+    guaranteed = is_found(answer, exits)
+    st.caption("The search found these exits, and the policy has its guarantees." if guaranteed else
+               f"Set by hand after looking at {' and '.join(seen)}: the policy records what these exits did there, "
+               "guarantees nothing, and cannot be judged on these items.")  # fmt: skip
+    name = st.text_input("Name", "cheapest" if guaranteed else "by hand", max_chars=80)
     author = session.author_input()
     reason = st.text_input("Why", max_chars=400)
     said = (name.strip() or "by hand", author, reason)
     policy = policy_to_save(answer, table, members, exits, said, scores_fingerprint(source.folder), seen)
-    st.caption("Saved for good, as one version with its author, reason, items, targets, bounds and counts of groups:")
+    st.caption("One version is saved with its author, reason, items, targets, bounds and counts of groups:")
     tables.show_table(shown_rows(policy, stage_titles(source.folder)), "policy to save", wide=["note"])
     if in_force:
         show_changes(workbench, policy)
     else:
-        st.caption("It cannot be put in force: these scores are not those of the bundle in force.")
+        st.caption("This policy cannot be put in force: its scores are not those of the bundle in force.")
     save, both = st.columns(2)
     ready = bool(name.strip() and author and reason.strip())
-    help_ = None if ready else "A name, an author and a reason first: they stay with the version."
+    help_ = None if ready else "Fill in a name, an author and a reason first: they stay with the version."
     only = save.button("Save only", disabled=not ready, help=help_, width="stretch")
     if both.button("Save and put in force", type="primary", disabled=not (ready and in_force), width="stretch") or only:
         item = workbench.save_policy(policy)
@@ -214,9 +258,14 @@ def save_dialog(
 
 
 def method_form(workbench: Workbench, source: ScoreSource) -> None:
-    """The form of a `policy` job over the chosen scores."""
+    """Show the form of a `policy` job over the chosen scores.
+
+    Args:
+        workbench: The workbench.
+        source: Scores.
+    """
     st.caption(
-        "A method sets each stage's exits by itself, at the targets below, and the policy says what that promises: a "
+        "A method chooses the exits of each stage at the targets below. The policy states what that guarantees: a "
         "bound with confidence, an expectation, or (observed rate) nothing. It appears under Policies."
     )
     spec = forms.spec_form(

@@ -1,4 +1,4 @@
-"""What putting a policy in force changes: exits, bounds, what both do on items that chose neither; and the way back."""
+"""Show what putting a policy in force changes: exits, bounds, rates on items that chose neither; and the way back."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from core.policies.replay.audit import ChoseIt, audit
 from core.policies.replay.simulate import simulate
 from jobs.client import Workbench
 
-DRAWS = 200
+AUDIT_DRAWS = 200
+"""Bootstrap draws of whole groups: enough for an interval that a dialog shows."""
 RATES = {
     "leakage": "leakage: fakes called real / all fakes",
     "false_alarms": "false alarms: reals called fake / all reals",
@@ -33,9 +34,16 @@ RATES = {
 def exit_changes(
     now: CascadePolicy | None, then: CascadePolicy, titles: Mapping[str, str] | None = None
 ) -> pd.DataFrame:
-    """One row an exit or promise of either: where it lies and its bound, now and then, and the groups behind the new.
+    """Compare the exits and guarantees of two policies.
 
-    titles: of `stage_titles`. Rows that stay the same say so in `change`.
+    Args:
+        now: The policy in force; None without one.
+        then: The policy to put in force.
+        titles: Of `stage_titles`.
+
+    Returns:
+        One row an exit or guarantee: where it lies and its bound, now and then, and the groups behind the new one. The
+        column `change` marks rows that stay the same.
     """
     sides = [{} if p is None else {r["exit"]: r for r in policy_rows(p, titles, every=True).to_dict("records")}
              for p in (now, then)]  # fmt: skip
@@ -51,22 +59,39 @@ def exit_changes(
 
 
 def headline(now: CascadePolicy | None, then: CascadePolicy) -> str:
-    """What was in force and what will be."""
+    """Name the policy in force and the one that will be.
+
+    Args:
+        now: The policy in force; None without one.
+        then: The policy to put in force.
+
+    Returns:
+        Two sentences.
+    """
     return f"Now: {title(now) if now else 'no policy'}. Then: {title(then)}."
 
 
 def exits_note(exits: pd.DataFrame) -> str:
-    """What the rows of `exit_changes` mean, and what a promotion does not touch."""
+    """Explain the rows of `exit_changes`, and what a promotion does not touch."""
     changed = int((exits["change"] == "changes").sum())
     return (
-        f"{changed} of {len(exits)} exits and promises change. bound: the most groups in error, with the confidence "
-        "named, or on average. Every new analysis, the demo and the command use it from then on; finished "
-        "analyses keep what they were judged by."
+        f"{changed} of {len(exits)} exits and guarantees change. bound: the largest share of groups in error, with the "
+        "confidence named, or on average. New analyses, the demo and the command line use the new policy from then "
+        "on; finished analyses keep the policy that judged them."
     )
 
 
 def rate_changes(now: CascadePolicy | None, then: CascadePolicy, bundle: Path) -> tuple[pd.DataFrame, str]:
-    """`effect_changes` on the predictions that the bundle in force brings; empty with a reason where it has none."""
+    """Compare two policies on the predictions of the bundle in force (`effect_changes`).
+
+    Args:
+        now: The policy in force; None without one.
+        then: The policy to put in force.
+        bundle: Folder of the bundle.
+
+    Returns:
+        (table, sentence); an empty table with the reason where the bundle has no predictions.
+    """
     if not (bundle / PREDICTIONS).is_file():
         return pd.DataFrame(), "The bundle in force brought no predictions, so rates cannot be compared."
     return effect_changes(now, then, ScoreSource("bundle in force", bundle))
@@ -81,7 +106,15 @@ def _count(value: float | None) -> str:
 
 
 def refusal(policy: CascadePolicy, bundle: Path) -> str:
-    """Why the policy may not decide for this bundle, as a sentence; empty when it may."""
+    """Say why a policy must not decide for a bundle.
+
+    Args:
+        policy: The policy.
+        bundle: Folder of the bundle.
+
+    Returns:
+        A sentence; empty when the policy may decide.
+    """
     try:
         check_origin(policy, read_origin(bundle))
     except OtherScores as error:
@@ -90,26 +123,37 @@ def refusal(policy: CascadePolicy, bundle: Path) -> str:
 
 
 def effect_changes(now: CascadePolicy | None, then: CascadePolicy, source: ScoreSource) -> tuple[pd.DataFrame, str]:
-    """(one row a rate: now, then, each with its 95 % interval; one sentence on the items behind it).
+    """Replay two policies on items that chose neither.
 
-    Both are replayed on the items that reports are for (`test`), else on the first split that chose neither. Empty
-    with a reason where there are none.
+    These are the items that reports are for (`test`), else the first split that chose neither.
+
+    Args:
+        now: The policy in force; None without one.
+        then: The policy to put in force.
+        source: Scores.
+
+    Returns:
+        (one row a rate: now, then, each with its 95 % interval; one sentence on the items behind it). An empty table
+        with the reason where there are no such items.
     """
     table = predictions_of(source)
     splits = sorted(set(table["split"]), key=lambda name: name != "test")
     for split in splits:
         try:
-            found = [None if p is None else _audit(p.to_json(), source, split, stamp_of(source)) for p in (now, then)]
+            audits = [None if p is None else _audit(p.to_json(), source, split, stamp_of(source)) for p in (now, then)]
         except ChoseIt:
             continue
-        rows = [{"rate": words, "now": _rate(found[0], name), "then": _rate(found[1], name)}
+        rows = [{"rate": words, "now": _rate(audits[0], name), "then": _rate(audits[1], name)}
                 for name, words in RATES.items()]  # fmt: skip
-        said = found[1] or {}
+        judged = audits[1] or {}
         return pd.DataFrame([*rows, *_costs(now, then, source, table[table["split"] == split])]), (
-            f"Both replayed on {said['n']:,} items of {said['groups']:,} groups ({split}); 95 % intervals over groups, "
-            "exact ones where a rate is 0 or 1; none under five groups."
+            f"Both replayed on {judged['n']:,} items of {judged['groups']:,} groups ({split}); 95 % intervals over "
+            "groups, exact ones where a rate is 0 or 1; none under five groups."
         )
-    return pd.DataFrame(), "Every split of these scores chose one of the two: there is no item to compare them on."
+    return (
+        pd.DataFrame(),
+        "One of the two policies was chosen on each split of these scores, so no items are left to compare them on.",
+    )
 
 
 def _rate(found: Mapping[str, Any] | None, name: str) -> str:
@@ -127,12 +171,12 @@ def _costs(
         facts = member_facts(source, names)
     except ValueError:
         return [{"rate": "expected cost of an item", "now": "not known", "then": "not known"}]
-    found = []
+    costs = []
     for unit in facts.units():
         each = dict(zip(names, unit["costs"], strict=True))
         sides = ["–" if p is None else f"{_cost(p, rows, names[0], each):.3g}" for p in (now, then)]
-        found.append({"rate": f"expected cost, {unit['name']} {unit['words']}", "now": sides[0], "then": sides[1]})
-    return found
+        costs.append({"rate": f"expected cost, {unit['name']} {unit['words']}", "now": sides[0], "then": sides[1]})
+    return costs
 
 
 def _cost(policy: CascadePolicy, rows: pd.DataFrame, stage1: str, costs: Mapping[str, float]) -> float:
@@ -144,17 +188,18 @@ def _cost(policy: CascadePolicy, rows: pd.DataFrame, stage1: str, costs: Mapping
 def _audit(policy: str, source: ScoreSource, split: str, stamp: float) -> dict[str, Any]:
     chosen = CascadePolicy.model_validate_json(policy)
     table = predictions_of(source)
-    return audit(chosen, table, split=split, stage1=stages_of(table)[0], draws=DRAWS)
+    return audit(chosen, table, split=split, stage1=stages_of(table)[0], draws=AUDIT_DRAWS)
 
 
 def title(policy: CascadePolicy) -> str:
-    """Name and version, as lists and reports write them."""
+    """Write a policy's name and version as lists and reports do."""
     return f"{policy.name} v{policy.version}" if policy.version else policy.name
 
 
 def previous_policy(workbench: Workbench) -> tuple[Path | None, str] | None:
-    """(file, or None for the bundle's own; its name) of what was in force before the present policy, under the same
-    bundle; None when nothing was, or its file is gone.
+    """Find what was in force before the present policy, under the same bundle.
+
+    Returns (file, name), with None as file for the bundle's own; None when nothing was, or its file is gone.
     """
     mine: list[str] = []
     for change in workbench.active_history():

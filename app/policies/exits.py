@@ -1,4 +1,4 @@
-"""Policies as pages see them: which is in force, its exits as table rows, exits to slider positions and back."""
+"""Read policies for the pages: which one is in force, its exits as table rows, exits to slider positions and back."""
 
 from __future__ import annotations
 
@@ -23,8 +23,14 @@ def read_policy(path: Path) -> CascadePolicy:
 
 
 def active_policy(workbench: Workbench, source: ScoreSource | None = None) -> CascadePolicy | None:
-    """The policy in force: the promoted one, else the bundle's own. With `source` another than the bundle in force:
-    that source's own policy.json, if it has one.
+    """Return the policy in force: the promoted one, else the bundle's own.
+
+    Args:
+        workbench: The workbench.
+        source: Scores; another source than the bundle in force has its own policy.json, if any.
+
+    Returns:
+        The policy; None without one.
     """
     active = workbench.active()
     if source is not None and source.folder != active.bundle:
@@ -35,24 +41,50 @@ def active_policy(workbench: Workbench, source: ScoreSource | None = None) -> Ca
 
 
 def exits_by_member(policy: CascadePolicy, stage1: str) -> dict[str, Exits]:
-    """Exits by member name; stage 3's band under "stack"."""
+    """Return the exits by member name; stage 3's band under "stack".
+
+    Args:
+        policy: The policy.
+        stage1: Name of the stage-1 member.
+
+    Returns:
+        Exits by member.
+    """
     return {stage1: policy.stage1, **{e.name: e.exits for e in policy.experts}, STACK: policy.final}
 
 
 def cuts_of(policy: CascadePolicy, table: JointTable) -> list[tuple[int, int]]:
-    """Slider positions of a policy; a member that it does not know never lets go."""
+    """Return the slider positions of a policy.
+
+    Args:
+        policy: The policy.
+        table: Whose edges the sliders stand on.
+
+    Returns:
+        A pair of edge indices a member; the exits of a member that the policy does not name are closed.
+    """
     exits = exits_by_member(policy, table.members[0])
     return [table.indices(m, exits.get(name, Exits())) for m, name in enumerate(table.members)]
 
 
 def exits_of(table: JointTable, members: Sequence[str], cuts: Sequence[tuple[int, int]]) -> dict[str, Exits]:
-    """Exits of slider positions, by member."""
+    """Return the exits at slider positions.
+
+    Args:
+        table: Whose edges the sliders stand on.
+        members: Names in the table's order.
+        cuts: A pair of edge indices a member.
+
+    Returns:
+        Exits by member.
+    """
     return {name: table.exits(m, real, fake) for m, (name, (real, fake)) in enumerate(zip(members, cuts, strict=True))}
 
 
 def stage_titles(folder: Path) -> dict[str, str]:
-    """What a policy's stages are called on the board: "stage1", an expert's name, "stage3" -> title; no names of
-    members where the folder's bundle or stack run says none.
+    """Return how the board calls a policy's stages: "stage1", an expert's name, "stage3" -> title.
+
+    Titles have no names of members where the folder's bundle or stack run does not state them.
     """
     titles = {"stage1": "Stage 1", "stage3": "Stage 3: meta-model"}
     for member in members_of(folder):
@@ -62,14 +94,19 @@ def stage_titles(folder: Path) -> dict[str, str]:
 
 
 def policy_rows(policy: CascadePolicy, titles: Mapping[str, str] | None = None, every: bool = False) -> pd.DataFrame:
-    """One row an exit: exit, at, method, target, confidence, bound, observed, groups, note.
+    """List the exits of a policy.
 
-    titles: of `stage_titles`; a stage that they do not name goes by its own name. every: also exits that the policy
-    says nothing of, closed ones.
+    Args:
+        policy: The policy.
+        titles: Of `stage_titles`; a stage without a title goes by its own name.
+        every: Also list closed exits of which the policy states nothing.
+
+    Returns:
+        One row an exit: exit, at, method, target, confidence, bound, observed, groups, note.
     """
     titles = {"stage1": "Stage 1", "stage3": "Stage 3", **(titles or {})}
     exits = exits_by_member(policy, "stage1") | {"stage3": policy.final}
-    said = {(g.stage, g.side): g for g in policy.guarantees}
+    guarantees = {(g.stage, g.side): g for g in policy.guarantees}
     whole = {"real": "Whole cascade: leakage", "fake": "Whole cascade: false alarms"}
     rows = [_row(whole[g.side], "all exits", g) for g in policy.guarantees if g.stage == "cascade"]
     for stage in ["stage1", *(e.name for e in policy.experts), "stage3"]:
@@ -77,15 +114,23 @@ def policy_rows(policy: CascadePolicy, titles: Mapping[str, str] | None = None, 
             ("real", exits[stage].real_below, "real up to"),
             ("fake", exits[stage].fake_above, "fake from"),
         ):
-            promise = said.get((stage, side))  # type: ignore[arg-type]
-            if promise is None and at is None and not every:
+            guarantee = guarantees.get((stage, side))  # type: ignore[arg-type]
+            if guarantee is None and at is None and not every:
                 continue
-            rows.append(_row(f"{titles.get(stage, stage)}, {words}", "never" if at is None else f"{at:.4g}", promise))
+            rows.append(_row(f"{titles.get(stage, stage)}, {words}", "never" if at is None else f"{at:.4g}", guarantee))
     return pd.DataFrame(rows)
 
 
 def bound_words(bound: float | None, confidence: float | None) -> str:
-    """`at most 2.58 % at 90 % confidence`; `at most 2.4 % on average (expectation)`; a dash for no bound."""
+    """Write a bound: `at most 2.58 % at 90 % confidence`, or `at most 2.4 % on average (expectation)`.
+
+    Args:
+        bound: A share; None: a dash is written.
+        confidence: None: the bound holds on average.
+
+    Returns:
+        Words.
+    """
     if bound is None or pd.isna(bound):
         return "–"
     sure = confidence is not None and not pd.isna(confidence)
@@ -94,19 +139,19 @@ def bound_words(bound: float | None, confidence: float | None) -> str:
 
 
 def percent(share: float) -> str:
-    """`2.58 %`."""
+    """Write a share as `2.58 %`."""
     return f"{100 * share:.4g} %"
 
 
-def _row(exit_: str, at: str, promise: Guarantee | None) -> dict[str, Any]:
+def _row(exit_: str, at: str, guarantee: Guarantee | None) -> dict[str, Any]:
     return {
         "exit": exit_,
         "at": at,
-        "method": promise.method if promise else "–",
-        "target": promise.target if promise else None,
-        "confidence": promise.confidence if promise else None,
-        "bound": promise.bound if promise else None,
-        "observed": promise.observed if promise else None,
-        "groups": promise.groups if promise else None,
-        "note": promise.note if promise else "",
+        "method": guarantee.method if guarantee else "–",
+        "target": guarantee.target if guarantee else None,
+        "confidence": guarantee.confidence if guarantee else None,
+        "bound": guarantee.bound if guarantee else None,
+        "observed": guarantee.observed if guarantee else None,
+        "groups": guarantee.groups if guarantee else None,
+        "note": guarantee.note if guarantee else "",
     }

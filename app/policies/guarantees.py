@@ -1,4 +1,4 @@
-"""What a policy promises, exit by exit, and what the whole cascade did on items that chose it and on others."""
+"""Show what a policy guarantees, exit by exit, and what the whole cascade did on items that chose it and on others."""
 
 from __future__ import annotations
 
@@ -20,49 +20,55 @@ from core.policies.replay.error_counts import Count, counts, policy_counts
 from core.tables.item_membership import sketch
 from jobs.client import Workbench
 
-CONFIDENCE = 0.9
+BOUND_CONFIDENCE = 0.9
 """Of bounds on counts where the policy asked for none."""
 OF_ALL = "of the whole cascade, with the stated confidence, the share of groups in error is at most the bound"
 OTHER_METHODS = {
-    "pareto_testing": ("Search: one half chose, the other proved", OF_ALL),
+    "pareto_testing": ("Search: one half of the groups chose, the other half proved", OF_ALL),
     "fixed_sequences": ("Search: paths laid down in advance", OF_ALL),
-    "manual": ("By hand", "nothing: it was set by hand after looking at these items"),
+    "manual": ("By hand", "nothing: the exits were set by hand after looking at these items"),
 }
-"""Beside those of the registry of exit policies: (title, promise)."""
+"""Beside those of the registry of exit policies: (title, guarantee)."""
 WORDS = {
     "leakage1": "leakage of stage 1: fakes released as real",
     "leakage": "leakage of the whole cascade: fakes called real at any stage",
     "false_alarms": "false alarms of the whole cascade: reals called fake at any stage",
 }
 CLOSED = (
-    "asked: the largest share of groups in error that was allowed. An exit that cannot be promised stays closed, and "
+    "asked: the largest share of groups in error that was allowed. An exit that cannot be guaranteed stays closed, and "
     "the note says how many groups it would take. Each exit is judged as if every item reached it."
 )
 GROUPS_AND_ITEMS = (
-    "Promises count groups (people or videos), because only groups are independent: a group is missed when any of its "
-    "fakes is called real, and counts once however many items it has. A share of items can therefore be larger or "
+    "Guarantees count groups (people or videos), because only groups are independent: a group is in error when any of "
+    "its fakes is called real, and counts once however many items it has. A share of items can therefore be larger or "
     "smaller: two groups of many items may be 1 % of the groups and 4 % of the items."
 )
-CHOSE = "The exits were chosen on {chose}, so its counts flatter them and give no bound."
-FRESH = "{fresh} chose nothing, so its bounds hold for the exits as they stand."
-UNKNOWN = "Whether {unknown} chose the exits the policy does not say, so no bound is given there."
-NO_FRESH = "No items are left here to judge them: look at another data set under Elsewhere."
+CHOSE = "The exits were chosen on {chose}, so its counts are too good and give no bound."
+FRESH = "No exit was chosen on {fresh}, so its bounds hold for the exits as they stand."
+UNKNOWN = "The policy does not state whether its exits were chosen on {unknown}, so no bound is given there."
+NO_FRESH = "No items are left here to judge them: look at another data set under Other data sets."
 NO_BOUND = {True: "none: chosen here", None: "none: not known who chose it"}
 
 
 def method_words(name: str) -> tuple[str, str]:
-    """(title, what it promises in words that continue "promises: ") of a method that a policy names."""
+    """Return (title, what it guarantees in words that continue "guarantees: ") of a method that a policy names."""
     if name in OTHER_METHODS:
         return OTHER_METHODS[name]
     if name in exit_policies:
         method = exit_policies.get(name)
-        return method.title, method.promise
+        return method.title, method.guarantee
     return name, "not known here"
 
 
 def shown_rows(policy: CascadePolicy, titles: Mapping[str, str] | None = None) -> pd.DataFrame:
-    """`policy_rows` in the words of the board: exit, at p_fake, method, asked, groups in error, bound, note; a column
-    that says nothing is left out.
+    """List `policy_rows` in the words of the board; a column that is empty is left out.
+
+    Args:
+        policy: The policy.
+        titles: Of `stage_titles`.
+
+    Returns:
+        Columns exit, at p_fake, method, asked, groups in error, bound, note.
     """
     rows = []
     for row in policy_rows(policy, titles).to_dict("records"):
@@ -87,26 +93,42 @@ def _of_groups(observed: float | None, groups: float | None) -> str:
     return f"{round(observed * groups)} of {int(groups)}"
 
 
-def promise_words(policy: CascadePolicy) -> str:
-    """What each method of the policy promises, a sentence a method."""
-    found = [method_words(name) for name in dict.fromkeys(g.method for g in policy.guarantees)]
-    return " ".join(f"{name} promises: {words}." for name, words in found)
+def guarantee_words(policy: CascadePolicy) -> str:
+    """Say what each method of the policy guarantees, one sentence a method."""
+    methods = [method_words(name) for name in dict.fromkeys(g.method for g in policy.guarantees)]
+    return " ".join(f"{name} guarantees: {words}." for name, words in methods)
 
 
 def asked_confidence(policy: CascadePolicy | None) -> float:
-    """Confidence that the policy's promises were asked at; CONFIDENCE where they name none."""
+    """Return the confidence that the policy's guarantees were asked at; BOUND_CONFIDENCE where they name none."""
     known = [g.confidence for g in policy.guarantees if g.confidence is not None] if policy else []
-    return known[0] if known else CONFIDENCE
+    return known[0] if known else BOUND_CONFIDENCE
 
 
-def missed_words(count: Count, confidence: float) -> str:
-    """`2 of 205 groups (at most 2.6 % at 90 % confidence)`."""
+def error_words(count: Count, confidence: float) -> str:
+    """Write a count of groups: `2 of 205 groups (at most 2.6 % at 90 % confidence)`.
+
+    Args:
+        count: Errors.
+        confidence: Of the bound.
+
+    Returns:
+        Words.
+    """
     return f"{count.groups_missed} of {count.groups} groups ({bound_words(count.bound(confidence), confidence)})"
 
 
 def whole_rows(policy: CascadePolicy, source: ScoreSource) -> pd.DataFrame:
-    """A row a split and rate of the whole policy: groups in error, their bound, items in error. Items that chose the
-    policy, or may have, give no bound: there the count is too good.
+    """Count the errors of the whole policy on every split.
+
+    Items that chose the policy, or may have, give no bound: there the count is too good.
+
+    Args:
+        policy: The policy.
+        source: Scores.
+
+    Returns:
+        A row a split and rate: groups in error, their bound, items in error.
     """
     return _whole(policy.to_json(), source, stamp_of(source))
 
@@ -135,7 +157,15 @@ def _whole(policy_text: str, source: ScoreSource, stamp: float) -> pd.DataFrame:
 
 
 def chosen_splits(policy: CascadePolicy, table: pd.DataFrame) -> dict[str, bool | None]:
-    """By split, whether any of its items chose the policy; None: that cannot be told."""
+    """Find by split whether any of its items chose the policy.
+
+    Args:
+        policy: The policy.
+        table: Predictions.
+
+    Returns:
+        By split; None: that cannot be known.
+    """
     parts = {str(split): part for split, part in table.groupby("split")}
     if not policy.item_sketch:  # kept by its fingerprint alone: the split that has it is all that chose it
         for part in parts.values():
@@ -152,33 +182,43 @@ def _chose(policy: CascadePolicy, rows: pd.DataFrame) -> bool | None:
 
 
 def split_words(chose: Mapping[str, bool | None]) -> str:
-    """Which of the splits chose the exits, and where bounds hold. chose: of `chosen_splits`."""
+    """Say which of the splits chose the exits, and where bounds hold. `chose` is of `chosen_splits`."""
     by: dict[bool | None, list[str]] = {state: [s for s in chose if chose[s] is state] for state in (True, False, None)}
-    said = [CHOSE.format(chose=" and ".join(by[True]))] if by[True] else []
-    said += [FRESH.format(fresh=" and ".join(by[False]))] if by[False] else []
-    said += [UNKNOWN.format(unknown=" or ".join(by[None]))] if by[None] else []
-    return " ".join(said if by[False] else [*said, NO_FRESH])
+    sentences = [CHOSE.format(chose=" and ".join(by[True]))] if by[True] else []
+    sentences += [FRESH.format(fresh=" and ".join(by[False]))] if by[False] else []
+    sentences += [UNKNOWN.format(unknown=" or ".join(by[None]))] if by[None] else []
+    return " ".join(sentences if by[False] else [*sentences, NO_FRESH])
 
 
 def board_words(source: ScoreSource, split: str, exits: Mapping[str, Exits], policy: CascadePolicy | None) -> str:
-    """The board's leakage and false alarms at these exits in groups, beside its items."""
+    """Say the board's leakage and false alarms at these exits in groups; the board counts items.
+
+    Args:
+        source: Scores.
+        split: The split on the board.
+        exits: By member.
+        policy: Whose confidence is used; None: BOUND_CONFIDENCE.
+
+    Returns:
+        Three sentences or four.
+    """
     confidence = asked_confidence(policy)
-    found = counts(_items(source, split, stamp_of(source)), [exits[m] for m in stages_of(predictions_of(source))])
-    said = "; ".join(
-        f"{words} {missed_words(found[name], confidence)}"
+    errors = counts(_items(source, split, stamp_of(source)), [exits[m] for m in stages_of(predictions_of(source))])
+    shares = "; ".join(
+        f"{words} {error_words(errors[name], confidence)}"
         for name, words in (
-            ("leakage1", "stage 1 misses"),
-            ("leakage", "the whole cascade misses"),
-            ("false_alarms", "it accuses"),
+            ("leakage1", "stage 1 releases fakes of"),
+            ("leakage", "the whole cascade calls fakes real in"),
+            ("false_alarms", "it calls reals fake in"),
         )
     )
     caveat = (
-        "These items choose thresholds, so the bounds hold only for exits fixed before looking at them; judge a "
-        "promise on test."
+        "Thresholds are chosen on these items, so the bounds hold only for exits that were fixed before; judge a "
+        "guarantee on test."
         if split == "val_calib"
         else "The bounds hold for exits that were not chosen on these items."
     )
-    return f"The figures above count items. Counted in groups, as promises are: {said}. {caveat}"
+    return f"The figures above count items. Counted in groups, as guarantees are: {shares}. {caveat}"
 
 
 @lru_cache(maxsize=4)
@@ -187,8 +227,8 @@ def _items(source: ScoreSource, split: str, stamp: float) -> Items:
     return Items.of_frame(table[table["split"] == split], stages_of(table))
 
 
-def promises_panel(workbench: Workbench) -> None:
-    """What every exit of the policy in force promises, and what the whole cascade did."""
+def guarantees_panel(workbench: Workbench) -> None:
+    """Show what every exit of the policy in force guarantees, and what the whole cascade did."""
     policy = active_policy(workbench)
     if policy is None:
         widgets.empty("No policy is in force", "Put a bundle in force under Models.")
@@ -201,8 +241,8 @@ def promises_panel(workbench: Workbench) -> None:
     chose = chosen_splits(policy, predictions_of(source)) if source else {}
     of = " and ".join(split for split in chose if chose[split])
     st.markdown(f"**Each exit, on the items that chose it{f' ({of})' if of else ''}**")
-    tables.show_table(shown_rows(policy, stage_titles(bundle)), "promises", wide=["note"])
-    st.caption(widgets.plain_markdown(f"{promise_words(policy)} {CLOSED}"))
+    tables.show_table(shown_rows(policy, stage_titles(bundle)), "guarantees", wide=["note"])
+    st.caption(widgets.plain_markdown(f"{guarantee_words(policy)} {CLOSED}"))
     if source:
         st.markdown("**The whole cascade, counted in groups and in items**")
         tables.show_table(whole_rows(policy, source), "whole cascade", wide=["rate"])

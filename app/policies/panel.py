@@ -1,4 +1,4 @@
-"""Saved policies: what each is, what putting it in force changes, and one click back."""
+"""List saved policies: what each is, what putting it in force changes, and the way back."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.policies.changes import exit_changes, exits_note, headline, previous_policy, rate_changes, refusal, title
 from app.policies.exits import active_policy, read_policy, stage_titles
-from app.policies.guarantees import promise_words, shown_rows
+from app.policies.guarantees import guarantee_words, shown_rows
 from app.ui import html, session, tables, widgets
 from core.documents.policy import CascadePolicy
 from jobs.client import Workbench
@@ -14,14 +14,16 @@ from jobs.queue.views import ArtifactView
 
 
 def policy_panel(workbench: Workbench) -> None:
-    """Every saved policy, newest first, with a way to put it in force and the way back."""
-    found = workbench.artifacts("policy")
-    items = [item for item in found if item.path.is_file()]
-    if len(items) < len(found):
-        st.caption(f"{len(found) - len(items)} saved policies are not shown: their files are gone from the workspace.")
+    """List every saved policy, newest first, with a way to put it in force and the way back."""
+    artifacts = workbench.artifacts("policy")
+    items = [item for item in artifacts if item.path.is_file()]
+    if len(items) < len(artifacts):
+        st.caption(
+            f"{len(artifacts) - len(items)} saved policies are not shown: their files are gone from the workspace."
+        )
     back(workbench)
     if not items:
-        widgets.empty("No policy yet", "Move the sliders and save, or let a method choose.")
+        widgets.empty("No policy yet", "Move the sliders and save the exits as a policy, or let a method choose them.")
         return
     active, now = workbench.active(), active_policy(workbench)
     for item in items:
@@ -38,7 +40,7 @@ def policy_panel(workbench: Workbench) -> None:
             with st.expander("Targets, bounds, groups"):
                 titles = {} if unfit else stage_titles(active.bundle)
                 tables.show_table(shown_rows(policy, titles), f"policy {policy.policy_id}", wide=["note"])
-                st.caption(widgets.plain_markdown(promise_words(policy)))
+                st.caption(widgets.plain_markdown(guarantee_words(policy)))
             if not used:
                 use = right.button("Use", key=f"use-{policy.policy_id}", disabled=bool(unfit), width="stretch")
                 if unfit:
@@ -48,7 +50,7 @@ def policy_panel(workbench: Workbench) -> None:
 
 
 def back(workbench: Workbench) -> None:
-    """One click back to what was in force before the present policy."""
+    """Offer to go back to what was in force before the present policy."""
     before = previous_policy(workbench)
     if before is None:
         return
@@ -60,7 +62,13 @@ def back(workbench: Workbench) -> None:
 
 @st.dialog("Put this policy in force?", width="large")
 def confirm(workbench: Workbench, item: ArtifactView, policy: CascadePolicy) -> None:
-    """What changes, then who and why; only the second button changes anything."""
+    """Show what changes, then ask who and why; only the second button changes anything.
+
+    Args:
+        workbench: The workbench.
+        item: The saved policy.
+        policy: The same, read.
+    """
     show_changes(workbench, policy)
     author = session.author_input(key="promote-author")
     reason = st.text_input("Why (kept in the history)", policy.reason, max_chars=400, key="promote-reason")
@@ -70,13 +78,18 @@ def confirm(workbench: Workbench, item: ArtifactView, policy: CascadePolicy) -> 
 
 
 def show_changes(workbench: Workbench, policy: CascadePolicy) -> None:
-    """Thresholds, bounds and rates now and then, side by side."""
+    """Show thresholds, bounds and rates now and then, side by side.
+
+    Args:
+        workbench: The workbench.
+        policy: The policy to put in force.
+    """
     now = active_policy(workbench)
     st.markdown(f"**{widgets.plain_markdown(headline(now, policy))}**")
-    table, said = rate_changes(now, policy, workbench.active().bundle)
+    table, sentence = rate_changes(now, policy, workbench.active().bundle)
     if len(table):
         tables.show_table(table, "rates now and then", wide=["rate"])
-    st.caption(said)
+    st.caption(sentence)
     exits = exit_changes(now, policy, stage_titles(workbench.active().bundle))
     changed = exits[exits["change"] == "changes"].drop(columns="change")
     if len(changed):

@@ -1,4 +1,4 @@
-"""A share of groups in error, held against its limit by the exact binomial test."""
+"""Hold a share of groups in error against its limit by the exact binomial test."""
 
 from __future__ import annotations
 
@@ -12,8 +12,17 @@ from core.metrics.intervals import upper_bound
 
 @lru_cache(maxsize=4096)
 def most_errors(groups: int, target: float, confidence: float) -> int:
-    """Most groups in error with which "the rate exceeds `target`" is still refuted: P(Bin(groups, target) <= k) <=
-    1 - confidence. -1 when not even none will do.
+    """Compute how many groups may err while "the rate exceeds `target`" is still refuted.
+
+    The largest k with P(Bin(groups, target) <= k) <= 1 - confidence.
+
+    Args:
+        groups: Groups of the class, at least 0.
+        target: Highest share of groups in error, in (0, 1).
+        confidence: 1 - delta, in (0, 1).
+
+    Returns:
+        k; -1 when not even 0 errors are few enough.
     """
     if not groups:
         return -1
@@ -26,8 +35,18 @@ def most_errors(groups: int, target: float, confidence: float) -> int:
 
 @lru_cache(maxsize=4096)
 def groups_for(errors: int, target: float, confidence: float) -> int:
-    """Fewest groups that certify `target` in spite of `errors`: P(Bin(n, target) <= errors) is the chance that error
-    `errors` + 1 comes after group n, a waiting time.
+    """Compute the fewest groups that certify `target` in spite of `errors`.
+
+    P(Bin(n, target) <= errors) is the chance that error `errors` + 1 comes after group n, a waiting time (negative
+    binomial).
+
+    Args:
+        errors: Groups in error, at least 0.
+        target: Highest share of groups in error, in (0, 1).
+        confidence: 1 - delta, in (0, 1).
+
+    Returns:
+        n, at least `errors` + 1.
     """
     delta = 1 - confidence
     n = errors + 1 + int(nbinom.ppf(1 - delta, errors + 1, target))
@@ -40,7 +59,15 @@ def groups_for(errors: int, target: float, confidence: float) -> int:
 
 @dataclass(frozen=True)
 class BinomialTest:
-    """A risk at its limit. errors of groups were seen where it was proved; bound: exact upper bound at `confidence`."""
+    """A risk held against its limit.
+
+    Attributes:
+        what: Name of the risk, for sentences.
+        target: Highest share of groups in error asked for.
+        errors: Groups in error where it was proved.
+        groups: Groups of the class where it was proved.
+        confidence: Of the exact upper bound.
+    """
 
     what: str
     target: float
@@ -57,19 +84,19 @@ class BinomialTest:
         return self.errors <= most_errors(self.groups, self.target, self.confidence)
 
     def groups_for(self) -> int:
-        """Groups that would certify the target with these errors."""
+        """Compute how many groups would certify the target with these errors."""
         return groups_for(self.errors, self.target, self.confidence)
 
     def sentence(self) -> str:
-        """What was seen, what is promised."""
+        """Say what was observed and what is guaranteed."""
         return (
             f"{self.what}: {self.errors} of {self.groups} groups, so at most {self.bound:.2%} at confidence "
             f"{self.confidence:.3g} (asked: {self.target:.3g})"
         )
 
     def refusal(self) -> str:
-        """Why it is not kept, and what it would take."""
+        """Say why the target cannot be guaranteed, and what it would take."""
         return (
-            f"{self.what} cannot be promised: {self.errors} of {self.groups} groups, a bound of {self.bound:.2%} "
+            f"{self.what} cannot be guaranteed: {self.errors} of {self.groups} groups, a bound of {self.bound:.2%} "
             f"against {self.target:.3g}; so many errors need {self.groups_for()} groups, and there are {self.groups}"
         )

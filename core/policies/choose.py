@@ -1,4 +1,4 @@
-"""From a predictions table to a whole policy: an exit a stage and side, each with what it promises."""
+"""Choose a whole policy from a predictions table: an exit for each stage and side, each with its guarantee."""
 
 from __future__ import annotations
 
@@ -43,8 +43,16 @@ __all__ = [
 
 
 def exit_policy(spec: PolicySpec) -> ExitPolicy:
-    """The method of a spec; a threshold fixed in advance is tested alone. Raises ValueError for an unknown method, or a
-    fixed threshold with a method that searches.
+    """Return the method of a spec; a threshold that was fixed in advance is tested alone.
+
+    Args:
+        spec: Names the method.
+
+    Returns:
+        The method.
+
+    Raises:
+        ValueError: The method is unknown, or a threshold is fixed and the method searches for one.
     """
     if spec.method not in exit_policies:
         raise ValueError(f"unknown exit policy {spec.method!r}; known: {', '.join(exit_policies.names())}")
@@ -61,14 +69,27 @@ def exit_policy(spec: PolicySpec) -> ExitPolicy:
 def guarantee(
     method: ExitPolicy, stage: str, side: Side, scores: GroupScores, choice: Choice, target: float, confidence: float
 ) -> Guarantee:
-    """What a choice promises, in the policy's words."""
+    """Describe a choice as a guarantee of the policy.
+
+    Args:
+        method: How the exit was chosen.
+        stage: stage1, an expert's name, or stage3.
+        side: real or fake.
+        scores: Groups of the class that must not take this exit.
+        choice: What the method chose.
+        target: Highest share of groups in error asked for.
+        confidence: 1 - delta.
+
+    Returns:
+        The guarantee, with the observed share of groups in error.
+    """
     known = choice.at is not None and scores.groups > 0
     return Guarantee(
         stage=stage,
         side=side,
         method=method.name,
         target=target,
-        confidence=confidence if method.guarantees else None,
+        confidence=confidence if method.has_guarantee else None,
         bound=choice.bound,
         observed=float(scores.errors(choice.at)) / scores.groups if known else None,  # type: ignore[arg-type]
         groups=scores.groups,
@@ -86,51 +107,82 @@ def choose_exits(
     target: float,
     confidence: float,
 ) -> tuple[Exits, list[Guarantee]]:
-    """Exits of one stage on its p_fake column. A side that cannot be promised stays closed (None)."""
+    """Choose the exits of one stage on its p_fake column.
+
+    Args:
+        table: Columns `column`, label and group.
+        column: p_<member>.
+        stage: stage1, an expert's name, or stage3.
+        sides: Sides to open.
+        method: How an exit is chosen.
+        target: Highest share of groups in error.
+        confidence: 1 - delta.
+
+    Returns:
+        (exits, one guarantee a side). A side that cannot be guaranteed stays closed (None).
+    """
     require(table, [column, "label", "group"])
     p, y, groups = table[column].to_numpy(np.float64), table["label"].to_numpy(), table["group"].astype(str).to_numpy()
-    found: dict[Side, float | None] = {"real": None, "fake": None}
-    promises = []
+    chosen: dict[Side, float | None] = {"real": None, "fake": None}
+    guarantees = []
     for side in sides:
         scores = group_extremes(p, y, groups, side)
         choice = method.choose(scores, target, confidence)
         if choice.at is not None:
-            found[side] = choice.at if side == "real" else 1.0 - choice.at
-        promises.append(guarantee(method, stage, side, scores, choice, target, confidence))
-    return Exits(real_below=found["real"], fake_above=found["fake"]), promises
+            chosen[side] = choice.at if side == "real" else 1.0 - choice.at
+        guarantees.append(guarantee(method, stage, side, scores, choice, target, confidence))
+    return Exits(real_below=chosen["real"], fake_above=chosen["fake"]), guarantees
 
 
 def choose_policy(spec: PolicySpec, table: pd.DataFrame, members: Sequence[str], scores: str = "") -> CascadePolicy:
-    """Exits of the whole cascade from `predictions.parquet` (its val_calib rows).
+    """Choose the exits of the whole cascade from the val_calib rows of `predictions.parquet`.
 
-    members: stage 1 first, then the experts in the order they are asked. Stage 1 gets a real exit (two with
-    `stage1_both_sides`), every expert two with an uncertain band between, stage 3 (`p_stack`, where the table has it)
-    a band. scores: fingerprint of the table (`core.policies.origin`). Raises ValueError on missing columns or an
-    unknown method.
+    Stage 1 gets a real exit (two with `stage1_both_sides`), every expert two with an uncertain band between, stage 3
+    (`p_stack`, where the table has it) a band.
+
+    Args:
+        spec: Method, targets, confidence.
+        table: Predictions.
+        members: Stage 1 first, then the experts in the order asked.
+        scores: Fingerprint of the table (`core.policies.origin`).
+
+    Returns:
+        A sealed policy.
+
+    Raises:
+        ValueError: A column is missing, or the method is unknown.
     """
     method = exit_policy(spec)
     rows = calibration_rows(table)
     require(rows, [f"p_{name}" for name in members])
     both: tuple[Side, Side] = ("real", "fake")
     first = both if spec.stage1_both_sides else both[:1]
-    stage1, promises = choose_exits(rows, f"p_{members[0]}", "stage1", first, method, spec.max_leakage, spec.confidence)
+    stage1, guarantees = choose_exits(
+        rows, f"p_{members[0]}", "stage1", first, method, spec.max_leakage, spec.confidence
+    )
     experts = []
     for name in members[1:]:
         exits, more = choose_exits(rows, f"p_{name}", name, both, method, spec.max_expert_error, spec.confidence)
         experts.append(ExpertExits(name=name, exits=exits))
-        promises += more
+        guarantees += more
     final = Exits()
     if f"p_{STACK}" in rows:
         final, more = choose_exits(rows, f"p_{STACK}", "stage3", both, method, spec.max_final_error, spec.confidence)
-        promises += [g.model_copy(update={"note": f"{g.note}; {OUT_OF_FOLD}"}) for g in more]
+        guarantees += [g.model_copy(update={"note": f"{g.note}; {OUT_OF_FOLD}"}) for g in more]
     chosen = {members[0]: stage1, **{expert.name: expert.exits for expert in experts}, STACK: final}
-    said = Said(spec.name, spec.author, spec.reason)
-    return new_policy(rows, members, chosen, promises, said, scores)
+    statement = PolicyStatement(spec.name, spec.author, spec.reason)
+    return new_policy(rows, members, chosen, guarantees, statement, scores)
 
 
 @dataclass(frozen=True)
-class Said:
-    """What a person says of a policy."""
+class PolicyStatement:
+    """What a person states about a policy.
+
+    Attributes:
+        name: Name of the policy.
+        author: Who chose it.
+        reason: Why.
+    """
 
     name: str
     author: str = ""
@@ -142,19 +194,29 @@ def new_policy(
     members: Sequence[str],
     exits: Mapping[str, Exits],
     guarantees: Sequence[Guarantee],
-    said: Said,
+    statement: PolicyStatement,
     scores: str = "",
 ) -> CascadePolicy:
-    """A sealed policy, made now. rows: those that chose it; members: stage 1, then experts as asked ("stack" is passed
-    over); exits: by member, stage 3's band under "stack"; scores: fingerprint of the table they come from.
+    """Build a sealed policy, made now.
+
+    Args:
+        rows: Rows that chose it.
+        members: Stage 1, then experts as asked; "stack" is passed over.
+        exits: By member, stage 3's band under "stack".
+        guarantees: What each exit guarantees.
+        statement: Name, author, reason.
+        scores: Fingerprint of the table that the rows come from.
+
+    Returns:
+        The policy with its identifier.
     """
     return sealed(
         CascadePolicy(
             policy_id="",
-            name=said.name,
+            name=statement.name,
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            author=said.author,
-            reason=said.reason,
+            author=statement.author,
+            reason=statement.reason,
             stage1=exits[members[0]],
             experts=[ExpertExits(name=name, exits=exits[name]) for name in members[1:] if name != STACK],
             final=exits.get(STACK, Exits()),
@@ -167,16 +229,32 @@ def new_policy(
 
 
 def sealed(policy: CascadePolicy) -> CascadePolicy:
-    """The policy with its `policy_id`: 16 hex digits of its content, its version and moment left out."""
+    """Return the policy with its identifier.
+
+    Args:
+        policy: Any policy.
+
+    Returns:
+        A copy whose `policy_id` is 16 hex digits of its content; version and moment are left out.
+    """
     content = policy.model_dump(mode="json", exclude={"policy_id", "created_at", "version"})
     return policy.model_copy(update={"policy_id": fingerprint(content)[:16]})
 
 
 def fit_policy(spec: PolicySpec, workspace: Workspace, report: Reporter) -> CascadePolicy:
-    """`choose_policy` for the stack run or bundle that `spec.source` names."""
+    """Choose a policy for the stack run or bundle that `spec.source` names.
+
+    Args:
+        spec: Source, method, targets.
+        workspace: Where the source lies.
+        report: Hears the progress.
+
+    Returns:
+        The policy of `choose_policy`.
+    """
     folder = find_source(spec.source, workspace)
-    report.progress(0.1, f"reading the predictions of {folder.name}")
+    report.progress(0.1, f"Reading the predictions of {folder.name}")
     table = pd.read_parquet(folder / "predictions.parquet")
     policy = choose_policy(spec, table, table_members(table), scores_fingerprint(folder))
-    report.progress(1.0, f"policy {policy.name} {policy.policy_id}")
+    report.progress(1.0, f"Policy {policy.name} ({policy.policy_id}) is chosen")
     return policy

@@ -1,4 +1,4 @@
-"""What an item costs on average, and what a cascade saves."""
+"""Compute what an item costs on average, and what a cascade saves."""
 
 from __future__ import annotations
 
@@ -10,9 +10,17 @@ from numpy.typing import ArrayLike
 
 
 def expected_cost(costs: Sequence[float], reach: Sequence[float]) -> float:
-    """sum_i costs_i x reach_i. costs: GFLOP or seconds of one item a member; reach: share of items that it sees.
+    """Compute the mean cost of an item: sum_i costs_i x reach_i.
 
-    Raises ValueError when lengths differ, a cost is negative, or a share leaves [0, 1].
+    Args:
+        costs: GFLOP or seconds of one item at each member.
+        reach: Share of items that each member scores, in [0, 1].
+
+    Returns:
+        The cost, in the unit of `costs`.
+
+    Raises:
+        ValueError: Lengths differ, a cost is negative, or a share lies outside [0, 1].
     """
     c, r = np.asarray(costs, np.float64), np.asarray(reach, np.float64)
     if c.shape != r.shape:
@@ -23,8 +31,17 @@ def expected_cost(costs: Sequence[float], reach: Sequence[float]) -> float:
 
 
 def speed_up(ratio: ArrayLike, decided_early: ArrayLike) -> np.ndarray:
-    """1 / (r + 1 - f). ratio r: cost of stage 1 / cost of the rest; decided_early f: share that leaves at
-    stage 1 / all. Compared with running the rest alone on everything; under 1 the cascade loses time.
+    """Compute the speed-up against running the rest alone on everything: 1 / (r + 1 - f).
+
+    Args:
+        ratio: r, cost of stage 1 / cost of the rest, above 0.
+        decided_early: f, share of items that exits at stage 1, in [0, 1].
+
+    Returns:
+        An array of the broadcast shape; under 1 the cascade loses time.
+
+    Raises:
+        ValueError: A value lies outside its range.
     """
     r, f = np.asarray(ratio, np.float64), np.asarray(decided_early, np.float64)
     if (r <= 0).any() or (f < 0).any() or (f > 1).any():
@@ -33,17 +50,33 @@ def speed_up(ratio: ArrayLike, decided_early: ArrayLike) -> np.ndarray:
 
 
 def reach_of(asked: ArrayLike, n_members: int) -> list[float]:
-    """Share of items that each of stage 1 and the experts sees, from `simulate(...)["asked"]`."""
+    """Compute the share of items that each of stage 1 and the experts scores.
+
+    Args:
+        asked: (N,) `simulate(...)["asked"]`.
+        n_members: Stage 1 and the experts.
+
+    Returns:
+        A share for each member, in order.
+    """
     counts = np.asarray(asked)
     return [float(np.mean(counts > i)) for i in range(n_members)]
 
 
 def cascade_cost(costs: Mapping[str, float], order: Sequence[str], asked: ArrayLike) -> dict[str, Any]:
-    """Cost of one item through a cascade against its experts on every item.
+    """Compute the cost of one item through a cascade against its experts on every item.
 
-    costs: by member, one unit of measure throughout. order: stage 1, then experts as asked. asked: (N,) from
-    `simulate`. Returns cost, cost_of_experts (all of them, without stage 1), speed_up (cost_of_experts / cost, the
-    1 / (r + 1 - f) of `speed_up`) and reach, the share that each member sees.
+    Args:
+        costs: By member, all in one unit.
+        order: Stage 1, then the experts as asked.
+        asked: (N,) of `simulate`.
+
+    Returns:
+        cost, cost_of_experts (all of them, without stage 1), speed_up (cost_of_experts / cost, the 1 / (r + 1 - f) of
+        `speed_up`) and reach, the share of items that each member scores.
+
+    Raises:
+        ValueError: The cost of a member is not known.
     """
     missing = [name for name in order if name not in costs]
     if missing:

@@ -1,4 +1,4 @@
-"""Exits that a person sets by hand: what they did on the data at hand, without a promise."""
+"""Keep exits that a person sets by hand, with what they did on the data at hand and no guarantee."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import pandas as pd
 
 from core.documents.policy import CascadePolicy, Exits, Guarantee
 from core.metrics.intervals import upper_bound
-from core.policies.choose import Said, new_policy
+from core.policies.choose import PolicyStatement, new_policy
 from core.policies.guarantees import Side, group_extremes
 from core.policies.table import STACK, calibration_rows, require
 
-CONFIDENCE = 0.95
+NOTE_CONFIDENCE = 0.95
+"""Of the bound that the note names for a threshold fixed in advance."""
 
 
 def manual_policy(
@@ -25,13 +26,27 @@ def manual_policy(
     scores: str = "",
     seen: Sequence[str] = ("val_calib",),
 ) -> CascadePolicy:
-    """A policy of exits chosen by hand, with its observed errors on the rows of the splits `seen`, counted in groups.
+    """Build a policy of exits chosen by hand, with its observed errors counted in groups.
 
-    members: stage 1, then experts as asked. exits: by member name, and by "stack" for the last stage's band. scores:
-    fingerprint of the table (`core.policies.origin`). seen: splits that were looked at while choosing: all of their
-    items are kept as those that chose it, so that none of them is taken for a fresh one. No guarantee is given: a
-    threshold picked after looking at these items may do worse on others, and the note says what the exact bound would
-    be for one fixed in advance. Raises ValueError on missing columns or names.
+    No guarantee is given: a threshold picked after looking at these items may do worse on others. The note says what
+    the exact bound would be for one fixed in advance.
+
+    Args:
+        table: Predictions.
+        members: Stage 1, then experts as asked.
+        exits: By member name, and by "stack" for the last stage's band.
+        name: Name of the policy.
+        author: Who set it.
+        reason: Why.
+        scores: Fingerprint of the table (`core.policies.origin`).
+        seen: Splits that were looked at while choosing. All of their items are kept as those that chose it, so that
+            none of them is taken for a fresh one.
+
+    Returns:
+        A sealed policy.
+
+    Raises:
+        ValueError: A column is missing, or a member has no exits.
     """
     missing = [m for m in members if m not in exits]
     if missing:
@@ -40,23 +55,22 @@ def manual_policy(
     note = f"chosen by hand on {' and '.join(seen)}: no guarantee"
     stages = [*members, *([STACK] if STACK in exits else [])]
     require(rows, [f"p_{m}" for m in stages])
-    promises = []
+    guarantees = []
     for position, member in enumerate(stages):
         stage = "stage1" if position == 0 else "stage3" if member == STACK else member
         for side, at in (("real", exits[member].real_below), ("fake", exits[member].fake_above)):
             if at is not None:
-                promises.append(_observed(rows, member, stage, side, at, note))  # type: ignore[arg-type]
-    return new_policy(rows, members, exits, promises, Said(name, author, reason), scores)
+                guarantees.append(_observed(rows, member, stage, side, at, note))  # type: ignore[arg-type]
+    return new_policy(rows, members, exits, guarantees, PolicyStatement(name, author, reason), scores)
 
 
 def _observed(rows: pd.DataFrame, member: str, stage: str, side: Side, at: float, note: str) -> Guarantee:
     scores = group_extremes(rows[f"p_{member}"], rows["label"], rows["group"].astype(str), side)
     errors = int(scores.errors(at if side == "real" else 1.0 - at))
     if scores.groups:
-        bound = float(upper_bound(errors, scores.groups, CONFIDENCE))
-        note += (
-            f"; {errors} of {scores.groups} groups erred (fixed in advance, at most {bound:.3f} at {CONFIDENCE:.0%})"
-        )
+        bound = float(upper_bound(errors, scores.groups, NOTE_CONFIDENCE))
+        fixed = f"fixed in advance, at most {bound:.3f} at {NOTE_CONFIDENCE:.0%}"
+        note += f"; {errors} of {scores.groups} groups erred ({fixed})"
     return Guarantee(
         stage=stage,
         side=side,

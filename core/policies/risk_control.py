@@ -10,29 +10,44 @@ from core.policies.guarantees import GRID, Choice, GroupScores, exit_policies
 
 
 def groups_needed_in_expectation(target: float) -> int:
-    """Groups of the endangered class with which an exit is possible at all when none errs: 1 / (n + 1) <= target.
+    """Compute how many groups make an exit possible when none of them errs: 1 / (n + 1) <= target.
 
-    2 %: 49; 5 %: 19; 1 %: 99.
+    2 % needs 49, 5 % needs 19, 1 % needs 99.
+
+    Args:
+        target: Highest expected share of groups in error, in (0, 1).
+
+    Returns:
+        n, at least 1.
     """
     return max(1, math.ceil(1 / target - 1 - 1e-9))
 
 
 class ConformalRiskControl:
-    """The most generous exit of GRID with (errors + 1) / (groups + 1) at most the target.
+    """Take the most generous exit of GRID with (errors + 1) / (groups + 1) at most the target.
 
-    The loss of a group is 1 when any of its items leaves on the wrong side, so it never falls as the exit grows, and
-    exchangeable groups are all that is assumed. What is promised: over calibration sets and one new group of the class,
-    the chance that it errs is at most the target. What is not: that the exit chosen from this set meets the target; in
-    nearly half of all sets it does not. `learn_then_test` promises that.
+    The loss of a group is 1 when any of its items exits on the wrong side, so it never falls as the exit grows, and
+    exchangeable groups are all that is assumed. Guaranteed: over calibration sets and one new group of the class, the
+    chance that it errs is at most the target. Not guaranteed: that the exit chosen from this set meets the target; in
+    nearly half of all sets it does not. `learn_then_test` guarantees that.
     """
 
     name = "conformal_risk_control"
     title = "Conformal risk control"
-    guarantees = False
-    promise = "a new group of the class errs with at most this chance, on average over calibration sets"
+    has_guarantee = False
+    guarantee = "a new group of the class errs with at most this chance, on average over calibration sets"
 
     def choose(self, scores: GroupScores, target: float, confidence: float) -> Choice:
-        """See class. `confidence` is not used: the promise is an expectation."""
+        """Choose an exit as the class says.
+
+        Args:
+            scores: The class that must not exit on this side.
+            target: Highest expected share of groups in error, in (0, 1).
+            confidence: Not used: the guarantee is an expectation.
+
+        Returns:
+            The exit, or why there is none.
+        """
         n, errors = scores.groups, scores.errors(GRID)
         bound = (errors + 1.0) / (n + 1.0)
         fine = np.flatnonzero(bound <= target)

@@ -1,4 +1,4 @@
-"""Input of `search`: the cheapest policy that keeps its promises."""
+"""Input of the job kind `search`: the cheapest policy that keeps its guarantees."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from core.spec import Spec, choose
 
 
 class SearchSpec(Spec):
-    """Find the cheapest exits of the whole cascade that keep leakage and false alarms under their limits, with the
-    confidence asked for, and lose little AUROC; from a stack run's (or a bundle's) predictions on val_calib.
+    """Find the cheapest exits of the whole cascade under limits on leakage, false alarms and lost AUROC.
+
+    The limits on errors hold with the confidence asked for. The predictions are those of a stack run (or a bundle) on
+    val_calib.
     """
 
     source: str = Field(description="Stack run, bundle or imported scores.", json_schema_extra=choose("scored_run"))
@@ -27,7 +29,7 @@ class SearchSpec(Spec):
         title="Most false alarms, in groups",
         description="Most groups of reals with an item called fake anywhere, of all groups of reals.",
     )
-    confidence: float = Field(0.90, gt=0.5, lt=1, description="Of both promises together (1 - delta).")
+    confidence: float = Field(0.90, gt=0.5, lt=1, description="Of both guarantees together (1 - delta).")
     max_auroc_loss: float = Field(
         0.01,
         ge=0,

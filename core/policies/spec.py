@@ -1,4 +1,4 @@
-"""Inputs of `stack`, `policy`, `export` and `analyze`."""
+"""Input of the job kind `policy`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""thresholds.json: what the policy's exits are, what they promise, and how it would have looked at other thresholds."""
+"""Build thresholds.json: the policy's exits, their guarantees, and the figures at other thresholds."""
 
 from __future__ import annotations
 
@@ -16,26 +16,27 @@ from core.policies.choose import STACK, calibration_rows, require
 from core.policies.guarantees import Side
 from core.spec import Spec
 
-SWEEP = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 0.995, 0.999)
+SWEEP_CONFIDENCES = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 0.995, 0.999)
 
 
 class ExitFigures(Spec):
-    """One exit at one threshold, on items of val_calib as if every one of them came this far. A share over nothing is
-    null.
+    """One exit at one threshold, on items of val_calib as if every one of them came this far.
+
+    A share over nothing is null.
     """
 
-    threshold: float | None = Field(description="Leaves as real at p_fake <= this, as fake at p_fake >= this.")
-    exited: int = Field(ge=0, description="Items that leave here.")
+    threshold: float | None = Field(description="Exits as real at p_fake <= this, as fake at p_fake >= this.")
+    exited: int = Field(ge=0, description="Items that exit here.")
     errors: int = Field(ge=0, description="Of these, on the wrong side.")
     exit_rate: float | None = Field(description="exited / all (filtration).")
-    exit_fnr: float | None = Field(description="errors / all items of the class that must not leave here (leakage).")
+    exit_fnr: float | None = Field(description="errors / all items of the class that must not exit here (leakage).")
     fnr_on_exits: float | None = Field(description="errors / exited.")
     exit_accuracy: float | None = Field(description="1 - errors / exited.")
     coverage: float | None = Field(description="Passed on / all.")
 
 
 class ExitRecord(ExitFigures):
-    """One exit of the policy with its promise and the sweep over other thresholds."""
+    """One exit of the policy with its guarantee and the sweep over other thresholds."""
 
     stage: str
     member: str
@@ -71,7 +72,16 @@ class ThresholdsDocument(Spec):
 
 
 def exit_figures(s: Sweep, side: Side, threshold: float | None) -> ExitFigures:
-    """Figures of one exit; None: nobody leaves."""
+    """Compute the figures of one exit.
+
+    Args:
+        s: Sorted scores with cumulative counts.
+        side: real or fake.
+        threshold: p_fake at which items exit; None: no item exits.
+
+    Returns:
+        Counts and shares.
+    """
     if threshold is None:
         fakes = items = 0
     elif side == "real":
@@ -94,7 +104,16 @@ def exit_figures(s: Sweep, side: Side, threshold: float | None) -> ExitFigures:
 
 
 def thresholds_document(policy: CascadePolicy, table: pd.DataFrame, members: Sequence[str]) -> ThresholdsDocument:
-    """From a policy and the predictions (predictions.parquet) that it was chosen on; members: stage 1 first."""
+    """Build the document from a policy and the predictions that it was chosen on.
+
+    Args:
+        policy: The policy.
+        table: predictions.parquet.
+        members: Stage 1 first, then the experts.
+
+    Returns:
+        thresholds.json.
+    """
     rows = calibration_rows(table)
     stages = [("stage1", members[0], policy.stage1)]
     stages += [(expert.name, expert.name, expert.exits) for expert in policy.experts]
@@ -123,21 +142,21 @@ def thresholds_document(policy: CascadePolicy, table: pd.DataFrame, members: Seq
 
 
 def _record(policy: CascadePolicy, stage: str, member: str, side: Side, exits: Exits, s: Sweep) -> ExitRecord:
-    """One exit with its promise; an exit set by hand has method `manual` and promises nothing."""
+    """One exit with its guarantee; an exit set by hand has method `manual` and guarantees nothing."""
     threshold = exits.real_below if side == "real" else exits.fake_above
-    promise = next((g for g in policy.guarantees if g.stage == stage and g.side == side), None)
-    around = [round(1 - c, 6) if side == "real" else c for c in SWEEP]
+    guarantee = next((g for g in policy.guarantees if g.stage == stage and g.side == side), None)
+    around = [round(1 - c, 6) if side == "real" else c for c in SWEEP_CONFIDENCES]
     return ExitRecord(
         **exit_figures(s, side, threshold).model_dump(),
         stage=stage,
         member=member,
         side=side,
-        method=promise.method if promise else "manual",
-        target=promise.target if promise else None,
-        confidence=promise.confidence if promise else None,
-        bound=promise.bound if promise else None,
-        n=promise.groups if promise else 0,
-        feasible=promise.feasible if promise else threshold is not None,
-        note=promise.note if promise else "",
+        method=guarantee.method if guarantee else "manual",
+        target=guarantee.target if guarantee else None,
+        confidence=guarantee.confidence if guarantee else None,
+        bound=guarantee.bound if guarantee else None,
+        n=guarantee.groups if guarantee else 0,
+        feasible=guarantee.feasible if guarantee else threshold is not None,
+        note=guarantee.note if guarantee else "",
         sweep=[exit_figures(s, side, t) for t in around],
     )

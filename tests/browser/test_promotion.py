@@ -36,7 +36,7 @@ def test_save_then_promote_then_back(browser, site, workbench):
     dialog.get_by_text("Then: promoted by hand").wait_for(timeout=60_000)
     said = dialog.inner_text()
     assert "Now: " in said
-    assert "exits and promises change" in said
+    assert "exits and guarantees change" in said
     assert "finished analyses keep what they were judged by" in said
     assert workbench.active().policy == before, "looking at the changes changes nothing"
     dialog.locator("table").first.wait_for(timeout=60_000)

@@ -147,7 +147,7 @@ def test_a_link_carries_the_thresholds(workbench):
     assert 0 < groups["least"]["fake"] <= 15
 
 
-def test_the_search_answers_on_the_page_and_saves_its_promises(home, workbench, monkeypatch):
+def test_the_search_answers_on_the_page_and_saves_its_guarantees(home, workbench, monkeypatch):
     monkeypatch.setenv("AWARE_HOME", str(home))
     at = AppTest.from_function(page, default_timeout=120).run()
     at.number_input(key="search.max_leakage").set_value(0.02)
@@ -178,7 +178,7 @@ def test_both_forms_take_a_bundle_that_lies_outside_the_workspace(home, tmp_path
 def test_other_data_sets_are_shown_beside(home, workbench, monkeypatch):
     monkeypatch.setenv("AWARE_HOME", str(home))
     at = AppTest.from_function(page, default_timeout=120)
-    at.query_params["tab"] = "elsewhere"
+    at.query_params["tab"] = "transfer"
     at.run()
     assert not at.exception
     assert {"The same thresholds on every data set", "Fakes of one source against reals of another"} <= {
@@ -186,7 +186,7 @@ def test_other_data_sets_are_shown_beside(home, workbench, monkeypatch):
     }
 
 
-def test_a_found_policy_is_saved_with_its_promise_and_a_moved_one_without(workbench):
+def test_a_found_policy_is_saved_with_its_guarantee_and_a_moved_one_without(workbench):
     source = score_sources(workbench)[0]
     table = predictions_of(source)
     facts = member_facts(source, stages_of(table))

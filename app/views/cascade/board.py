@@ -1,4 +1,4 @@
-"""The sliders of the Cascade page: a component whose arithmetic runs in the browser over a joint table."""
+"""Draw the sliders of the Cascade page: a component whose arithmetic runs in the browser over a joint table."""
 
 from __future__ import annotations
 
@@ -20,8 +20,12 @@ RISKS = ("leakage", "auroc_loss")
 
 @dataclass(frozen=True)
 class BoardView:
-    """What the charts show. focus: stage and side (0 real, 1 fake) of the exit drawn; unit: name of the cost; risk: of
-    RISKS.
+    """What the charts show.
+
+    Attributes:
+        focus: Stage and side (0 real, 1 fake) of the exit drawn.
+        unit: Name of the unit of cost.
+        risk: Of RISKS.
     """
 
     focus: tuple[int, int] = (0, 0)
@@ -29,12 +33,21 @@ class BoardView:
     risk: str = "leakage"
 
     def text(self) -> str:
-        """For a link: `0r-leakage-GFLOP`."""
+        """Write the view for a link: `0r-leakage-GFLOP`."""
         return f"{self.focus[0]}{'rf'[self.focus[1]]}-{self.risk}-{self.unit}"
 
     @classmethod
     def of_text(cls, text: str, members: int, units: Sequence[str]) -> BoardView:
-        """Inverse of `text`; the first of everything for a text that does not fit."""
+        """Read a view from a link, the inverse of `text`.
+
+        Args:
+            text: Of a link.
+            members: Number of stages.
+            units: Names of the units of cost.
+
+        Returns:
+            The view; the first of everything for a text that does not fit.
+        """
         exit_, risk, unit = [*text.split("-", 2), "", ""][:3]
         fits = len(exit_) > 1 and exit_[:-1].isdecimal() and int(exit_[:-1]) < members and exit_[-1] in "rf"
         if not fits or risk not in RISKS or unit not in units:
@@ -44,8 +57,12 @@ class BoardView:
 
 @dataclass(frozen=True)
 class BoardAnswer:
-    """cuts: where the sliders rest, and view: what the charts show, both None before the first move. saved: the cuts
-    in the run in which `Save as policy` was pressed, else None.
+    """What the board reports.
+
+    Attributes:
+        cuts: Where the sliders rest; None before the first move.
+        saved: The cuts in the run in which `Save as policy` was pressed, else None.
+        view: What the charts show; None before the first move.
     """
 
     cuts: Cuts | None

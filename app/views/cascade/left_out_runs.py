@@ -1,4 +1,4 @@
-"""The Cascade page's part "left out of training": runs and stacks that never saw a source or a method."""
+"""Show runs and stacks that never saw a source or a method in training (a part of the Cascade page)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from jobs.client import Workbench
 
 
 def left_out_part(workbench: Workbench) -> None:
-    """Runs that never saw a source or a method against runs that did."""
+    """Compare runs that never saw a source or a method with runs that did."""
     found = left_out_runs(workbench)
     st.markdown("**A method or a source left out of training**")
     if not found:
@@ -44,14 +44,15 @@ def left_out_part(workbench: Workbench) -> None:
 
 
 def loss_words(row: LeftOut) -> str:
-    """`lost 0.051 (95 %: 0.020 to 0.082), 79 fakes of 79 groups`."""
+    """Write `lost 0.051 (95 %: 0.020 to 0.082), 79 fakes of 79 groups`."""
     span = row.note.removesuffix(".") or "No interval" if row.low is None else f"95 %: {row.low:.3f} to {row.high:.3f}"
     return f"lost {row.loss:.3f} ({span}), {row.n_fake} fakes of {row.fake_groups} groups"
 
 
 def left_out_runs(workbench: Workbench) -> list[LeftOut]:
-    """Every evaluated run and every stack that never saw a method or a source of the fakes it was judged on, beside the
-    one of the same recipe (a stack: of the same recipes) that did and had the most other sources.
+    """Compare every run and stack that never saw a method or a source with one that did.
+
+    The other one is of the same recipe (a stack: of the same recipes) and has the most other sources.
     """
     runs = [item for item in workbench.artifacts("run") if _scores(item.path) is not None]
     stamps = tuple((r.name, r.path, _scores(r.path).stat().st_mtime) for r in runs)  # type: ignore[union-attr]
@@ -99,8 +100,17 @@ def _read(name: str, path: Path, workspace: Workspace) -> tuple[str, dict[str, A
 def stack_learnt(
     about: dict[str, Any], spec: dict[str, Any], table: pd.DataFrame, workspace: Workspace
 ) -> dict[str, Any] | None:
-    """What a stack as a whole was made from, in the words of a run.json: `recipe` of all members, and `sources` (items
-    a source) of their training and of the rows that stage 3 was fitted on. None when a member's run is not here.
+    """Describe what a stack as a whole was made from, in the words of a run.json.
+
+    Args:
+        about: run.json of the stack.
+        spec: spec.json of the stack.
+        table: Its predictions.
+        workspace: Where its members' runs lie.
+
+    Returns:
+        `recipe` of all members, and `sources` (items a source) of their training and of the rows that stage 3 was
+        fitted on; None when a member's run is not here.
     """
     files = [workspace.runs / str(member.get("run", "")) / "run.json" for member in about.get("members", [])]
     if not files or not all(file.is_file() for file in files):

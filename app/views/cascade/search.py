@@ -1,4 +1,4 @@
-"""The Cascade page's search: its form, what it found in words, and the policy that carries its promises."""
+"""Search the cheapest policy on the Cascade page: the form, the result in words, and the policy with its guarantees."""
 
 from __future__ import annotations
 
@@ -25,17 +25,23 @@ NO_CALIBRATION = (
     "column `split`."
 )
 GIVEN = (
-    "What a promise takes as given: the calibrated scores (calibrators are usually fitted on all calibration items, "
-    "the proving half too; of 600 simulated searches with isotonic calibrators fitted so, at 90 % confidence, 19, or "
-    "3 %, gave a policy that truly exceeds a limit), and that this search is the only "
-    "one. Trying seeds, limits or methods until one passes voids the promise."
+    "A guarantee takes two things as given. First, the calibrated scores (calibrators are usually fitted on all "
+    "calibration items, the proving half too; of 600 simulated searches with isotonic calibrators fitted so, at 90 % confidence, 19, or "
+    "3 %, gave a policy that truly exceeds a limit). Second, that this search is "
+    "the only one: after trying seeds, limits or methods until one passes, the guarantee no longer holds."
 )
 STATE = "cascade_search"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The last search of this session. turn: counts searches, so that the sliders jump once for each."""
+    """The last search of this session.
+
+    Attributes:
+        spec: What was asked.
+        found: The result.
+        turn: Counts searches, so that the sliders jump once for each.
+    """
 
     spec: SearchSpec
     found: SearchResult
@@ -43,21 +49,28 @@ class Answer:
 
 
 def last_search(source: ScoreSource) -> Answer | None:
-    """The last search over this source."""
+    """Return the last search over this source."""
     answer = st.session_state.get(STATE)
     return answer if answer is not None and answer.spec.source == source.ref else None
 
 
 def asked_loss(answer: Answer | None) -> float:
-    """The most AUROC that the last search was let lose, else the search's own default."""
+    """Return the most AUROC that the last search allowed to lose, else the search's own default."""
     return float(SearchSpec.model_fields["max_auroc_loss"].default if answer is None else answer.spec.max_auroc_loss)
 
 
 def search_panel(workbench: Workbench, source: ScoreSource, table: pd.DataFrame, facts: MemberFacts) -> None:
-    """The form; a search runs at once, and the sliders then go to what it found."""
+    """Show the form; a search runs at once, and the sliders then go to what it found.
+
+    Args:
+        workbench: The workbench.
+        source: Scores.
+        table: Predictions of the source.
+        facts: Names and costs of the members.
+    """
     st.caption(
-        "The cheapest exits of all stages together that keep both promises. Groups are counted, not items: a group of "
-        "fakes is missed when any of its items is called real at any stage."
+        "The cheapest exits of all stages together that keep both guarantees. Groups are counted, not items: a group "
+        "of fakes is in error when any of its items is called real at any stage."
     )
     if "val_calib" not in set(table["split"]):
         widgets.empty("No items to choose exits on", NO_CALIBRATION)
@@ -70,9 +83,11 @@ def search_panel(workbench: Workbench, source: ScoreSource, table: pd.DataFrame,
     if isinstance(spec, SearchSpec):
         costs = facts.gflops if spec.unit == "gflop" else facts.seconds
         if costs is None:
-            widgets.notice(["Not every member's time was measured; stack again, or choose GFLOP as the unit."], "error")
+            widgets.notice(
+                ["The time of some members was not measured. Run `stack` again, or choose GFLOP as the unit."], "error"
+            )
             return
-        with st.spinner("Looking at every combination of exits"):
+        with st.spinner("Searching all combinations of exits"):
             found = search(calibration_rows(table), facts.names, costs, spec)
         search_tries.add(source)
         before = st.session_state.get(STATE)
@@ -81,18 +96,18 @@ def search_panel(workbench: Workbench, source: ScoreSource, table: pd.DataFrame,
     answer, tries = last_search(source), search_tries.count(workbench, source)
     if answer is not None:
         result(answer.found)
-    if said := tries.sentence():
-        widgets.notice([said], "warning")
+    if sentence := tries.sentence():
+        widgets.notice([sentence], "warning")
 
 
 def result(found: SearchResult) -> None:
-    """What was found, or what it would take."""
-    st.markdown("**Found**" if found.best else "**Nothing can be promised**")
+    """Show what was found, or what it would take."""
+    st.markdown("**Found**" if found.best else "**Nothing can be guaranteed**")
     widgets.notice(found.sentences, "info" if found.best else "warning")
     if found.best:
         st.caption(
-            "The sliders stand there now. Save as policy keeps these promises; moved sliders promise nothing. Promises "
-            "count groups: a few groups of many items can make the share of items on the board larger."
+            "The sliders stand there now. A policy saved from here has these guarantees; after a slider is moved it "
+            "has none. Guarantees count groups: a few groups of many items can make the share of items on the board larger."
         )
 
 
@@ -101,14 +116,25 @@ def policy_to_save(
     table: pd.DataFrame,
     members: list[str],
     exits: Mapping[str, Exits],
-    said: tuple[str, str, str],
+    statement: tuple[str, str, str],
     scores: str = "",
     seen: Sequence[str] = ("val_calib",),
 ) -> CascadePolicy:
-    """The search's policy when the sliders stand where it left them, else one set by hand. said: name, author, why;
-    scores: fingerprint of the table; seen: splits whose board was looked at, which chose what is set by hand.
+    """Build the policy to save: the search's own when the sliders stand where it left them, else one set by hand.
+
+    Args:
+        answer: The last search.
+        table: Predictions.
+        members: In the order asked.
+        exits: By member.
+        statement: Name, author, reason.
+        scores: Fingerprint of the table.
+        seen: Splits whose board was looked at: they choose what is set by hand.
+
+    Returns:
+        A sealed policy.
     """
-    name, author, reason = said
+    name, author, reason = statement
     if is_found(answer, exits):
         found, spec = answer.found, answer.spec.model_copy(  # type: ignore[union-attr]
             update={"name": name, "author": author, "reason": reason}
@@ -118,5 +144,13 @@ def policy_to_save(
 
 
 def is_found(answer: Answer | None, exits: Mapping[str, Exits]) -> bool:
-    """Whether these exits are those that the search found."""
+    """Check whether these exits are those that the search found.
+
+    Args:
+        answer: The last search.
+        exits: By member.
+
+    Returns:
+        True when they are.
+    """
     return answer is not None and answer.found.best is not None and dict(exits) == answer.found.exits

@@ -18,18 +18,25 @@ from core.policies.boards.joint_counts import joint_auroc, joint_tally_and_auroc
 from core.policies.boards.joint_table import JointTable, joint_table_of_frame
 from core.policies.search.pareto import Limits, front
 
-KEPT = 8
+TABLES_KEPT = 8
 _grids: OrderedDict[tuple[Any, ...], Grid] = OrderedDict()
 
 
 def joint_of(source: ScoreSource, split: str, policy: CascadePolicy | None) -> tuple[JointTable, dict[str, Any]]:
-    """(table of one split, what its intervals count, `core.policies.boards.effective_sizes`). The exits of `policy` are
-    exact in it.
+    """Return the joint table of one split, kept from an earlier run of the page.
+
+    Args:
+        source: Scores.
+        split: Which rows.
+        policy: Its exits are exact in the table; None without one.
+
+    Returns:
+        (table, `core.policies.boards.effective_sizes` of it).
     """
     return _joint(source, split, policy.to_json() if policy else "", stamp_of(source))
 
 
-@lru_cache(maxsize=KEPT)
+@lru_cache(maxsize=TABLES_KEPT)
 def _joint(source: ScoreSource, split: str, policy: str, stamp: float) -> tuple[JointTable, dict[str, Any]]:
     frame = predictions_of(source)
     rows, members = frame[frame["split"] == split], stages_of(frame)
@@ -44,23 +51,48 @@ def _key(source: ScoreSource, split: str, policy: CascadePolicy | None) -> tuple
 
 
 def grid_if_ready(source: ScoreSource, split: str, policy: CascadePolicy | None) -> Grid | None:
-    """The grid of all exits if it was made before: a page draws first and makes it then."""
+    """Return the grid of all exits if it was made before: a page draws first and makes it then.
+
+    Args:
+        source: Scores.
+        split: Which rows.
+        policy: The policy in force; None without one.
+
+    Returns:
+        The grid; None when it was not made yet.
+    """
     return _grids.get(_key(source, split, policy))
 
 
 def make_grid(source: ScoreSource, split: str, policy: CascadePolicy | None) -> Grid:
-    """Make and keep the grid; about a second."""
+    """Make and keep the grid; about a second.
+
+    Args:
+        source: Scores.
+        split: Which rows.
+        policy: The policy in force; None without one.
+
+    Returns:
+        The grid.
+    """
     grid = _grids[_key(source, split, policy)] = cascade_grid(joint_of(source, split, policy)[0])
-    while len(_grids) > KEPT:
+    while len(_grids) > TABLES_KEPT:
         _grids.popitem(last=False)
     return grid
 
 
 def limits_at(table: JointTable, cuts: Sequence[tuple[int, int]], auroc_loss: float) -> Limits:
-    """A front is only worth comparing with among policies that do no worse otherwise: those that leave no more
-    undecided, accuse no more reals and, where it is not the risk drawn, leak no more than these exits do.
+    """Return limits that keep a front to policies that do no worse otherwise than these exits.
 
-    auroc_loss: the most that may be lost, or what these exits lose where that is more.
+    Such policies leave no more undecided, call no more reals fake and, where it is not the risk drawn, leak no more.
+
+    Args:
+        table: Counts of the items.
+        cuts: These exits.
+        auroc_loss: The most AUROC that may be lost; what these exits lose where that is more.
+
+    Returns:
+        The limits.
     """
     tally, area = joint_tally_and_auroc(table, cuts)
     reals, fakes = (max(float(n), 1.0) for n in tally[0, 2])
@@ -80,7 +112,16 @@ def _share(count: float, whole: float) -> float:
 
 
 def fronts(grid: Grid, units: Sequence[Mapping[str, Any]], limits: Limits) -> dict[str, dict[str, list[list[Any]]]]:
-    """For the board: by unit of cost and by risk, the front's points [cost, risk, exits], cheapest first."""
+    """Find the fronts for the board.
+
+    Args:
+        grid: All combinations of exits.
+        units: Units of cost, each with its name and costs.
+        limits: Of `limits_at`.
+
+    Returns:
+        By unit and by risk, points [cost, risk, exits], cheapest first.
+    """
     return {
         unit["name"]: {
             risk: [[p.cost, p.risk, [list(c) for c in p.cuts]] for p in front(grid, unit["costs"], risk, limits)]

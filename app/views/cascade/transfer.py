@@ -1,4 +1,4 @@
-"""The Cascade page's part "Elsewhere": frozen thresholds on other data sets, base rates, leaving a source out."""
+"""Show frozen thresholds on other data sets, base rates, and left-out sources (a part of the Cascade page)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,14 @@ PREVALENCES = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0
 def transfer_panel(
     workbench: Workbench, source: ScoreSource, table: pd.DataFrame, policy: CascadePolicy | None
 ) -> None:
-    """Everything about other data sets, one part below the other."""
+    """Show everything about other data sets, one part below the other.
+
+    Args:
+        workbench: The workbench.
+        source: Scores.
+        table: Predictions of the source.
+        policy: The policy in force; None without one.
+    """
     rows = held_out(table)
     frozen = frozen_policy(source, table, policy)
     if frozen is None:
@@ -63,7 +70,7 @@ def _cells(source: ScoreSource, stamp: float) -> list[Cell]:
 
 
 def held_out(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows of split test, on which nothing was chosen; all rows when there are none."""
+    """Return the rows of split test, on which nothing was chosen; all rows when there are none."""
     rows = table[table["split"] == "test"]
     return (table if rows.empty else rows).reset_index(drop=True)
 
@@ -71,7 +78,17 @@ def held_out(table: pd.DataFrame) -> pd.DataFrame:
 def frozen_policy(
     source: ScoreSource, table: pd.DataFrame, policy: CascadePolicy | None
 ) -> tuple[CascadePolicy, str] | None:
-    """(policy, where it was frozen): the one in force, or one chosen on some data sets' val_calib rows alone."""
+    """Ask where the thresholds were frozen.
+
+    Args:
+        source: Scores.
+        table: Predictions of the source.
+        policy: The policy in force; None without one.
+
+    Returns:
+        (policy, where it was frozen): the one in force, or one chosen on some data sets' val_calib rows alone; None
+        without either.
+    """
     names = sorted(set(table.loc[table["split"] == "val_calib", "dataset"].astype(str)))
     chosen = st.multiselect(
         "Thresholds frozen on", names, placeholder=IN_FORCE if policy else "choose data sets",
@@ -86,35 +103,41 @@ def frozen_policy(
 
 
 def transport_part(places: Sequence[Place], words: str, rows: pd.DataFrame) -> None:
-    """Chart and table of every data set under the frozen thresholds."""
+    """Show chart and table of every data set under the frozen thresholds.
+
+    Args:
+        places: Results of `transport`.
+        words: Where the thresholds were frozen.
+        rows: Rows that were replayed.
+    """
     st.markdown("**The same thresholds on every data set**")
-    found = place_rows(places)
+    all_rates = place_rows(places)
     rate = st.segmented_control(
         "Rate", list(WORDS), default="leakage", required=True, format_func=lambda r: WORDS[r].split(":")[0],
         label_visibility="collapsed",
     )  # fmt: skip
-    part = found[(found["rate"] == rate) & found["value"].notna()]
+    part = all_rates[(all_rates["rate"] == rate) & all_rates["value"].notna()]
     if part.empty:
         st.caption(f"No data set has items for {WORDS[rate]}.")
         return
-    chart_files.show_chart(charts.places(part, WORDS[rate]), f"elsewhere {rate}")
+    chart_files.show_chart(charts.places(part, WORDS[rate]), f"other data sets {rate}")
     st.caption(
         f"Thresholds of {widgets.plain_markdown(words)}, frozen; n = {len(rows):,} test items of "
-        f"{rows['group'].nunique():,} groups. A data set whose interval lies wholly beside that of the others is one "
-        "the thresholds do not carry over to. Bars are 95 % intervals over groups, exact ones at 0 and 1."
+        f"{rows['group'].nunique():,} groups. Where the interval of a data set lies apart from those of the "
+        "others, the thresholds do not carry over to it. Bars are 95 % intervals over groups, exact ones at 0 and 1."
         + charts.without_interval({str(r.dataset): str(r.note) for r in part.itertuples() if pd.isna(r.low)})
     )
     with st.expander("All rates as a table"):
-        tables.show_table(charts.place_table(found), "all rates elsewhere")
+        tables.show_table(charts.place_table(all_rates), "all rates on other data sets")
 
 
 def base_rate_part(places: Sequence[Place]) -> None:
-    """Precision over the share of fakes, and the numbers at one share."""
+    """Show precision over the share of fakes, and the numbers at one share."""
     every = places[-1]
     rates = {name: every.rates[name].value for name in ("found", "false_alarms", "leakage", "spared")}
     if any(value is None for value in rates.values()):
         return
-    st.markdown("**What if fakes were rarer**")
+    st.markdown("**The same rates at another share of fakes**")
     at = st.select_slider("Share of fakes among all items", PREVALENCES, 0.05, format_func=lambda v: f"{v:.1%}")
     ends = [
         [every.rates[name].low if low else every.rates[name].high for name in ("found", "false_alarms")]
@@ -132,12 +155,17 @@ def base_rate_part(places: Sequence[Place]) -> None:
 
 
 def matrix_part(source: ScoreSource, rows: pd.DataFrame) -> None:
-    """Reals of one source against fakes of another."""
+    """Show the AUROC of reals of one source against fakes of another.
+
+    Args:
+        source: Scores.
+        rows: Rows that were scored.
+    """
     cells = _cells(source, stamp_of(source))
     if not cells:
         return
     st.markdown("**Fakes of one source against reals of another**")
-    chart_files.show_chart(charts.matrix(cells), "fakes against reals elsewhere")
+    chart_files.show_chart(charts.matrix(cells), "fakes against reals of other sources")
     st.caption(
         "AUROC of the last stage, 95 % interval over groups below it (none under five groups of a class), n = "
         f"{len(rows):,}. Each row has the same fakes: if it changes much from column to column, the score follows the "

@@ -1,7 +1,8 @@
-"""How many independent items the shares of a cascade are worth: what the intervals of its sliders count.
+"""Count how many independent items the shares of a cascade carry, for the intervals of its sliders.
 
-No share of several exits at once can be drawn beforehand, so each stage says what its own shares are worth at every
-threshold (`core.metrics.rate_bands.effective_counts`), and a figure takes the least of the stages that it depends on.
+No share of several exits at once can be drawn beforehand, so each stage states the effective number of items of its own
+shares at every threshold (`core.metrics.rate_bands.effective_counts`), and a figure takes the least of the stages that
+it depends on.
 """
 
 from __future__ import annotations
@@ -19,31 +20,38 @@ from core.metrics.delong import delong
 from core.metrics.effective_groups import smallest_class
 from core.metrics.rate_bands import effective_counts
 
-SAMPLE = 200_000
-"""Items, of whole groups, from which worths are taken where there are more: they grow with the number of groups."""
-LEAST = 1000
+SAMPLE_ITEMS = 200_000
+"""Where there are more items, whole groups of about so many are counted: effective numbers grow with the groups."""
+LEAST_GROUPS = 1000
 """Groups of each class that such a sample holds at least; where there are fewer, all items count."""
 
 
 def effective_sizes(
     edges: Sequence[np.ndarray], columns: Sequence[np.ndarray], labels: ArrayLike, groups: ArrayLike | None
 ) -> dict[str, Any]:
-    """edges: an array a stage, as of a `JointTable`. columns: p_fake (N,) a stage. labels, groups: (N,), groups None:
-    every item its own.
+    """Compute the effective numbers of independent items behind the shares of a cascade.
 
-    JSON. stages: a stage {"fake", "real", "all"}: worth of the share of that class (of all items) with p_fake above
-    each edge, None where that share is 0 or 1. least: {"fake", "real", "all"}: groups, each one trial, for shares of 0
-    or 1 (as `core.metrics.effective_groups.exact_interval`). gap: worth of stated less observed. auroc_half: half of
-    the 95 % interval of the last stage's AUROC on the logit scale, by DeLong over groups, None without one. note: "" or
-    how far to trust all of it.
+    Args:
+        edges: A (B_m + 1,) array a stage, as of a `JointTable`.
+        columns: p_fake (N,) a stage.
+        labels: (N,), 1 = fake.
+        groups: (N,); None: every item is its own group.
+
+    Returns:
+        JSON. stages: for each stage {"fake", "real", "all"}, the effective number of items behind the share of that
+        class (of all items) with p_fake above each edge, None where that share is 0 or 1. least: {"fake", "real",
+        "all"}, groups, each one trial, for shares of 0 or 1 (as `core.metrics.effective_groups.exact_interval`). gap:
+        effective number behind stated less observed. auroc_half: half of the 95 % interval of the last stage's AUROC on
+        the logit scale, by DeLong over groups, None without one. note: "" or how far to trust all of it.
     """
     y = np.asarray(labels)
     codes, _ = group_codes(groups, y.size)
     keep = _sample(y, codes)
     some, of, parts = y[keep], codes[keep], [column[keep] for column in columns]
-    groups_of = {name: _groups(codes[here]) for name, here in _classes(y)}
-    more = {name: groups_of[name] / max(_groups(of[here]), 1) for name, here in _classes(some)}
-    items = {name: int(np.count_nonzero(here)) for name, here in _classes(y)}
+    groups_of = {name: _groups(codes[rows]) for name, rows in _classes(y)}
+    # Effective numbers of a sample grow with its groups: so many groups stand behind each sampled one.
+    more = {name: groups_of[name] / max(_groups(of[rows]), 1) for name, rows in _classes(some)}
+    items = {name: int(np.count_nonzero(rows)) for name, rows in _classes(y)}
     stages = [effective_counts(e, p, some, of) for e, p in zip(edges, parts, strict=True)]
     last = delong(parts[-1], some, groups=of) if 0 < some.sum() < some.size else None
     half = None
@@ -67,21 +75,22 @@ def _groups(codes: np.ndarray) -> int:
 
 
 def _sample(labels: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """Rows of whole groups, of about SAMPLE items: the same share of the groups with fakes, with reals and with both,
-    LEAST of each class or more.
+    """Rows of whole groups, of about SAMPLE_ITEMS items.
+
+    The same share of the groups with fakes, with reals and with both is drawn, LEAST_GROUPS of each class or more.
     """
-    if codes.size <= SAMPLE:
+    if codes.size <= SAMPLE_ITEMS:
         return np.arange(codes.size)
     groups = int(codes.max()) + 1
     has = np.stack([np.bincount(codes[labels == label], minlength=groups) > 0 for label in (0, 1)])
     fewest = min(int(of.sum()) for of in has if of.any())
-    share = max(SAMPLE / codes.size, LEAST / fewest)
+    share = max(SAMPLE_ITEMS / codes.size, LEAST_GROUPS / fewest)
     if share >= 1:
         return np.arange(codes.size)
     chosen, rng, kind = np.zeros(groups, bool), np.random.default_rng(0), has[0] + 2 * has[1]
     for one in np.unique(kind):
-        here = np.flatnonzero(kind == one)
-        chosen[rng.choice(here, int(np.ceil(share * here.size)), replace=False)] = True
+        pool = np.flatnonzero(kind == one)
+        chosen[rng.choice(pool, int(np.ceil(share * pool.size)), replace=False)] = True
     return np.flatnonzero(chosen[codes])
 
 
@@ -93,8 +102,9 @@ def _known(
     more: dict[str, float],
     items: dict[str, int],
 ) -> dict[str, list[float | None]]:
-    """Worths, None at the edges that part nothing of that class. more: groups for each sampled one, by class; items: of
-    all of a class, which no worth exceeds.
+    """Effective numbers of one stage by class; None at edges that no item of the class, or every item, lies below.
+
+    more: groups for each sampled one, by class. items: of all of a class, which no effective number exceeds.
     """
     result: dict[str, list[float | None]] = {}
     for name, of in _classes(labels):

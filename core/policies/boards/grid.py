@@ -5,7 +5,7 @@ copy to it.
 
 A stage has L real exits and L fake exits, "never" among them, hence P = L x L pairs; M stages have P^M combinations, a
 million or two. They are not replayed one by one: the counts over cells between the levels are contracted, stage by
-stage, with the matrices that say which cells leave and which stay open. All counts are exact, since levels lie on the
+stage, with the matrices that say which cells exit and which stay open. All counts are exact, since levels lie on the
 table's coarse edges.
 """
 
@@ -20,25 +20,30 @@ import numpy as np
 from core.policies.boards.joint_counts import histogram_auroc
 from core.policies.boards.joint_table import JointTable
 
-MOST = 2_000_000
-"""Combinations at most."""
+MOST_COMBINATIONS = 2_000_000
 AUROC_CELLS = 128
 """Steps of p_fake at which the AUROC of a combination is summed; scores of one step count as tied."""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Figures of all combinations; axis m is stage m's pair of exits, `pairs[m]` their fine-edge indices (P_m, 2).
+    """Figures of all combinations of exits; axis m is stage m's pair of exits.
 
-    leaked, accused, left: (P_1, ..., P_M) counts of fakes called real, reals called fake, items undecided.
-    arrived: M arrays (P_1, ..., P_m-1), items that stage m sees. auroc: (P_1, ..., P_M-1), NaN with one class: the last
-    stage's own exits change no score.
+    Attributes:
+        pairs: For each stage (P_m, 2) fine-edge indices of its pairs of exits.
+        leaked: (P_1, ..., P_M) fakes called real.
+        false_alarms: (P_1, ..., P_M) reals called fake.
+        undecided: (P_1, ..., P_M) items without a verdict.
+        arrived: M arrays (P_1, ..., P_m-1), items that stage m scores.
+        auroc: (P_1, ..., P_M-1), NaN with one class: the last stage's own exits change no score.
+        n_real: Reals.
+        n_fake: Fakes.
     """
 
     pairs: tuple[np.ndarray, ...]
     leaked: np.ndarray
-    accused: np.ndarray
-    left: np.ndarray
+    false_alarms: np.ndarray
+    undecided: np.ndarray
     arrived: tuple[np.ndarray, ...]
     auroc: np.ndarray
     n_real: int
@@ -59,7 +64,14 @@ class Grid:
         return self.auroc[closed] - self.auroc
 
     def cost(self, costs: Sequence[float]) -> np.ndarray:
-        """(P_1, ..., P_M-1) expected cost of an item. costs: a member, in one unit."""
+        """Compute the expected cost of an item.
+
+        Args:
+            costs: A cost for each member, in one unit.
+
+        Returns:
+            (P_1, ..., P_M-1).
+        """
         shape = self.leaked.shape[:-1]
         total = np.zeros(shape)
         for cost, arrived in zip(costs, self.arrived, strict=True):
@@ -67,18 +79,41 @@ class Grid:
         return total
 
     def cuts(self, index: Sequence[int]) -> list[tuple[int, int]]:
-        """The exits of one combination, for `JointTable`."""
+        """Return the exits of one combination.
+
+        Args:
+            index: An index of the pair of exits for each stage.
+
+        Returns:
+            A pair of fine-edge indices a stage, as for `joint_tally`.
+        """
         return [(int(p[i, 0]), int(p[i, 1])) for p, i in zip(self.pairs, index, strict=True)]
 
 
 def levels_of(members: int) -> int:
-    """Real (and fake) exits a stage, "never" included, so that there are at most MOST combinations; 2 at least."""
-    return max(2, int(MOST ** (1 / (2 * members)) + 1e-9))
+    """Compute how many real (and fake) exits a stage may have, "never" included.
+
+    Args:
+        members: Number of stages.
+
+    Returns:
+        At least 2; at most so many that there are MOST_COMBINATIONS combinations.
+    """
+    return max(2, int(MOST_COMBINATIONS ** (1 / (2 * members)) + 1e-9))
 
 
 def exit_levels(table: JointTable, member: int, levels: int) -> tuple[np.ndarray, np.ndarray]:
-    """(real, fake) fine-edge indices, at most `levels` each, never first. Between never and p_fake = .5 they part the
-    items on that side evenly; they are coarse edges, so counts are exact.
+    """Choose the exits of one stage that the grid tries.
+
+    Between never and p_fake = .5 they part the items on that side evenly. They are coarse edges, so counts are exact.
+
+    Args:
+        table: Counts of the items.
+        member: Position of the stage.
+        levels: Most exits a side.
+
+    Returns:
+        (real, fake) fine-edge indices, never first.
     """
     edges, counts, onto = table.edges[member], table.marginals[member].sum(axis=1), table.onto[member]
     starts = np.flatnonzero(np.concatenate(([True], onto[1:] != onto[:-1])))
@@ -100,7 +135,15 @@ def _even(edges: np.ndarray, counts: np.ndarray, wanted: np.ndarray) -> np.ndarr
 
 
 def cascade_grid(table: JointTable, levels: int | None = None) -> Grid:
-    """All combinations of `levels` exits a side and stage (by `levels_of` when None). About a second at most."""
+    """Compute the figures of all combinations of exits; about a second at most.
+
+    Args:
+        table: Counts of the items.
+        levels: Exits a side and stage; None: by `levels_of`.
+
+    Returns:
+        The grid.
+    """
     members = len(table.members)
     count = levels or levels_of(members)
     pairs, cells, leaves = [], [], []
@@ -113,13 +156,13 @@ def cascade_grid(table: JointTable, levels: int | None = None) -> Grid:
         cells.append(np.searchsorted(cuts, first, side="right") - 1)
         leaves.append(_leaves(pair, cuts[:-1]))
     total = table.counts.sum(axis=0).astype(np.int64)
-    leaked, accused, left, arrived = _verdicts(_dense(table, cells), leaves)
+    leaked, false_alarms, undecided, arrived = _verdicts(_dense(table, cells), leaves)
     auroc = _aurocs(table, cells, pairs, leaves)
-    return Grid(tuple(pairs), leaked, accused, left, tuple(arrived), auroc, int(total[0]), int(total[1]))
+    return Grid(tuple(pairs), leaked, false_alarms, undecided, tuple(arrived), auroc, int(total[0]), int(total[1]))
 
 
 def _leaves(pairs: np.ndarray, starts: np.ndarray) -> dict[str, np.ndarray]:
-    """(P, C) indicators of cells (by first fine bin) that leave as real, leave as fake, or stay open."""
+    """(P, C) indicators of cells (by first fine bin) that exit as real, exit as fake, or stay open."""
     real, fake = starts < pairs[:, :1], starts >= pairs[:, 1:]
     return {
         "real": real.astype(np.float64),
@@ -138,16 +181,16 @@ def _dense(table: JointTable, cells: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _verdicts(counts: np.ndarray, leaves: Sequence[dict[str, np.ndarray]]) -> tuple[Any, Any, Any, list[np.ndarray]]:
-    """Contract one stage after the other; `here` has the axes (P_1, ..., P_m-1, C_m, ..., C_M, label)."""
-    here, arrived, leaked, accused = counts, [], np.zeros(()), np.zeros(())
+    """Contract one stage after the other; `counts` has the axes (P_1, ..., P_m-1, C_m, ..., C_M, label)."""
+    arrived, leaked, false_alarms = [], np.zeros(()), np.zeros(())
     members = len(leaves)
     for m, leave in enumerate(leaves):
-        at = here.sum(axis=tuple(range(m + 1, members)))  # (P_1, ..., P_m-1, C_m, label)
+        at = counts.sum(axis=tuple(range(m + 1, members)))  # (P_1, ..., P_m-1, C_m, label)
         arrived.append(at.sum(axis=(-1, -2)))
         leaked = leaked[..., None] + at[..., 1] @ _padded(leave["real"], at.shape[-2]).T
-        accused = accused[..., None] + at[..., 0] @ _padded(leave["fake"], at.shape[-2]).T
-        here = np.moveaxis(np.tensordot(here, _padded(leave["open"], here.shape[m]), axes=(m, 1)), -1, m)
-    return leaked, accused, here.sum(axis=-1), arrived
+        false_alarms = false_alarms[..., None] + at[..., 0] @ _padded(leave["fake"], at.shape[-2]).T
+        counts = np.moveaxis(np.tensordot(counts, _padded(leave["open"], counts.shape[m]), axes=(m, 1)), -1, m)
+    return leaked, false_alarms, counts.sum(axis=-1), arrived
 
 
 def _padded(matrix: np.ndarray, cells: int) -> np.ndarray:
@@ -178,23 +221,24 @@ def _aurocs_of(
 ) -> np.ndarray:
     """(P_2, ..., P_M-1) for one pair of exits of stage 1: a slice, so that histograms stay within some megabytes.
 
-    arrivals: of stage m (C_1, ..., C_m-1, S, label). decides: (P_m, S), 1 where a step leaves.
+    arrivals: of stage m (C_1, ..., C_m-1, S, label). decides: (P_m, S), 1 where a step exits.
     """
     total = arrivals[0] * decides[0][first][:, None]
-    for m, here in enumerate(arrivals[1:], 1):
-        here = np.tensordot(_padded(leaves[0]["open"], here.shape[0])[first], here, axes=(0, 0))
+    for m, arrived in enumerate(arrivals[1:], 1):
+        arrived = np.tensordot(_padded(leaves[0]["open"], arrived.shape[0])[first], arrived, axes=(0, 0))
         for k in range(1, m):
-            matrix = _padded(leaves[k]["open"], here.shape[k - 1])
-            here = np.moveaxis(np.tensordot(here, matrix, axes=(k - 1, 1)), -1, k - 1)
+            matrix = _padded(leaves[k]["open"], arrived.shape[k - 1])
+            arrived = np.moveaxis(np.tensordot(arrived, matrix, axes=(k - 1, 1)), -1, k - 1)
         if m == len(arrivals) - 1:
-            return histogram_auroc(total + here)
-        total = total[..., None, :, :] + here[..., None, :, :] * decides[m][:, :, None]
+            return histogram_auroc(total + arrived)
+        total = total[..., None, :, :] + arrived[..., None, :, :] * decides[m][:, :, None]
     raise AssertionError("a cascade of one stage has no exits that move its AUROC")
 
 
 def _steps(table: JointTable, pairs: Sequence[np.ndarray]) -> tuple[list[np.ndarray], int]:
-    """(step of each fine bin of each member, number of steps): `score_cells`, joined to about AUROC_CELLS of like
-    weight; no step reaches across an exit of the grid.
+    """(step of each fine bin of each member, number of steps): cells joined to about AUROC_CELLS of like weight.
+
+    No step reaches across an exit of the grid.
     """
     cells, size = table.score_cells
     weight = np.zeros(size)
@@ -220,6 +264,6 @@ def _by_step(table: JointTable, cells: Sequence[np.ndarray], m: int, steps: np.n
     coarse = np.stack(both, axis=1).reshape(*shape, 2)
     fine = coarse[..., table.onto[m], :] * table.shares[m]
     starts = np.flatnonzero(np.concatenate(([True], steps[1:] != steps[:-1])))
-    found = np.zeros((*shape[:-1], size, 2))
-    found[..., steps[starts], :] = np.add.reduceat(fine, starts, axis=-2)
-    return found
+    stepped = np.zeros((*shape[:-1], size, 2))
+    stepped[..., steps[starts], :] = np.add.reduceat(fine, starts, axis=-2)
+    return stepped

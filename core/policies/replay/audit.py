@@ -1,6 +1,6 @@
-"""A policy judged as a whole on items that did not choose it: frozen thresholds, counts by group, exact intervals.
+"""Judge a policy as a whole on items that did not choose it: frozen thresholds, counts by group, exact intervals.
 
-The promises of a policy are a stage's own, and their sum over the stages is a loose bound on the cascade. This is the
+The guarantees of a policy are a stage's own, and their sum over the stages is a loose bound on the cascade. This is the
 direct answer: replay the frozen policy on another split or data set and count. It holds for one policy fixed in
 advance; picking the best of several policies by their audits would need a fresh split again.
 """
@@ -20,11 +20,11 @@ from core.policies.replay.rates import group_rate
 from core.policies.replay.simulate import simulate
 from core.tables.item_membership import overlap
 
-NOT_KEPT = (
+ITEMS_NOT_KEPT = (
     "the policy was saved before the items that chose it were kept: only that these are not exactly those could be "
     "checked"
 )
-NOTHING_KEPT = "the policy does not say which items chose it: whether these are among them could not be checked"
+NO_ITEMS_NAMED = "the policy does not say which items chose it: whether these are among them could not be checked"
 
 
 class ChoseIt(ValueError):
@@ -33,8 +33,8 @@ class ChoseIt(ValueError):
 
 def _item_rate(hit: np.ndarray, among: np.ndarray, codes: np.ndarray, groups: int, draws: int, seed: int) -> dict:
     """Hit & among / among over items, with its interval over groups (`core.policies.replay.rates`)."""
-    found = group_rate(hit, among, codes, groups, draws, np.random.default_rng(seed))
-    return {name: getattr(found, name) for name in ("value", "numerator", "denominator", "low", "high", "note")}
+    rate = group_rate(hit, among, codes, groups, draws, np.random.default_rng(seed))
+    return {name: getattr(rate, name) for name in ("value", "numerator", "denominator", "low", "high", "note")}
 
 
 def _group_rate(hit: np.ndarray, among: np.ndarray, codes: np.ndarray, confidence: float) -> dict:
@@ -69,23 +69,31 @@ def _figures(
         "exit_rate": items(as_real & by_stage["stage1"], every),
         "uncertain": items(~decided, every),
         "accuracy_when_decided": items(right, decided),
-        "decided_by": {stage: items(here, every) for stage, here in by_stage.items()},
-        "right_by": {stage: items(right, decided & here) for stage, here in by_stage.items()},
+        "decided_by": {stage: items(rows, every) for stage, rows in by_stage.items()},
+        "right_by": {stage: items(right, decided & rows) for stage, rows in by_stage.items()},
     }
 
 
 def check_not_chosen_on(policy: CascadePolicy, table: pd.DataFrame) -> str:
-    """Raises ChoseIt, with their number, when rows of `table` (sample_id, label) are among those that chose `policy`.
+    """Check that no row of a table is among those that chose a policy.
 
-    Returns a sentence on what could not be checked, empty when everything could.
+    Args:
+        policy: The policy.
+        table: Columns sample_id and label.
+
+    Returns:
+        A sentence on what could not be checked; empty when everything could.
+
+    Raises:
+        ChoseIt: Some rows chose the policy; the message gives their number.
     """
     if policy.data_fingerprint and policy.data_fingerprint == table_fingerprint(table):
         raise ChoseIt(f"policy {policy.name!r} was chosen on these {len(table):,} items; audit it on another split")
     if not policy.item_sketch:
-        return NOT_KEPT if policy.data_fingerprint else NOTHING_KEPT
-    found = overlap(policy.item_sketch, table["sample_id"], table["label"])
-    if found.seen:
-        raise ChoseIt(f"policy {policy.name!r} was chosen on {found.words()}; audit it on another split")
+        return ITEMS_NOT_KEPT if policy.data_fingerprint else NO_ITEMS_NAMED
+    shared = overlap(policy.item_sketch, table["sample_id"], table["label"])
+    if shared.seen:
+        raise ChoseIt(f"policy {policy.name!r} was chosen on {shared.words()}; audit it on another split")
     return ""
 
 
@@ -99,14 +107,29 @@ def audit(
     draws: int = 1000,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Replay `policy` on one split of a predictions table (empty: on all of it) and count, overall and by data set.
+    """Replay a policy on one split of a predictions table and count, overall and by data set.
 
-    leakage: fakes called real / all fakes; false_alarms: reals called fake / all reals; both by item, with intervals
-    over resampled groups, and by group (any such item), with exact intervals; exit_rate: released as real by stage 1 /
-    all (filtration); uncertain: no verdict / all; decided_by: share a stage decides, as real or as fake; right_by:
-    right / decided, by stage; accuracy_when_decided: over all stages. A rate over nothing has value None.
-    unchecked: what could not be told of the items, in a sentence, empty when everything could.
-    Raises ValueError when the split is not there, ChoseIt when any of these items chose the policy.
+    Args:
+        policy: The frozen policy.
+        table: Columns sample_id, label, group, dataset and p_<member>; split where `split` is not empty.
+        split: Which rows; empty: all.
+        stage1: Name of the stage-1 member; None: found in the table.
+        confidence: Of the exact intervals over groups.
+        draws: Bootstrap draws of whole groups for the intervals over items.
+        seed: Seed of the draws.
+
+    Returns:
+        JSON. leakage: fakes called real / all fakes; false_alarms: reals called fake / all reals; both by item, with
+        intervals over resampled groups, and by group (any such item), with exact intervals; exit_rate: released as real
+        by stage 1 / all (filtration); uncertain: no verdict / all; decided_by: share that a stage decides, as real or
+        as fake;
+        right_by: right / decided, by stage; accuracy_when_decided: over all stages. A rate over nothing has the value
+            None.
+        unchecked: of `check_not_chosen_on`.
+
+    Raises:
+        ValueError: The split or a column is not there.
+        ChoseIt: Some of these items chose the policy.
     """
     require(table, ["sample_id", "label", "group", "dataset"])
     if split:
@@ -120,8 +143,8 @@ def audit(
     of = table["dataset"].astype(str).to_numpy()
     by_dataset = {}
     for name in np.unique(of):
-        here = of == name
-        by_dataset[str(name)] = _figures(way[here], y[here], groups[here], draws, confidence, seed)
+        rows = of == name
+        by_dataset[str(name)] = _figures(way[rows], y[rows], groups[rows], draws, confidence, seed)
     return {
         "policy_id": policy.policy_id,
         "split": split,

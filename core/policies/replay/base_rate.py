@@ -1,4 +1,4 @@
-"""What the same rates mean where fakes are rarer or commoner: Bayes' rule, per 1,000 items.
+"""Compute what the same rates mean where fakes are rarer or commoner: Bayes' rule, per 1,000 items.
 
 Rates by class do not depend on how many fakes there are; precision does. A filter with 5 % false alarms and 90 % of
 fakes found is right in 95 of 100 alarms where half of the items are fake, and in 15 of 100 where one in a hundred is.
@@ -14,8 +14,16 @@ from numpy.typing import ArrayLike
 
 @dataclass(frozen=True)
 class AtBaseRate:
-    """prevalence: (K,) share of fakes. precision_fake: fakes / called fake; precision_real: reals / called real (NaN
-    where nothing is called so). alarms, false_alarms, missed, undecided: per 1,000 items.
+    """Figures at K shares of fakes.
+
+    Attributes:
+        prevalence: (K,) share of fakes.
+        precision_fake: (K,) fakes / called fake; NaN where nothing is called so.
+        precision_real: (K,) reals / called real; NaN where nothing is called so.
+        alarms: (K,) called fake per 1,000 items.
+        false_alarms: (K,) reals called fake per 1,000 items.
+        missed: (K,) fakes called real per 1,000 items.
+        undecided: (K,) without a verdict per 1,000 items.
     """
 
     prevalence: np.ndarray
@@ -30,10 +38,20 @@ class AtBaseRate:
 def at_base_rate(
     prevalence: ArrayLike, found: float, alarmed: float, leaked: float | None = None, spared: float | None = None
 ) -> AtBaseRate:
-    """prevalence: in [0, 1]. found: fakes called fake / fakes; alarmed: reals called fake / reals; leaked: fakes called
-    real / fakes (1 - found when None); spared: reals called real / reals (1 - alarmed when None).
+    """Compute precision and counts per 1,000 items at other shares of fakes.
 
-    Raises ValueError on a share outside [0, 1], or a class whose verdicts exceed 1.
+    Args:
+        prevalence: Share of fakes in [0, 1], a number or (K,).
+        found: Fakes called fake / fakes.
+        alarmed: Reals called fake / reals.
+        leaked: Fakes called real / fakes; None: 1 - found.
+        spared: Reals called real / reals; None: 1 - alarmed.
+
+    Returns:
+        Figures at each share.
+
+    Raises:
+        ValueError: A share lies outside [0, 1], or the verdicts of a class exceed 1.
     """
     leaked, spared = 1 - found if leaked is None else leaked, 1 - alarmed if spared is None else spared
     pi = np.atleast_1d(np.asarray(prevalence, np.float64))

@@ -1,8 +1,8 @@
-"""What exits did to the items at hand, counted both ways: groups in error, which promises count, and items in error.
+"""What exits did to the items at hand, counted both ways: groups in error, which guarantees count, and items in error.
 
 The two may differ much, in either direction: a group is in error when any of its items is, so a share of groups is
 often the larger one; but a group counts once however many items it has, so two groups of many items can be 1 % of the
-groups and 4 % of the items. Promises count groups because groups, not the items of one video or person, are
+groups and 4 % of the items. Guarantees count groups because groups, not the items of one video or person, are
 independent; what a user of many items meets is the share of items.
 
 The reference of the rules is `core.cascade.cascade.Cascade`; tests/core/policies/test_one_reference.py holds this copy
@@ -30,39 +30,61 @@ fake at any stage."""
 
 @dataclass(frozen=True)
 class Count:
-    """groups_missed of `groups` with such items hold at least one of the items_missed of `items`."""
+    """Errors counted in groups and in items.
 
-    groups_missed: int
+    Attributes:
+        groups_in_error: Groups that hold at least one item in error.
+        groups: Groups with items of the class.
+        items_in_error: Items in error.
+        items: Items of the class.
+    """
+
+    groups_in_error: int
     groups: int
-    items_missed: int
+    items_in_error: int
     items: int
 
     @property
     def group_share(self) -> float | None:
-        return self.groups_missed / self.groups if self.groups else None
+        return self.groups_in_error / self.groups if self.groups else None
 
     @property
     def item_share(self) -> float | None:
-        return self.items_missed / self.items if self.items else None
+        return self.items_in_error / self.items if self.items else None
 
     def bound(self, confidence: float) -> float:
-        """Exact one-sided upper bound on the share of groups in error, of exits fixed before these items were seen;
-        1 without groups.
+        """Compute the exact one-sided upper bound on the share of groups in error.
+
+        It holds for exits that were fixed before these items were seen.
+
+        Args:
+            confidence: 1 - delta.
+
+        Returns:
+            A share; 1 without groups.
         """
-        return float(upper_bound(self.groups_missed, self.groups, confidence))
+        return float(upper_bound(self.groups_in_error, self.groups, confidence))
 
 
 def counts(items: Items, exits: Sequence[Exits]) -> dict[str, Count]:
-    """By the names of RATES. exits: a member, in the order of the columns of `items.p`."""
-    here = np.ones(items.y.size, bool)
-    real, fake = np.zeros_like(here), np.zeros_like(here)
+    """Count the errors of exits on items.
+
+    Args:
+        items: Scores of the items.
+        exits: For each member, in the order of the columns of `items.p`.
+
+    Returns:
+        Counts by the names of RATES.
+    """
+    is_open = np.ones(items.y.size, bool)
+    real, fake = np.zeros_like(is_open), np.zeros_like(is_open)
     first = real
     for position, (p, one) in enumerate(zip(items.p.T, exits, strict=True)):
         down, up = exit_masks(p, one)
-        real, fake = real | (down & here), fake | (up & here)
+        real, fake = real | (down & is_open), fake | (up & is_open)
         if position == 0:
             first = real
-        here &= ~(down | up)
+        is_open &= ~(down | up)
     fakes = items.y == 1
     pairs = zip(RATES, (first, real, fake), (fakes, fakes, ~fakes), strict=True)
     return {name: _count(items, hit & among, among) for name, hit, among in pairs}
@@ -73,8 +95,18 @@ def _count(items: Items, hit: np.ndarray, among: np.ndarray) -> Count:
 
 
 def policy_counts(policy: CascadePolicy, table: pd.DataFrame, stage1: str) -> dict[str, Count]:
-    """`counts` of a policy on the rows of a predictions table; stage1: name of that member. Raises ValueError naming a
-    missing column.
+    """Count the errors of a policy on the rows of a predictions table.
+
+    Args:
+        policy: The policy.
+        table: Columns p_<member>, label and group.
+        stage1: Name of the stage-1 member.
+
+    Returns:
+        Counts by the names of RATES.
+
+    Raises:
+        ValueError: A column is missing; the message names it.
     """
     members, exits = [stage1, *(e.name for e in policy.experts)], [policy.stage1, *(e.exits for e in policy.experts)]
     if f"p_{STACK}" in table:

@@ -16,9 +16,17 @@ REAL, FAKE, UNCERTAIN = "real", "fake", "uncertain"
 
 
 def stage1_member(table: pd.DataFrame, policy: CascadePolicy) -> str:
-    """The member that is in the table and neither an expert of the policy nor the stack: stage 1, first in order.
+    """Find the stage-1 member: the first in the table that is neither an expert of the policy nor the stack.
 
-    Raises ValueError when there is none.
+    Args:
+        table: Columns p_<member>.
+        policy: Names the experts.
+
+    Returns:
+        Its name.
+
+    Raises:
+        ValueError: There is none.
     """
     others = {STACK, *(expert.name for expert in policy.experts)}
     for column in table.columns:
@@ -28,7 +36,15 @@ def stage1_member(table: pd.DataFrame, policy: CascadePolicy) -> str:
 
 
 def exit_masks(p: np.ndarray, exits: Exits) -> tuple[np.ndarray, np.ndarray]:
-    """(leaves as real, leaves as fake), (N,) bool: `Exits.decide` on an array."""
+    """Apply the exits of one stage to an array: `Exits.decide` for each value.
+
+    Args:
+        p: (N,) calibrated p_fake.
+        exits: Exits of the stage.
+
+    Returns:
+        (exits as real, exits as fake), (N,) bool each.
+    """
     never = np.zeros(p.size, bool)
     real = p <= exits.real_below if exits.real_below is not None else never
     fake = (p >= exits.fake_above) & ~real if exits.fake_above is not None else never
@@ -36,11 +52,20 @@ def exit_masks(p: np.ndarray, exits: Exits) -> tuple[np.ndarray, np.ndarray]:
 
 
 def simulate(table: pd.DataFrame, policy: CascadePolicy, stage1: str | None = None) -> pd.DataFrame:
-    """Replay over columns `p_<member>` and, where there, `p_stack`. Every expert is taken to answer.
+    """Replay a policy over columns `p_<member>` and, where there, `p_stack`. Every expert is taken to answer.
 
-    stage1: name of the stage-1 member; None: found in the table. Returns one row an item, same index: verdict (real,
-    fake, uncertain), decided_by (stage1, stage2, stage3, or '' when nobody decides), member (the one that decides, or
-    the last one asked), p_fake (its probability), asked (how many of stage 1 and the experts were run).
+    Args:
+        table: Predictions.
+        policy: The policy.
+        stage1: Name of the stage-1 member; None: found in the table.
+
+    Returns:
+        One row an item, same index: verdict (real, fake, uncertain), decided_by (stage1, stage2, stage3, or '' when no
+        stage decides), member (the one that decides, or the last one asked), p_fake (its probability), asked (how many
+        of stage 1 and the experts score the item).
+
+    Raises:
+        ValueError: The column of an expert is missing: nothing stands in for it.
     """
     first = stage1 or stage1_member(table, policy)
     steps = [("stage1", first, policy.stage1)]

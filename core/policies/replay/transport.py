@@ -1,4 +1,4 @@
-"""Thresholds frozen on one data set, shown on others; AUROC across data sets.
+"""Show thresholds that were frozen on one data set on others, and AUROC across data sets.
 
 Every rate has its numerator, its denominator and a 95 % interval over groups (`core.policies.replay.rates`); every
 AUROC one by DeLong. Where there are too few groups there is none, and a note says so.
@@ -25,11 +25,17 @@ RATES = ("exit_rate", "leakage", "false_alarms", "precision", "uncertain", "foun
 
 @dataclass(frozen=True)
 class Place:
-    """One data set under frozen thresholds. rates: by the names of RATES.
+    """One data set under frozen thresholds.
 
-    exit_rate: released as real by stage 1 / all (filtration). leakage: fakes called real / fakes. false_alarms: reals
-    called fake / reals. precision: fakes / all called fake, at this data set's own share of fakes. uncertain: no
-    verdict / all. found: fakes called fake / fakes. spared: reals called real / reals.
+    Attributes:
+        name: Name of the data set; "all" for all together.
+        n: Items.
+        n_fake: Fakes.
+        groups: Groups.
+        rates: By the names of RATES. exit_rate: released as real by stage 1 / all (filtration). leakage: fakes called
+            real / fakes. false_alarms: reals called fake / reals. precision: fakes / all called fake, at this data
+            set's own share of fakes. uncertain: no verdict / all. found: fakes called fake / fakes. spared: reals
+            called real / reals.
     """
 
     name: str
@@ -43,9 +49,21 @@ def transport(
     policy: CascadePolicy, table: pd.DataFrame, *, stage1: str | None = None, by: str = "dataset", draws: int = 1000,
     seed: int = 0,
 ) -> list[Place]:  # fmt: skip
-    """Replay `policy`, frozen, on every value of column `by`, the largest first, and on all together ("all").
+    """Replay a frozen policy on every data set, the largest first, and on all together.
 
-    table: columns p_<member>, label, group and `by`. Raises ValueError naming a missing column, or on no items.
+    Args:
+        policy: The policy.
+        table: Columns p_<member>, label, group and `by`.
+        stage1: Name of the stage-1 member; None: found in the table.
+        by: Column of the data set.
+        draws: Bootstrap draws of whole groups.
+        seed: Seed of the draws.
+
+    Returns:
+        One entry a data set, then "all" where there are several.
+
+    Raises:
+        ValueError: A column is missing, or there are no items.
     """
     require(table, ["label", "group", by])
     if table.empty:
@@ -57,11 +75,11 @@ def transport(
     return [*places, _place("all", table, way, np.ones(len(table), bool), draws, seed)] if len(names) > 1 else places
 
 
-def _place(name: str, table: pd.DataFrame, way: pd.DataFrame, here: np.ndarray, draws: int, seed: int) -> Place:
-    fake = table["label"].to_numpy()[here] == 1
-    verdict = way["verdict"].to_numpy()[here]
+def _place(name: str, table: pd.DataFrame, way: pd.DataFrame, rows: np.ndarray, draws: int, seed: int) -> Place:
+    fake = table["label"].to_numpy()[rows] == 1
+    verdict = way["verdict"].to_numpy()[rows]
     as_real, as_fake = verdict == "real", verdict == "fake"
-    early = as_real & (way["decided_by"].to_numpy()[here] == "stage1")
+    early = as_real & (way["decided_by"].to_numpy()[rows] == "stage1")
     every = np.ones(fake.size, bool)
     pairs = {
         "exit_rate": (early, every),
@@ -72,7 +90,7 @@ def _place(name: str, table: pd.DataFrame, way: pd.DataFrame, here: np.ndarray, 
         "found": (as_fake, fake),
         "spared": (as_real, ~fake),
     }
-    codes, groups = group_codes(table["group"].astype(str).to_numpy()[here], fake.size)
+    codes, groups = group_codes(table["group"].astype(str).to_numpy()[rows], fake.size)
     rates = {
         rate: group_rate(hit, among, codes, groups, draws, np.random.default_rng(seed))
         for rate, (hit, among) in pairs.items()
@@ -81,7 +99,14 @@ def _place(name: str, table: pd.DataFrame, way: pd.DataFrame, here: np.ndarray, 
 
 
 def place_rows(places: Sequence[Place]) -> pd.DataFrame:
-    """One row a place and rate: dataset, rate, value, low, high, numerator, denominator, groups, note."""
+    """List the rates as a table.
+
+    Args:
+        places: Results of `transport`.
+
+    Returns:
+        One row a place and rate: dataset, rate, value, low, high, numerator, denominator, groups, note.
+    """
     return pd.DataFrame(
         [{"dataset": place.name, "rate": name, **vars(rate)} for place in places for name, rate in place.rates.items()]
     )
@@ -89,7 +114,19 @@ def place_rows(places: Sequence[Place]) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Cell:
-    """AUROC of the fakes of one source against the reals of another. low, high, note: of `auroc_interval`."""
+    """AUROC of the fakes of one source against the reals of another.
+
+    Attributes:
+        fakes: Source of the fakes.
+        reals: Source of the reals.
+        auroc: The AUROC.
+        low: Lower end of the 95 % interval; None with too few groups.
+        high: Upper end.
+        n_fake: Fakes.
+        n_real: Reals.
+        groups: Groups of both.
+        note: Why there is no interval, or how far to trust it.
+    """
 
     fakes: str
     reals: str
@@ -103,7 +140,16 @@ class Cell:
 
 
 def auroc_matrix(table: pd.DataFrame, score: str, by: str = "dataset") -> list[Cell]:
-    """Every source of fakes against every source of reals. table: columns `score`, label, group, `by`."""
+    """Compute the AUROC of every source of fakes against every source of reals.
+
+    Args:
+        table: Columns `score`, label, group and `by`.
+        score: Column of the score.
+        by: Column of the source.
+
+    Returns:
+        One cell a pair of sources.
+    """
     require(table, [score, "label", "group", by])
     s, y = table[score].to_numpy(np.float64), table["label"].to_numpy()
     of, groups = table[by].astype(str).to_numpy(), pd.factorize(table["group"].astype(str))[0]
@@ -119,12 +165,22 @@ def auroc_matrix(table: pd.DataFrame, score: str, by: str = "dataset") -> list[C
 
 
 def auroc_interval(s: np.ndarray, y: np.ndarray, groups: np.ndarray) -> tuple[float, float | None, float | None, str]:
-    """(AUROC, low, high, note): DeLong's 95 % by groups, at 0 and 1 the exact one; no interval with too few groups of a
-    class, and the note says so.
+    """Compute an AUROC with DeLong's 95 % interval by groups, the exact one at 0 and 1.
+
+    Args:
+        s: (N,) scores.
+        y: (N,), 1 = fake.
+        groups: (N,) groups.
+
+    Returns:
+        (AUROC, low, high, note); without limits where a class has too few groups, and the note says so.
+
+    Raises:
+        ValueError: There is one class only.
     """
-    found = delong(s, y, groups=groups)
-    if found is not None:
-        return found.auroc, found.low, found.high, found.note
+    test = delong(s, y, groups=groups)
+    if test is not None:
+        return test.auroc, test.low, test.high, test.note
     area = auroc(s, y)
     if area is None:
         raise ValueError("an AUROC needs reals and fakes")
@@ -132,7 +188,17 @@ def auroc_interval(s: np.ndarray, y: np.ndarray, groups: np.ndarray) -> tuple[fl
 
 
 def last_score(table: pd.DataFrame) -> str:
-    """The column that ranks best by construction: p_stack, else that of the last member."""
+    """Name the column that ranks best by construction: p_stack, else that of the last member.
+
+    Args:
+        table: Predictions.
+
+    Returns:
+        The column.
+
+    Raises:
+        ValueError: There is no p_<member> column.
+    """
     columns = [c for c in table.columns if c.startswith("p_")]
     if not columns:
         raise ValueError("the predictions hold no p_<member> column")

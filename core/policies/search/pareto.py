@@ -1,4 +1,4 @@
-"""What risk costs: the policies of a grid that no other beats in both."""
+"""Find what risk costs: the policies of a grid that no other beats in both cost and risk."""
 
 from __future__ import annotations
 
@@ -15,14 +15,19 @@ Risk = Literal["leakage", "auroc_loss"]
 PricedCuts = tuple[float, list[tuple[int, int]]]
 """Expected cost of an item, and the exits as fine-edge indices a member."""
 
-SLACK = 1e-9
+COUNT_SLACK = 1e-9
 """Counts are whole numbers: what a limit allows is not lost to rounding."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a policy may do to the items at hand. Shares: fakes called real / fakes; reals called fake / reals;
-    undecided / all. auroc_loss: AUROC of asking everyone - AUROC of the cascade.
+    """What a policy may do to the items at hand.
+
+    Attributes:
+        leakage: Fakes called real / fakes, at most.
+        false_alarms: Reals called fake / reals, at most.
+        auroc_loss: AUROC of asking every member on every item less that of the cascade, at most.
+        uncertain: Undecided / all, at most.
     """
 
     leakage: float = 1.0
@@ -41,10 +46,14 @@ class Point:
 
 
 def pareto(cost: ArrayLike, risk: ArrayLike) -> np.ndarray:
-    """Indices of the points that no other beats: none is at most as dear and at most as risky, and better in one.
+    """Find the points that no other beats: none is at most as dear and at most as risky, and better in one.
 
-    cost, risk: (N,), infinite or NaN where a point is not to be had. Ascending in cost, descending in risk; of equal
-    points the first stays.
+    Args:
+        cost: (N,), infinite or NaN where a point is not to be had.
+        risk: (N,), the same.
+
+    Returns:
+        Indices, ascending in cost, descending in risk; of equal points the first stays.
     """
     c, r = np.asarray(cost, np.float64), np.asarray(risk, np.float64)
     usable = np.flatnonzero(np.isfinite(c) & np.isfinite(r))
@@ -54,20 +63,37 @@ def pareto(cost: ArrayLike, risk: ArrayLike) -> np.ndarray:
 
 
 def allowed(grid: Grid, limits: Limits) -> np.ndarray:
-    """(P_1, ..., P_M) bool: combinations within the limits on the grid's own items."""
-    within = grid.leaked <= limits.leakage * grid.n_fake + SLACK
-    within &= grid.accused <= limits.false_alarms * grid.n_real + SLACK
-    within &= grid.left <= limits.uncertain * grid.n + SLACK
+    """Mark the combinations within the limits on the grid's own items.
+
+    Args:
+        grid: All combinations.
+        limits: What they may do.
+
+    Returns:
+        (P_1, ..., P_M) bool.
+    """
+    within = grid.leaked <= limits.leakage * grid.n_fake + COUNT_SLACK
+    within &= grid.false_alarms <= limits.false_alarms * grid.n_real + COUNT_SLACK
+    within &= grid.undecided <= limits.uncertain * grid.n + COUNT_SLACK
     if limits.auroc_loss < 1 and np.isfinite(grid.auroc).any():
         within &= (grid.auroc_loss <= limits.auroc_loss + 1e-12)[..., None]
     return within
 
 
 def front(grid: Grid, costs: Sequence[float], risk: Risk, limits: Limits) -> list[Point]:
-    """The Pareto front of expected cost against `risk` among the combinations within `limits`, cheapest first.
+    """Find the Pareto front of expected cost against a risk among the combinations within limits.
 
-    The limit on `risk` itself is not heeded. The last stage's exits cost nothing: of those that leave the least risk
-    the ones with the fewest undecided items are shown.
+    The limit on `risk` itself is not applied. The last stage's exits cost nothing: of those that leave the least risk
+    the ones with the fewest undecided items are taken.
+
+    Args:
+        grid: All combinations.
+        costs: Cost of an item at each member.
+        risk: leakage or auroc_loss.
+        limits: On everything else.
+
+    Returns:
+        Points, cheapest first.
     """
     limits = Limits(**{**vars(limits), risk: 1.0})
     within, cost = allowed(grid, limits), grid.cost(costs)
@@ -81,24 +107,35 @@ def front(grid: Grid, costs: Sequence[float], risk: Risk, limits: Limits) -> lis
     for flat in pareto(cost.ravel(), least.ravel()):
         index = np.unravel_index(flat, cost.shape)
         best = each[index] <= each[index].min()
-        last = int(np.argmin(np.where(best, grid.left[index], np.inf)))
+        last = int(np.argmin(np.where(best, grid.undecided[index], np.inf)))
         points.append(Point(float(cost[index]), float(least[index]), tuple(grid.cuts((*index, last)))))
     return points
 
 
 def cheapest_at(grid: Grid, costs: Sequence[float], limits: Limits, shares: ArrayLike) -> list[PricedCuts | None]:
-    """`cheapest` with the limits on leakage and false alarms cut to each of `shares`, ascending; one walk over the grid
-    for all of them.
+    """Find the cheapest combination within limits, with the limits on errors cut to each of several shares.
+
+    Of equally cheap ones it is that with the fewest undecided items and then the fewest errors. One walk over the grid
+    serves all shares.
+
+    Args:
+        grid: All combinations.
+        costs: Cost of an item at each member.
+        limits: What a combination may do.
+        shares: (K,), ascending: factors of the limits on leakage and false alarms.
+
+    Returns:
+        For each share (cost, exits), or None where no combination is within the limits.
     """
     part = np.asarray(shares, np.float64)
     widest = replace(limits, leakage=part[-1] * limits.leakage, false_alarms=part[-1] * limits.false_alarms)
     at = np.flatnonzero(allowed(grid, widest))
     if not at.size:
         return [None] * part.size
-    leaked, accused = grid.leaked.ravel()[at], grid.accused.ravel()[at]
+    leaked, accused = grid.leaked.ravel()[at], grid.false_alarms.ravel()[at]
     first = np.maximum(  # the lowest share at which each combination is allowed
-        np.searchsorted(part * limits.leakage * grid.n_fake + SLACK, leaked),
-        np.searchsorted(part * limits.false_alarms * grid.n_real + SLACK, accused),
+        np.searchsorted(part * limits.leakage * grid.n_fake + COUNT_SLACK, leaked),
+        np.searchsorted(part * limits.false_alarms * grid.n_real + COUNT_SLACK, accused),
     )
     cost = grid.cost(costs).ravel()[at // grid.leaked.shape[-1]]
     lowest = np.full(part.size, np.inf)
@@ -106,9 +143,13 @@ def cheapest_at(grid: Grid, costs: Sequence[float], limits: Limits, shares: Arra
     lowest = np.minimum.accumulate(lowest)
     most = lowest * (1 + 1e-12)
     tied = np.flatnonzero(cost <= most[first])  # no other can be the cheapest at any share
-    tied = tied[np.lexsort((at[tied], (leaked + accused)[tied], grid.left.ravel()[at[tied]]))]
-    found: list[PricedCuts | None] = []
+    tied = tied[np.lexsort((at[tied], (leaked + accused)[tied], grid.undecided.ravel()[at[tied]]))]
+    cheapest: list[PricedCuts | None] = []
     for k, best in enumerate(lowest):
-        here = tied[(first[tied] <= k) & (cost[tied] <= most[k])]
-        found.append((float(best), grid.cuts(np.unravel_index(at[here[0]], grid.leaked.shape))) if here.size else None)
-    return found
+        best_at_k = tied[(first[tied] <= k) & (cost[tied] <= most[k])]
+        if not best_at_k.size:
+            cheapest.append(None)
+            continue
+        index = np.unravel_index(at[best_at_k[0]], grid.leaked.shape)
+        cheapest.append((float(best), grid.cuts(index)))
+    return cheapest

@@ -1,4 +1,4 @@
-"""A search as a policy: what was found, with its promises, as an immutable document."""
+"""Keep the result of a search as a policy with its guarantees, an immutable document."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from core.artifacts.workspace import Workspace
 from core.documents.bundle import Member
 from core.documents.policy import CascadePolicy, Guarantee
 from core.policies.binomial_test import BinomialTest
-from core.policies.choose import Said, new_policy
+from core.policies.choose import PolicyStatement, new_policy
 from core.policies.guarantees import Side
 from core.policies.origin import members_of, scores_fingerprint
 from core.policies.search.search import PolicyCandidate, SearchResult, search
@@ -23,13 +23,22 @@ METHODS = {"split": "pareto_testing", "sequences": "fixed_sequences"}
 
 
 class NoPolicy(ValueError):
-    """Nothing can be promised; the message says why and what it would take."""
+    """No policy can be guaranteed; the message says why and what it would take."""
 
 
 def member_costs(members: Sequence[Member], names: Sequence[str], unit: str) -> list[float]:
-    """Cost of one item, a member of `names`, in GFLOP or (unit "seconds") as measured; the stack costs nothing.
+    """Return the cost of one item at each member; the stack costs nothing.
 
-    Raises ValueError naming the members whose cost is not known.
+    Args:
+        members: What is known of the members.
+        names: Members in the order asked.
+        unit: gflop, or seconds as measured.
+
+    Returns:
+        A cost for each of `names`.
+
+    Raises:
+        ValueError: The cost of a member is not known; the message names it.
     """
     known: Mapping[str, float | None] = {m.name: m.gflops if unit == "gflop" else m.seconds for m in members}
     missing = [name for name in names if name != STACK and known.get(name) is None]
@@ -46,39 +55,72 @@ def policy_of(
     spec: SearchSpec,
     scores: str = "",
 ) -> CascadePolicy:
-    """The policy of a search. Its two promises are of the cascade as a whole (stage "cascade")."""
+    """Build the policy of a search. Its two guarantees are of the cascade as a whole (stage "cascade").
+
+    Args:
+        found: Result of the search.
+        best: Its best candidate.
+        rows: Rows that chose and proved it.
+        members: Members in the order asked.
+        spec: What was asked.
+        scores: Fingerprint of the table.
+
+    Returns:
+        A sealed policy.
+    """
     note = " ".join(found.sentences)
-    promises = [_guarantee(best.leakage, "real", spec, note), _guarantee(best.false_alarms, "fake", spec, note)]
-    return new_policy(rows, members, found.exits, promises, Said(spec.name, spec.author, spec.reason), scores)
+    guarantees = [_guarantee(best.leakage, "real", spec, note), _guarantee(best.false_alarms, "fake", spec, note)]
+    return new_policy(
+        rows, members, found.exits, guarantees, PolicyStatement(spec.name, spec.author, spec.reason), scores
+    )
 
 
-def _guarantee(promise: BinomialTest, side: Side, spec: SearchSpec, note: str) -> Guarantee:
+def _guarantee(test: BinomialTest, side: Side, spec: SearchSpec, note: str) -> Guarantee:
     return Guarantee(
         stage="cascade",
         side=side,
         method=METHODS[spec.method],
-        target=promise.target,
-        confidence=promise.confidence,
-        bound=promise.bound,
-        observed=promise.errors / promise.groups,
-        groups=promise.groups,
+        target=test.target,
+        confidence=test.confidence,
+        bound=test.bound,
+        observed=test.errors / test.groups,
+        groups=test.groups,
         note=note,
     )
 
 
 def stages_of(table: pd.DataFrame) -> list[str]:
-    """Members of a predictions table in the order asked, "stack" last where there is one."""
+    """List the members of a predictions table in the order asked, "stack" last where there is one.
+
+    Args:
+        table: Predictions.
+
+    Returns:
+        Names.
+    """
     return table_members(table) + ([STACK] if f"p_{STACK}" in table else [])
 
 
 def search_policy(spec: SearchSpec, workspace: Workspace, report: Reporter) -> CascadePolicy:
-    """`search` for the stack run or bundle that `spec.source` names. Raises NoPolicy with the explanation."""
+    """Search the stack run or bundle that `spec.source` names.
+
+    Args:
+        spec: Source, limits, confidence.
+        workspace: Where the source lies.
+        report: Hears the progress.
+
+    Returns:
+        The policy.
+
+    Raises:
+        NoPolicy: Nothing can be guaranteed; the message is the explanation.
+    """
     folder = find_source(spec.source, workspace)
-    report.progress(0.1, f"reading the predictions of {folder.name}")
+    report.progress(0.1, f"Reading the predictions of {folder.name}")
     table = pd.read_parquet(folder / "predictions.parquet")
     rows, members = calibration_rows(table), stages_of(table)
     costs = member_costs(members_of(folder), members, spec.unit)
-    report.progress(0.2, f"searching the exits of {', '.join(members)}")
+    report.progress(0.2, f"Searching the exits of {', '.join(members)}")
     found = search(rows, members, costs, spec)
     if found.best is None:
         raise NoPolicy(" ".join(found.sentences))

@@ -13,7 +13,7 @@ from app.policies.guarantees import (
     board_words,
     chosen_splits,
     method_words,
-    promise_words,
+    guarantee_words,
     shown_rows,
     split_words,
     whole_rows,
@@ -166,7 +166,7 @@ def test_a_report_cites_version_author_reason_and_data(workbench):
     assert said["Policy by"].startswith("Ada, ")
     assert said["Policy reason"] == "less work"
     assert said["Exits chosen on"].endswith(policy.data_fingerprint[:16])
-    assert "manual" in said["Promises"]
+    assert "manual" in said["Guarantees"]
     assert by.policy_data_fingerprint == policy.data_fingerprint
 
 
@@ -178,7 +178,7 @@ def test_a_policy_in_force_offers_no_use(workbench):
     assert len([b for b in opened("policies").button if b.label == "Use"]) == 1
 
 
-def test_promises_are_shown_in_the_boards_words_with_their_kind(workbench):
+def test_guarantees_are_shown_in_the_boards_words_with_their_kind(workbench):
     rows = shown_rows(by_hand(workbench, 0.3), stage_titles(workbench.active().bundle))
     assert rows["exit"][0].startswith("Stage 1: ")
     assert set(rows["method"]) == {"By hand"}
@@ -189,7 +189,7 @@ def test_promises_are_shown_in_the_boards_words_with_their_kind(workbench):
     ):
         spec = PolicySpec(source="x", method=method, confidence=0.6, max_leakage=0.6)
         policy = choose_policy(spec, table, [m for m in stages_of(table) if m != "stack"])
-        assert words in promise_words(policy)
+        assert words in guarantee_words(policy)
         first = shown_rows(policy).set_index("exit").loc["Stage 1, real up to"]
         assert first["bound"].startswith("at most ")
         assert bound in first["bound"]
@@ -200,7 +200,7 @@ def test_promises_are_shown_in_the_boards_words_with_their_kind(workbench):
     assert method_words("observed")[1].startswith("nothing")
 
 
-def test_promises_and_board_count_the_same_groups(workbench):
+def test_guarantees_and_board_count_the_same_groups(workbench):
     source, policy = score_sources(workbench)[0], active_policy(workbench)
     table = predictions_of(source)
     chose = table[table["split"] == "val_calib"]
@@ -218,7 +218,7 @@ def test_promises_and_board_count_the_same_groups(workbench):
         assert row["bound on groups"] == bound_words(wanted, confidence)
         said = board_words(source, "test", exits_by_member(policy, stages_of(table)[0]), policy)
         assert f"{row['groups in error']} groups ({row['bound on groups']})" in said
-    at = opened("promises")
+    at = opened("guarantees")
     assert any("counts once however many items" in c.value for c in at.caption)
 
 
@@ -249,7 +249,7 @@ def test_bounds_are_given_only_where_nothing_was_chosen(workbench):
 
 
 def test_the_open_tab_stands_in_the_link(workbench):
-    at = opened("promises")
+    at = opened("guarantees")
     value = dict(at.query_params)["tab"]
-    assert (value if isinstance(value, str) else value[0]) == "promises"
-    assert "tab=promises" in at.code[-1].value
+    assert (value if isinstance(value, str) else value[0]) == "guarantees"
+    assert "tab=guarantees" in at.code[-1].value

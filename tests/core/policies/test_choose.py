@@ -1,4 +1,4 @@
-"""Exits: what they promise holds over thousands of draws, where the naive rule breaks it."""
+"""Exits: what they guarantee holds over thousands of draws, where the naive rule breaks it."""
 
 import hashlib
 
@@ -119,7 +119,7 @@ def spec(**values) -> PolicySpec:
     return PolicySpec(**({"source": "stack"} | values))
 
 
-def test_policy_has_every_exit_and_its_promise():
+def test_policy_has_every_exit_and_its_guarantee():
     table = predictions()
     policy = choose_policy(spec(), table, table_members(table))
     assert table_members(table) == ["stage1", "b3", "gen"]
@@ -154,10 +154,10 @@ def test_infeasible_exits_stay_closed_and_say_why():
     table = predictions(20)
     policy = choose_policy(spec(), table, table_members(table))
     assert policy.stage1.real_below is None
-    promise = policy.guarantees[0]
-    assert not promise.feasible
-    assert promise.observed is None
-    assert "45 are needed" in promise.note
+    guarantee = policy.guarantees[0]
+    assert not guarantee.feasible
+    assert guarantee.observed is None
+    assert "45 are needed" in guarantee.note
 
 
 def test_bad_tables_are_named():
@@ -183,8 +183,8 @@ def test_source_is_found_by_name(tmp_path):
         fit_policy(spec(source="none"), workspace, Silent())
 
 
-def test_promises_hold_with_calibrators_and_two_stages_from_the_same_items():
-    """600 draws: both calibrators and both exits come from one sample; each stage keeps its own promise."""
+def test_guarantees_hold_with_calibrators_and_two_stages_from_the_same_items():
+    """600 draws: both calibrators and both exits come from one sample; each stage keeps its own guarantee."""
     repeats, n, target, delta = 600, 150, 0.05, 0.1
     rng = np.random.default_rng(11)
 

@@ -108,8 +108,8 @@ def check_error_counts(world: World, truth: Truth) -> None:
     for name, hit in hits.items():
         among = real if name == "false_alarms" else fake
         count = counted[name]
-        assert (count.items_missed, count.items) == (hit.sum(), among.sum())
-        assert (count.groups_missed, count.groups) == (truth.groups_with(hit), truth.groups_with(among))
+        assert (count.items_in_error, count.items) == (hit.sum(), among.sum())
+        assert (count.groups_in_error, count.groups) == (truth.groups_with(hit), truth.groups_with(among))
 
 
 def check_batch_replay(world: World, truth: Truth) -> None:
@@ -118,8 +118,8 @@ def check_batch_replay(world: World, truth: Truth) -> None:
     cuts = tuple(edge_indices(edges, exits) for exits in world.exits)
     closed = tuple((0, edges.size - 1) for _ in cuts)
     done = replay_cuts(items, binned(items, edges), [closed, cuts], world.costs)  # ours is not the only policy
-    assert done.missed[1] == truth.groups_with((truth.verdict == "real") & (truth.labels == 1))
-    assert done.accused[1] == truth.groups_with((truth.verdict == "fake") & (truth.labels == 0))
+    assert done.leaked_groups[1] == truth.groups_with((truth.verdict == "real") & (truth.labels == 1))
+    assert done.false_alarm_groups[1] == truth.groups_with((truth.verdict == "fake") & (truth.labels == 0))
     assert done.uncertain[1] == pytest.approx((truth.verdict == "uncertain").mean())
     assert done.cost[1] == pytest.approx(truth.cost)
     order = np.argsort(pd.factorize(world.table["group"].astype(str), sort=True)[0], kind="stable")
@@ -181,8 +181,8 @@ def check_grid(world: World, truth: Truth) -> None:
         called_real, called_fake = replayed["verdict"] == "real", replayed["verdict"] == "fake"
         at = tuple(index)
         assert grid.leaked[at] == (called_real & (truth.labels == 1)).sum()
-        assert grid.accused[at] == (called_fake & (truth.labels == 0)).sum()
-        assert grid.left[at] == (~called_real & ~called_fake).sum()
+        assert grid.false_alarms[at] == (called_fake & (truth.labels == 0)).sum()
+        assert grid.undecided[at] == (~called_real & ~called_fake).sum()
 
 
 @lru_cache(maxsize=1)

@@ -1,4 +1,4 @@
-"""Conformal risk control and certified thresholds: what is promised holds over 2,000 draws, and MAPIE agrees."""
+"""Conformal risk control and certified thresholds: what is guaranteed holds over 2,000 draws, and MAPIE agrees."""
 
 import numpy as np
 import pandas as pd
@@ -56,7 +56,7 @@ def test_a_threshold_fixed_in_advance_is_certified_with_all_of_delta():
         assert first.bound == pytest.approx(float(upper_bound(errors[0], 150, 1 - DELTA)))
 
 
-def test_counting_frames_instead_of_groups_breaks_the_promise():
+def test_counting_frames_instead_of_groups_breaks_the_guarantee():
     """Eight frames of a clip are not eight trials: tested as if they were, the clip-level rate is broken."""
     truth, method = group_risk(8, 0.6), exit_policies.get("learn_then_test")
     drawn = fakes(np.random.default_rng(9), 100, 8, 0.6, 300)
@@ -67,7 +67,7 @@ def test_counting_frames_instead_of_groups_breaks_the_promise():
     assert kept <= DELTA + 3 * (DELTA * (1 - DELTA) / 300) ** 0.5
 
 
-def test_two_sided_exits_keep_both_promises_at_once():
+def test_two_sided_exits_keep_both_guarantees_at_once():
     """300 draws of fakes and reals: each side's risk exceeds its target in at most delta of them."""
     rng, method = np.random.default_rng(2), exit_policies.get("learn_then_test")
     truth, broken = group_risk(1, 0.0), np.zeros(2)
@@ -151,12 +151,12 @@ def test_fixed_threshold_in_a_policy():
 
 def test_a_policy_in_expectation_states_no_confidence():
     policy = choose_policy(PolicySpec(source="x", method="conformal_risk_control"), predictions(), ["stage1"])
-    promise = policy.guarantees[0]
-    assert promise.confidence is None
-    assert promise.bound <= promise.target
-    assert "expectation" in promise.note
+    guarantee = policy.guarantees[0]
+    assert guarantee.confidence is None
+    assert guarantee.bound <= guarantee.target
+    assert "expectation" in guarantee.note
 
 
 @pytest.mark.parametrize("method", exit_policies.names())
-def test_every_method_says_what_it_promises(method):
-    assert len(exit_policies.get(method).promise) > 20
+def test_every_method_says_what_it_guarantees(method):
+    assert len(exit_policies.get(method).guarantee) > 20

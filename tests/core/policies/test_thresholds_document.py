@@ -1,4 +1,4 @@
-"""thresholds.json: figures by hand, promises from the policy, schema that is current."""
+"""thresholds.json: figures by hand, guarantees from the policy, schema that is current."""
 
 import json
 

@@ -72,7 +72,7 @@ def test_one_class_gives_no_number():
     row = learned("refit", 0.5, np.random.default_rng(2))
     row = Learned(row.way, row.scores, row.labels, row.groups, row.test_scores, row.test_labels * 0, row.test_groups)
     assert optimism(row, draws=50)["optimism"] == {"value": None, "low": None, "high": None}
-    assert "cannot be said" in leak_report([row], "refit")["reading"]
+    assert "is not known" in leak_report([row], "refit")["reading"]
 
 
 def test_the_rows_for_the_leak_are_whole_groups_of_train():

@@ -6,7 +6,7 @@ import pytest
 
 from core.documents.policy import CascadePolicy, Exits
 from core.policies.choose import choose_policy
-from core.policies.replay.audit import NOTHING_KEPT, ChoseIt, audit
+from core.policies.replay.audit import NO_ITEMS_NAMED, ChoseIt, audit
 from core.policies.spec import PolicySpec
 
 
@@ -68,7 +68,7 @@ def test_refuses_a_part_of_the_items_that_chose_it_and_says_how_many():
     assert "saved before" in audit(old, part, split="val_calib", stage1="stage1")["unchecked"]
     with pytest.raises(ChoseIt):
         audit(old, rows, split="val_calib")
-    assert audit(policy(), table())["unchecked"] == NOTHING_KEPT
+    assert audit(policy(), table())["unchecked"] == NO_ITEMS_NAMED
 
 
 def test_exact_interval_covers_the_truth():

@@ -42,13 +42,16 @@ def test_counts_are_those_of_the_replay_and_the_audit(seed):
                            experts=[ExpertExits(name="b", exits=exits[1])])  # fmt: skip
     found = policy_counts(policy, frame, "a")
     done = replay_exits(Items.of_frame(frame, ["a", "b", "stack"]), exits, [1, 1, 0])
-    assert (found["leakage"].groups_missed, found["false_alarms"].groups_missed) == (done.missed[0], done.accused[0])
+    assert (found["leakage"].groups_in_error, found["false_alarms"].groups_in_error) == (
+        done.leaked_groups[0],
+        done.false_alarm_groups[0],
+    )
     said = audit(policy, frame, stage1="a", draws=0)
     for name in ("leakage", "false_alarms"):
         count = found[name]
-        assert (count.items_missed, count.items) == (said[name]["numerator"], said[name]["denominator"])
+        assert (count.items_in_error, count.items) == (said[name]["numerator"], said[name]["denominator"])
         by_group = said[f"group_{name}"]
-        assert (count.groups_missed, count.groups) == (by_group["numerator"], by_group["denominator"])
+        assert (count.groups_in_error, count.groups) == (by_group["numerator"], by_group["denominator"])
     fakes = frame[frame["label"] == 1]
-    assert found["leakage1"].items_missed == (fakes["p_a"] <= 0.1).sum()
-    assert found["leakage1"].groups_missed == fakes[fakes["p_a"] <= 0.1]["group"].nunique()
+    assert found["leakage1"].items_in_error == (fakes["p_a"] <= 0.1).sum()
+    assert found["leakage1"].groups_in_error == fakes[fakes["p_a"] <= 0.1]["group"].nunique()

@@ -36,8 +36,8 @@ def test_every_combination_is_the_tables_own_answer(members, levels):
         tally = joint_tally(table, cuts)
         found = joint_figures(tally, costs)
         assert grid.leaked[index] == tally[:, 0, 1].sum()
-        assert grid.accused[index] == tally[:, 1, 0].sum()
-        assert grid.left[index] == tally[-1, 2].sum()
+        assert grid.false_alarms[index] == tally[:, 1, 0].sum()
+        assert grid.undecided[index] == tally[-1, 2].sum()
         assert cost[index[:-1]] == pytest.approx(found["cost"])
         assert loss[index[:-1]] == pytest.approx(closed - joint_auroc(table, cuts), abs=1e-3)
 
@@ -52,7 +52,7 @@ def test_a_coarse_table_of_many_items_keeps_the_grid_exact(monkeypatch):
         index = tuple(min(i, len(p) - 1) for i, p in zip(index, grid.pairs, strict=True))
         tally = joint_tally(full, grid.cuts(index))
         assert grid.leaked[index] == tally[:, 0, 1].sum()
-        assert grid.left[index] == tally[-1, 2].sum()
+        assert grid.undecided[index] == tally[-1, 2].sum()
 
 
 def test_levels_start_at_never_and_stay_on_their_side():
@@ -132,7 +132,7 @@ def test_one_walk_for_all_shares_of_the_limits_finds_what_a_walk_each_finds():
     for share, found in zip(shares, cheapest_at(grid, COSTS[:3], limits, shares), strict=True):
         within = allowed(grid, Limits(share * 0.1, share * 0.2, 0.05, 0.9))
         keys = [
-            (round(cost[i[:-1]], 9), grid.left[i], grid.leaked[i] + grid.accused[i], i)
+            (round(cost[i[:-1]], 9), grid.undecided[i], grid.leaked[i] + grid.false_alarms[i], i)
             for i in map(tuple, np.argwhere(within))
         ]
         assert (found is None) == (not keys)

@@ -1,4 +1,4 @@
-"""The search: its promise by Monte Carlo, its path against the whole grid, its words against its numbers."""
+"""The search: its guarantee by Monte Carlo, its path against the whole grid, its words against its numbers."""
 
 import numpy as np
 import pandas as pd
@@ -51,7 +51,7 @@ HARD = (2.0, 3.5, 4.5)
 """Skill of the members in the worlds of the Monte Carlo: the limits bind."""
 
 
-def broken_promises(monkeypatch, world: str, draws: int) -> dict[str, tuple[int, int]]:
+def broken_guarantees(monkeypatch, world: str, draws: int) -> dict[str, tuple[int, int]]:
     """By rule: (draws in which it finds a policy, of these, draws in which that policy truly exceeds a limit), over
     `draws` samples of 160 groups. The truth is a world of 80,000 items; naive: the cheapest by observed rates."""
     monkeypatch.setattr("core.policies.boards.grid.MOST", 5_000)
@@ -80,29 +80,31 @@ def broken_promises(monkeypatch, world: str, draws: int) -> dict[str, tuple[int,
 def breaks(world: Items, bins: np.ndarray, cuts, wish: SearchSpec) -> bool:
     done = replay_cuts(world, bins, [cuts], COSTS)
     reals, fakes = world.groups
-    return done.missed[0] / fakes > wish.max_leakage or done.accused[0] / reals > wish.max_false_alarms
+    return (
+        done.leaked_groups[0] / fakes > wish.max_leakage or done.false_alarm_groups[0] / reals > wish.max_false_alarms
+    )
 
 
-def promises_are_kept(found: dict[str, tuple[int, int]], draws: int) -> None:
+def guarantees_are_kept(found: dict[str, tuple[int, int]], draws: int) -> None:
     most = DELTA + 3 * np.sqrt(DELTA * (1 - DELTA) / draws)
     for rule in ("split", "sequences"):
-        assert found[rule][0] > draws / 2, "a search that finds nothing keeps any promise"
+        assert found[rule][0] > draws / 2, "a search that finds nothing keeps any guarantee"
         assert found[rule][1] / draws <= most, (rule, found)
     assert found["naive"][1] / draws > 0.4, found
 
 
 @pytest.mark.parametrize("world", WORLDS)
-def test_promises_hold_as_often_as_they_say(monkeypatch, world):
-    promises_are_kept(broken_promises(monkeypatch, world, 100), 100)
+def test_guarantees_hold_as_often_as_they_say(monkeypatch, world):
+    guarantees_are_kept(broken_guarantees(monkeypatch, world, 100), 100)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("world", WORLDS)
-def test_promises_hold_over_two_thousand_draws(monkeypatch, world):
-    found = broken_promises(monkeypatch, world, 2000)
+def test_guarantees_hold_over_two_thousand_draws(monkeypatch, world):
+    found = broken_guarantees(monkeypatch, world, 2000)
     print(world, found)
-    promises_are_kept(found, 2000)
+    guarantees_are_kept(found, 2000)
 
 
 def broken_though_calibrated(monkeypatch, world: str, draws: int) -> tuple[int, int]:
@@ -126,7 +128,7 @@ def broken_though_calibrated(monkeypatch, world: str, draws: int) -> tuple[int, 
 
 
 @pytest.mark.parametrize("world", WORLDS)
-def test_promises_hold_though_calibrators_saw_the_proving_half(monkeypatch, world):
+def test_guarantees_hold_though_calibrators_saw_the_proving_half(monkeypatch, world):
     found, broken = broken_though_calibrated(monkeypatch, world, 60)
     assert found > 20
     assert broken / 60 <= DELTA + 3 * np.sqrt(DELTA * (1 - DELTA) / 60), (broken, found)
@@ -152,7 +154,7 @@ def test_a_policy_that_refuses_to_judge_is_refused_with_what_is_feasible():
         assert f"at least {none.decided:.1%} stay undecided" in none.sentences[0]
 
 
-def test_stage_3_is_said_to_be_out_of_fold_wherever_it_is_promised():
+def test_stage_3_is_said_to_be_out_of_fold_wherever_it_is_guaranteed():
     frame = draw(600, np.random.default_rng(7))
     found = search(frame, MEMBERS, COSTS, spec())
     policy = policy_of(found, found.best, frame, MEMBERS, spec())
@@ -174,14 +176,17 @@ def test_a_path_is_replayed_as_its_policies_are_one_by_one():
     areas = aurocs(together.score, items.y)
     for i, cuts in enumerate(path):
         alone = replay_exits(items, [edge_exits(edges, *cut) for cut in cuts], COSTS)
-        assert (together.missed[i], together.accused[i]) == (alone.missed[0], alone.accused[0])
+        assert (together.leaked_groups[i], together.false_alarm_groups[i]) == (
+            alone.leaked_groups[0],
+            alone.false_alarm_groups[0],
+        )
         assert (together.cost[i], together.uncertain[i]) == (alone.cost[0], alone.uncertain[0])
         assert (together.score[i] == alone.score[0]).all()
         assert areas[i] == pytest.approx(roc_auc_score(items.y, alone.score[0]))
 
 
 @pytest.mark.parametrize(("target", "confidence"), [(0.05, 0.9), (0.1, 0.95), (0.02, 0.99), (0.5, 0.6), (0.3, 0.75)])
-def test_errors_and_groups_of_a_promise_by_counting(target, confidence):
+def test_errors_and_groups_of_a_guarantee_by_counting(target, confidence):
     delta = 1 - confidence
     for groups in (0, 1, 7, 40, 200, 1000):
         fine = np.flatnonzero(binom.cdf(np.arange(groups), groups, target) <= delta) if groups else []
@@ -203,7 +208,7 @@ def test_the_path_spends_its_budget_step_by_step():
     assert (np.diff(spent) <= 1e-9).all()
     last = cheapest(grid, COSTS, Limits(1.6 * 0.1, 1.6 * 0.2, 0.05))
     assert spent[-1] == pytest.approx(last[0])
-    missed = np.concatenate([o.missed for o in outcomes])
+    missed = np.concatenate([o.leaked_groups for o in outcomes])
     assert missed[0] <= missed[missed.size // 2] <= missed[-1]
 
 
@@ -220,13 +225,13 @@ def test_paths_laid_down_see_no_data_and_open_step_by_step():
         assert fake.max() <= size
 
 
-def test_a_promise_counts_groups_exactly():
-    promise = BinomialTest("leakage", 0.05, 3, 103, 0.9)
-    assert promise.bound == pytest.approx(clopper_pearson(3, 103, 0.8)[1])
-    assert promise.kept == (promise.bound <= 0.05)
-    need = promise.groups_for()
+def test_a_guarantee_counts_groups_exactly():
+    guarantee = BinomialTest("leakage", 0.05, 3, 103, 0.9)
+    assert guarantee.bound == pytest.approx(clopper_pearson(3, 103, 0.8)[1])
+    assert guarantee.kept == (guarantee.bound <= 0.05)
+    need = guarantee.groups_for()
     assert binom.cdf(3, need, 0.05) <= 0.1 < binom.cdf(3, need - 1, 0.05)
-    assert str(need) in promise.refusal()
+    assert str(need) in guarantee.refusal()
     assert BinomialTest("leakage", 0.02, 0, 149, 0.95).kept
     assert not BinomialTest("leakage", 0.02, 0, 148, 0.95).kept
 
@@ -247,7 +252,7 @@ def test_the_result_says_what_it_is_and_what_bound_it(method):
     items = Items.of_frame(frame, MEMBERS)
     prove = items.halves(0)[1] if method == "split" else items
     done = replay_exits(prove, [found.exits[m] for m in MEMBERS], COSTS)
-    assert (done.missed[0], done.accused[0]) == (best.leakage.errors, best.false_alarms.errors)
+    assert (done.leaked_groups[0], done.false_alarm_groups[0]) == (best.leakage.errors, best.false_alarms.errors)
     loss = roc_auc_score(prove.y, prove.p[:, -1]) - roc_auc_score(prove.y, done.score[0])
     assert found.auroc_loss[0] == pytest.approx(loss)
     assert best.cost == pytest.approx(done.cost[0])
@@ -298,12 +303,12 @@ def test_an_impossible_wish_says_why():
     frame = draw(400, np.random.default_rng(5))
     found = search(frame, MEMBERS, COSTS, spec(max_uncertain=0.0))
     assert found.best is None
-    assert "undecided" in found.sentences[0] or "cannot be promised" in found.sentences[0]
+    assert "undecided" in found.sentences[0] or "cannot be guaranteed" in found.sentences[0]
     with pytest.raises(ValueError, match="two members"):
         search(frame, MEMBERS[:1], COSTS[:1], spec())
 
 
-def test_a_found_policy_carries_its_promises(tmp_path):
+def test_a_found_policy_carries_its_guarantees(tmp_path):
     frame = draw(600, np.random.default_rng(7))
     wish = spec(name="found", author="a tester", reason="because")
     found = search(frame, MEMBERS, COSTS, wish)

@@ -115,7 +115,7 @@ def error_words(count: Count, confidence: float) -> str:
     Returns:
         Words.
     """
-    return f"{count.groups_missed} of {count.groups} groups ({bound_words(count.bound(confidence), confidence)})"
+    return f"{count.groups_in_error} of {count.groups} groups ({bound_words(count.bound(confidence), confidence)})"
 
 
 def whole_rows(policy: CascadePolicy, source: ScoreSource) -> pd.DataFrame:
@@ -148,9 +148,9 @@ def _whole(policy_text: str, source: ScoreSource, stamp: float) -> pd.DataFrame:
                 {
                     "items": f"{split} (chose the exits)" if chose[split] else split,
                     "rate": WORDS[name],
-                    "groups in error": f"{count.groups_missed} of {count.groups}",
+                    "groups in error": f"{count.groups_in_error} of {count.groups}",
                     "bound on groups": bound,
-                    "items in error": f"{count.items_missed} of {count.items}{share}",
+                    "items in error": f"{count.items_in_error} of {count.items}{share}",
                 }
             )
     return pd.DataFrame(rows)

@@ -43,7 +43,7 @@ def home(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def small_grid(monkeypatch):
-    monkeypatch.setattr("core.policies.boards.grid.MOST", 5_000)
+    monkeypatch.setattr("core.policies.boards.grid.MOST_COMBINATIONS", 5_000)
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from app.policies.guarantees import (
     asked_confidence,
     board_words,
     chosen_splits,
-    method_words,
     guarantee_words,
+    method_words,
     shown_rows,
     split_words,
     whole_rows,
@@ -35,7 +35,7 @@ from tests.support.tiny_bundle import build_tiny_bundle
 @pytest.fixture
 def workbench(tmp_path, monkeypatch):
     monkeypatch.setenv("AWARE_HOME", str(tmp_path))
-    monkeypatch.setattr("core.policies.boards.grid.MOST", 5_000)
+    monkeypatch.setattr("core.policies.boards.grid.MOST_COMBINATIONS", 5_000)
     bundle = build_tiny_bundle(tmp_path / "bundles" / "tiny")
     opened = Workbench.open(Settings.read())
     opened.set_active(bundle=bundle)

@@ -43,7 +43,7 @@ def test_groups_that_agree_wholly_are_worth_one_each():
 def test_a_sample_of_the_groups_says_the_same(monkeypatch):
     p, y, groups = drawn(40_000, 4)
     whole = effective_sizes([EDGES], [p], y, groups)
-    monkeypatch.setattr(module, "SAMPLE", 10_000)
+    monkeypatch.setattr(module, "SAMPLE_ITEMS", 10_000)
     part = effective_sizes([EDGES], [p], y, groups)
     assert part["stages"][0]["all"][10] == pytest.approx(whole["stages"][0]["all"][10], rel=0.02)
     assert part["least"] == whole["least"]
@@ -63,9 +63,9 @@ def test_few_large_groups_are_never_sampled_away(monkeypatch, groups):
     rng = np.random.default_rng(groups)
     y, of = rng.integers(0, 2, 60_000), rng.integers(0, groups, 60_000)
     p = rng.uniform(0, 1, y.size) * 0.8 + 0.1 * y
-    monkeypatch.setattr(module, "SAMPLE", 10_000)
+    monkeypatch.setattr(module, "SAMPLE_ITEMS", 10_000)
     found = effective_sizes([EDGES], [p], y, of)
-    monkeypatch.setattr(module, "SAMPLE", y.size)
+    monkeypatch.setattr(module, "SAMPLE_ITEMS", y.size)
     assert found == effective_sizes([EDGES], [p], y, of)
     assert max(w for w in found["stages"][0]["fake"] if w) <= y.sum()
 
@@ -75,7 +75,7 @@ def test_a_rare_class_keeps_all_its_groups(monkeypatch):
     of = np.arange(60_000) // 3
     y = (of < 12).astype(np.int64)
     p = rng.uniform(0, 1, y.size)
-    monkeypatch.setattr(module, "SAMPLE", 10_000)
+    monkeypatch.setattr(module, "SAMPLE_ITEMS", 10_000)
     found = effective_sizes([EDGES], [p], y, of)["stages"][0]
     assert max(w for w in found["fake"] if w) <= 36
     assert max(w for w in found["real"] if w) <= 60_000

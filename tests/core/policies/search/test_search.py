@@ -54,7 +54,7 @@ HARD = (2.0, 3.5, 4.5)
 def broken_guarantees(monkeypatch, world: str, draws: int) -> dict[str, tuple[int, int]]:
     """By rule: (draws in which it finds a policy, of these, draws in which that policy truly exceeds a limit), over
     `draws` samples of 160 groups. The truth is a world of 80,000 items; naive: the cheapest by observed rates."""
-    monkeypatch.setattr("core.policies.boards.grid.MOST", 5_000)
+    monkeypatch.setattr("core.policies.boards.grid.MOST_COMBINATIONS", 5_000)
     items, rho = WORLDS[world]
     rng = np.random.default_rng(4)
     truth = Items.of_frame(draw(80_000 // items, rng, items, rho, HARD), MEMBERS)
@@ -110,7 +110,7 @@ def test_guarantees_hold_over_two_thousand_draws(monkeypatch, world):
 def broken_though_calibrated(monkeypatch, world: str, draws: int) -> tuple[int, int]:
     """(draws in which it finds a policy, of these, those that exceed a limit) with isotonic maps of every member,
     fitted on all groups that then choose and prove: the axes are not fixed."""
-    monkeypatch.setattr("core.policies.boards.grid.MOST", 5_000)
+    monkeypatch.setattr("core.policies.boards.grid.MOST_COMBINATIONS", 5_000)
     items, rho = WORLDS[world]
     rng = np.random.default_rng(12)
     truth, wish = draw(40_000 // items, rng, items, rho, HARD), spec(confidence=1 - DELTA, max_auroc_loss=1)
@@ -328,7 +328,7 @@ def test_costs_of_members_come_from_the_folder(tmp_path):
 
 
 def test_search_of_a_bundle(tmp_path, monkeypatch):
-    monkeypatch.setattr("core.policies.boards.grid.MOST", 5_000)
+    monkeypatch.setattr("core.policies.boards.grid.MOST_COMBINATIONS", 5_000)
     from core.artifacts.workspace import Workspace
     from core.progress import Silent
     from tests.support.tiny_bundle import build_tiny_bundle

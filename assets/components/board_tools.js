@@ -122,18 +122,25 @@ function fillCards(place, cards) {
   });
 }
 
-// A slider to drag, to step with the arrow keys, or to pass over by typing its number into the field beside it.
+// A slider to drag or to step with the arrow keys, below its label and a field to type its number into.
 const slider = (label, colour, max, named = label, min = 0) => `<div class="line"><label>${label}</label>
   <input class="${colour}" type="range" min="${min}" max="${max}" step="1" aria-label="${named}">
   <input class="typed" type="text" inputmode="decimal" autocomplete="off" aria-label="${named}, typed"></div>`;
-// act(number or null, text) once something was typed. "0,5" and "5 %" are numbers too.
+// act(number or null, text) once something was typed. "0,5" and "5 %" are numbers too; "5 percent" and "1-2" are not.
 function onTyped(field, act) {
   field.onchange = () => {
-    const found = field.value.replace(",", ".").match(/-?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?/i);
-    act(found ? +found[0] / (field.value.includes("%") ? 100 : 1) : null, field.value.trim().toLowerCase());
+    const number = field.value.trim().replace(",", ".").match(/^([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)\s*(%?)$/i);
+    act(number ? +number[1] / (number[2] ? 100 : 1) : null, field.value.trim().toLowerCase());
   };
   field.onfocus = () => field.select();
   field.onkeydown = (event) => event.stopPropagation();  // the page has letters of its own
+}
+// A sentence about what was typed, read aloud by screen readers (`hint` has role status); `wrong` marks the field.
+function advise(field, hint, sentence, wrong = false) {
+  if (hint.textContent !== sentence) hint.textContent = sentence;
+  hint.classList.toggle("wrong", wrong);
+  if (wrong) field.setAttribute("aria-invalid", "true");
+  else field.removeAttribute("aria-invalid");
 }
 const nearest = (edges, value) =>
   edges.reduce((best, edge, i) => (Math.abs(edge - value) < Math.abs(edges[best] - value) ? i : best), 0);

@@ -107,8 +107,10 @@ function build(host, data) {
   const table = open(data.table), { groups } = data;  // groups: of core/policies/boards/effective_sizes.py
   const ends = table.edges.map((e) => e.length - 1);
   let cuts = data.cuts.map((c) => [...c]), { focus, unit, risk } = data.view, latest = data;
-  host.innerHTML = `<div class="controls"></div><div class="view"><div class="figures"></div><div class="plots">
-    ${chart("", [])}
+  host.classList.add("cascade");
+  // The curve of the exit that moves stands in the same box as the sliders: boards.css keeps both on the screen.
+  host.innerHTML = `<div class="layout"><div class="figures"></div>
+    <div class="exits"><div class="moved">${chart("", [])}</div><div class="controls"></div></div><div class="plots">
     ${chart("ROC of the cascade", [key(REAL, "ranked by the stage that decides, with 95 % band"),
       key(FAKE, "called fake", true), key(INK, "not called real", true)])}
     ${chart('Cost against risk<span class="choices"></span>', [])}
@@ -123,11 +125,14 @@ function build(host, data) {
   table.members.forEach((member, stage) => {
     const box = document.createElement("div");
     box.className = "stage";
+    box.setAttribute("role", "group");
+    box.setAttribute("aria-label", data.titles[stage]);
     box.innerHTML = `<h4><em></em><span></span></h4>
       ${slider("real up to", "real", ends[stage])}${slider("fake from", "fake", ends[stage])}
+      <p class="hint" role="status"></p>
       <div class="flow" title="What becomes of the items that arrive here"><i style="background:${REAL}"></i><i style="background:${FAKE}"></i></div>`;
     box.querySelector("em").textContent = data.titles[stage];
-    const fields = box.querySelectorAll(".typed");
+    const fields = box.querySelectorAll(".typed"), hint = box.querySelector(".hint");
     box.querySelectorAll("input[type=range]").forEach((input, side) => {
       const named = `${data.titles[stage]}: ${side ? "fake from" : "real up to"}`, look = () => {
         if (focus[0] !== stage || focus[1] !== side) { focus = [stage, side]; draw(); rest(); }
@@ -135,6 +140,7 @@ function build(host, data) {
       const move = (at) => {
         focus = [stage, side];
         cuts[stage][side] = side ? Math.max(at, cuts[stage][0]) : Math.min(at, cuts[stage][1]);
+        advise(fields[side], hint, "");
         draw();
       };
       input.setAttribute("aria-label", named);
@@ -142,8 +148,18 @@ function build(host, data) {
       input.oninput = () => move(+input.value);
       input.onfocus = look;
       input.onchange = release;
-      onTyped(fields[side], (value) => {
-        move(value === null ? (side ? ends[stage] : 0) : nearest(table.edges[stage], value));
+      onTyped(fields[side], (value, text) => {
+        const other = cuts[stage][1 - side], edges = table.edges[stage], bound = edges[other];
+        if (text === "" || text === "never") { move(side ? ends[stage] : 0); release(); return; }
+        const wrong = value === null || !(value >= 0 && value <= 1)
+          ? `${text} is not a p_fake. Type a number from 0 to 1, a share such as 5 %, or never.`
+          : !side && other < ends[stage] && value >= bound ? `Real must lie below fake from ${short(bound)}.`
+            : side && other > 0 && value <= bound ? `Fake must lie above real up to ${short(bound)}.` : "";
+        if (wrong) { advise(fields[side], hint, wrong, true); return; }
+        const at = nearest(edges, value), stands = side ? edges[at] + 1e-9 : edges[at];
+        move(at);
+        if (Math.abs(stands - value) > 1e-8)
+          advise(fields[side], hint, `The nearest step to ${text} is ${short(edges[at])}.`);
         release();
       });
     });
@@ -156,9 +172,9 @@ function build(host, data) {
   const [save, reset] = buttons.children;
   const foot = document.createElement("p");
   foot.className = "foot";
-  foot.textContent = `Intervals: 95 %, over the independent items that a share at these exits is worth where whole groups ` +
-    `vary together; where an exit parts nothing its class's groups count, ${whole(groups.least.fake)} of fakes and ` +
-    `${whole(groups.least.real)} of reals.` +
+  foot.textContent = `Intervals: 95 %. Items of one group vary together, so an interval counts the effective number of ` +
+    `independent items behind each share. Where all or none of a class exit, it counts the groups: ` +
+    `${whole(groups.least.fake)} of fakes, ${whole(groups.least.real)} of reals.` +
     (groups.note ? ` ${groups.note}` : "");
   controls.append(foot);
   save.onclick = () => host.send.save(cuts.map((c) => [...c]));
@@ -168,16 +184,16 @@ function build(host, data) {
     "ROC curve of the cascade");
   const reliable = plot(svgs[3], shareAxis("stated p_fake"), shareAxis("share of fakes"),
     "Share of fakes against stated probability");
-  const lost = (f) => (Math.abs(f.auroc_loss ?? 0) < 5e-5 ? "as much as asking everyone"
-    : `${Math.abs(f.auroc_loss).toFixed(4)} ${f.auroc_loss < 0 ? "more" : "less"} than asking everyone`);
-  // Independent items that a share is worth at these exits: the least of the stages up to `last` whose exits of `sides`
-  // (0 real, 1 fake) part the class; without an open exit nothing is left to chance.
-  const worth = (kind, sides = [0, 1], last = table.stages - 1) => {
+  const lost = (f) => (Math.abs(f.auroc_loss ?? 0) < 5e-5 ? "as much as with all members on every item"
+    : `${Math.abs(f.auroc_loss).toFixed(4)} ${f.auroc_loss < 0 ? "more" : "less"} than with all members on every item`);
+  // Effective number of independent items behind a share at these exits: the least of the stages up to `last` whose
+  // exits of `sides` (0 real, 1 fake) are open; without an open exit the share is fixed and has no interval.
+  const effective = (kind, sides = [0, 1], last = table.stages - 1) => {
     const open_ = groups.stages.slice(0, last + 1).flatMap((of, m) =>
       sides.filter((side) => cuts[m][side] !== (side ? ends[m] : 0)).map((side) => of[kind][cuts[m][side]]));
     return open_.length ? least(open_, groups.least[kind]) : Infinity;
   };
-  const told = (v, items) => (items === Infinity ? "no exit is open: by construction" : between(wilson(v, items)));
+  const interval = (v, items) => (items === Infinity ? "fixed: no exit is open" : between(wilson(v, items)));
   // Half of an AUROC's interval on the logit scale: that of the last stage over groups (DeLong), scaled to this value as
   // Hanley & McNeil's error (1982) is.
   const halfOf = (a, f) => {
@@ -248,7 +264,7 @@ function build(host, data) {
     if (trade.high === high && trade.low === low) return;
     const all = latest.units[unit].costs.reduce((a, c) => a + c, 0), { front, marked } = trade;
     Object.assign(trade, plot(svgs[2], numberAxis(`cost of an item (${latest.units[unit].name})`, 0, all * 1.02 || 1),
-      shareAxis(risk === "leakage" ? "leakage: fakes called real / fakes" : "AUROC lost against asking everyone",
+      shareAxis(risk === "leakage" ? "leakage: fakes called real / fakes" : "AUROC lost against all members on every item",
         high, low), "Cost against risk"));
     const steps = front.flatMap(([c, r], i) => (i ? [[c, front[i - 1][1]], [c, r]] : [[c, r]]));
     const ring = ([words, c, r, colour]) => `<circle cx="${trade.x(c)}" cy="${trade.y(r)}" r="8" fill="none" stroke="${colour}"
@@ -263,9 +279,9 @@ function build(host, data) {
     const [stage, side] = focus, name = `${stage}|${side}`;
     if (edge !== name) {
       sections[0].querySelector("h5").textContent = `${data.titles[stage]}: every threshold`;
-      curve = plot(svgs[0], probabilityAxis(side ? "leaves as fake when p_fake is above this (log-odds scale)" :
-        "leaves as real when p_fake is at most this (log-odds scale)"),
-        shareAxis("share"), "Share that leaves and share in error over all thresholds of one stage");
+      curve = plot(svgs[0], probabilityAxis(side ? "exits as fake when p_fake is above this (log-odds scale)" :
+        "exits as real when p_fake is at most this (log-odds scale)"),
+        shareAxis("share"), "Share that exits and share in error over all thresholds of one stage");
       sections[0].querySelector(".keys").innerHTML = side
         ? key(FAKE, "called fake here / all items") + key(REAL, "false alarms here: reals / all reals")
         : key(REAL, "filtration: released here / all items") + key(FAKE, "leakage here: fakes released / all fakes");
@@ -283,9 +299,9 @@ function build(host, data) {
       const bin = side ? at - 1 : at;
       items += fine[2 * bin] + fine[2 * bin + 1]; bad += fine[2 * bin + wrong];
     }
-    // what earlier stages let go counts too
+    // what exits at earlier stages varies too, so the least effective number of all of them counts
     const spread = (points, name) => {
-      const own = groups.stages[stage][name], earlier = worth(name, [0, 1], stage - 1);
+      const own = groups.stages[stage][name], earlier = effective(name, [0, 1], stage - 1);
       return points.map(([a, v], k) => [a, ...(wilson(v, Math.min(own[side ? size - k : k] ?? groups.least[name],
         stage ? earlier : Infinity)) ?? [v, v])]);
     };
@@ -295,21 +311,21 @@ function build(host, data) {
     curve.marks.innerHTML = shade(curve.band(leaves), goes) + shade(curve.band(errs_), errs) +
       stroke(curve.line(left), goes) + stroke(curve.line(errors), errs) +
       `<line x1="${where}" x2="${where}" y1="${curve.top}" y2="${curve.bottom}" stroke="${INK}" stroke-dasharray="4 4"/>` +
-      spot(where, curve.y(left[i][1]), goes, "share that leaves") + spot(where, curve.y(errors[i][1]), errs,
+      spot(where, curve.y(left[i][1]), goes, "share that exits") + spot(where, curve.y(errors[i][1]), errs,
         "share in error");
     rows.thresholds = left.map(([p, v, items_], k) => [data.titles[stage], side ? "fake" : "real", p, v,
       ...leaves[k].slice(1), items_, errors[k][1], ...errs_[k].slice(1), errors[k][2], total, f.n, k === i ? 1 : 0]);
     const share_ = errors[i][1], what = side ? "reals" : "fakes";
-    readings[0].textContent = `At this exit ${percent(left[i][1])} of all ${whole(f.n)} items leave here, and with them ` +
+    readings[0].textContent = `${percent(left[i][1])} of all ${whole(f.n)} items take this exit, and with them ` +
       `${percent(share_)} of the ${whole(total)} ${what} (${between(total ? errs_[i].slice(1) : null)}): ` +
-      (share_ > 0 ? `move ${side ? "right" : "left"} until the error curve is where you can live with it.` :
-        `move ${side ? "left" : "right"} until the error curve begins to rise.`);
+      (share_ > 0 ? `move the slider ${side ? "right" : "left"} for fewer errors.` :
+        `no errors here; move the slider ${side ? "left" : "right"} until the error curve begins to rise.`);
   }
 
   function ranking(hist, f) {
-    const hits = worth("fake"), alarms = worth("real"), two = f.auroc !== null;
+    const hits = effective("fake"), alarms = effective("real"), two = f.auroc !== null;
     const banded = rocPoints(hist).map(([a, b]) => [a, ...(wilson(b, hits) ?? [b, b]), b]);
-    const interval = around(f.auroc, halfOf(f.auroc, f));
+    const auroc95 = around(f.auroc, halfOf(f.auroc, f));
     const points = [["not called real", INK, [1 - (f.spared ?? 0), 1 - (f.leakage ?? 0)]],
       ["called fake", FAKE, [f.false_alarms ?? 0, f.found ?? 0]]];
     const both = (a, b) => [a, ...(wilson(a, alarms) ?? [null, null]), b, ...(wilson(b, hits) ?? [null, null]), f.reals,
@@ -321,8 +337,8 @@ function build(host, data) {
       points.map(([words, colour, at]) => cross(roc, at, wilson(at[0], alarms), wilson(at[1], hits), colour,
         words)).join("");
     readings[1].textContent = f.auroc === null ? "One class only: no curve." :
-      `AUROC ${f.auroc.toFixed(4)} (${numbers(interval, 3)}), ${lost(f)}; ` +
-      `what lies between the two points is left uncertain. ${counted(f.n)}`;
+      `AUROC ${f.auroc.toFixed(4)} (${numbers(auroc95, 3)}), ${lost(f)}; ` +
+      `items between the two points stay uncertain. ${counted(f.n)}`;
   }
 
   function trading(f) {
@@ -331,7 +347,7 @@ function build(host, data) {
       const half = halfOf(a, f);
       return half === null ? null : half * a * (1 - a);
     });
-    const ci = risk === "leakage" ? wilson(here, worth("fake", [0]))  // of AUROCs as if they had nothing in common: too wide
+    const ci = risk === "leakage" ? wilson(here, effective("fake", [0]))  // of AUROCs as if they had nothing in common: too wide
       : here === null || halves.includes(null) ? null : [here - Math.hypot(...halves), here + Math.hypot(...halves)];
     trade.marks.innerHTML = trade.still + (here === null ? "" : cross(trade, [f.cost, here], cost95, ci, FAKE,
       "these sliders"));
@@ -343,9 +359,9 @@ function build(host, data) {
     if (!trade.front.length || here === null) { readings[2].textContent = latest.front_note; return; }
     const best = trade.front.filter((p) => p[1] <= here + 1e-12).reduce((a, p) => (a === null || p[0] < a[0] ? p : a),
       null);
-    readings[2].textContent = (best === null ? `No point of the grid has so little ${word}. `
-      : f.cost > best[0] * 1.005 ? `The same ${word} can be had for ${short(best[0])} instead of ${short(f.cost)} ${name}. `
-        : `Nothing on the grid is cheaper at this ${word} (${short(f.cost)} ${name}). `) +
+    readings[2].textContent = (best === null ? `No combination of the grid has so little ${word}. `
+      : f.cost > best[0] * 1.005 ? `The same ${word} is possible at ${short(best[0])} instead of ${short(f.cost)} ${name}. `
+        : `No combination of the grid is cheaper at this ${word} (${short(f.cost)} ${name}). `) +
       `Only these sliders' point has intervals${risk === "leakage" ? "" : ", that of its loss as if both AUROCs were " +
         "independent"}; the front's points are as observed. ${counted(f.n)} ${latest.front_note}`;
   }
@@ -369,7 +385,7 @@ function build(host, data) {
         spot(reliable.x(stated), reliable.y(seen), REAL, `${whole(n_)} items`);
     });
     reliable.marks.innerHTML = marks;
-    readings[3].textContent = `Points on the diagonal say what they mean; mean gap (ECE, ${RELIABILITY} even bins) ${gap.toFixed(3)}. Under the diagonal: fakes are rarer than stated. ${counted(total)}`;
+    readings[3].textContent = `On the diagonal the stated probability is right; mean gap (ECE, ${RELIABILITY} even bins) ${gap.toFixed(3)}. Under the diagonal fakes are rarer than stated. ${counted(total)}`;
   }
 
   function draw() {
@@ -383,15 +399,15 @@ function build(host, data) {
       above.value = cuts[stage][1] < ends[stage] ? short(edges[cuts[stage][1]]) : "never";
       inputs[0].setAttribute("aria-valuetext", below.value); inputs[1].setAttribute("aria-valuetext", above.value);
       const [asReal, asFake, came] = counts[stage].map((pair) => pair[0] + pair[1]);
-      box.querySelector("h4 span").textContent = `${whole(came)} arrive, ${whole(asReal)} leave as real, ${whole(asFake)} as fake`;
+      box.querySelector("h4 span").textContent = `${whole(came)} arrive, ${whole(asReal)} exit as real, ${whole(asFake)} as fake`;
       const [a, b] = box.querySelectorAll(".flow i");
       a.style.width = came ? (100 * asReal) / came + "%" : 0; b.style.width = came ? (100 * asFake) / came + "%" : 0;
     });
-    const now = latest.units[unit], fakeCi = (v, ...of) => told(v, worth("fake", ...of));
-    const allCi = (v, items, ...of) => items ? told(v, (items / f.n) * worth("all", ...of)) :
+    const now = latest.units[unit], fakeCi = (v, ...of) => interval(v, effective("fake", ...of));
+    const allCi = (v, items, ...of) => items ? interval(v, (items / f.n) * effective("all", ...of)) :
       "no interval";
     // The shares that reach the stages rise and fall together: their ends are added up.
-    const reach = counts.slice(0, -1).map((stage, m) => (m ? wilson((stage[2][0] + stage[2][1]) / f.n, worth("all", [0, 1],
+    const reach = counts.slice(0, -1).map((stage, m) => (m ? wilson((stage[2][0] + stage[2][1]) / f.n, effective("all", [0, 1],
       m - 1)) : [1, 1]));
     cost95 = reach.includes(null) ? null : [0, 1].map((end) => now.costs.reduce((sum, c, m) => sum + c * reach[m][end], 0));
     const speed = f.speed_up === null ? "" : Math.abs(f.speed_up - 1) < 0.005 ? "as long as all experts always"
@@ -405,7 +421,7 @@ function build(host, data) {
       ["leakage, cascade", percent(f.leakage),
         `${whole(f.realFake)} of ${whole(f.fakes)} fakes called real. ${fakeCi(f.leakage, [0])}`],
       ["false alarms", percent(f.false_alarms),
-        `${whole(f.fakeReal)} of ${whole(f.reals)} reals called fake. ${told(f.false_alarms, worth("real", [1]))}`],
+        `${whole(f.fakeReal)} of ${whole(f.reals)} reals called fake. ${interval(f.false_alarms, effective("real", [1]))}`],
       ["AUROC", f.auroc === null ? "unknown" : f.auroc.toFixed(4), f.auroc === null ? "one class only" :
         `${lost(f)}. ${numbers(around(f.auroc, halfOf(f.auroc, f)), 3)}`],
       ["coverage", percent(f.coverage), `passed on by stage 1. ${allCi(f.coverage, f.n, [0, 1], 0)}`],
@@ -415,7 +431,7 @@ function build(host, data) {
         `${whole(f.fakeFake)} of ${whole(f.fakeReal + f.fakeFake)} called fake. ${allCi(f.precision_fake, f.fakeReal + f.fakeFake)}`],
       ["uncertain", percent(f.uncertain), `${whole(f.open)} of ${whole(f.n)} stay open. ${allCi(f.uncertain, f.n)}`],
       [`expected cost`, `${f.cost.toPrecision(3)} ${now.name}`,
-        `${cost95 && cost95[0] === cost95[1] ? "no exit is open: by construction" : of95(cost95, (v) => v.toPrecision(3))}. ${speed && speed + "; "}${now.words}`],
+        `${cost95 && cost95[0] === cost95[1] ? "fixed: no exit is open" : of95(cost95, (v) => v.toPrecision(3))}. ${speed && speed + "; "}${now.words}`],
     ]);
     thresholds(table.fine[focus[0]], f);
     ranking(hist, f);

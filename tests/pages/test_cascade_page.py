@@ -263,7 +263,7 @@ def test_tries_on_the_same_scores_are_counted_whatever_became_of_them(workbench,
     workbench.submit("policy", PolicySpec(source=source.folder.name))
     after = search_tries.count(workbench, source)
     assert after.jobs == before.jobs + 2
-    assert f"{after.all} policies were looked for" in after.sentence()
+    assert f"{after.all} searches for a policy ran" in after.sentence()
     assert search_tries.count(workbench, ScoreSource("another", source.folder.parent)).jobs == 0
     with monkeypatch.context() as patched:
         patched.setattr(type(workbench.store), "specs", None)  # nothing came or went: no row is read

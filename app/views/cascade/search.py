@@ -27,8 +27,8 @@ NO_CALIBRATION = (
 GIVEN = (
     "A guarantee takes two things as given. First, the calibrated scores (calibrators are usually fitted on all "
     "calibration items, the proving half too; of 600 simulated searches with isotonic calibrators fitted so, at 90 % "
-    "confidence, 19, or 3 %, gave a policy that truly exceeds a limit). Second, that this search is the only one: after "
-    "trying seeds, limits or methods until one passes, the guarantee no longer holds."
+    "confidence, 19, or 3 %, gave a policy that truly exceeds a limit). Second, that this search is the only one: "
+    "after trying seeds, limits or methods until one passes, the guarantee no longer holds."
 )
 STATE = "cascade_search"
 

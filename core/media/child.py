@@ -99,8 +99,9 @@ def _decode(limits: Limits, plan: FramePlan, sound: bool) -> None:
 def _decode_clip(stream, kind: Format, limits: Limits, plan: FramePlan, sound: bool) -> None:
     import av
 
+    from core.media.clock import Clock
     from core.media.sound import Sound
-    from core.media.video import Clock, decode_video
+    from core.media.video import decode_video
 
     clock, sent, word = Clock(limits), 0, "none"
     notes: list[str] = []

@@ -5,9 +5,16 @@ from __future__ import annotations
 import itertools
 import math
 from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Literal
+
+MAX_STEP_SECONDS = 1.0
+MAX_STEP_RATIO = 10.0
+LONGEST_STEP_SECONDS = 60.0
+"""A frame counts as on display for at most the larger of MAX_STEP_SECONDS and MAX_STEP_RATIO times the usual step, and
+never for more than LONGEST_STEP_SECONDS: time stamps are written by anybody, and one frame is one piece of evidence."""
 
 
 @dataclass(frozen=True)
@@ -15,20 +22,28 @@ class Timeline:
     """Packets of a track in stored order, as groups that each begin with a keyframe.
 
     Attributes:
-        times: Seconds from the first shown frame, one a packet.
+        times: Seconds from the first shown frame, one a packet, by the file's time stamps.
+        steady: The same with long steps cut short; length and spacing are judged by these.
         starts: First packet of each group.
         order: Packets in the order in which they are shown; the number of a frame is its place here.
         origin: Time stamp of the first shown frame in seconds.
-        duration: Seconds.
+        duration: Seconds, by `steady`.
+        span: Seconds, by the file's time stamps.
+        longest: Longest time between two frames by the file's time stamps, where it was cut short; else 0.
+        step: The most seconds that one frame counts for.
         fps: Frames a second.
         stamped: False where the file has no time stamps of its own and times are counted.
     """
 
     times: list[float]
+    steady: list[float]
     starts: list[int]
     order: list[int]
     origin: float
     duration: float
+    span: float
+    longest: float
+    step: float
     fps: float
     stamped: bool
     """False where the file has no time stamps of its own and times are counted."""
@@ -53,11 +68,30 @@ class Timeline:
         order = sorted((i for i in range(len(raw)) if i not in hidden), key=raw.__getitem__) or list(range(len(raw)))
         origin = raw[order[0]]
         times = [stamp - origin for stamp in raw]
-        steps = [times[b] - times[a] for a, b in itertools.pairwise(order) if times[b] > times[a]]
-        duration = times[order[-1]] + (median(steps) if steps else 1 / rate)
+        steps = [times[b] - times[a] for a, b in itertools.pairwise(order)]
+        usual = median([step for step in steps if step > 0] or [1 / rate])
+        cap = min(max(MAX_STEP_SECONDS, MAX_STEP_RATIO * usual), LONGEST_STEP_SECONDS)
+        steady, now = list(times), 0.0
+        for packet, step in zip(order[1:], steps, strict=True):
+            now += min(step, cap)
+            steady[packet] = now
+        duration, span = now + min(usual, cap), times[order[-1]] + usual
+        longest = max(steps, default=0.0)
         starts = sorted({0, *(index for index, key in enumerate(keys) if key)})
         fps = len(order) / duration if len(order) > 1 else rate
-        return cls(times, starts, order, origin if trusted else 0.0, duration, fps, trusted)
+        return cls(
+            times=times,
+            steady=steady,
+            starts=starts,
+            order=order,
+            origin=origin if trusted else 0.0,
+            duration=duration,
+            span=span,
+            longest=longest if longest > cap else 0.0,
+            step=cap,
+            fps=fps,
+            stamped=trusted,
+        )
 
     def group_of(self, packet: int) -> int:
         """Find the group that a packet belongs to.
@@ -74,12 +108,12 @@ class Timeline:
         """Find the frame that is on display at a time.
 
         Args:
-            seconds: From the first shown frame.
+            seconds: From the first shown frame, by `steady`.
 
         Returns:
             The number of the frame.
         """
-        return max(bisect_right(self.order, seconds + 1e-9, key=self.times.__getitem__) - 1, 0)
+        return max(bisect_right(self.order, seconds + 1e-9, key=self.steady.__getitem__) - 1, 0)
 
     def number_of(self, seconds: float) -> int:
         """Find the first frame that is shown at a time or after it.
@@ -131,8 +165,9 @@ class FramePlan:
 def plan_frames(timeline: Timeline, plan: FramePlan, budget: float = math.inf) -> dict[int, list[int]]:
     """Choose the packets to decode for a plan.
 
-    An even plan cuts the length into equal slots. Each slot gives the frame on display at its middle. Where that means
-    to decode more than `budget` packets, each slot that holds a keyframe gives the one nearest to its middle instead.
+    An even plan cuts the length into equal slots. Each slot gives the frame on display at its middle, or a neighbour
+    where another slot has that one: as many frames as asked come out where the clip has them. Where that means to
+    decode more than `budget` packets, each slot that holds a keyframe gives the one nearest to its middle instead.
     Other plans are exact at any cost.
 
     Args:
@@ -154,21 +189,43 @@ def plan_frames(timeline: Timeline, plan: FramePlan, budget: float = math.inf) -
         count = max(1, min(count, math.floor(timeline.duration / plan.step + 1e-6)))
     width = timeline.duration / count
     middles = [(slot + 0.5) * width for slot in range(count)]
-    keys = sorted(timeline.starts, key=timeline.times.__getitem__)
+    keys = sorted(timeline.starts, key=timeline.steady.__getitem__)
     if plan.kind == "scout":
         return _grouped(timeline, [_nearest(timeline, keys, middle) for middle in middles])
-    exact = [_exact(timeline, middle) for middle in middles]
-    wanted = _grouped(timeline, exact)
+    exact = [_whole(timeline, timeline.order[place]) for place in _places(timeline, middles)]
+    wanted = _grouped(timeline, _filled(timeline, exact, count))
     if sum(max(packets) - start + 1 for start, packets in wanted.items()) <= budget:
         return wanted
     nearest = [_nearest(timeline, keys, middle) for middle in middles]
-    return _grouped(
-        timeline,
-        [
-            key if abs(timeline.times[key] - middle) <= width / 2 else packet
-            for packet, key, middle in zip(exact, nearest, middles, strict=True)
-        ],
-    )
+    cheap = [
+        key if abs(timeline.steady[key] - middle) <= width / 2 else packet
+        for packet, key, middle in zip(exact, nearest, middles, strict=True)
+    ]
+    return _grouped(timeline, _filled(timeline, cheap, count, keys))
+
+
+def _places(timeline: Timeline, middles: list[float]) -> list[int]:
+    """Places in the order of display of the frames at ascending times; no place comes twice."""
+    places: list[int] = []
+    total = len(timeline.order)
+    for slot, middle in enumerate(middles):
+        after = places[-1] + 1 if places else 0
+        # At most so late that every later slot still finds a frame of its own.
+        places.append(min(max(timeline.shown_at(middle), after), total - len(middles) + slot))
+    return places
+
+
+def _filled(timeline: Timeline, packets: list[int], count: int, first: Sequence[int] = ()) -> list[int]:
+    """The packets and, where some are the same, others up to `count`: of `first`, then any that decode alone."""
+    chosen = set(packets)
+    for pool in (first, timeline.order):
+        absent = count - len(chosen)
+        if absent <= 0:
+            break
+        spare = [packet for packet in pool if packet not in chosen and _whole(timeline, packet) == packet]
+        few = min(absent, len(spare))
+        chosen.update(spare[(2 * place + 1) * len(spare) // (2 * few)] for place in range(few))
+    return sorted(chosen)
 
 
 def _exact(timeline: Timeline, seconds: float) -> int:
@@ -188,8 +245,8 @@ def _whole(timeline: Timeline, packet: int) -> int:
 
 def _nearest(timeline: Timeline, keys: list[int], seconds: float) -> int:
     """Return the keyframe (of `keys`, by time) nearest to a time."""
-    place = bisect_right(keys, seconds, key=timeline.times.__getitem__)
-    return min(keys[max(place - 1, 0) : place + 1], key=lambda key: abs(timeline.times[key] - seconds))
+    place = bisect_right(keys, seconds, key=timeline.steady.__getitem__)
+    return min(keys[max(place - 1, 0) : place + 1], key=lambda key: abs(timeline.steady[key] - seconds))
 
 
 def _grouped(timeline: Timeline, packets: list[int]) -> dict[int, list[int]]:

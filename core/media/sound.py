@@ -9,10 +9,10 @@ import av
 import av.audio.resampler
 import av.filter  # the resampler is a filter graph, loaded late by PyAV itself
 
+from core.media.clock import Clock
 from core.media.limits import Limits
 from core.media.plan import Timeline
 from core.media.sniff import Format
-from core.media.video import Clock
 
 RATE = 16_000
 """Samples a second: what speech and lip-sync networks take."""
@@ -36,7 +36,7 @@ class Sound:
         self, stream: BinaryIO, kind: Format, limits: Limits, timeline: Timeline, clock: Clock, notes: list[str]
     ) -> None:
         self.stream, self.kind, self.timeline, self.clock, self.notes = stream, kind, timeline, clock, notes
-        self.most = round(min(timeline.duration, limits.video_seconds) * RATE)
+        self.most = round(min(timeline.span, limits.video_seconds) * RATE)
         self.word = "none"
 
     def pieces(self) -> Iterator[bytes]:

@@ -18,7 +18,7 @@ from core.media.pictures import read_picture
 ROOT = Path(__file__).resolve().parents[2]
 OWNERS = {
     "core/media/image.py": "the one reader of still pictures",
-    "core/media/video.py": "the one reader of clips: pictures",
+    "core/media/container.py": "the one reader of clips: pictures",
     "core/media/sound.py": "the one reader of clips: sound",
 }
 EXCEPTIONS = {

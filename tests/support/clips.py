@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -92,3 +92,15 @@ def turn(path: Path, matrix: tuple[int, int, int, int]) -> None:
 
 QUARTER_TURNS = {1: (0, 1, -1, 0), 2: (-1, 0, 0, -1), 3: (0, -1, 1, 0)}
 """Display matrices that turn the stored picture clockwise by so many quarters."""
+
+DISPLAY_MATRICES: dict[str, tuple[tuple[int, int, int, int], Callable[[np.ndarray], np.ndarray]]] = {
+    "upright": ((1, 0, 0, 1), lambda a: a),
+    "mirrored": ((-1, 0, 0, 1), np.fliplr),
+    "upside down": ((-1, 0, 0, -1), lambda a: np.rot90(a, 2)),
+    "mirrored upside down": ((1, 0, 0, -1), np.flipud),
+    "transposed": ((0, 1, 1, 0), lambda a: a.transpose(1, 0, 2)),
+    "clockwise": ((0, 1, -1, 0), lambda a: np.rot90(a, -1)),
+    "transposed the other way": ((0, -1, -1, 0), lambda a: np.rot90(a, 2).transpose(1, 0, 2)),
+    "counter-clockwise": ((0, -1, 1, 0), np.rot90),
+}
+"""All eight ways to turn and mirror: (a, b, c, d), which sends (x, y) to (ax + cy, bx + dy), and how it then looks."""

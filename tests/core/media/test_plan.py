@@ -23,7 +23,7 @@ def timeline_of(clip: list[tuple[int, bool]]) -> Timeline:
 def test_a_plan_is_small_lies_in_the_clip_and_starts_at_groups(clip, most, scout) -> None:
     timeline = timeline_of(clip)
     wanted = plan_frames(timeline, FramePlan("scout" if scout else "even", most))
-    times = [timeline.times[packet] for group in wanted.values() for packet in group]
+    times = [timeline.steady[packet] for group in wanted.values() for packet in group]
     assert 1 <= len(times) <= most
     assert set(wanted) <= set(timeline.starts)
     assert all(0 <= time <= timeline.duration for time in times)
@@ -62,8 +62,8 @@ def test_out_of_budget_slots_take_their_keyframe(clip, most: int) -> None:
     assert plan_frames(timeline, FramePlan("even", most), budget=cost(exact)) == exact
     slot = timeline.duration / min(most, len(clip))
     for packet in (packet for group in cheap.values() for packet in group):
-        held = int(timeline.times[packet] / slot)
-        keys = [s for s in timeline.starts if held * slot + 1e-6 < timeline.times[s] < (held + 1) * slot - 1e-6]
+        held = int(timeline.steady[packet] / slot)
+        keys = [s for s in timeline.starts if held * slot + 1e-6 < timeline.steady[s] < (held + 1) * slot - 1e-6]
         assert not keys or any(key in cheap for key in keys)
 
 
@@ -94,7 +94,7 @@ def test_a_frame_every_so_many_seconds_is_the_one_on_display(clip, most: int, st
     shown = set()
     for k in range(most):
         if k * step < timeline.duration - 1e-6 or k == 0:
-            shown.add(max(n for n, time in enumerate(timeline.times) if time <= k * step + 1e-6))
+            shown.add(max(n for n, time in enumerate(timeline.steady) if time <= k * step + 1e-6))
     assert {p for group in wanted.values() for p in group} == shown
 
 

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from skimage import data
 
+from core.media.clock import Clock
 from core.media.decode import decode
 from core.media.limits import Limits
 from core.media.plan import FramePlan
 from core.media.sniff import MOV
 from core.media.types import MediaRejected
-from core.media.video import Clock, decode_video
+from core.media.video import decode_video
 from tests.support.clips import QUARTER_TURNS, turn
 
 CONTAINERS = [

@@ -58,8 +58,9 @@ def render() -> None:
     labels = {key: calibrated.name for key, calibrated in available.items()}
     key = page_state.choose(st, "Calibrated detector", "run", labels, "calibrate", help=define("calibration"))
     calibrated = available[key]
-    about(calibrated)
-    board(key, calibrated)
+    with st.spinner(f"Computing figures of {len(calibrated.rows):,} items"):
+        about(calibrated)
+        board(key, calibrated)
     show: dict[str, Any] = {
         "figures": lambda: figure_table(calibrated.document),
         "methods": lambda: methods(calibrated),

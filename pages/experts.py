@@ -89,7 +89,9 @@ def show_experts(workbench: Workbench) -> None:
         )
         job_button("Start a report", "first-report")
         return
-    report = choices[st.selectbox("Report", list(choices), help=define("expert"))]()
+    title = st.selectbox("Report", list(choices), help=define("expert"))
+    with st.spinner("Reading the report"):
+        report = choices[title]()
     document = report.document
     st.caption(
         f"{document['n']:,} items of {document['groups']:,} groups: {document['n_fake']:,} fake, "

@@ -78,9 +78,9 @@ function build(host, data) {
         <button type="button">Least NLL here</button></div></div>
     <div class="stage"><h4><em>Bins</em><span></span></h4>${slider("how many", "real", 50, "number of bins", 2)}
       <div class="buttons">${choices("which", WHICH)} ${choices("binning", BINS)}</div></div>
-    <p class="foot">${whole(n)} items. Intervals: 95 %, from draws of whole groups, as in the table below; "about": to
-      first order, over the ${whole(worth.before)} independent items (${whole(worth.after)} as calibrated) that the gap
-      between stated and observed is worth.</p></div>
+    <p class="foot">${whole(n)} items. Intervals are 95 %, from draws of whole groups, as in the table below. "about"
+      marks a first-order approximation: for the gap between stated and observed, the items carry as much information
+      as ${whole(worth.before)} independent ones (${whole(worth.after)} as calibrated).</p></div>
     <div class="view"><div class="figures"></div><p class="foot bare"></p><div class="plots">
     ${chart("Reliability", [key(QUIET, "as scored (ring)", true), key(FAKE, "at this temperature", true), key(REAL, "as calibrated", true)])}
     ${chart(`By temperature${choices("loss", LOSSES)}`, [key(FAKE, "at each temperature, with 95 % band"), key(REAL, "as calibrated")])}
@@ -102,8 +102,8 @@ function build(host, data) {
   for (const name of ["which", "binning", "loss"]) onChoice(host, name, (value) => set({ [name]: value }));
   let points = [], bars = [];
   host.querySelector(".bare").textContent = (note ? `${note} ` : "") +
-    `MCE has an interval in ${data.n_bins} bins alone, as scored and as calibrated: the largest of many gaps follows the ` +
-    "bin with the fewest items.";
+    `MCE has an interval only in ${data.n_bins} bins, as scored and as calibrated: elsewhere it depends on the bin with ` +
+    "the fewest items.";
   const settings = () => `T = ${hot.value}; ${WHICH[look.which]}, ${look.bins} bins of ${BINS[look.binning]}. ${data.about}`;
   const cut = () => [look.temperature, WHICH[look.which], look.bins, BINS[look.binning]];
   const curve = () => (look.loss === "ece" ? hill.map((of, i) => [heats[i], of.ece, ...of.pair])
@@ -160,7 +160,7 @@ function build(host, data) {
       `${a.toFixed(4)} as scored, ${b.toFixed(4)} as calibrated`;
     const values = walk.map((w) => w.nll), flat = Math.max(...values) - Math.min(...values) < 1e-9;
     const limit = flat ? "; no temperature changes it" : Math.abs(Math.log10(best)) > 0.999 ?
-      " or beyond: the slider ends" : "";
+      " or outside the range of the slider" : "";
     const [pair, about] = limitsOfEce("before", ece1), atBest = losses(at(best), before).nll;
     fillCards(host.querySelector(".figures"), [
       [`ECE, ${WHICH[look.which]}`, ece1.ece.toFixed(4), `${about}${numbers(pair, 4)}; ${four(ece0.ece, ece2.ece)}`],
@@ -179,7 +179,7 @@ function build(host, data) {
       v >= low);
     const axis = { title: top ? "stated confidence" : "stated p_fake", low, high: 1, of: (v) => v, ticks,
       text: String };
-    const frame = plot(svgs[0], axis, shareAxis(top ? "share right" : "share of fakes"), "Observed against stated");
+    const frame = plot(svgs[0], axis, shareAxis(top ? "observed share right" : "observed share of fakes"), "Observed against stated");
     let marks = rule(frame.x(low), frame.y(low), frame.x(1), frame.y(1), QUIET, DASHED), dots = "";
     points = [];
     for (const { name, colour, sums, of } of series) for (const [items, stated, hits] of sums) {
@@ -193,8 +193,8 @@ function build(host, data) {
     }
     frame.marks.innerHTML = marks + dots;
     const [gap0, gap1, gap2] = series.map((s) => s.gaps.ece.toFixed(3));
-    readings[0].textContent = `On the diagonal what is stated is what happens: mean gap ${gap0} as scored, ${gap1} at T = ${hot.value}, ` +
-      `${gap2} as calibrated; chance alone gives at most ${series[1].gaps.chance.toFixed(3)}. Bars: 95 % intervals. ${counted(n)}`;
+    readings[0].textContent = `On the dashed line the observed share equals the stated one. Mean gap (ECE): ${gap0} as scored, ${gap1} at ` +
+      `T = ${hot.value}, ${gap2} as calibrated; chance alone gives at most ${series[1].gaps.chance.toFixed(3)}. Lines are 95 % intervals. ${counted(n)}`;
   }
 
   function byTemperature(here) {
@@ -210,8 +210,8 @@ function build(host, data) {
       rule(frame.left, frame.y(kept_), frame.right, frame.y(kept_), REAL, DASHED) + stroke(frame.line(seen), FAKE) +
       cross(frame, [look.temperature, here[loss]], null, here.limits[loss], FAKE, "this temperature");
     const fits = loss === "nll" ? best : low;
-    readings[1].textContent = `The lowest point is the temperature that fits these items best (T = ${fits.toPrecision(3)}); the calibrator, ` +
-      `which never saw the group it is judged on, stands at ${kept_.toFixed(3)}. Band: ${loss === "ece" ? "about " : ""}95 %. ${counted(n)}`;
+    readings[1].textContent = `The lowest point is the temperature that fits these items best (T = ${fits.toPrecision(3)}). The dashed line is ` +
+      `the calibrator, which was not fitted on these groups: ${kept_.toFixed(3)}. The band is ${loss === "ece" ? "about " : ""}95 %. ${counted(n)}`;
   }
 
   // ECE over the number of bins: how much of it is the choice of bins.
@@ -231,8 +231,8 @@ function build(host, data) {
     frame.marks.innerHTML = shade(frame.band(stairs.map((r) => [r[0], r[3], r[4]])), FAKE) +
       stroke(frame.line(one(5)), REAL) + stroke(frame.line(one(2)), FAKE) + stroke(frame.line(one(1)), QUIET, DASHED) +
       spot(frame.x(bins), frame.y(at_[2]), FAKE, "this number of bins");
-    readings[3].textContent = `A line that climbs with the bins counts noise as error: only a difference that holds over all of ` +
-      `them is one. Bins of ${BINS[binning]}; band: about 95 %. ${counted(n)}`;
+    readings[3].textContent = `A line that rises with the number of bins counts noise as error: trust a difference only if it holds for all ` +
+      `numbers of bins. Bins of ${BINS[binning]}; the band is about 95 %. ${counted(n)}`;
   }
 
   function heaps(now) {
@@ -249,8 +249,8 @@ function build(host, data) {
       [[b[1], ...of(b)], [b[2], ...of(b)]]);
     frame.marks.innerHTML = shade(frame.band(outline("temperature", (b) => [b[4], b[5]])), FAKE) +
       kinds.map(([name, colour]) => stroke(frame.line(outline(name, (b) => [b[3]])), colour)).join("");
-    readings[2].textContent = `Heaps at the ends are certainty: a temperature over 1 moves items to the middle, one under 1 to the ends. ` +
-      `${bins} bins of equal width; band: about 95 %. ${counted(n)}`;
+    readings[2].textContent = `High steps at the ends: the detector is very sure. A temperature above 1 moves items to the middle, one below 1 ` +
+      `to the ends. ${bins} bins of equal width; the band is about 95 %. ${counted(n)}`;
   }
 
   function draw() {

@@ -45,11 +45,11 @@ function lying(bins) {
   const known = bins.filter(([, , , , low]) => typeof low === "number"), of = `of ${known.length} bins`;
   const over = known.filter(([, , x, , low]) => low > x).length;
   const under = known.filter(([, , x, , , high]) => high < x).length;
-  if (!known.length) return "No bin has groups enough for an interval.";
-  if (!over && !under) return `No bin's interval leaves the diagonal (${of}).`;
-  return [[over, "above", "more is fake than stated"], [under, "under", "fewer are fake than stated"]]
+  if (!known.length) return "No bin has enough groups for an interval.";
+  if (!over && !under) return `The interval of every bin contains the dashed line (${of}).`;
+  return [[over, "above", "more items are fake than stated"], [under, "below", "fewer items are fake than stated"]]
     .filter(([count]) => count)
-    .map(([count, where, what]) => `${count} ${of} lie ${where} the diagonal: there ${what}`).join("; ") + ".";
+    .map(([count, where, what]) => `${count} ${of} ${count === 1 ? "lies" : "lie"} ${where} the dashed line: there ${what}`).join("; ") + ".";
 }
 
 function build(host, data) {
@@ -69,8 +69,8 @@ function build(host, data) {
     <table class="confusion" aria-label="Confusion at this threshold"><thead><tr><th></th><th>called real</th>
       <th>called fake</th></tr></thead><tbody><tr><th>real</th><td></td><td></td></tr>
       <tr><th>fake</th><td></td><td></td></tr></tbody></table>
-    <p class="foot">${whole(n)} items, ${whole(fakes)} fake. Intervals: 95 %, drawn as those above the board are, from the
-      same draws of whole groups.</p></div>
+    <p class="foot">${whole(n)} items, ${whole(fakes)} fake. Intervals are 95 %, from the same draws of
+      whole groups as the figures above.</p></div>
     <div class="view"><div class="figures"></div><p class="foot bare"></p><div class="plots">
     ${chart("Items by p_fake", [key(REAL, "real, with 95 % band"), key(FAKE, "fake, with 95 % band")])}
     ${chart(`Errors of every threshold${choices("curve", CURVES)}`, [key(REAL, "every threshold, with 95 % band"), key(FAKE, "this one, with 95 % intervals", true)])}
@@ -122,7 +122,7 @@ function build(host, data) {
   let errors = null, still = "", precision = null, points = [], stated = [];
   const chosen = (i) => (i === look.index ? 1 : 0), when = (i) => edges[i], two_ = (pair) => pair ?? [null, null];
   const settings = () => `Called fake from p_fake ${at.value}; ${rate.value} fakes` +
-    `${look.prevalence === null ? "" : " (asked about)"}; ${whole(fakes)} fakes, ${whole(reals)} reals. ${data.about}`;
+    `${look.prevalence === null ? "" : " (chosen)"}; ${whole(fakes)} fakes, ${whole(reals)} reals. ${data.about}`;
   const files = [
     ["scores", ["class", "p_fake_from", "p_fake_to", "share_of_class", "low", "high", "items", "class_items"],
       () => heaps.flatMap((heap, k) => heap.map((h) => [k ? "fake" : "real", h.from, h.to, h.p, ...two_(h.pair), h.items,
@@ -158,7 +158,7 @@ function build(host, data) {
       stroke(errors.line(down.map((e) => [e.alarms, of(e)])), REAL);
   }
 
-  // Of "an alarm is right" (precision) or "a release is right" (npv). At another share of fakes only the rates of the
+  // Of "precision" or "npv" (negative predictive value). At another share of fakes only the rates of the
   // two classes are uncertain: the interval at even shares, moved there.
   function limitsOf(name, index, pi) {
     if (look.prevalence === null) return band(name, index);
@@ -187,7 +187,7 @@ function build(host, data) {
   // or less.
   function frameReliability(pi) {
     const asked = look.prevalence !== null && two, weigh = asked ? [(1 - pi) / (1 - own), pi / own] : [1, 1];
-    const frame = plot(svgs[3], shareAxis("stated p_fake"), shareAxis("share of fakes"),
+    const frame = plot(svgs[3], shareAxis("stated p_fake"), shareAxis("observed share of fakes"),
       "Share of fakes against stated probability");
     const bins = data.bins.length, to = (v) => (asked ? shifted(v, own, pi) : v);
     let marks = diagonal(frame), gap = 0;
@@ -204,7 +204,7 @@ function build(host, data) {
     frame.marks.innerHTML = marks;
     const mean = asked ? `${gap.toFixed(3)} where ${percent(pi)} are fakes (no interval)`
       : `${fixed.ece.value.toFixed(3)} (${numbers(known(fixed.ece), 3)})`;
-    readings[3].textContent = `Points on the diagonal say what they mean; mean gap (ECE, ${bins} even bins) ${mean}. ` +
+    readings[3].textContent = `On the dashed line the observed share equals the stated one. ECE in ${bins} bins of equal width: ${mean}. ` +
       `${lying(stated)} ${counted(n)}`;
   }
 
@@ -223,15 +223,15 @@ function build(host, data) {
       ["F1", number(f.f1, 4), mine("f1", (w) => numbers(w, 3))],
       ["MCC", number(f.mcc, 4), mine("mcc", (w) => numbers(w, 3))],
       ["accuracy", percent(f.accuracy), mine("accuracy", between)],
-      ["an alarm is right", percent(f.right), note(`${mix} (precision)`, limitsOf("precision", look.index, pi))],
-      ["a release is right", percent(f.released), note(`${mix} (NPV)`, limitsOf("npv", look.index, pi))],
+      ["precision", percent(f.right), note(`fakes / called fake ${mix}`, limitsOf("precision", look.index, pi))],
+      ["NPV", percent(f.released), note(`reals / called real ${mix}`, limitsOf("npv", look.index, pi))],
       ["false alarms in 1,000", number(f.wrong, 1),
         `of ${number(f.alarms, 1)} alarms, ${mix}. ${thousand(b("false_alarms"), 1 - pi)}`],
       ["missed in 1,000", number(f.missed, 1), `fakes called real, ${mix}. ${thousand(missed, pi)}`],
     ]);
     bare.textContent = [data.rates.note,
-      asked && "At a share of fakes that is not that of the items, F1, MCC and accuracy have no interval: the draws of " +
-        "groups keep the items' own mix. The others count the classes' rates as uncertain, and the share as given."]
+      asked && "At another share of fakes, F1, MCC and accuracy have no interval, because the draws of groups keep the share " +
+        "of these items. The other intervals take the rates of both classes as uncertain, and the share as given."]
       .filter(Boolean).join(" ");
   }
 
@@ -250,7 +250,7 @@ function build(host, data) {
     framePrevalence(pi);
     const where = histogram.x(edges[index]);
     histogram.marks.innerHTML = bands + rule(where, histogram.top, where, histogram.bottom, INK, DASHED);
-    readings[0].textContent = `What lies right of the line is called fake: ${percent(f.recall)} of the fakes and ` +
+    readings[0].textContent = `Items right of the line are called fake: ${percent(f.recall)} of the fakes and ` +
       `${percent(f.specificity === null ? null : 1 - f.specificity)} of the reals. ${counted(n)}`;
     const det = look.curve === "det";
     errors.marks.innerHTML = still + cross(errors, [alarms, det ? missed : hits], accused, det && found ?
@@ -258,14 +258,14 @@ function build(host, data) {
     readings[1].textContent = !two ? "One class only: no curve."
       : det ? `Nearer the lower left is better; on the diagonal both errors are ${percent(fixed.eer.value)} (equal error ` +
         `rate, ${between(known(fixed.eer))}). Here ${percent(alarms)} false alarms, ${percent(missed)} missed. ${counted(n)}`
-        : `AUROC ${fixed.auroc.value.toFixed(4)} (${numbers(known(fixed.auroc), 3)}): the chance that a fake scores above ` +
-          `a real; the diagonal is a coin. ${counted(n)}`;
+        : `AUROC ${fixed.auroc.value.toFixed(4)} (${numbers(known(fixed.auroc), 3)}): the probability that a random ` +
+          `fake scores higher than a random real; the diagonal is chance. ${counted(n)}`;
     const { pr, back } = precision;
     pr.marks.innerHTML = back + (!two || f.right === null ? "" : cross(pr, [hits, f.right], found,
       limitsOf("precision", index, pi), FAKE, "this threshold"));
     readings[2].textContent = !two ? "One class only: no curve."
-      : `At ${percent(pi)} fakes an alarm is right in ${percent(f.right)} of cases; the dashed line is what calling ` +
-        `everything fake would give. ${counted(n)}`;
+      : `At ${percent(pi)} fakes, ${percent(f.right)} of the items called fake are fake; the dashed line is the precision ` +
+        `of calling every item fake. ${counted(n)}`;
     tie(readings);
     host.dataset.ms = (performance.now() - started).toFixed(2);
   }

@@ -174,7 +174,7 @@ def test_the_threshold_board_at_the_base_rate_asked_about(browser):
     pi = 1 / (1 + np.exp(7 - 11.6 * 60 / 200))
     hit, alarm = found["recall"], 1 - found["specificity"]
     bayes = at_base_rate(pi, hit, alarm)
-    assert rare["an alarm is right"].startswith(percent(bayes.precision_fake[0]))
+    assert rare["precision"].startswith(percent(bayes.precision_fake[0]))
     assert rare["accuracy"].startswith(percent(pi * hit + (1 - pi) * (1 - alarm)))
     right = bayes.precision_fake[0]
     assert number(rare["F1"]) == pytest.approx(2 * right * hit / (right + hit), abs=6e-5)
@@ -311,7 +311,7 @@ def test_the_boards_intervals_are_those_of_the_headline(browser, threshold):
     page = draw(browser, "threshold_board", threshold_data(evidence, threshold, None))
     wanted, shown = all_metrics(p, y, groups, draws=DRAWS, threshold=threshold), page.evaluate(READ, [0])
     for title, name in (("recall", "recall"), ("balanced accuracy", "balanced_accuracy"), ("accuracy", "accuracy"),
-                        ("an alarm is right", "precision")):  # fmt: skip
+                        ("precision", "precision")):  # fmt: skip
         assert f"{percent(wanted[name]['low'])} to {percent(wanted[name]['high'])}" in shown[title].replace("\xa0", " ")
     for title in ("F1", "MCC"):
         of = wanted[title.lower()]

@@ -62,12 +62,12 @@ def test_one_detectors_thresholds_and_base_rates(page, items):
         assert shown["recall"].startswith(percent(tp / (tp + fn)))
         assert shown["false alarms"].startswith(percent(fp / (fp + tn)))
         assert shown["F1"].startswith(f"{2 * tp / (2 * tp + fp + fn):.4f}")
-        assert shown["an alarm is right"].startswith(percent(tp / (tp + fp)))
+        assert shown["precision"].startswith(percent(tp / (tp + fp)))
     rare = page.evaluate(MOVE, [1, 1, 60])
     share = 1 / (1 + np.exp(7 - 11.6 * 60 / 200))
     now = at_base_rate(share, tp / (tp + fn), fp / (fp + tn))
-    assert rare["an alarm is right"].startswith(percent(now.precision_fake[0]))
-    assert rare["a release is right"].startswith(percent(now.precision_real[0]))
+    assert rare["precision"].startswith(percent(now.precision_fake[0]))
+    assert rare["NPV"].startswith(percent(now.precision_real[0]))
     assert rare["false alarms in 1,000"].startswith(f"{now.false_alarms[0]:.1f}")
 
 

@@ -208,7 +208,7 @@ def test_the_bundle_in_force_is_reported_from_its_predictions(workbench, open_pa
     assert f'<span class="aw-num">{area:.3f}</span>' in shown
     right = (test["p_stage1"] >= 0.5) == (test["label"] == 1)
     wrong = (test["p_mobilenetv1_texture"] >= 0.5) != (test["label"] == 1)
-    assert f"{int((right & wrong).sum())} items that Stage 1" in shown
+    assert f"{int((right & wrong).sum())} items that MobileNetV1 filter (small) calls rightly" in shown
     next(b for b in page.button if b.key == "experts.bundle-report").click().run()
     assert not page.exception
     assert page.query_params["tab"] in ("start", ["start"])

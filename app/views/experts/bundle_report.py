@@ -27,7 +27,7 @@ def experts_of(source: ScoreSource) -> list[str]:
 
 def title_of(source: ScoreSource) -> str:
     """Name the report in a list."""
-    return f"{source.label}: {len(experts_of(source))} experts on its saved predictions"
+    return f"{source.label}, {len(experts_of(source))} experts on its saved predictions"
 
 
 def report_of(source: ScoreSource) -> ExpertsReport:
@@ -64,7 +64,8 @@ def _computed(source: ScoreSource, written: float) -> tuple[dict[str, Any], pd.D
     right = right_of(p, y)
     document = {
         "members": [
-            {"name": name, "title": title, "run": source.label}
+            # "Stage 1: filter" -> "filter": the charts have little room for names
+            {"name": name, "title": title.split(": ", 1)[-1], "run": source.label}
             for name, title in zip(names, member_facts(source, names).titles, strict=True)
         ],
         "dataset": DATASET,

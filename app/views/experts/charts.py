@@ -38,9 +38,9 @@ def pair_matrix(rows: pd.DataFrame, figure: str) -> LayeredChart:
     shown = rows.assign(text=[f"{value:.2f}" if pd.notna(value) else "undefined" for value in rows["value"]])
     base = alt.Chart(shown).encode(
         x=alt.X(
-            "b:N", title="second expert", sort=names, axis=alt.Axis(labelAngle=-25, labelLimit=150, labelOverlap=False)
+            "b:N", title="second expert", sort=names, axis=alt.Axis(labelAngle=-25, labelLimit=200, labelOverlap=False)
         ),
-        y=alt.Y("a:N", title="first expert", sort=names, axis=alt.Axis(labelLimit=170)),
+        y=alt.Y("a:N", title="first expert", sort=names, axis=alt.Axis(labelLimit=220)),
         tooltip=[
             "a:N",
             "b:N",
@@ -66,7 +66,7 @@ def source_matrix(rows: pd.DataFrame) -> LayeredChart:
     known = rows.dropna(subset=["auroc"])
     base = alt.Chart(known).encode(
         x=alt.X(
-            "expert:N", title="expert", sort=names, axis=alt.Axis(labelAngle=-25, labelLimit=150, labelOverlap=False)
+            "expert:N", title="expert", sort=names, axis=alt.Axis(labelAngle=-25, labelLimit=200, labelOverlap=False)
         ),
         y=alt.Y("source:N", title="source", axis=alt.Axis(labelLimit=190)),
         tooltip=["source:N", "expert:N", alt.Tooltip("auroc:Q", title="AUROC", format=".3f"), "items:Q", "fakes:Q"],

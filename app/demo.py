@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import contextlib
 import json
 import os
 import shutil
@@ -109,8 +110,12 @@ def answers(file: str | None, whole: bool, workbench: Workbench) -> Iterator[tup
     except ValueError as error:
         yield page_of(f"The file is not accepted: {error}.")
         return
+    except OSError as error:  # of the visitor's temporary file; the workspace's own come as ValueError
+        yield page_of(f"The server cannot read the file ({error.strerror or error}). Choose it again.")
+        return
     finally:
-        Path(file).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # Gradio deletes what is left of its cache
+            Path(file).unlink(missing_ok=True)
     job_id = analyses.submit(AnalyzeSpec(files=[str(stored)], whole_frame=whole), workbench)
     end, seen = time.monotonic() + PATIENCE_SECONDS, None
     while True:

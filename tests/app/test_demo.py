@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -64,6 +65,17 @@ def test_refusals_are_sentences(workbench, tmp_path, monkeypatch):
     empty.touch()
     assert "The file is not accepted: the file is empty." in next(demo.answers(str(empty), False, workbench))[STATE]
     assert workbench.jobs() == []
+
+
+def test_a_disk_that_refuses_is_a_sentence(workbench, upload, tmp_path, monkeypatch):
+    gone = next(demo.answers(str(tmp_path / "gone.png"), False, workbench))[STATE]
+    assert "The server cannot read the file (No such file or directory). Choose it again." in gone
+
+    def full(*args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("jobs.workspace.uploads.os.fsync", full)
+    assert "The file is not accepted: the disk of the server is full" in next(demo.answers(upload, False, workbench))[STATE]
 
 
 def test_a_failed_job_says_why(workbench, upload):

@@ -181,6 +181,8 @@ def test_uploads_are_capped_and_named_by_content(workbench):
         ("=cmd|x.csv", "_cmd_x.csv"),
         ("é.jpg", "é.jpg"),
         ("a" * 300 + ".jpeg", "a" * 64 + ".jpeg"),
+        ("\u5b57" * 300 + ".jpeg", "\u5b57" * 60 + ".jpeg"),
+        ("\U00020000" * 300 + ".\U00020000" * 1, "\U00020000" * 45 + ".\U00020000"),
     ],
 )
 def test_file_names_from_visitors_are_made_harmless(given, safe):

@@ -29,12 +29,11 @@ from app.analysis import requests as analyses
 from app.policies.exits import active_policy
 from app.server.host_check import Guard, trusted_names
 from app.ui import html, theme
-from app.ui.formatting import whole_percent
 from app.ui.html import prose
 from core.analysis.spec import AnalyzeSpec
 from core.documents.analysis import Analysis, Evidence
 from jobs.client import Workbench
-from jobs.queue.views import JobView
+from jobs.queue.views import JobView, progress_text
 from jobs.settings import Settings
 
 POLL_SECONDS = 0.35
@@ -166,9 +165,9 @@ def state_sentence(job: JobView, workbench: Workbench) -> str:
     if refused:
         return refused[-1]
     if job.state == "queued":
-        return analyses.queue_sentence(job, workbench)
+        return workbench.queue_position(job)
     if job.state == "running":
-        return f"{job.message or 'Starting'} ({whole_percent(job.fraction)})"
+        return f"{job.message or 'Starting'} ({progress_text(job, time.time())})"
     if job.state == "failed":
         return job.error or analyses.NO_REASON
     return "The analysis was cancelled." if job.state == "cancelled" else ""

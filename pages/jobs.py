@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
 from html import escape
@@ -16,18 +17,20 @@ from app.forms.import_scores import draw_import_result
 from app.ui import html, navigation, session, widgets
 from app.ui.chart import show_chart
 from app.ui.components import component
-from app.ui.formatting import local_time, whole_percent
+from app.ui.formatting import local_time
 from app.ui.navigation import PageInfo
 from app.ui.tables import as_html
 from core.glossary import define
 from jobs.client import Workbench
 from jobs.kind import kinds
-from jobs.queue.views import STATES, JobView, WorkerView
+from jobs.queue.views import STATES, JobView, WorkerView, job_title, progress_text
 
 PAGE = PageInfo(section="System", title="Jobs", url="jobs", icon=":material/checklist:", order=10)
 
 FILTER_KEYS = ("jobs-kind", "jobs-state")
 LOG_HEIGHT_PX = 280
+MAX_QUEUE_PLACES = 10
+"""So many waiting jobs tell their place in the list; each place asks the database."""
 
 
 def render() -> None:
@@ -95,29 +98,25 @@ def job_rows(jobs: Sequence[JobView], workbench: Workbench, zone: tzinfo) -> lis
     Returns:
         One row for each job, as `assets/components/job_list.js` draws it: `share` in [0, 1], all else text.
     """
-    workers = workbench.workers()
+    workers, now = workbench.workers(), time.time()
+    waiting = [job.id for job in jobs if job.state == "queued"][-MAX_QUEUE_PLACES:]  # the oldest: they begin next
     return [
         {
             "id": job.id,
-            "title": " · ".join(filter(None, [kind_title(job.kind), subject(job)])),
+            "title": " · ".join(filter(None, [job_title(job), subject(job)])),
             "state": widgets.STATE_WORDS[job.state],
             "tone": widgets.STATE_TONES[job.state],
-            "share": done_share(job),
-            "percent": whole_percent(done_share(job)),
-            "left": "",
+            "share": min(1.0, job.fraction),
+            "percent": progress_text(job, now),
             "message": job.error or (job.message if job.ended else progress_words(job, workers)),
             "before": "" if job.started_at else "queued ",
             "local": local_time(job.started_at or job.created_at, zone),
             "utc": widgets.when(job.started_at or job.created_at),
             "took": widgets.span(took(job)) or "–",
         }
+        | ({"message": workbench.queue_position(job)} if job.id in waiting else {})
         for job in jobs
     ]
-
-
-def done_share(job: JobView) -> float:
-    """Return how much of a job is done, in [0, 1]; all of it only when it is done."""
-    return 1.0 if job.state == "done" else min(job.fraction, 0.99)
 
 
 def kind_title(kind: str) -> str:
@@ -193,7 +192,7 @@ def draw_title_line(job: JobView, workbench: Workbench) -> None:
         workbench: Where it runs.
     """
     left, right = st.columns([4, 1], vertical_alignment="center")
-    title, quiet = escape(kind_title(job.kind)), escape(" ".join([job.id, attempt_words(job)]))
+    title, quiet = escape(job_title(job)), escape(" ".join([job.id, attempt_words(job)]))
     left.html(
         f'<div class="aw"><b>{title}</b> {widgets.state_chip(job.state)} <span class="aw-quiet">{quiet}</span></div>'
     )
@@ -228,9 +227,7 @@ def progress_words(job: JobView, workers: list[WorkerView]) -> str:
     """
     alive = {worker.id for worker in workers if worker.alive}
     if job.state == "queued":
-        if not alive:
-            return "No worker is running. Start one with `aware worker`."
-        return job.message or "Waiting."
+        return "Waiting in the queue."
     owner = next((worker for worker in workers if worker.id == job.worker), None)
     if owner is None or owner.dead or (owner.state == "up" and not owner.alive):
         then = "Another worker takes the job within seconds." if alive else "Start another one with `aware worker`."
@@ -248,8 +245,11 @@ def draw_details(job: JobView, workbench: Workbench) -> None:
     if job.cancel_requested and not job.ended:
         st.caption("The job stops after its current step.")
     if not job.ended:
-        words = widgets.plain_markdown(progress_words(job, workbench.workers()))
-        st.progress(min(1.0, job.fraction), text=f"{whole_percent(done_share(job))} · {words}")
+        if job.state == "queued":
+            words = workbench.queue_position(job)
+        else:
+            words = f"{progress_text(job, time.time())} · {progress_words(job, workbench.workers())}"
+        st.progress(min(1.0, job.fraction), text=widgets.plain_markdown(words))
     if job.error:
         widgets.notice([job.error], "error")
     rows = workbench.metrics(job.id)

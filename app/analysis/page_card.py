@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import streamlit as st
@@ -16,7 +17,7 @@ from core.analysis.spec import AnalyzeSpec
 from core.documents.analysis import Analysis, Evidence
 from core.glossary import define
 from jobs.client import Workbench
-from jobs.queue.views import JobView
+from jobs.queue.views import JobView, progress_text
 
 
 def draw_analysis(job: JobView, workbench: Workbench) -> None:
@@ -79,9 +80,10 @@ def draw_progress(job: JobView, workbench: Workbench) -> None:
         workbench: Where it runs.
     """
     if job.state == "running":
-        st.progress(min(1.0, job.fraction), text=widgets.plain_markdown(job.message or "Starting"))
+        text = f"{progress_text(job, time.time())} · {job.message or 'Starting'}"
+        st.progress(min(1.0, job.fraction), text=widgets.plain_markdown(text))
         return
-    st.progress(0.0, text=widgets.plain_markdown(analyses.queue_sentence(job, workbench)))
+    st.progress(0.0, text=widgets.plain_markdown(workbench.queue_position(job)))
 
 
 def draw_failure(job: JobView, workbench: Workbench) -> None:

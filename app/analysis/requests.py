@@ -122,22 +122,6 @@ def bundle_of(job: JobView, workbench: Workbench) -> Path:
         return workbench.active().bundle
 
 
-def queue_sentence(job: JobView, workbench: Workbench) -> str:
-    """Say where a waiting job stands in the queue, or that no worker is running.
-
-    Args:
-        job: A queued job.
-        workbench: Where it waits.
-
-    Returns:
-        One or two sentences.
-    """
-    if not any(worker.alive for worker in workbench.workers()):
-        return "No worker is running, so the file waits. Start a worker with `aware worker`."
-    ahead = [j for j in workbench.jobs(kind="analyze", state="queued") if j.created_at < job.created_at]
-    return f"Waiting: {len(ahead)} ahead in the queue." if ahead else "Waiting for the worker: next in line."
-
-
 def inside(folder: Path, name: str | None) -> Path | None:
     """Return a file that a document names, if it lies inside the document's folder.
 

@@ -81,11 +81,6 @@ def span(seconds: float | None) -> str:
     return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def whole_percent(fraction: float) -> str:
-    """Write a share of work as a whole percentage; 100 % stands only for work that is complete."""
-    return f"{min(100, max(0, int(100 * fraction + 1e-9)))} %"
-
-
 def p_text(p: float | None) -> str:
     """Write a p-value, `.035`; `< .001` below that, `–` where there is none. No p-value is 0."""
     if p is None:

@@ -6,7 +6,7 @@ function rowFor(open) {
   const row = document.createElement("tr");
   row.setAttribute("role", "row");
   row.innerHTML = jobCell("State", '<span class="chip"></span>') + jobCell("Job", '<button type="button"></button>') +
-    jobCell("Progress", '<progress max="1"></progress> <span class="percent"></span> <small class="left"></small>') +
+    jobCell("Progress", '<progress max="1"></progress> <span class="percent"></span>') +
     jobCell("Message", '<span class="message"></span>') + jobCell("Started", '<span class="before"></span><time></time>') +
     jobCell("Took", '<span class="took"></span>');
   row.querySelector("button").onclick = open;
@@ -14,7 +14,7 @@ function rowFor(open) {
 }
 function fillRow(row, job) {
   const put = (place, text) => { const found = row.querySelector(place); if (found.textContent !== text) found.textContent = text; };
-  put(".chip", job.state); put("button", job.title); put(".percent", job.percent); put(".left", job.left);
+  put(".chip", job.state); put("button", job.title); put(".percent", job.percent);
   put(".message", job.message); put(".before", job.before); put("time", job.local); put(".took", job.took);
   row.querySelector(".chip").style.setProperty("--tone", job.tone);
   row.querySelector("time").dateTime = job.utc; row.querySelector("time").title = job.utc;

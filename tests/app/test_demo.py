@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def test_states_of_one_job_in_order(workbench, upload, monkeypatch):
     assert "No worker is running" in next(run)[STATE]
     assert not Path(upload).exists(), "the upload leaves Gradio's cache at once"
 
-    job = workbench.store.claim("analyze", "here-1", 1.0)
+    job = workbench.store.claim("analyze", "here-1", time.time())
     whole = analysis("visitor.png", [face(0, 0.912)])
     partial = whole.model_copy(update={"complete": False, "evidence": []})
     workbench.store.report(job.id, 1, fraction=0.4, message="stage1 has answered", part=partial.model_dump(mode="json"))

@@ -13,7 +13,7 @@ from app.ui.widgets import STATE_WORDS
 from core.train.spec import TrainSpec
 from jobs.queue.views import JobView
 from jobs.worker.worker import IN_FOREGROUND, new_worker
-from pages.jobs import attempt_words, done_share, input_rows, job_rows, progress_words
+from pages.jobs import attempt_words, input_rows, job_rows, progress_words
 from tests.support.page_text import texts
 
 
@@ -80,6 +80,7 @@ def test_a_running_job_whose_worker_is_dead_says_so_at_once(workbench, pid, said
 def test_the_list_has_whole_per_cent_and_local_time_with_utc_beside_it(workbench):
     workbench.store.add(job_id="train-2", kind="train", pool="work", spec={"run": "x"}, now=1_795_323_240.0, worker="w")
     workbench.store.report("train-2", 1, fraction=0.3683, message="Training.")
+    workbench.store.finish("train-2", 1, "failed", 1_795_323_300.0, error="Out of memory.")
     (row,) = job_rows(workbench.jobs(), workbench, ZoneInfo("Asia/Kolkata"))
     assert row["percent"] == "36 %"
     assert row["local"] == "2026-11-22 10:24"
@@ -87,13 +88,29 @@ def test_the_list_has_whole_per_cent_and_local_time_with_utc_beside_it(workbench
     assert row["before"] == ""
 
 
-def test_only_a_job_that_is_done_stands_at_a_hundred_per_cent(workbench):
+def test_a_running_job_tells_the_time_left_in_the_list(workbench):
+    now = time.time()
+    workbench.store.add(job_id="train-2", kind="train", pool="work", spec={}, now=now - 300, worker="w")
+    workbench.store.report("train-2", 1, fraction=0.5, message="Training.")
+    (row,) = job_rows(workbench.jobs(), workbench, ZoneInfo("UTC"))
+    assert row["percent"] == "50 %, about 5 min left"
+
+
+def test_a_waiting_job_tells_its_place_in_the_queue_in_the_list_and_on_its_page(workbench, open_page):
+    workbench.store.enter(new_worker(slots=1, now=time.time()))
+    workbench.store.add(
+        job_id="train-0",
+        kind="train",
+        pool="work",
+        spec={"run": "x"},
+        now=time.time(),
+        worker=workbench.workers()[0].id,
+    )
     job_id = train_job(workbench)
-    workbench.store.claim("work", "w", 2.0)
-    workbench.store.report(job_id, 1, fraction=1.0)
-    assert done_share(workbench.job(job_id)) < 1
-    workbench.store.finish(job_id, 1, "done", 3.0)
-    assert done_share(workbench.job(job_id)) == 1
+    place = workbench.queue_position(workbench.job(job_id))
+    assert "2nd in the queue" in place
+    assert place in [row["message"] for row in job_rows(workbench.jobs(), workbench, ZoneInfo("UTC"))]
+    assert "2nd in the queue" in str([item.proto for item in open_page("jobs", job=job_id).get("progress")])
 
 
 def test_the_input_is_a_table_with_what_was_chosen_first(workbench):
@@ -133,5 +150,5 @@ def test_a_bundle_that_does_not_check_out_is_named_on_models_and_not_offered(wor
     (folder / "bundle.json").write_text("{}")
     test = open_page("models")
     assert "torn" in texts(test)
-    assert "do not check out" in texts(test)
+    assert "are not offered, because their check failed" in texts(test)
     assert not [button for button in test.button if str(folder) in str(button.key)]

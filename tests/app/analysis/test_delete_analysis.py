@@ -79,6 +79,6 @@ def test_the_command_asks_first(workbench):
     assert runner.invoke(cli.app, ["jobs", "delete", job_id], input="n\n").exit_code == 1
     assert path.is_file()
     said = runner.invoke(cli.app, ["jobs", "delete", job_id, "--yes"])
-    assert (said.exit_code, said.output.strip()) == (0, f"{job_id} is deleted, and 1 upload")
+    assert (said.exit_code, said.output.strip()) == (0, f"{job_id} and 1 upload are deleted")
     assert not path.exists()
     assert runner.invoke(cli.app, ["jobs", "delete", job_id, "--yes"]).exit_code == 2

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from app.ui.formatting import local_time, p_text, when, whole_percent, zone_of
+from app.ui.formatting import local_time, p_text, when, zone_of
 from app.ui.html import facts, moment
 from app.ui.tables import as_html
 
@@ -48,9 +48,3 @@ def test_a_reader_sees_the_time_of_the_own_zone_with_utc_as_its_tooltip():
 def test_an_unknown_zone_is_utc():
     assert zone_of(None) is zone_of("") is zone_of("Mars/Olympus") is zone_of("../etc") is zone_of("Etc/UTC") is UTC
     assert zone_of("Europe/Berlin") == ZoneInfo("Europe/Berlin")
-
-
-def test_per_cent_are_whole_and_never_rounded_up_to_the_end():
-    assert [whole_percent(x) for x in (0.0, 0.29, 0.3683, 0.9999, 1.0, 1.2, -0.1)] == [
-        "0 %", "29 %", "36 %", "99 %", "100 %", "100 %", "0 %",
-    ]  # fmt: skip

@@ -54,6 +54,18 @@ def list_detectors(
     console.out.print(f"GenConViT, accuracy / AUROC: {figures_of}. {CAVEAT}", markup=False)
 
 
+@detectors_app.command("count")
+@with_plain_errors
+def count_all() -> None:
+    """Build every detector, count it, and write the table that `detectors list` reads (after a change of a network)."""
+    from core.train.count_detectors import count_detectors
+    from core.train.detector_catalogue import TABLE, store_facts
+
+    facts = count_detectors()
+    store_facts(facts)
+    console.out.print(f"{len(facts)} detectors are counted: {TABLE}", markup=False, soft_wrap=True)
+
+
 @detectors_app.command("import")
 @with_plain_errors
 def import_weights(

@@ -1,25 +1,66 @@
-"""Every registered detector on one page: size, cost, input, recipes, and what is published of it."""
+"""Every detector of the program on one page: size, cost, input, recipes, and what is published of it.
+
+What takes a network to know is a stored table (`aware detectors count` writes it, a test counts again and compares), so
+that the list needs neither torch nor a network.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
+from pathlib import Path
 
-import torch
-from torch.utils.flop_counter import FlopCounterMode
-
-from core.models.detector import Detector
-from core.models.registry import DetectorEntry, build_detector, detectors
+from core.artifacts.files import read_json, write_json
 from core.models.weights.published_figures import CAVEAT, FIGURES, NETWORKS
 from core.train.recipes import recipes
+
+TABLE = Path(__file__).with_name("detectors.json")
+
+
+@dataclass(frozen=True)
+class DetectorFacts:
+    """What a built network tells of itself.
+
+    Attributes:
+        name: Registered name.
+        title: Its name for people.
+        scale: full, small or tiny.
+        parameter_count: Number of parameters.
+        flops: Operations of one item's forward, two for each multiply-add.
+        size: Side of the input in pixels.
+        mean: Of the input's channels, subtracted.
+        std: Of the input's channels, divided by.
+        embedding: Length of the embedding.
+    """
+
+    name: str
+    title: str
+    scale: str
+    parameter_count: int
+    flops: int
+    size: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    embedding: int
 
 
 @dataclass(frozen=True)
 class Row:
-    """parameters: millions. gflops: of one item's forward, 2 x multiply-adds. size: side of the input, pixels.
+    """One line of the catalogue.
 
-    recipes: those that train it. published: see `published_words`.
+    Attributes:
+        name: Registered name.
+        title: Its name for people.
+        scale: full, small or tiny.
+        parameters: Millions.
+        gflops: Of one item's forward, two for each multiply-add.
+        size: Side of the input in pixels.
+        mean: Of the input's channels, subtracted.
+        std: Of the input's channels, divided by.
+        embedding: Length of the embedding.
+        recipes: Those that train it.
+        published: See `published_words`.
     """
 
     name: str
@@ -41,44 +82,58 @@ class Row:
 
 
 def catalogue(names: Sequence[str] = ()) -> list[Row]:
-    """Describe detectors, counted on networks without memory: no weights are made.
+    """Describe detectors from the stored table.
 
     Args:
         names: Registered names; empty: all.
 
     Returns:
         One row for each detector.
+
+    Raises:
+        LookupError: The table lacks a name.
     """
-    return [_row(detectors.get(name)) for name in (names or detectors.names())]
-
-
-def _row(entry: DetectorEntry) -> Row:
-    detector, gflops = _counted(entry.name)
-    spec = detector.input_spec
-    return Row(
-        name=entry.name,
-        title=entry.title,
-        scale=entry.scale,
-        parameters=sum(p.numel() for p in detector.parameters()) / 1e6,
-        gflops=gflops,
-        size=spec.size,
-        mean=spec.mean,
-        std=spec.std,
-        embedding=detector.embedding_size,
-        recipes=tuple(recipe.name for recipe in recipes if recipe.detector == entry.name),
-        published=published_words(entry.name),
-    )
+    facts = stored_facts()
+    if missing := [name for name in names if name not in facts]:
+        raise LookupError(f"{TABLE.name} lacks {', '.join(missing)}; `aware detectors count` writes it anew")
+    return [_row(facts[name]) for name in (names or facts)]
 
 
 @cache
-def _counted(name: str) -> tuple[Detector, float]:
-    """A detector without memory, and the GFLOP of one item's forward."""
-    with torch.device("meta"):
-        detector = build_detector(name).eval()
-        size = detector.input_spec.size
-        with FlopCounterMode(display=False) as counter, torch.no_grad():
-            detector(torch.empty(1, 3, size, size))
-    return detector, counter.get_total_flops() / 1e9
+def stored_facts() -> dict[str, DetectorFacts]:
+    """Read the stored table.
+
+    Returns:
+        Registered name -> facts, in the order of registration.
+    """
+    rows = [{**row, "mean": tuple(row["mean"]), "std": tuple(row["std"])} for row in read_json(TABLE)]
+    return {row["name"]: DetectorFacts(**row) for row in rows}
+
+
+def store_facts(facts: Sequence[DetectorFacts]) -> None:
+    """Write the stored table.
+
+    Args:
+        facts: Of every registered detector.
+    """
+    write_json(TABLE, [asdict(one) for one in facts])
+    stored_facts.cache_clear()
+
+
+def _row(facts: DetectorFacts) -> Row:
+    return Row(
+        name=facts.name,
+        title=facts.title,
+        scale=facts.scale,
+        parameters=facts.parameter_count / 1e6,
+        gflops=facts.flops / 1e9,
+        size=facts.size,
+        mean=facts.mean,
+        std=facts.std,
+        embedding=facts.embedding,
+        recipes=tuple(recipe.name for recipe in recipes if recipe.detector == facts.name),
+        published=published_words(facts.name),
+    )
 
 
 def published_words(detector: str) -> str:
@@ -92,8 +147,8 @@ def published_words(detector: str) -> str:
     """
     for network in NETWORKS:
         if detector in (network.detector, network.hybrid):
-            gflops = _counted(network.detector)[1]
-            return f"{network.stored:g} / {network.live:g} / {gflops:.2f}"
+            flops = stored_facts()[network.detector].flops
+            return f"{network.stored:g} / {network.live:g} / {flops / 1e9:.2f}"
     return ""
 
 

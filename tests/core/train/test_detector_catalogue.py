@@ -7,7 +7,8 @@ import torch
 
 from core.models.inference.cost import gflops
 from core.models.registry import build_detector, detectors
-from core.train.detector_catalogue import catalogue, markdown
+from core.train.count_detectors import count_detectors
+from core.train.detector_catalogue import catalogue, markdown, stored_facts
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "assets" / "cards" / "detectors.md"
 
@@ -19,6 +20,23 @@ def rows():
 
 def test_every_detector_is_listed_once(rows):
     assert [row.name for row in rows] == detectors.names()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_the_stored_table_is_what_the_networks_count():
+    assert list(stored_facts().values()) == count_detectors(), "count again: aware detectors count"
+
+
+def test_the_stored_facts_of_small_networks_are_what_they_count():
+    names = [facts.name for facts in stored_facts().values() if facts.scale == "tiny"]
+    assert names
+    assert [stored_facts()[name] for name in names] == count_detectors(names), "count again: aware detectors count"
+
+
+def test_a_detector_that_is_not_counted_is_named():
+    with pytest.raises(LookupError, match="lacks resnet; `aware detectors count`"):
+        catalogue(["resnet"])
 
 
 def test_the_document_is_the_catalogue(rows):

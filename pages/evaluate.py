@@ -118,6 +118,8 @@ def chosen(workbench: Workbench) -> View | None:
     splits = {name: name for name in scores.splits()}
     split = page_state.choose(right, "Split", "split", splits, "evaluate", help=define("split"))
     levels = {name: LEVEL_UNITS[name] for name in score_view.levels_of(scores, split)}
+    if left_out := score_view.levels_left_out(scores, split):
+        widgets.notice(left_out, "info")
     if len(levels) == 1:
         return View.of(scores, split)
     level = page_state.choose(left, "Unit", "level", levels, "evaluate", help="What counts as one item.")

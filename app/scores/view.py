@@ -14,7 +14,7 @@ from core.artifacts.files import read_json
 from core.evaluate.thresholds import threshold_rows
 from core.metrics.all_metrics import all_metrics
 from core.metrics.grouped_reliability import grouped_reliability
-from core.metrics.levels import CALIBRATED, at_level, available_levels, ranks_of
+from core.metrics.levels import CALIBRATED, at_level, ranks_of, usable_levels
 from core.metrics.reliability import Binning, Convention, Reliability
 from core.metrics.risk_band import RiskBand, risk_band
 from core.metrics.slices import MOST_VALUES, slices
@@ -100,6 +100,11 @@ def _table(view: View) -> pd.DataFrame:
     return table.assign(**{name: table[name].fillna("").astype(str) for name in text_columns})
 
 
+@lru_cache(maxsize=16)
+def _levels(view: View) -> tuple[tuple[str, ...], list[str]]:
+    return usable_levels(_table(view))
+
+
 def levels_of(scores: DetectorScores, split: str) -> list[str]:
     """List the levels at which a table can be evaluated.
 
@@ -110,7 +115,20 @@ def levels_of(scores: DetectorScores, split: str) -> list[str]:
     Returns:
         Keys of LEVEL_UNITS, "frame" first.
     """
-    return list(available_levels(_table(View.of(scores, split))))
+    return list(_levels(View.of(scores, split))[0])
+
+
+def levels_left_out(scores: DetectorScores, split: str) -> list[str]:
+    """Say which levels cannot be judged, because two clips share a name.
+
+    Args:
+        scores: Those of one detector.
+        split: Name of the split.
+
+    Returns:
+        One sentence for each such level.
+    """
+    return _levels(View.of(scores, split))[1]
 
 
 @lru_cache(maxsize=8)

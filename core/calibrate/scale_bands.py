@@ -18,13 +18,12 @@ from core.calibrate.scale_table import Cells
 from core.metrics.bootstrap import group_codes
 from core.metrics.bootstrap_draws import drawn_counts
 from core.metrics.effective_groups import MIN_GROUPS, interval_limits, smallest_class
-from core.metrics.metrics import probabilities
+from core.metrics.metrics import MIN_PROBABILITY, probabilities
 from core.metrics.rate_bands import effective_counts
 
 STEPS = 200
 TEMPERATURES = 10 ** (np.arange(STEPS + 1) / 100 - 1)
 """(STEPS + 1,) from 0.1 to 10, even in the logarithm."""
-CLIP = 2.0**-52
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ def _bands(
     """
     cells, cell = Cells.placed(scores, y)
     reals, fakes = drawn_counts(cell, cells.x.size, y, groups, draws, np.random.default_rng(seed))
-    q = np.clip(p, CLIP, 1 - CLIP)
+    q = np.clip(p, MIN_PROBABILITY, 1 - MIN_PROBABILITY)
     per_draw = (reals + fakes).sum(1, keepdims=True)
     result, best = np.empty((p.shape[1], 2, 2)), np.full(2, np.nan)
     for k, (of_fake, of_real) in enumerate(((-np.log(q), -np.log1p(-q)), ((1 - p) ** 2, p**2))):

@@ -16,7 +16,7 @@ from core.evaluate.spec import EvaluateSpec
 from core.evaluate.thresholds import threshold_rows
 from core.metrics.all_metrics import all_metrics
 from core.metrics.delong import delong
-from core.metrics.levels import CALIBRATED, at_level, available_levels, ranks_of
+from core.metrics.levels import CALIBRATED, at_level, ranks_of, usable_levels
 from core.metrics.metrics import confusion
 from core.metrics.slices import describe, macro_average, sliced_by, slices
 from core.metrics.sweep import sweep
@@ -64,13 +64,21 @@ def prevalence_note(labels: np.ndarray) -> str:
     )
 
 
-def by_level(frame: pd.DataFrame, spec: EvaluateSpec) -> dict[str, Any]:
-    """{level: {pooling, items a unit, sizes, metrics}} for the levels above frames that the table has.
+def by_level(frame: pd.DataFrame, spec: EvaluateSpec) -> tuple[dict[str, Any], list[str]]:
+    """Compute the metrics of the levels above frames that a table has.
 
-    frame: at least sample_id, group, label, p_fake, perhaps CALIBRATED; `video` and `track` where it came from clips.
+    Args:
+        frame: N items with sample_id, group, label, p_fake, perhaps CALIBRATED; `video` and `track` where they come
+            from clips.
+        spec: Pooling rule, bootstrap draws, bins and seed.
+
+    Returns:
+        By level, {pooling, items_a_unit, sizes, metrics}; and one sentence for each level that is left out because its
+        units are not well defined.
     """
-    found: dict[str, Any] = {}
-    for level in available_levels(frame)[1:]:
+    levels, left_out = usable_levels(frame)
+    by: dict[str, Any] = {}
+    for level in levels[1:]:
         units = at_level(frame, level, spec.pooling)
         y, groups = units["label"].to_numpy(np.int64), units["group"].astype(str).to_numpy()
         measured = all_metrics(
@@ -83,8 +91,8 @@ def by_level(frame: pd.DataFrame, spec: EvaluateSpec) -> dict[str, Any]:
             log_odds=ranks_of(units),
         )
         sizes = {"items_a_unit": float(units["items"].mean())}
-        found[level] = {"pooling": spec.pooling, **describe(y, groups), **sizes, "metrics": measured}
-    return found
+        by[level] = {"pooling": spec.pooling, **describe(y, groups), **sizes, "metrics": measured}
+    return by, left_out
 
 
 def evaluation_report(
@@ -101,6 +109,7 @@ def evaluation_report(
     judged = predictions.frame.assign(p_fake=p, **({} if log_odds is None else {CALIBRATED: log_odds}))
     by_dataset = slices(p, y, groups, predictions.frame["dataset"].astype(str).to_numpy(), **options)
     columns, left_out = sliced_by(predictions.frame, p, spec.slice_by, **options)
+    levels, levels_left_out = by_level(judged, spec)
     c = confusion(p, y)
     return {
         "run": spec.run,
@@ -116,7 +125,8 @@ def evaluation_report(
         "coverage": coverage_report(p, y, predictions.failed, spec.n_bins, log_odds=log_odds),
         "metrics": all_metrics(p, y, groups, **options),
         "auroc_delong": delong_document(p if log_odds is None else log_odds, y, groups),
-        "levels": by_level(judged, spec),
+        "levels": levels,
+        "levels_left_out": levels_left_out,
         "slices": columns,
         "slices_left_out": left_out,
         "confusion": {"tp": c.tp, "fp": c.fp, "fn": c.fn, "tn": c.tn},
@@ -217,6 +227,7 @@ def evaluate_run(
         missing
         + [unchecked] * bool(unchecked)
         + calibrator.warnings
+        + document["levels_left_out"]
         + draw_all(folder, predictions, p, document, analysis, spec, z)
     )
     if spec.save_predictions:

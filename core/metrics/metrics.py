@@ -209,7 +209,8 @@ def brier(p_fake: ArrayLike, labels: ArrayLike) -> float:
     return float(np.mean((p - y) ** 2))
 
 
-CLIP = 2.0**-52
+MIN_PROBABILITY = 2.0**-52
+"""Probabilities are held this far from 0 and 1 before their logarithm is taken."""
 
 
 def log_losses(p: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -222,7 +223,7 @@ def log_losses(p: np.ndarray, y: np.ndarray) -> np.ndarray:
     Returns:
         (N,) losses in nats.
     """
-    p = np.clip(p, CLIP, 1.0 - CLIP)
+    p = np.clip(p, MIN_PROBABILITY, 1.0 - MIN_PROBABILITY)
     return -np.where(y == 1, np.log(p), np.log1p(-p))
 
 

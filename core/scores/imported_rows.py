@@ -93,6 +93,9 @@ def groups_of(table: ImportedTable, column: str, ids: pd.Series, notes: list[str
     if "video" in table.columns:
         notes.append("no group column: each video is its own group")
         video = table.text("video")
+        if "dataset" in table.columns and table.columns["dataset"].nunique() > 1:
+            # Data sets number their clips alike: 001 of one is no clip of the other.
+            video = video.where(video == "", table.text("dataset") + "/" + video)
         return video.where(video != "", "item " + ids)
     notes.append(
         "no group column: every item counts as independent; intervals are too narrow if items share a person or clip"

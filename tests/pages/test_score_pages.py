@@ -53,6 +53,7 @@ def clips():
     found = predictions("test", seed=1)
     frame = found.frame.assign(video=found.frame["group"], track=0)
     frame["label"] = frame.groupby("group")["label"].transform("max")
+    frame["dataset"] = frame.groupby("group")["dataset"].transform("first")  # a clip is of one data set
     failed = frame.head(3).assign(sample_id=["a", "b", "c"], reason="could not be read")
     return Predictions(frame, failed[["sample_id", "group", "dataset", "label", "reason"]])
 

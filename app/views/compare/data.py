@@ -18,7 +18,7 @@ from core.metrics.catalogue import FIGURES
 from core.metrics.delong import AurocDifference, compare_aurocs
 from core.metrics.effective_groups import interval_from_draws, smallest_class
 from core.metrics.grouped_reliability import grouped_reliability
-from core.metrics.levels import CALIBRATED, at_level, available_levels, ranks_of
+from core.metrics.levels import CALIBRATED, at_level, ranks_of, usable_levels
 from core.metrics.sweep import roc_points, sweep
 
 FALSE_ALARM_GRID = np.linspace(0, 1, 101)
@@ -168,7 +168,7 @@ def levels_of(chosen: tuple[DetectorScores, ...], split: str, stamps: tuple[floa
     Returns:
         Names of levels, "frame" first.
     """
-    return list(available_levels(shared_items(chosen, split, stamps)))
+    return list(usable_levels(shared_items(chosen, split, stamps))[0])
 
 
 @lru_cache(maxsize=16)

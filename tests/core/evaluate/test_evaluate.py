@@ -128,3 +128,16 @@ def test_calibrator_is_applied_and_never_judged_on_its_own_items(tmp_path):
         judged(tmp_path, p)
     with pytest.raises(FileNotFoundError, match="nowhere"):
         judged(tmp_path, p, calibrator=str(tmp_path / "nowhere.json"))
+
+
+def test_a_level_whose_units_are_not_clear_is_left_out_and_said(tmp_path):
+    clear = Predictions(predictions().frame.assign(dataset="a"))
+    names = clear.frame.groupby("label").cumcount().floordiv(4).astype(str)
+    report = judged(tmp_path, Predictions(clear.frame.assign(video=names, group="g" + names)))
+    assert report["levels"] == {}
+    assert report["levels_left_out"] == [w for w in report["warnings"] if "holds real and fake items" in w] != []
+    by_method = clear.frame.assign(video=names, group="g" + names, method=np.where(clear.labels == 1, "swap", ""))
+    report = judged(tmp_path, Predictions(by_method))
+    assert report["levels_left_out"] == []
+    units = report["levels"]["video"]
+    assert (units["n_fake"], units["n_real"]) == tuple(by_method[clear.labels == y]["video"].nunique() for y in (1, 0))

@@ -1,9 +1,11 @@
-"""Evidence of one face by the members that scored it, as PNGs beside the analysis document."""
+"""Draw the evidence of one face by the members that scored it, as PNGs beside the analysis document."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,26 +18,111 @@ from core.explain.spec import heat_map_of
 
 log = logging.getLogger(__name__)
 
+FINISH_SECONDS = 2.0
+"""Kept free of evidence: the document is still to be stored and the job to be ended."""
+FIRST_MAP_PASSES = 20.0
+"""Time of the first map, in times of scoring one crop; measured 10 to 15 for a heat map with its sanity check."""
 
-def explain_face(
-    members: Sequence[LoadedMember],
-    crops: Sequence[np.ndarray],
+
+@dataclass(frozen=True)
+class EvidenceTask:
+    """One member's part of the evidence.
+
+    Attributes:
+        member: The detector.
+        crop: (H, W, 3) uint8 RGB of the face.
+        score_seconds: Time that the member took to score one crop; its maps take a multiple of it.
+    """
+
+    member: LoadedMember
+    crop: np.ndarray
+    score_seconds: float
+
+
+class TimeBudget:
+    """Decides whether a map still fits into the time that is left, from the maps drawn so far."""
+
+    def __init__(self, seconds_left: Callable[[], float | None]) -> None:
+        """Start without an experience of maps.
+
+        Args:
+            seconds_left: Seconds until the work will be ended; None: no limit.
+        """
+        self._seconds_left = seconds_left
+        self._passes: float | None = None
+
+    def allows(self, score_seconds: float) -> bool:
+        """Tell whether the next map fits.
+
+        Args:
+            score_seconds: Time that its member takes to score one crop; 0 for what takes next to no time.
+
+        Returns:
+            True without a limit, or when the map's expected time and FINISH_SECONDS are left.
+        """
+        left = self._seconds_left()
+        passes = FIRST_MAP_PASSES if self._passes is None else self._passes
+        return left is None or left > FINISH_SECONDS + passes * score_seconds
+
+    def note(self, score_seconds: float, map_seconds: float) -> None:
+        """Learn from a map that was drawn: the slowest one so far, in times of scoring, is expected of the next.
+
+        Args:
+            score_seconds: Time that its member takes to score one crop.
+            map_seconds: Time that the map took.
+        """
+        if score_seconds > 0:
+            self._passes = max(self._passes or 0.0, map_seconds / score_seconds)
+
+
+def draw_evidence(
+    tasks: Sequence[EvidenceTask],
     face: int,
     verdict: Verdict,
     out: Path,
-    heat_maps: Sequence[str] = (),
-) -> Iterator[tuple[list[Evidence], str | None]]:
-    """What each member shows for its crop (H, W, 3) uint8 of the face, then the crop's spectrum: (evidence, warning).
-    heat_maps: as in AnalyzeSpec.
+    heat_maps: Sequence[str],
+    budget: TimeBudget,
+) -> Iterator[tuple[list[Evidence], list[str]]]:
+    """Draw what each member shows on its crop, then the spectrum of the first crop.
 
-    A member whose picture cannot be drawn costs the evidence, never the verdict: it is named in a warning.
+    A picture that cannot be drawn, or for which there is no time, costs the evidence and never the verdict: it is named
+    in a warning.
+
+    Args:
+        tasks: One for each member that scored the face.
+        face: Number of the face from 0.
+        verdict: Of the whole file; the maps argue for its side.
+        out: Existing folder for the PNGs.
+        heat_maps: As in AnalyzeSpec.
+        budget: The time that may be spent.
+
+    Yields:
+        (evidence, warnings) of each member and of the spectrum; at the end, if need be, a warning that names what was
+        left out.
     """
-    for member, crop in zip(members, crops, strict=True):
-        try:
-            method = heat_map_of(member.name, list(heat_maps))
-            yield explain(member.detector, crop, member.name, face, verdict, out, method), None
-        except Exception as error:
-            log.exception("evidence of %s failed", member.name)
-            yield [], f"The evidence of {member.title} could not be drawn ({type(error).__name__})."
-    if len(crops):
-        yield [explain_spectrum(crops[0], face, out)], None
+    left_out = []
+    for task in tasks:
+        if not budget.allows(task.score_seconds):
+            left_out.append(f"the maps of {task.member.title}")
+            continue
+        start = time.perf_counter()
+        yield _explain(task, face, verdict, out, heat_maps)
+        budget.note(task.score_seconds, time.perf_counter() - start)
+    if tasks and budget.allows(0.0):
+        yield [explain_spectrum(tasks[0].crop, face, out)], []
+    elif tasks:
+        left_out.append("the spectrum")
+    if left_out:
+        yield [], [f"The time limit of the analysis leaves no time for part of the evidence: {', '.join(left_out)}."]
+
+
+def _explain(
+    task: EvidenceTask, face: int, verdict: Verdict, out: Path, heat_maps: Sequence[str]
+) -> tuple[list[Evidence], list[str]]:
+    member = task.member
+    try:
+        method = heat_map_of(member.name, list(heat_maps))
+        return explain(member.detector, task.crop, member.name, face, verdict, out, method), []
+    except Exception as error:
+        log.exception("evidence of %s failed", member.name)
+        return [], [f"The evidence of {member.title} could not be drawn ({type(error).__name__})."]

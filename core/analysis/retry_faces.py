@@ -1,4 +1,4 @@
-"""A second look for faces where the first found none: the picture turned, or brightened for the detector's eyes."""
+"""Search again for faces where the first search found none: in the turned picture, or in a brightened one."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 
 from core.data.faces.faces import FaceDetection, find_faces
 
-SURE = 0.97
-"""Least score of a face that only a second look finds: each look is another chance for a mistake."""
-DARK, AIM, MOST_GAIN = 60.0, 115.0, 12.0
-"""A picture whose mean grey is under DARK (of 255) is brightened until it is AIM, at most by MOST_GAIN."""
+MIN_RETRY_SCORE = 0.97
+"""Least detection score of a face that only a second search finds: each search is another chance for a mistake."""
+DARK_GREY, TARGET_GREY, MAX_GAIN = 60.0, 115.0, 12.0
+"""A picture with a mean under DARK_GREY (of 255) is brightened to the mean TARGET_GREY, by MAX_GAIN at most."""
 TURNS = ((2, "after turning it by 180 degrees"), (1, "after turning it by 90 degrees to the left"),
          (3, "after turning it by 90 degrees to the right"))  # fmt: skip
 
@@ -21,8 +21,13 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class RetriedFaces:
-    """detections: a list a picture, in pixels of `pictures`, which are what the members score: turned where the look
-    turned them, never brightened. turn: quarter turns to the left. how: in words.
+    """Faces that a second search found.
+
+    Attributes:
+        detections: One list for each picture, in pixels of `pictures`.
+        pictures: What the members score: turned where the search turned them, never brightened.
+        turn: Quarter turns to the left.
+        how: What was done, in words.
     """
 
     detections: list[list[FaceDetection]]
@@ -32,43 +37,62 @@ class RetriedFaces:
 
 
 def retry_faces(pictures: Sequence[np.ndarray], detector: str) -> RetriedFaces | None:
-    """The first look that finds a face, or None. pictures: (H, W, 3) uint8, frames of one file.
+    """Search for faces in turned or brightened pictures, and stop at the first change that shows one.
 
-    Of a clip the middle frame is tried first and the others only where it shows a face, so that a clip without faces
-    costs four detections more at most. Raises as `find_faces` does.
+    Of a clip, the middle frame is tried first and the others only when it shows a face, so that a clip without faces
+    costs at most four more detections.
+
+    Args:
+        pictures: (H, W, 3) uint8 RGB, the frames of one file.
+        detector: Name of the face detector.
+
+    Returns:
+        The faces; None when no change shows one.
+
+    Raises:
+        LookupError: There is no such face detector.
+        RuntimeError: The face detector cannot run here.
     """
     middle = len(pictures) // 2
-    for turn, gain, how in _ways(pictures[middle]):
-        if not _sure(pictures[middle], turn, gain, detector):
+    for turn, gain, how in _changes(pictures[middle]):
+        if not _sure_faces(pictures[middle], turn, gain, detector):
             continue
-        detections = [_sure(rgb, turn, gain, detector) for rgb in pictures]
+        detections = [_sure_faces(rgb, turn, gain, detector) for rgb in pictures]
         return RetriedFaces(detections, [np.ascontiguousarray(np.rot90(rgb, turn)) for rgb in pictures], turn, how)
     return None
 
 
 def unturned(box: Box, turn: int, size: tuple[int, int]) -> Box:
-    """A box of a picture that was turned by `turn` quarters to the left, in pixels of the picture before.
+    """Turn a box back.
 
-    size: (width, height) of the turned picture.
+    Args:
+        box: x, y, width, height in pixels of a picture that was turned.
+        turn: Quarter turns to the left.
+        size: (width, height) of the turned picture.
+
+    Returns:
+        The box in pixels of the picture before it was turned.
     """
     x, y, w, h = box
     width, height = size
-    for _ in range(turn):
+    for _ in range(turn):  # one quarter turn to the right
         x, y, w, h = height - y - h, x, h, w
         width, height = height, width
     return x, y, w, h
 
 
-def _ways(rgb: np.ndarray) -> Iterator[tuple[int, float, str]]:
+def _changes(rgb: np.ndarray) -> Iterator[tuple[int, float, str]]:
+    """(quarter turns to the left, gain, in words) of each change to try, in order."""
     mean = float(rgb.mean())
-    if mean < DARK:
-        yield 0, min(MOST_GAIN, AIM / max(mean, 1.0)), "after brightening it; it was scored as it is"
+    if mean < DARK_GREY:
+        gain = min(MAX_GAIN, TARGET_GREY / max(mean, 1.0))
+        yield 0, gain, "after brightening it; the members scored the picture as it is"
     for turn, how in TURNS:
         yield turn, 1.0, how
 
 
-def _sure(rgb: np.ndarray, turn: int, gain: float, detector: str) -> list[FaceDetection]:
-    seen = np.ascontiguousarray(np.rot90(rgb, turn))
+def _sure_faces(rgb: np.ndarray, turn: int, gain: float, detector: str) -> list[FaceDetection]:
+    changed = np.ascontiguousarray(np.rot90(rgb, turn))
     if gain != 1.0:
-        seen = np.clip(seen.astype(np.float32) * gain, 0, 255).astype(np.uint8)
-    return [face for face in find_faces(seen, detector) if face.score >= SURE]
+        changed = np.clip(changed.astype(np.float32) * gain, 0, 255).astype(np.uint8)
+    return [face for face in find_faces(changed, detector) if face.score >= MIN_RETRY_SCORE]

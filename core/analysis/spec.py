@@ -1,4 +1,4 @@
-"""Input of `analyze`."""
+"""The input of an analysis."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class AnalyzeSpec(Spec):
         json_schema_extra=choose("policy"),
     )
     frames: int = Field(16, ge=1, le=256, description="Clips: frames scored, spread over the whole length.")
-    max_faces: int = Field(8, ge=1, le=64, description="Most faces (or tracks) scored; the rest are named.")
+    max_faces: int = Field(8, ge=1, le=64, description="Most faces (or tracks) to score; a warning counts the rest.")
     whole_frame: bool = Field(False, description="Score the whole picture when no face is found.")
     explain: bool = Field(True, description="Make heat maps and reconstructions.")
     heat_maps: list[str] = Field(
@@ -33,5 +33,5 @@ class AnalyzeSpec(Spec):
 
     @field_validator("heat_maps")
     @classmethod
-    def _known_maps(cls, words: list[str]) -> list[str]:
-        return check_heat_maps(words)
+    def _known_maps(cls, heat_maps: list[str]) -> list[str]:
+        return check_heat_maps(heat_maps)

@@ -1,4 +1,4 @@
-"""From the faces of a picture or clip to one verdict, by a rule that is stated. Pure functions."""
+"""Combine the faces of a picture or clip into one verdict, by a stated rule. Pure functions."""
 
 from __future__ import annotations
 
@@ -10,20 +10,24 @@ from core.documents.decision import Decision, Verdict
 
 RULES = 2
 """Raised whenever scores may become another verdict, so that no answer by older rules is given to a new question."""
-PROMISE = (
-    "What the policy promises holds for one face at a time, on material like the validation faces that chose its exits"
+NO_FACE = (
+    "No face was found, so there is no verdict. If the picture shows a face all the same, have the whole frame scored."
+)
+GUARANTEE_SCOPE = (
+    "The guarantees of the policy hold for one face at a time, on material like the validation faces that chose its "
+    "exits"
 )
 RULE = (
-    "Fake if any face is fake; else uncertain if any face is uncertain or was left out; real only if every face is "
-    "real. The p_fake shown is that of the face that decided: the most suspicious one."
+    "The file is fake if any face is fake. Otherwise it is uncertain if any face is uncertain or was left out. It is "
+    "real only if every face is real. The p_fake shown is that of the face that decides: the most suspicious one."
 )
 
 MIN_FACE_PX = 64
 """A face whose longer side has fewer pixels than this is not judged: the members were trained on larger ones."""
-BLURRED = 8.0
-"""Sharpness (`core.data.faces.faces.face_quality`) under which nothing fine is left to judge."""
-SOFT = 20.0
-"""Under this, a warning."""
+MIN_SHARPNESS = 8.0
+"""A face with a lower sharpness (`core.data.faces.faces.face_quality`) is not judged: no fine detail is left."""
+SOFT_SHARPNESS = 20.0
+"""A face with a lower sharpness gets a warning."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +48,19 @@ class MediaVerdict:
 
 
 def judge(faces: Sequence[FaceReport], left_out: int = 0) -> MediaVerdict:
-    """Apply RULE. left_out: faces that were found and not scored; they forbid `real`, never `fake`."""
+    """Apply RULE to the faces of a file.
+
+    Args:
+        faces: Their reports.
+        left_out: Number of faces that were found and not scored; they forbid `real`, never `fake`.
+
+    Returns:
+        The verdict of the file.
+    """
     if not faces:
-        return MediaVerdict("not_applicable", None, "No face was found, so there is nothing to judge.")
-    order = sorted(range(len(faces)), key=lambda i: (_rank(faces[i].decision), -i), reverse=True)
-    chosen = order[0]
+        return MediaVerdict("not_applicable", None, NO_FACE)
+    # Of equal faces the first decides.
+    chosen = max(range(len(faces)), key=lambda i: (_rank(faces[i].decision), -i))
     verdict = faces[chosen].decision.verdict
     reason = faces[chosen].decision.reason
     if len(faces) > 1:
@@ -66,13 +78,24 @@ def judge(faces: Sequence[FaceReport], left_out: int = 0) -> MediaVerdict:
 
 
 def rule_of(faces: int, left_out: int = 0) -> str:
-    """How the verdict follows from so many scored faces and what the promises mean for them; empty without a face."""
+    """Say how the verdict follows from the faces, and what the guarantees mean for them.
+
+    Args:
+        faces: Number of scored faces.
+        left_out: Number of faces that were found and not scored.
+
+    Returns:
+        One or more sentences; empty without a face.
+    """
     if not faces:
         return ""
     if faces + left_out == 1:
-        return f"{PROMISE}."
-    more = f"with {faces} faces scored, a false alarm on one of them is up to {faces} times as likely"
-    return f"{RULE} {PROMISE}; {more}." if faces > 1 else f"{RULE} {PROMISE}."
+        return f"{GUARANTEE_SCOPE}."
+    if faces == 1:
+        return f"{RULE} {GUARANTEE_SCOPE}."
+    # Union bound: the chance of at least one false alarm is at most the sum of the chances of each.
+    more = f"With {faces} faces scored, a false alarm on one of them is up to {faces} times as likely."
+    return f"{RULE} {GUARANTEE_SCOPE}. {more}"
 
 
 def _rank(decision: Decision) -> tuple[int, float]:
@@ -101,16 +124,22 @@ def abstain(decision: Decision, why: str) -> Decision:
 
 
 def input_problems(side_px: float, sharpness: float, what: str = "face") -> tuple[str | None, list[str]]:
-    """(why to abstain or None, warnings) for one face, or for the `picture` scored in its place.
+    """Say whether the picture of a face is good enough to judge.
 
-    side_px: longer side of the face box in the decoded picture, pixels. sharpness: see BLURRED.
+    Args:
+        side_px: Longer side of the face box in the decoded picture, pixels.
+        sharpness: See MIN_SHARPNESS.
+        what: "face", or "picture" when the centre square was scored in its place.
+
+    Returns:
+        (why to abstain, or None; warnings).
     """
     if side_px < MIN_FACE_PX:
-        said = f"The {what} is {side_px:.0f} px wide; under {MIN_FACE_PX} px too little is left to judge."
-        return said, [said]
-    if sharpness < BLURRED:
-        said = f"The {what} is too blurred or too dark to judge: hardly any fine detail is left."
-        return said, [said]
-    if sharpness < SOFT:
-        return None, [f"The {what} is soft: little fine detail is left, and the verdict is less sure."]
+        why = f"The {what} is {side_px:.0f} px wide. Below {MIN_FACE_PX} px it shows too little detail to judge."
+        return why, [why]
+    if sharpness < MIN_SHARPNESS:
+        why = f"The {what} is too blurred or too dark to judge: it shows hardly any fine detail."
+        return why, [why]
+    if sharpness < SOFT_SHARPNESS:
+        return None, [f"The {what} is soft: it shows little fine detail, and the verdict is less certain."]
     return None, []

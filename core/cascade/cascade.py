@@ -17,8 +17,8 @@
    for the card only (`all_members`), changes neither verdict nor p_fake.
 
 The modules of `core.policies.replay` and `core.policies.boards`, and `assets/components/cascade_board.js`, state the
-same rules again to count many items fast; the tests of `core/policies` hold them to this module. An answer may still be
-withheld afterwards (`core.analysis.consistency_checks`); that is no rule of the cascade.
+same rules again to count many items fast; `tests/core/policies/test_one_reference.py` holds them to this module. An
+answer may still be withheld afterwards (`core.analysis.consistency_checks`); that is no rule of the cascade.
 
 No torch here: a member is anything that scores uint8 crops, so every rule is tested with members that are arithmetic.
 """

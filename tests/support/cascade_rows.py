@@ -1,6 +1,7 @@
 """The cascade itself over the rows of a predictions table: the reference for whatever counts a whole table fast.
 
 run_rows(table, policy)     # columns p_<member> and, where there, p_stack; NaN: that member fails on this row
+decide_rows(table, policy)  # the same as documents
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import pandas as pd
 
 from core.cascade.cascade import Cascade
 from core.cascade.units import Scores, Unit
+from core.documents.decision import Decision
 from core.documents.inputs import InputSpec
 from core.documents.policy import CascadePolicy
 
@@ -53,15 +55,20 @@ def row_unit(row: int) -> Unit:
     return Unit(lambda spec: crop, [0.0])
 
 
-def run_rows(table: pd.DataFrame, policy: CascadePolicy, stage1: str = "stage1") -> pd.DataFrame:
-    """One row an item, same index: verdict, decided_by ("" when no stage decides), p_fake (NaN then), asked (members of
-    stages 1 and 2 that were run, whether they answered or failed)."""
+def decide_rows(table: pd.DataFrame, policy: CascadePolicy, stage1: str = "stage1") -> list[Decision]:
+    """The decision on each row, with its trace."""
     experts = [expert.name for expert in policy.experts if f"p_{expert.name}" in table]
     columns = {name: table[f"p_{name}"].to_numpy(np.float64) for name in (stage1, *experts)}
     members = [Column(name, "stage1" if name == stage1 else "expert", p) for name, p in columns.items()]
     meta = StackColumn(experts, table["p_stack"].to_numpy(np.float64)) if "p_stack" in table else None
     results = Cascade(members, policy, meta).run([row_unit(row) for row in range(len(table))])
-    decisions = [result.current_decision() for result in results]
+    return [result.current_decision() for result in results]
+
+
+def run_rows(table: pd.DataFrame, policy: CascadePolicy, stage1: str = "stage1") -> pd.DataFrame:
+    """One row an item, same index: verdict, decided_by ("" when no stage decides), p_fake (NaN then), asked (members of
+    stages 1 and 2 that were run, whether they answered or failed)."""
+    decisions = decide_rows(table, policy, stage1)
     return pd.DataFrame(
         {
             "verdict": [decision.verdict for decision in decisions],

@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 
 from core.cascade.cascade import Cascade
-from core.cascade.units import Scores, Unit, UnitResult
+from core.cascade.units import UnitResult
 from core.documents.decision import TraceStep
-from core.documents.inputs import InputSpec
 from core.documents.policy import CascadePolicy, Exits, ExpertExits
 from core.policies.table import STACK
+from tests.support.cascade_rows import Column, StackColumn, row_unit
 
 STAGE1, EXPERTS = "filter", ("texture", "genconvit")
 SPREAD = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0)
@@ -59,44 +59,18 @@ class World:
         return [1.0, 4.0, 20.0, 50.0][: len(self.members)]
 
 
-class TableMember:
-    """A member of the cascade that reads its calibrated p_fake from a column; a crop holds the row's number."""
-
-    def __init__(self, name: str, role: str, p_fake: np.ndarray) -> None:
-        self.name, self.title, self.role, self.input = name, name, role, InputSpec(size=16)
-        self._p_fake = p_fake
-
-    def score(self, crops: np.ndarray) -> Scores:
-        """The row's number as log-odds and as embedding: `p_fake` and stage 3 look it up."""
-        row = float(crops[0, 0, 0, 0]) + 256.0 * float(crops[0, 0, 0, 1])
-        return Scores(np.array([row]), np.array([[row]], np.float32))
-
-    def p_fake(self, log_odds: np.ndarray) -> np.ndarray:
-        return self._p_fake[np.asarray(log_odds, np.int64)]
-
-
-class TableStage3:
-    """Stage 3 that reads the column `p_stack`; it needs every expert that the bundle's policy names."""
-
-    def __init__(self, experts: Sequence[str], p_fake: np.ndarray) -> None:
-        self.experts, self._p_fake = list(experts), p_fake
-
-    def p_fake(self, log_odds, embeddings) -> float:
-        return float(self._p_fake[int(embeddings[STAGE1][0])])
-
-
 @lru_cache
 def reference(index: int) -> list[UnitResult]:
     """`Cascade.run` over every row of `worlds()[index]`."""
     world = worlds()[index]
     columns = {name: world.table[f"p_{name}"].to_numpy(np.float64) for name in world.members}
     present = [STAGE1, *(expert.name for expert in world.policy.experts)]
-    members = [TableMember(name, "stage1" if name == STAGE1 else "expert", columns[name]) for name in present]
+    members = [Column(name, "stage1" if name == STAGE1 else "expert", columns[name]) for name in present]
     named = [expert.name for expert in world.bundle_policy.experts]
     missing = len(named) > len(world.policy.experts)
     stack = columns.get(STACK, columns[STAGE1] if missing else None)
-    stage3 = None if stack is None else TableStage3(named, stack)
-    return Cascade(members, world.bundle_policy, stage3).run([_unit(row) for row in range(len(world.table))])
+    stage3 = None if stack is None else StackColumn(named, stack)
+    return Cascade(members, world.bundle_policy, stage3).run([row_unit(row) for row in range(len(world.table))])
 
 
 def deciding_step(result: UnitResult) -> TraceStep:
@@ -185,9 +159,3 @@ def _scores(exits: Exits, rng: np.random.Generator) -> np.ndarray:
     at = np.array([value for value in (exits.real_below, exits.fake_above) if value is not None])
     beside = np.concatenate((np.nextafter(at, -1), np.nextafter(at, 2)))
     return np.clip(np.concatenate((np.tile(np.concatenate((at, beside)), 2), SPREAD, rng.random(6))), 0, 1)
-
-
-def _unit(row: int) -> Unit:
-    crop = np.zeros((1, 16, 16, 3), np.uint8)
-    crop[0, 0, 0, :2] = row % 256, row // 256
-    return Unit(lambda spec: crop, [0.0])

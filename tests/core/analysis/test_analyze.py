@@ -11,6 +11,7 @@ from PIL import Image
 from skimage import data as photographs
 
 from core.analysis.analyze import Analyzer
+from core.analysis.evidence import EvidenceTask, TimeBudget
 from core.analysis.faces import FaceCandidate, find_face_candidates
 from core.analysis.spec import AnalyzeSpec
 from core.analysis.verdict import abstain, input_problems, judge, rule_of
@@ -44,7 +45,7 @@ class Listener:
 
 @pytest.fixture(scope="module")
 def analyzer(tmp_path_factory):
-    return Analyzer(build_tiny_bundle(tmp_path_factory.mktemp("bundle") / "tiny"), device="cpu")
+    return Analyzer(open_bundle(build_tiny_bundle(tmp_path_factory.mktemp("bundle") / "tiny")), device="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +124,7 @@ def test_parts_arrive_stage_by_stage_and_agree_with_the_end(analyzer, photo, tmp
 def test_the_same_file_gives_the_same_numbers_in_any_company(analyzer, photo, clip, tmp_path):
     first = analyzer.analyze(photo, SPEC, tmp_path / "a")
     analyzer.analyze(clip, SPEC)
-    again = Analyzer(analyzer.bundle.path, device="cpu").analyze(photo, SPEC, tmp_path / "b")
+    again = Analyzer(open_bundle(analyzer.bundle.path), device="cpu").analyze(photo, SPEC, tmp_path / "b")
     assert numbers(first) == numbers(again)
 
 
@@ -181,6 +182,81 @@ def test_evidence_that_fails_costs_no_verdict(analyzer, photo, tmp_path, monkeyp
     assert found.complete
     assert found.p_fake is not None
     assert sum("could not be drawn (RuntimeError)" in warning for warning in found.warnings) == 3
+
+
+class Limited:
+    """So many seconds are left; each map takes `map_seconds`."""
+
+    def __init__(self, monkeypatch, seconds, map_seconds):
+        self.now, self.end, self.drawn = 0.0, seconds, []
+
+        def draw(detector, crop, member, *rest):
+            self.now += map_seconds
+            self.drawn.append(member)
+            return []
+
+        monkeypatch.setattr("core.analysis.evidence.explain", draw)
+        monkeypatch.setattr("core.analysis.evidence.time.perf_counter", lambda: self.now)
+
+    def left(self):
+        return self.end - self.now
+
+
+@pytest.mark.parametrize(
+    ("seconds", "drawn", "named"),
+    [
+        (1.0, 0, ["Stage1 (tiny)", "Texture (tiny)", "Other (tiny)", "the spectrum"]),
+        (1100.0, 1, ["Texture (tiny)", "Other (tiny)"]),
+        (1e6, 3, []),
+    ],
+)
+def test_evidence_for_which_no_time_is_left_is_named_and_costs_no_verdict(
+    analyzer, photo, tmp_path, monkeypatch, seconds, drawn, named
+):
+    whole = analyzer.analyze(photo, SPEC.model_copy(update={"explain": False}))
+    limit = Limited(monkeypatch, seconds, map_seconds=1000.0)
+    # A member's scoring time is measured; here all are alike, so that a map is expected to take as long as the last.
+    monkeypatch.setattr("core.analysis.analyze.EvidenceTask", lambda member, crop, _: EvidenceTask(member, crop, 1.0))
+    found = analyzer.analyze(photo, SPEC, tmp_path, seconds_left=limit.left)
+    assert found.complete
+    assert (found.verdict, found.p_fake, found.reason) == (whole.verdict, whole.p_fake, whole.reason)
+    assert limit.drawn == ["stage1", "texture", "other"][:drawn]
+    warning = [text for text in found.warnings if "time limit" in text]
+    assert len(warning) == bool(named)
+    for what in named:
+        assert what in warning[0]
+    assert ("the spectrum" in "".join(warning)) == ("spectrum" not in {piece.kind for piece in found.evidence})
+    assert Analysis.model_validate_json((tmp_path / "analysis.json").read_text()) == found
+
+
+def test_a_budget_expects_of_the_next_map_what_the_slowest_took(monkeypatch):
+    left = 100.0
+    budget = TimeBudget(lambda: left)
+    assert budget.allows(4.0), "20 times the scoring time, and 2 seconds"
+    assert not budget.allows(5.0)
+    budget.note(1.0, 30.0)
+    budget.note(2.0, 20.0)
+    assert budget.allows(3.0)
+    assert not budget.allows(3.5)
+    assert TimeBudget(lambda: None).allows(1e9)
+
+
+def test_the_verdict_is_stored_before_the_evidence(analyzer, photo, tmp_path, monkeypatch):
+    class Killed(BaseException):
+        pass
+
+    def die(*_):
+        raise Killed
+
+    monkeypatch.setattr("core.analysis.evidence.explain", die)
+    with pytest.raises(Killed):
+        analyzer.analyze(photo, SPEC, tmp_path)
+    stored = Analysis.model_validate_json((tmp_path / "analysis.json").read_text())
+    assert (stored.complete, stored.evidence) == (False, [])
+    whole = analyzer.analyze(photo, SPEC.model_copy(update={"explain": False}), tmp_path / "whole")
+    assert (stored.verdict, stored.p_fake, stored.reason) == (whole.verdict, whole.p_fake, whole.reason)
+    for name in (stored.picture, stored.faces[0].crop):
+        assert (tmp_path / name).is_file()
 
 
 def test_a_cancelled_analysis_stops(analyzer, photo):
@@ -326,7 +402,7 @@ def test_a_withheld_answer_is_stated_in_the_document_and_its_step_keeps_its_outc
     wide = tiny_policy(stage1=Exits(real_below=0.999))
     early = Analyzer(analyzer.bundle, wide, "cpu")
     plain = early.analyze(photo, SPEC.model_copy(update={"explain": False}))
-    monkeypatch.setattr("core.analysis.analyze.objections", lambda *_: ["The members disagree."])
+    monkeypatch.setattr("core.analysis.document.objections", lambda *_: ["The members disagree."])
     found = early.analyze(photo, SPEC.model_copy(update={"explain": False}))
     assert (plain.verdict, plain.withheld, plain.faces[0].decision.withheld) == ("real", "", "")
     assert (found.verdict, found.decided_by, found.withheld) == ("uncertain", "stage1", "The members disagree.")

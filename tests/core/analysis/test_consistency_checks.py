@@ -11,17 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.analysis.consistency_checks import (
+    CONTRADICTION_SHARE,
     HULL_MARGIN,
-    NEAR,
     contradiction,
     fake_run,
     objections,
     outside_members,
-    withheld,
 )
+from core.analysis.verdict import abstain
 from core.documents.decision import Decision, TraceStep
 from core.documents.policy import CascadePolicy, Exits, ExpertExits
-from core.policies.replay.simulate import simulate
+from tests.support.cascade_rows import decide_rows
 
 BUNDLE = Path(__file__).parents[3] / "assets" / "demo_bundle"
 FINAL = Exits(real_below=0.3, fake_above=0.85)
@@ -62,10 +62,10 @@ def test_only_stage_3_is_held_to_the_span_of_the_members():
 
 
 def test_a_member_near_its_other_exit_contradicts():
-    at = 0.1 + NEAR * (0.85 - 0.1)  # stage 1 has no fake exit of its own: the last band's stands in
+    at = 0.1 + CONTRADICTION_SHARE * (0.85 - 0.1)  # stage 1 has no fake exit of its own: the last band's stands in
     said = contradiction(by_expert(0.15, at), FINAL, {"filter": "The filter"})
-    assert said.startswith("The members disagree: the answer would be real, but The filter gives 0.66")
-    assert "fake from 0.850" in said
+    assert said.startswith("The members disagree: the cascade answers real, but The filter gives p_fake 0.66")
+    assert "close to the fake exit 0.850" in said
     assert contradiction(by_expert(0.15, at - 0.01), FINAL, {}) is None
     assert contradiction(by_expert(0.9, 0.15, "fake"), FINAL, {}) is not None
     assert contradiction(by_expert(0.9, 0.6, "fake"), FINAL, {}) is None
@@ -125,42 +125,31 @@ def policy_of(first, a, b, final):
     return CascadePolicy(policy_id="p", name="p", created_at="", stage1=first, experts=named, final=final)
 
 
-def decision_of(row, way, policy):
-    """The cascade's own document of one row of a table."""
-    steps = [("stage1", "first", policy.stage1), *(("stage2", e.name, e.exits) for e in policy.experts)]
-    trace = []
-    for stage, name, own in steps[: way["asked"]]:
-        trace.append(step(name, row[f"p_{name}"], own, own.decide(row[f"p_{name}"]) or "open", stage))
-    if way["decided_by"] == "stage3":
-        trace.append(step("stage3", row["p_stack"], policy.final, way["verdict"], "stage3"))
-    return Decision(
-        verdict=way["verdict"], p_fake=way["p_fake"], decided_by=way["decided_by"] or None, reason="", trace=trace
-    )
-
-
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10**6), exits, exits, exits, exits)
-def test_the_table_says_what_the_cards_say_and_no_error_is_added(seed, first, a, b, final):
-    table, policy = random_table(seed), policy_of(first, a, b, final)
-    way, stop = simulate(table, policy), withheld(table, policy)
-    own = [
-        bool(objections(decision_of(row, went, policy), policy.final))
-        for (_, row), (_, went) in zip(table.iterrows(), way.iterrows(), strict=True)
-    ]
-    assert stop.tolist() == own
-    after = np.where(stop, "uncertain", way["verdict"])
-    wrong = {0: "fake", 1: "real"}
-    errors = [table["label"].map(wrong).to_numpy() == verdicts for verdicts in (way["verdict"].to_numpy(), after)]
-    assert not (errors[1] & ~errors[0]).any()
+def test_a_check_adds_no_error(seed, first, a, b, final):
+    """Over the cascade's own decisions: an answer that a check touches was real or fake and becomes uncertain."""
+    policy = policy_of(first, a, b, final)
+    for decision in decide_rows(random_table(seed), policy, "first"):
+        reasons = objections(decision, policy.final)
+        if decision.verdict == "uncertain":
+            assert reasons == []
+        elif reasons:
+            after = abstain(decision, " ".join(reasons))
+            assert (after.verdict, after.withheld) == ("uncertain", " ".join(reasons))
+            assert after.trace == decision.trace
+            assert decision.verdict in [step.outcome for step in after.trace]
 
 
 @pytest.mark.skipif(not (BUNDLE / "predictions.parquet").is_file(), reason="the demo bundle is not in this checkout")
-def test_on_the_shipped_bundle_the_gates_catch_errors_and_cost_few_answers():
+def test_on_the_shipped_bundle_the_checks_catch_errors_and_cost_few_answers():
     table = pd.read_parquet(BUNDLE / "predictions.parquet")
     table = table[table["split"] == "test"].reset_index(drop=True)
     policy = CascadePolicy.model_validate_json((BUNDLE / "policy.json").read_text(encoding="utf-8"))
-    way, stop = simulate(table, policy), withheld(table, policy)
-    decided = (way["verdict"] != "uncertain").to_numpy()
-    wrong = decided & (way["verdict"] != table["label"].map({0: "real", 1: "fake"})).to_numpy()
-    assert stop.mean() <= 0.08
+    decisions = decide_rows(table, policy)
+    stop = np.array([bool(objections(decision, policy.final)) for decision in decisions])
+    verdicts = np.array([decision.verdict for decision in decisions])
+    decided = verdicts != "uncertain"
+    wrong = decided & (verdicts != table["label"].map({0: "real", 1: "fake"}).to_numpy())
+    assert 0 < stop.mean() <= 0.08
     assert stop.sum() < 10 or wrong[stop].mean() > wrong[decided].mean()

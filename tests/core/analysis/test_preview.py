@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from core.analysis.faces import FaceCandidate
-from core.analysis.preview import SIDE, marked_frame, marked_picture
+from core.analysis.preview import PREVIEW_SIDE_PX, marked_frame, marked_picture
 
 
 def grey(width=960, height=540):
@@ -20,7 +20,7 @@ def touched(picture):
 
 def test_boxes_are_drawn_in_the_reduced_picture():
     drawn = marked_picture(grey(), [("", (200.0, 100.0, 300.0, 240.0))])
-    assert max(drawn.shape[:2]) == SIDE
+    assert max(drawn.shape[:2]) == PREVIEW_SIDE_PX
     assert np.allclose(touched(drawn), (50, 170, 100, 250), atol=2)
     assert (marked_picture(grey()) == 90).all()
 

@@ -72,7 +72,7 @@ def test_what_a_second_look_is_unsure_of_is_left_out_and_few_looks_are_taken(mon
 
     def eyes(rgb, detector):
         looks.append(rgb.shape)
-        return [FaceDetection((10, 10, 80, 80), looking.SURE - 0.01)]
+        return [FaceDetection((10, 10, 80, 80), looking.MIN_RETRY_SCORE - 0.01)]
 
     monkeypatch.setattr(looking, "find_faces", eyes)
     assert retry_faces([UPRIGHT] * 16, "any") is None

@@ -1,9 +1,8 @@
 """Every implementation of the cascade's rules gives what `core.cascade.cascade.Cascade` gives, on the same worlds.
 
-The cascade is the reference. Six more pieces of code hold its rules, each for a reason: `simulate` and
-`consistency_checks.withheld` work on whole tables, `replay_cuts` on many policies at once, `policy_counts` on groups,
-the joint table (with its grid) on counts alone, and the board's script in the browser. A new rule, or a new copy of
-one, belongs into this file.
+The cascade is the reference. Five more pieces of code hold its rules, each for a reason: `simulate` works on whole
+tables, `replay_cuts` on many policies at once, `policy_counts` on groups, the joint table (with its grid) on counts
+alone, and the board's script in the browser. A new rule, or a new copy of one, belongs into this file.
 """
 
 from __future__ import annotations
@@ -20,7 +19,6 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from app.ui.components import board_files
-from core.analysis.consistency_checks import objections, withheld
 from core.documents.policy import ExpertExits
 from core.policies.boards.binning import default_edges, edge_indices, exact_edges
 from core.policies.boards.grid import cascade_grid
@@ -90,11 +88,6 @@ def check_simulate(world: World, truth: Truth) -> None:
     assert replayed["p_fake"].tolist() == truth.score.tolist()
     assert replayed["member"].tolist() == truth.member.tolist()
     assert replayed.index.equals(world.table.index)
-
-
-def check_withheld(world: World, truth: Truth) -> None:
-    own = [bool(objections(result.decision, world.policy.final)) for result in truth.results]
-    assert withheld(world.table, world.policy).tolist() == own
 
 
 def check_error_counts(world: World, truth: Truth) -> None:
@@ -221,7 +214,6 @@ def check_board_script(world: World, truth: Truth) -> None:
 
 CHECKS: dict[str, Callable[[World, Truth], None]] = {
     "simulate": check_simulate,
-    "withheld": check_withheld,
     "error_counts": check_error_counts,
     "batch_replay": check_batch_replay,
     "joint_table": check_joint_table,
@@ -255,7 +247,7 @@ def test_the_worlds_hold_what_the_rules_are_about():
     assert ties > 500
 
 
-@pytest.mark.parametrize("check", [simulate, withheld, lambda t, p: policy_counts(p, t, STAGE1)])
+@pytest.mark.parametrize("check", [simulate, lambda t, p: policy_counts(p, t, STAGE1)])
 def test_a_table_without_a_named_expert_is_refused_and_nothing_stands_in(check):
     """The cascade passes such an item on; a table cannot know what the expert would have said."""
     world = next(w for w in worlds() if w.name == "missing expert")

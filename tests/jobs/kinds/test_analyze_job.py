@@ -4,16 +4,24 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import pytest
 from PIL import Image
 from skimage import data
 
 from core.analysis.spec import AnalyzeSpec
+from core.artifacts.files import write_json
+from core.artifacts.workspace import Workspace
 from core.documents.analysis import Analysis
+from core.media.types import MediaRejected
+from core.progress import Silent
+from jobs.clock import JobClock
+from jobs.kind import JobContext
+from jobs.kinds.analyze import ENDED_EARLY, result_of_part, run
 from jobs.worker.foreground import run_here
 from jobs.workspace.bundles import produced_bundle
-from tests.support.queueing import ROOT, open_workbench, supervised, until
+from tests.support.queueing import PLUGIN, ROOT, open_workbench, supervised, until
 from tests.support.tiny_bundle import build_tiny_bundle, tiny_policy
 
 WAIT = 180.0
@@ -117,6 +125,94 @@ def test_queue_foreground_and_command_agree(served, place):
     assert rejection["rejected"]["code"] == "unsupported"
     assert (place / "out" / "0" / "analysis.json").is_file()
     assert not (place / "untouched").exists()
+
+
+def test_a_process_that_is_killed_while_it_draws_leaves_the_verdict(place, served):
+    """Two files: the first one's evidence is whole; the second one's hangs, and its process is killed."""
+    workbench = open_workbench(place / "killed")
+    workbench.settings = workbench.settings.model_copy(update={"plugins": f"{PLUGIN},tests.support.hanging_evidence"})
+    workbench.set_active(bundle=place / "bundle")
+    photo, note = str(place / "astronaut.png"), str(place / "note.jpg")
+    with supervised(workbench, analyses=True) as supervisor:
+        job_id = workbench.submit("analyze", AnalyzeSpec(files=[note, photo]))
+        until(lambda: (workbench.job(job_id).part or {}).get("evidence"), WAIT, "the first map")
+        supervisor.warm.kill()
+        job = workbench.wait(job_id, WAIT)
+    assert (job.state, job.error, job.attempt) == ("done", None, 1)
+    (document,) = job.result["values"]["analyses"]
+    assert [item["file"] for item in job.result["values"]["rejected"]] == [note]
+    assert job.result["values"]["ended_early"]
+    whole = served[1]["one"].result["values"]["analyses"][0]
+    assert (document["complete"], document["warnings"]) == (True, [*whole["warnings"], ENDED_EARLY])
+    unlike = {"evidence": [], "warnings": []}
+    assert without_times(document | unlike) == without_times(whole | unlike)
+    assert {piece["member"] for piece in document["evidence"]} == {"stage1"}
+    folder = workbench.artifact("analysis", f"{job_id}-1").path
+    assert json.loads((folder / "analysis.json").read_text()) == document
+    for name in [document["picture"], document["faces"][0]["crop"], *(e["file"] for e in document["evidence"])]:
+        assert (folder / name).is_file()
+    workbench.close()
+
+
+class Recorded:
+    """An analyzer that spends ten seconds a file, keeps how many it was told are left, and stores no verdict."""
+
+    def __init__(self, clock):
+        self.clock, self.left = clock, []
+
+    def analyze(self, path, spec, out, report, seconds_left):
+        self.left.append(seconds_left())
+        self.clock.seconds -= 10
+        raise MediaRejected("unsupported", "No.")
+
+
+class Clock(JobClock):
+    """A hundred seconds, and what was asked of it."""
+
+    def __init__(self):
+        super().__init__()
+        self.seconds, self.pauses = 100.0, 0
+
+    def seconds_left(self):
+        return self.seconds
+
+    @contextmanager
+    def paused(self):
+        self.pauses += 1
+        yield
+
+
+def context_of(folder, clock=None):
+    workspace = Workspace(folder).create()
+    (folder / "jobs" / "job-1").mkdir(parents=True)
+    return JobContext(workspace, folder / "jobs" / "job-1", Silent(), clock=clock or JobClock())
+
+
+def test_a_file_may_take_its_share_of_the_time_that_is_left(tmp_path, place, monkeypatch):
+    clock = Clock()
+    analyzer = Recorded(clock)
+    monkeypatch.setattr("jobs.kinds.analyze.analyzer_for", lambda *_: analyzer)
+    spec = AnalyzeSpec(files=[str(place / "note.jpg")] * 4, bundle=str(place / "bundle"))
+    result = run(spec, context_of(tmp_path, clock))
+    assert analyzer.left == [25.0, 30.0, 40.0, 70.0]
+    assert clock.pauses == 1
+    assert len(result.values["rejected"]) == 4
+
+
+def test_a_part_without_a_verdict_of_every_file_is_no_result(tmp_path, place, served):
+    context = context_of(tmp_path)
+    note, photo = str(place / "note.jpg"), str(place / "astronaut.png")
+    spec = AnalyzeSpec(files=[photo, photo])
+    (document,) = served[1]["one"].result["values"]["analyses"]
+    home = context.workspace.analyses / context.folder.name
+    (home / "0").mkdir(parents=True)
+    write_json(home / "0" / "analysis.json", document)
+    assert result_of_part(spec, document, context) is None
+    assert result_of_part(AnalyzeSpec(files=[note]), document, context) is None
+    write_json(context.folder / "rejected.json", [{"file": note, "code": "unsupported", "sentence": "No."}])
+    assert result_of_part(AnalyzeSpec(files=[note]), document, context) is None, "nothing was judged"
+    found = result_of_part(AnalyzeSpec(files=[photo, note]), document, context)
+    assert found.values["analyses"] == [document], "a complete document stays as it is"
 
 
 def test_a_bundle_becomes_an_artefact_with_its_hash(place):

@@ -27,7 +27,19 @@ from core.task import FACES
 
 
 def find_calibrator(spec: EvaluateSpec, folder: Path) -> tuple[Calibrator, str]:
-    """(calibrator, one sentence on where it comes from): the file that the spec names, the run's own, or none."""
+    """Find the calibrator of an evaluation: the file that the spec names, the run's own, or none.
+
+    Args:
+        spec: Its `calibrator` may name a file.
+        folder: Folder of the run.
+
+    Returns:
+        The calibrator, and a clause that says where it comes from.
+
+    Raises:
+        FileNotFoundError: The named file does not exist.
+        ValueError: The file is not a calibrator.
+    """
     if spec.calibrator:
         path = Path(spec.calibrator).expanduser()
         if not path.is_file():
@@ -51,7 +63,14 @@ def check_thresholds(spec: EvaluateSpec) -> None:
 
 
 def prevalence_note(labels: np.ndarray) -> str:
-    """What the share of fakes does to figures that mix the classes. Empty for an even set."""
+    """Say what the share of fakes does to figures that mix the classes.
+
+    Args:
+        labels: (N,) 1 = fake.
+
+    Returns:
+        A clause; empty for an even set.
+    """
     rate = float(labels.mean())
     if rate in (0.0, 1.0):
         return "one class only: ranking and balanced figures are undefined"
@@ -98,7 +117,18 @@ def by_level(frame: pd.DataFrame, spec: EvaluateSpec) -> tuple[dict[str, Any], l
 def evaluation_report(
     spec: EvaluateSpec, predictions: Predictions, p: np.ndarray, source: str, log_odds: np.ndarray | None = None
 ) -> dict[str, Any]:
-    """evaluation_report.json, from calibrated p (N,) and its log-odds where the calibrator knows them: these rank."""
+    """Assemble evaluation_report.json.
+
+    Args:
+        spec: What to report.
+        predictions: N items with labels and groups, and the failed ones.
+        p: (N,) calibrated p_fake.
+        source: One clause on where the calibrator comes from.
+        log_odds: (N,) log-odds of p where the calibrator knows them: items rank by them. None: by p.
+
+    Returns:
+        A JSON-ready document.
+    """
     y, groups = predictions.labels, predictions.groups
     options: dict[str, Any] = {
         "draws": spec.n_bootstrap,
@@ -136,7 +166,16 @@ def evaluation_report(
 
 
 def delong_document(scores: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> dict[str, Any] | None:
-    """AUROC with DeLong's interval for whole groups, as a check on the bootstrap's; None where it is undefined."""
+    """Compute the AUROC with DeLong's interval for whole groups, as a check on the bootstrap's.
+
+    Args:
+        scores: (N,) scores that rank.
+        labels: (N,) 1 = fake.
+        groups: (N,) groups of the items.
+
+    Returns:
+        Value, standard error and interval; None where it is undefined.
+    """
     found = delong(scores, labels, groups=groups)
     if found is None:
         return None
@@ -145,7 +184,16 @@ def delong_document(scores: np.ndarray, labels: np.ndarray, groups: np.ndarray) 
 
 
 def threshold_analysis(spec: EvaluateSpec, predictions: Predictions, p: np.ndarray) -> dict[str, Any]:
-    """threshold_analysis.json."""
+    """Assemble threshold_analysis.json.
+
+    Args:
+        spec: Its `cascade_thresholds` are the confidences to show.
+        predictions: N items with labels and groups.
+        p: (N,) calibrated p_fake.
+
+    Returns:
+        A JSON-ready document.
+    """
     y, groups = predictions.labels, predictions.groups
     rows = threshold_rows(p, y, groups, spec.cascade_thresholds, draws=spec.n_bootstrap, seed=spec.seed)
     return {
@@ -165,7 +213,20 @@ def draw_all(
     spec: EvaluateSpec,
     log_odds: np.ndarray | None = None,
 ) -> list[str]:
-    """Write the PNGs; returns one sentence for each that cannot be drawn (one class)."""
+    """Write the PNGs of an evaluation.
+
+    Args:
+        folder: Where to write.
+        predictions: N items with labels, groups and uncalibrated log-odds.
+        p: (N,) calibrated p_fake.
+        report: evaluation_report.json.
+        analysis: threshold_analysis.json.
+        spec: Number of bins, name of the split.
+        log_odds: (N,) log-odds of p where known, to rank by.
+
+    Returns:
+        One sentence for each picture that cannot be drawn (one class).
+    """
     from core.metrics import plots  # matplotlib: 30 MB that a page, which reads this module's notes, does not need
 
     y, s = predictions.labels, sweep(p, predictions.labels)

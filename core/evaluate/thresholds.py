@@ -21,13 +21,25 @@ def threshold_rows(
     draws: int = 1000,
     seed: int = 0,
 ) -> list[dict[str, Any]]:
-    """One row a confidence t in (0, 1): items with p_fake <= 1 - t leave as real.
+    """Show what stage 1 would save and lose at each confidence.
 
-    filtration = exited / all; leakage = fakes exited / all fakes; precision = reals exited / exited;
-    coverage = passed on / all; filtration_of_reals = reals exited / all reals. Balanced figures weigh both classes
+    At confidence t items with p_fake <= 1 - t are released as real. filtration = released / all; leakage = fakes
+    released / all fakes; precision = reals released / released; coverage = passed on / all; filtration_of_reals = reals
+    released / all reals. Balanced figures weigh both classes
     alike, so they do not move with the base rate: balanced_filtration is the mean of leakage and filtration_of_reals,
-    balanced_precision is filtration_of_reals / (filtration_of_reals + leakage). Intervals: 95 %, of `group_share`;
-    group_leakage (groups with a fake that exits / groups with a fake) has the exact Clopper-Pearson interval.
+    balanced_precision is filtration_of_reals / (filtration_of_reals + leakage). Intervals are 95 %, of `group_share`;
+    group_leakage (groups with a fake that is released / groups with a fake) has the exact Clopper-Pearson interval.
+
+    Args:
+        p_fake: (N,) calibrated, in [0, 1].
+        labels: (N,) 1 = fake.
+        groups: (N,) groups of the items.
+        thresholds: Confidences t in (0, 1).
+        draws: Bootstrap draws of whole groups; 0: no intervals.
+        seed: Seed of the draws.
+
+    Returns:
+        One row for each confidence.
     """
     codes, n_groups = group_codes(groups, labels.size)
     fake, every = labels == 1, np.ones(labels.size, bool)

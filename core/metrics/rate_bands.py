@@ -87,11 +87,23 @@ def _coarse(drawn: np.ndarray, bar: np.ndarray, size: int) -> np.ndarray:
 def rate_bands(
     edges: ArrayLike, p_fake: ArrayLike, labels: ArrayLike, groups: ArrayLike | None, *, draws: int = 500, seed: int = 0
 ) -> RateBands:
-    """edges: (T,) ascending from 0 to 1; at index t, p_fake > edges[t] is called fake (at 0: all). p_fake: (N,) in
-    [0, 1]; labels: (N,), 1 = fake; groups: (N,), None: every item its own.
+    """Compute the interval of every rate at every threshold from one bootstrap.
 
-    At a threshold just above edges[t] the limits are those of `figures(..., draws=draws, seed=seed)`. Raises ValueError
-    on bad input.
+    At a threshold just above edges[t] the limits are those of `all_metrics(..., draws=draws, seed=seed)`.
+
+    Args:
+        edges: (T,) ascending from 0 to 1; at index t, p_fake > edges[t] is called fake (at 0: all).
+        p_fake: (N,) in [0, 1].
+        labels: (N,) 1 = fake.
+        groups: (N,) groups of the items; None: every item is its own.
+        draws: Bootstrap draws of whole groups.
+        seed: Seed of the draws.
+
+    Returns:
+        The bands, with the drawn counts.
+
+    Raises:
+        ValueError: Bad input.
     """
     p, y = probabilities(p_fake, labels)
     inner = np.asarray(edges, np.float64)[1:-1]
@@ -155,13 +167,21 @@ def _groups_called(cell: np.ndarray, codes: np.ndarray, n_groups: int, size: int
 def effective_counts(
     edges: ArrayLike, p_fake: ArrayLike, labels: ArrayLike, groups: ArrayLike | None
 ) -> dict[str, np.ndarray]:
-    """How many independent items the share with p_fake > edges[t] is worth, (T,) each: of the fakes ("fake"), the reals
-    ("real"), all items ("all").
+    """Compute how many independent items a share carries as much information as, at every threshold.
 
-    v (1 - v) over the variance of that share v when whole groups are drawn, G / (G - 1) sum_g (h_g - m_g v)^2 / n^2;
-    never under the effective groups (Kish: as if the items of a group agreed wholly) nor over the items. At v = 0 and
-    1, where nothing varies, the effective groups. 0 without items. For Wilson's interval where several rates of one
-    stage are combined and none can be drawn beforehand.
+    For a share v with p_fake > edges[t]: v (1 - v) over the variance of v when whole groups are drawn, G / (G - 1)
+    sum_g (h_g - m_g v)^2 / n^2; never under the effective groups (Kish: as if the items of a group agreed wholly) nor
+    over the items. At v = 0 and 1, where nothing varies, the effective groups. 0 without items. Used for Wilson's
+    interval where several rates of one stage are combined and none can be drawn beforehand.
+
+    Args:
+        edges: (T,) ascending from 0 to 1.
+        p_fake: (N,) in [0, 1].
+        labels: (N,) 1 = fake.
+        groups: (N,) groups of the items; None: every item is its own.
+
+    Returns:
+        (T,) counts for the share of the fakes ("fake"), the reals ("real") and all items ("all").
     """
     p, y = probabilities(p_fake, labels)
     inner = np.asarray(edges, np.float64)[1:-1]

@@ -19,8 +19,13 @@ from core.metrics.sweep import checked
 
 @dataclass(frozen=True)
 class RiskCoverage:
-    """One entry a distinct confidence, the surest first. coverage: accepted / N. risk: errors / accepted.
-    generalised: errors accepted / N. All (K,).
+    """Risk among accepted items as fewer are accepted: one entry for each distinct confidence, the surest first.
+
+    Attributes:
+        confidence: (K,) confidence down to which items are accepted.
+        coverage: (K,) accepted / N.
+        risk: (K,) errors / accepted.
+        generalised: (K,) errors accepted / N.
     """
 
     confidence: np.ndarray
@@ -32,8 +37,20 @@ class RiskCoverage:
 def confidence_and_truth(
     p_fake: ArrayLike, labels: ArrayLike, log_odds: ArrayLike | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(confidence (N,), right (N,) 1 or 0). log_odds: those of p_fake, where known: confidence is then |log_odds|, the
-    same order, which does not end where p_fake rounds to 1. Raises ValueError on bad input.
+    """Compute how sure each answer is, and whether it is right.
+
+    Args:
+        p_fake: (N,) in [0, 1].
+        labels: (N,) 1 = fake.
+        log_odds: (N,) log-odds of p_fake where known; the confidence is then |log_odds|, the same order, which does not
+        end where p_fake
+            rounds to 1.
+
+    Returns:
+        Confidence (N,), and right (N,) 1 or 0.
+
+    Raises:
+        ValueError: Bad input.
     """
     p, y = probabilities(p_fake, labels)
     sure, right = convention(p, y, "top_label")
@@ -41,7 +58,16 @@ def confidence_and_truth(
 
 
 def risk_coverage(p_fake: ArrayLike, labels: ArrayLike, log_odds: ArrayLike | None = None) -> RiskCoverage:
-    """The whole curve from one sort. log_odds, and `confidence` then: as of `judged`."""
+    """Compute the whole risk-coverage curve from one sort.
+
+    Args:
+        p_fake: (N,) in [0, 1].
+        labels: (N,) 1 = fake.
+        log_odds: (N,) log-odds of p_fake where known, see `confidence_and_truth`.
+
+    Returns:
+        The curve.
+    """
     confidence, right = confidence_and_truth(p_fake, labels, log_odds)
     order = np.argsort(-confidence, kind="stable")
     confidence, errors = confidence[order], np.cumsum(1.0 - right[order])
@@ -51,16 +77,34 @@ def risk_coverage(p_fake: ArrayLike, labels: ArrayLike, log_odds: ArrayLike | No
 
 
 def aurc(p_fake: ArrayLike, labels: ArrayLike, log_odds: ArrayLike | None = None) -> float:
-    """Area under risk over coverage (Geifman 2018), as a sum of steps: each item adds the risk of its step / N."""
+    """Compute the area under risk over coverage (Geifman 2018), as a sum of steps: each item adds the risk of its step
+    / N.
+
+    Args:
+        p_fake: (N,) in [0, 1].
+        labels: (N,) 1 = fake.
+        log_odds: (N,) log-odds of p_fake where known.
+
+    Returns:
+        The area, in [0, 1].
+    """
     c = risk_coverage(p_fake, labels, log_odds)
     return float(np.diff(c.coverage, prepend=0.0) @ c.risk)
 
 
 def augrc(p_fake: ArrayLike, labels: ArrayLike, log_odds: ArrayLike | None = None) -> float:
-    """Area under (accepted errors / N) over coverage (Traub et al. 2024), by the trapezoid rule; at most 1/2.
+    """Compute the area under (accepted errors / N) over coverage (Traub et al. 2024), by the trapezoid rule.
 
     Equal to acc (1 - acc) (1 - AUROC_f) + (1 - acc)^2 / 2, their closed form, where AUROC_f ranks errors by lack of
     confidence and counts ties one half.
+
+    Args:
+        p_fake: (N,) in [0, 1].
+        labels: (N,) 1 = fake.
+        log_odds: (N,) log-odds of p_fake where known.
+
+    Returns:
+        The area, at most 1/2.
     """
     c = risk_coverage(p_fake, labels, log_odds)
     return float(np.trapezoid(np.append(0.0, c.generalised), np.append(0.0, c.coverage)))

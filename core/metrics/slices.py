@@ -20,7 +20,15 @@ MOST_VALUES = 50
 
 
 def describe(labels: np.ndarray, groups: np.ndarray) -> dict[str, Any]:
-    """How much there is of what."""
+    """Count items and groups by label.
+
+    Args:
+        labels: (N,) 1 = fake.
+        groups: (N,) groups of the items.
+
+    Returns:
+        n, n_fake, n_real, groups, fake_groups, real_groups, base_rate.
+    """
     fakes = int(labels.sum())
     return {
         "n": int(labels.size),
@@ -44,11 +52,23 @@ def slices(
     seed: int,
     log_odds: np.ndarray | None = None,
 ) -> dict[str, Any]:
-    """{value: sizes and `metrics` with intervals over groups} for each value of `of`.
+    """Compute all figures for each value of a column.
 
     A slice of one class has no ranking of its own: `against` then holds its ranking figures against all items of the
-    other class, and `against_what` says so (the fakes of one method against every real). log_odds: those of p where
-    known, to rank by.
+    other class, and `against_what` says so (the fakes of one method against every real).
+
+    Args:
+        p: (N,) calibrated p_fake.
+        labels: (N,) 1 = fake.
+        groups: (N,) groups of the items.
+        of: (N,) values of the column.
+        draws: Bootstrap draws of whole groups.
+        n_bins: Bins of calibration errors.
+        seed: Seed of the draws.
+        log_odds: (N,) log-odds of p where known, to rank by.
+
+    Returns:
+        By value, the sizes and `metrics` with their intervals.
     """
     found: dict[str, Any] = {}
 
@@ -70,7 +90,14 @@ def slices(
 
 
 def macro_average(found: dict[str, Any]) -> dict[str, Any]:
-    """{figure: {value, over}}: the plain mean over the slices where a figure is defined, and how many those are."""
+    """Average figures plainly over slices.
+
+    Args:
+        found: Of `slices`.
+
+    Returns:
+        By figure, its mean `value` over the slices where it is defined, and `over`, how many those are.
+    """
     macro = {}
     for metric in MACRO:
         values = [s["metrics"][metric]["value"] for s in found.values() if s["metrics"][metric]["value"] is not None]
@@ -88,10 +115,20 @@ def sliced_by(
     seed: int,
     log_odds: np.ndarray | None = None,
 ) -> tuple[dict[str, Any], list[str]]:
-    """({column: `slices` of it}, one sentence for each column that gives none).
+    """Compute the slices of several columns.
 
-    frame: label, group and the columns; log_odds: as of `slices`. A column that is missing, has one value or too many
-    is named.
+    Args:
+        frame: label, group and the columns.
+        p: (N,) calibrated p_fake.
+        columns: Names of the columns.
+        draws: Bootstrap draws of whole groups.
+        n_bins: Bins of calibration errors.
+        seed: Seed of the draws.
+        log_odds: (N,) log-odds of p where known, to rank by.
+
+    Returns:
+        By column, its `slices`; and one sentence for each column that gives none: it is missing, or has one value or
+        too many.
     """
     found, left_out = {}, []
     y, groups = frame["label"].to_numpy(np.int64), frame["group"].astype(str).to_numpy()

@@ -52,10 +52,16 @@ class EmbeddingAbout(Spec):
 
 @dataclass(frozen=True)
 class EmbeddingTable:
-    """sample_id: (N,) str; log_odds: (N,) float64, of fake, uncalibrated; parts: name -> (N, D) float32.
+    """Embeddings of a data set by one detector.
 
-    `parts["embedding"]` is always there. GenConViT also has `image` and `reconstruction` (the classifier's branch on
-    each), `latent`, and `reconstruction_error` (N, 2): mean squared error and PSNR (dB) of the reconstruction.
+    GenConViT has the parts `image` and `reconstruction` (the classifier's branch on each), `latent`, and
+    `reconstruction_error` (N, 2): mean squared error and PSNR (dB) of the reconstruction.
+
+    Attributes:
+        sample_id: (N,) str.
+        log_odds: (N,) float64, of fake, uncalibrated.
+        parts: Name -> (N, D) float32; `embedding` is always one of them.
+        about: What the file says of itself.
     """
 
     sample_id: np.ndarray
@@ -67,7 +73,17 @@ class EmbeddingTable:
         return len(self.sample_id)
 
     def take(self, sample_ids: Sequence[str]) -> EmbeddingTable:
-        """The rows of `sample_ids`, in their order. Raises ValueError naming the first that are not there."""
+        """Take rows by their ids, in the order given.
+
+        Args:
+            sample_ids: Ids of the rows.
+
+        Returns:
+            The rows.
+
+        Raises:
+            ValueError: Some ids have no embedding; the message names the first.
+        """
         place = {name: row for row, name in enumerate(self.sample_id)}
         lost = [name for name in sample_ids if name not in place]
         if lost:
@@ -81,7 +97,17 @@ class EmbeddingTable:
 
 
 def read_about(path: Path) -> EmbeddingAbout:
-    """What a file says of itself. Raises ValueError when it is no whole embedding file."""
+    """Read what an embedding file says of itself.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Its description.
+
+    Raises:
+        ValueError: It is not a whole embedding file.
+    """
     try:
         metadata = pq.read_schema(path).metadata or {}
         return EmbeddingAbout.model_validate_json(metadata[ABOUT])
@@ -90,10 +116,18 @@ def read_about(path: Path) -> EmbeddingAbout:
 
 
 def read_embeddings(path: Path, parts: Sequence[str] | None = None, *, incomplete: bool = False) -> EmbeddingTable:
-    """A whole file in memory; `parts` names the columns wanted (None: all). For a large file use `stream_embeddings`.
+    """Read a whole embedding file into memory; for a large file use `stream_embeddings`.
 
-    incomplete: take a file that lacks rows. Raises ValueError for one that does when not asked, for an unknown part,
-    and for a file that is not whole.
+    Args:
+        path: The file.
+        parts: Names of the parts to read; None: all.
+        incomplete: Accept a file that lacks rows.
+
+    Returns:
+        The table.
+
+    Raises:
+        ValueError: The file lacks rows and that was not accepted, has no such part, or is not whole.
     """
     tables = list(stream_embeddings(path, parts, incomplete=incomplete))
     about = tables[0].about
@@ -108,7 +142,19 @@ def read_embeddings(path: Path, parts: Sequence[str] | None = None, *, incomplet
 def stream_embeddings(
     path: Path, parts: Sequence[str] | None = None, *, incomplete: bool = False
 ) -> Iterator[EmbeddingTable]:
-    """A file's row groups one after the other, in bounded memory. Arguments and errors as in `read_embeddings`."""
+    """Read the row groups of an embedding file one after the other, in bounded memory.
+
+    Args:
+        path: The file.
+        parts: Names of the parts to read; None: all.
+        incomplete: Accept a file that lacks rows.
+
+    Yields:
+        A table for each row group.
+
+    Raises:
+        ValueError: As in `read_embeddings`.
+    """
     about = read_about(path)
     if about.missing and not incomplete:
         shown = "; ".join(f"{row.sample_id} ({row.path}): {row.reason}" for row in about.missing[:SHOWN])
@@ -136,7 +182,18 @@ def stream_embeddings(
 def write_shard(
     path: Path, sample_id: Sequence[str], log_odds: np.ndarray, parts: dict[str, np.ndarray], about: EmbeddingAbout
 ) -> None:
-    """Write one row group as a file of its own, atomically. parts: name -> (N, D), the sizes of `about.parts`."""
+    """Write one row group as a file of its own, atomically.
+
+    Args:
+        path: The file.
+        sample_id: (N,) ids.
+        log_odds: (N,) log-odds of fake.
+        parts: Name -> (N, D), of the sizes in `about.parts`.
+        about: What the shard is of.
+
+    Raises:
+        ValueError: A part has another shape.
+    """
     columns = [pa.array([str(name) for name in sample_id], pa.string()), pa.array(log_odds, pa.float64())]
     for name, size in about.parts.items():
         flat = np.ascontiguousarray(parts[name], np.float32)
@@ -149,9 +206,17 @@ def write_shard(
 
 
 def join_shards(shards: Sequence[Path], target: Path) -> EmbeddingAbout:
-    """One file of all shards, a row group each, written aside and renamed; holds one shard in memory at a time.
+    """Join all shards into one file, a row group each; one shard is in memory at a time.
 
-    Raises ValueError when the shards are of different detectors or data, or leave a gap.
+    Args:
+        shards: Files in the order of their rows.
+        target: The file; it is written aside and renamed.
+
+    Returns:
+        The description of the whole file.
+
+    Raises:
+        ValueError: The shards are of different detectors or data, or leave a gap.
     """
     abouts = [read_about(shard) for shard in shards]
     at = 0

@@ -31,7 +31,15 @@ def _kept(failed: pd.DataFrame) -> list[str]:
 
 
 def item_fingerprint(ids: pd.Series, labels: pd.Series) -> str:
-    """SHA-256 (hex) of the lines "id TAB label", sorted by their bytes. labels: 0 or 1."""
+    """Compute the SHA-256 of the lines "id TAB label", sorted by their bytes.
+
+    Args:
+        ids: (N,) ids.
+        labels: (N,) 0 or 1.
+
+    Returns:
+        64 hexadecimal digits.
+    """
     text, of = (pa.array(column.astype(str), pa.large_string()) for column in (ids, labels.astype(int)))
     lines = pc.binary_join_element_wise(text, of, pa.scalar("\t", pa.large_string()))
     lines = lines.take(pc.sort_indices(lines))
@@ -43,10 +51,14 @@ def item_fingerprint(ids: pd.Series, labels: pd.Series) -> str:
 
 @dataclass(frozen=True)
 class Predictions(ItemRows):
-    """Scores of one detector. `frame` has the REQUIRED columns (label 1 = fake; log_odds finite, float64; group is
-    the unit that counts in every interval and guarantee) and may carry `split`, `method`, `path`, `video`, `track` and
-    more. `failed` lists the items that were asked for and have no score: columns FAILED and perhaps `split`, reason in
-    plain words.
+    """Scores of one detector on items.
+
+    Attributes:
+        frame: The REQUIRED columns (label 1 = fake; log_odds finite, float64; group is the unit that counts in every
+        interval and
+            guarantee), and perhaps `split`, `method`, `path`, `video`, `track` and more.
+        failed: Items that were asked for and have no score: columns FAILED and perhaps `split`, the reason in plain
+        words.
     """
 
     frame: pd.DataFrame
@@ -75,8 +87,18 @@ class Predictions(ItemRows):
         return self.frame["log_odds"].to_numpy(np.float64)
 
     def select(self, split: str) -> Predictions:
-        """Rows of one split, and its failed items: all of them where the list does not name their splits, for any may
-        be of this one. Raises ValueError when there are no rows.
+        """Take the rows of one split, and its failed items.
+
+        All failed items are taken where their splits are not known, for any may be of this one.
+
+        Args:
+            split: Name of the split.
+
+        Returns:
+            Predictions of that split.
+
+        Raises:
+            ValueError: There are no rows; the message lists the splits that exist.
         """
         rows = self.frame[self.frame["split"] == split]
         if rows.empty:
@@ -94,7 +116,11 @@ class Predictions(ItemRows):
         return sketch(self.frame["sample_id"], self.frame["label"])
 
     def save(self, path: Path) -> None:
-        """Write Parquet atomically. Failed items are rows without log_odds, with their `reason`."""
+        """Write Parquet atomically; failed items are rows without log_odds, with their `reason`.
+
+        Args:
+            path: The file.
+        """
         table = self.frame
         if len(self.failed):
             table = pd.concat([table.assign(reason=""), self.failed[_kept(self.failed)]], ignore_index=True)
@@ -103,12 +129,26 @@ class Predictions(ItemRows):
 
     @classmethod
     def load(cls, path: Path) -> Predictions:
-        """Inverse of `save`."""
+        """Read what `save` wrote.
+
+        Args:
+            path: The file.
+
+        Returns:
+            The predictions.
+        """
         return cls.of_table(pd.read_parquet(path))
 
     @classmethod
     def of_table(cls, table: pd.DataFrame) -> Predictions:
-        """From a table in which a row without log_odds is an item that failed (column `reason`, where there)."""
+        """Part a table into scored items and failed ones.
+
+        Args:
+            table: A row without log_odds is an item that failed (column `reason`, where it exists).
+
+        Returns:
+            The predictions.
+        """
         lost = table["log_odds"].isna() if "log_odds" in table else pd.Series(False, index=table.index)
         frame = table[~lost].reset_index(drop=True)
         if not lost.any():

@@ -33,7 +33,18 @@ MEANING = {
 
 
 def agreement_counts(right_a: np.ndarray, right_b: np.ndarray) -> np.ndarray:
-    """(N, 4) float64 indicators: both right, only a right, only b right, both wrong. right_a, right_b: (N,) bool."""
+    """Mark for each item which of two experts is right.
+
+    Args:
+        right_a: (N,) bool, expert a is right.
+        right_b: (N,) bool, expert b is right.
+
+    Returns:
+        (N, 4) float64 indicators: both right, only a right, only b right, both wrong.
+
+    Raises:
+        ValueError: The experts were not judged on the same items.
+    """
     a, b = np.asarray(right_a, bool), np.asarray(right_b, bool)
     if a.shape != b.shape or a.ndim != 1:
         raise ValueError(f"two experts must be judged on the same items: {a.shape} and {b.shape}")
@@ -41,11 +52,17 @@ def agreement_counts(right_a: np.ndarray, right_b: np.ndarray) -> np.ndarray:
 
 
 def figures_of_counts(counts: np.ndarray) -> dict[str, np.ndarray]:
-    """FIGURES of (..., 4) counts in the order of `agreement_counts`; NaN where a figure is not defined.
+    """Compute FIGURES from the four counts of a pair.
 
-    error_overlap = n00 / (n00 + n01 + n10), nobody errs: undefined. q_statistic = (n11 n00 - n10 n01) / (n11 n00 +
-    n10 n01) in [-1, 1], denominator 0: undefined. disagreement = (n10 + n01) / n. double_fault = n00 / n.
-    oracle_gain = (n - n00) / n - max(accuracy of a, accuracy of b), equal to min(n10, n01) / n.
+    error_overlap = n00 / (n00 + n01 + n10). q_statistic = (n11 n00 - n10 n01) / (n11 n00 + n10 n01) in [-1, 1].
+    disagreement = (n10 + n01) / n. double_fault = n00 / n. oracle_gain = (n - n00) / n - max(accuracy of a, accuracy of
+    b), which equals min(n10, n01) / n.
+
+    Args:
+        counts: (..., 4) counts in the order of `agreement_counts`.
+
+    Returns:
+        An array (...) by figure; NaN where a figure is not defined (a denominator of 0).
     """
     both, only_a, only_b, neither = np.moveaxis(np.asarray(counts, np.float64), -1, 0)
     n = both + only_a + only_b + neither
@@ -63,9 +80,17 @@ def figures_of_counts(counts: np.ndarray) -> dict[str, np.ndarray]:
 def pairwise(
     right: Mapping[str, np.ndarray], groups: np.ndarray, *, draws: int = 1000, seed: int = 0
 ) -> list[dict[str, Any]]:
-    """One row a pair: `a`, `b`, the four counts, and every figure as {value, low, high} (95 %, groups drawn).
+    """Compare every pair of experts.
 
-    right: (N,) bool by expert on the same items; groups: (N,). A figure that is not defined is None.
+    Args:
+        right: (N,) bool by expert, on the same items.
+        groups: (N,) groups of the items.
+        draws: Bootstrap draws of whole groups; 0: no intervals.
+        seed: Seed of the draws.
+
+    Returns:
+        One row for each pair: `a`, `b`, the four counts, and every figure as {value, low, high} (95 %); None where a
+        figure is not defined.
     """
     codes, n_groups = group_codes(groups, len(groups))
     rows: list[dict[str, Any]] = []
@@ -92,9 +117,19 @@ def _estimate(value: float, drawn: np.ndarray | None, worth: GroupCount) -> dict
 
 
 def oracle(right: Mapping[str, np.ndarray], groups: np.ndarray, *, draws: int = 1000, seed: int = 0) -> dict[str, Any]:
-    """All experts together: `accuracy` of the best one, `oracle` (somebody is right) and `gain`, each with interval.
+    """Compare the best expert with an ideal choice among all experts.
 
-    The best one is the best on these very items, so `gain` errs to the low side.
+    The best one is the best on these very items, so `gain` is rather too small.
+
+    Args:
+        right: (N,) bool by expert, on the same items.
+        groups: (N,) groups of the items.
+        draws: Bootstrap draws of whole groups; 0: no intervals.
+        seed: Seed of the draws.
+
+    Returns:
+        `best` (a name), `accuracy` of the best, `oracle` (share of items that some expert gets right) and `gain`, each
+        with its interval.
     """
     columns = np.stack([np.asarray(values, np.float64) for values in right.values()], axis=1)
     anybody = columns.max(1, keepdims=True)

@@ -15,23 +15,48 @@ PENALTY = 0.05
 
 
 def sample_rows(count: int, most: int, seed: int) -> np.ndarray:
-    """(min(count, most),) sorted rows, drawn without replacement; all of them when they are few."""
+    """Draw rows without replacement.
+
+    Args:
+        count: Number of rows.
+        most: Most rows to draw.
+        seed: Seed of the draw.
+
+    Returns:
+        (min(count, most),) sorted positions; all of them when they are few.
+    """
     if count <= most:
         return np.arange(count)
     return np.sort(np.random.default_rng(seed).choice(count, most, replace=False))
 
 
 def standardised(embedding: np.ndarray) -> np.ndarray:
-    """(N, D) float64 with mean 0 and deviation 1 by column; a constant column becomes 0."""
+    """Bring each column to mean 0 and standard deviation 1.
+
+    Args:
+        embedding: (N, D).
+
+    Returns:
+        (N, D) float64; a constant column becomes 0.
+    """
     values = np.asarray(embedding, np.float64)
     spread = values.std(0)
     return (values - values.mean(0)) / np.where(spread > 1e-12, spread, 1.0)
 
 
 def probe_scores(embedding: np.ndarray, labels: np.ndarray, groups: np.ndarray, seed: int = 0) -> np.ndarray | None:
-    """(N,) out-of-fold log-odds of a logistic regression on the standardised embedding, folds by group.
+    """Score items out-of-fold by a logistic regression on the standardised embedding; folds are cut by group.
 
-    Scaling is fitted inside each fold's training part. None when a class has fewer than two groups.
+    Scaling is fitted inside the training part of each fold.
+
+    Args:
+        embedding: (N, D).
+        labels: (N,) 1 = fake.
+        groups: (N,) groups of the items.
+        seed: Seed of the folds.
+
+    Returns:
+        (N,) log-odds; None when a class has fewer than two groups.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedGroupKFold
@@ -53,9 +78,15 @@ def probe_scores(embedding: np.ndarray, labels: np.ndarray, groups: np.ndarray, 
 
 
 def silhouette(embedding: np.ndarray, names: np.ndarray) -> float | None:
-    """Mean silhouette (Rousseeuw 1987) in [-1, 1] of the standardised embedding, Euclidean.
+    """Compute the mean silhouette of named items in the standardised embedding (Rousseeuw 1987, Euclidean).
 
-    Near 0: items of one name lie no closer to each other than to the rest. None unless 2 <= names < items.
+    Args:
+        embedding: (N, D).
+        names: (N,) the name of each item, for example its source.
+
+    Returns:
+        A number in [-1, 1]; near 0, items of one name lie no closer to each other than to the rest. None unless 2 <=
+        names < items.
     """
     from sklearn.metrics import silhouette_score
 
@@ -74,11 +105,23 @@ def embedding_quality(
     draws: int = 1000,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """JSON-ready: `dimensions`, `items` used, `probe` AUROC with interval, `silhouette_label`, `silhouette_source`.
+    """Measure how well an embedding separates labels and sources.
 
-    embedding: (N, D); the others (N,). At most `most` rows, drawn by seed. `silhouette_source` is the mean over the two
-    labels of the silhouette by source inside one label: sources mostly hold one label, so over all items it would
-    count the label again.
+    `silhouette_source` is the mean over the two labels of the silhouette by source inside one label: sources mostly
+    hold one label, so over all items it would count the label again.
+
+    Args:
+        embedding: (N, D).
+        labels: (N,) 1 = fake.
+        groups: (N,) groups of the items.
+        sources: (N,) source of each item.
+        most: Most rows to use, drawn by seed.
+        draws: Bootstrap draws of whole groups.
+        seed: Seed of rows, folds and draws.
+
+    Returns:
+        JSON-ready: `dimensions`, `items` used, `probe` AUROC with its interval, `silhouette_label`,
+        `silhouette_source`.
     """
     rows = sample_rows(len(labels), most, seed)
     x, y, of, where = embedding[rows], labels[rows], groups[rows], sources[rows]

@@ -17,10 +17,20 @@ EXACT_PSNR = 100.0
 
 
 def compare(picture: np.ndarray, rebuilt: np.ndarray) -> tuple[float, float, float]:
-    """(MSE, PSNR in dB, SSIM) of two (H, W, 3) uint8 pictures, on the scale 0 to 1.
+    """Measure how far a reconstruction is from its picture, on the scale 0 to 1.
 
-    PSNR = -10 log10 MSE, at most EXACT_PSNR. SSIM: Wang et al. 2004, mean over channels, as scikit-image has it.
-    Raises ValueError when the shapes differ.
+    PSNR = -10 log10 MSE, at most EXACT_PSNR. SSIM is that of Wang et al. 2004, the mean over channels, as in
+    scikit-image.
+
+    Args:
+        picture: (H, W, 3) uint8.
+        rebuilt: (H, W, 3) uint8.
+
+    Returns:
+        MSE, PSNR in dB, SSIM.
+
+    Raises:
+        ValueError: The shapes differ.
     """
     from skimage.metrics import structural_similarity
 
@@ -33,17 +43,33 @@ def compare(picture: np.ndarray, rebuilt: np.ndarray) -> tuple[float, float, flo
 
 
 def compare_all(pictures: np.ndarray, rebuilt: np.ndarray) -> np.ndarray:
-    """(N, 3) MEASURES of (N, H, W, 3) uint8 pictures and their reconstructions."""
+    """Measure all reconstructions against their pictures.
+
+    Args:
+        pictures: (N, H, W, 3) uint8.
+        rebuilt: (N, H, W, 3) uint8.
+
+    Returns:
+        (N, 3) MEASURES.
+    """
     return np.array([compare(a, b) for a, b in zip(pictures, rebuilt, strict=True)]).reshape(-1, 3)
 
 
 def reconstruction_quality(
     measures: np.ndarray, labels: np.ndarray, groups: np.ndarray, *, draws: int = 1000, seed: int = 0
 ) -> dict[str, Any]:
-    """JSON-ready: `real` and `fake` with the mean of each of MEASURES (95 % over groups), `separates` with the AUROC of
-    each error (MSE and 1 - SSIM; higher error counts as fake) and its interval, `reading` in one sentence.
+    """Summarise reconstructions of real and of fake items, and whether the error separates them.
 
-    measures: (N, 3) as of `compare_all`; labels, groups: (N,).
+    Args:
+        measures: (N, 3) as of `compare_all`.
+        labels: (N,) 1 = fake.
+        groups: (N,) groups of the items.
+        draws: Bootstrap draws of whole groups; 0: no intervals.
+        seed: Seed of the draws.
+
+    Returns:
+        JSON-ready: `real` and `fake` with the mean of each of MEASURES (95 % over groups), `separates` with the AUROC
+        of each error (MSE and 1 - SSIM; a higher error counts as fake) and its interval, and `reading`, one sentence.
     """
     found: dict[str, Any] = {"items": len(labels)}
     for label, name in ((0, "real"), (1, "fake")):
@@ -80,7 +106,14 @@ def _area(error: np.ndarray, labels: np.ndarray, groups: np.ndarray, draws: int,
 
 
 def reading(area: dict[str, float | None] | None) -> str:
-    """What the AUROC of the reconstruction error says, in one sentence."""
+    """Say in one sentence what the AUROC of the reconstruction error shows.
+
+    Args:
+        area: Value, low and high; None with one class.
+
+    Returns:
+        One sentence.
+    """
     if area is None or area["value"] is None or area["low"] is None or area["high"] is None:
         return "Only one class, or too few groups: whether the error separates real from fake cannot be said."
     if area["low"] > 0.5:

@@ -25,15 +25,22 @@ RATES = (*SHARES, "balanced_accuracy", "f1", "mcc", "even_precision", "even_npv"
 
 @dataclass(frozen=True)
 class RateBands:
-    """95 % limits, (T,) each by the names of RATES, at T thresholds: at index t what lies above edge t is called fake.
-    NaN: no interval.
+    """The 95 % limits of every rate at T thresholds: at index t what lies above edge t is called fake.
 
-    recall: fakes called fake / fakes; false_alarms: reals called fake / reals; specificity: the other reals; precision:
-    fakes / called fake; npv: reals / called real; accuracy: called rightly / all; balanced_accuracy, f1, mcc as in
-    `core.metrics.metrics.threshold_metrics`; even_precision, even_npv: precision and npv were half of the items fakes,
-    tpr / (tpr + fpr) and tnr / (tnr + fnr), which another share of fakes only shifts. note: "" or how far to trust it.
+    recall: fakes called fake / fakes. false_alarms: reals called fake / reals. specificity: the other reals. precision:
+    fakes / called fake. npv: reals / called real. accuracy: called rightly / all. balanced_accuracy, f1, mcc: as in
+    `core.metrics.metrics.threshold_metrics`. even_precision, even_npv: precision and npv if half of the items were
+    fakes, tpr / (tpr + fpr) and tnr / (tnr + fnr), which another share of fakes only shifts.
 
-    reals, fakes: (draws, B) counts of each draw by fine bin. cell, codes, labels: (N,), of the items.
+    Attributes:
+        low: (T,) by the names of RATES; NaN: no interval.
+        high: (T,) by the names of RATES; NaN: no interval.
+        note: Empty, or how far to trust them.
+        reals: (draws, B) counts of reals of each draw by fine bin.
+        fakes: (draws, B) counts of fakes of each draw by fine bin.
+        cell: (N,) fine bin of each item.
+        codes: (N,) group code of each item.
+        labels: (N,) 1 = fake.
     """
 
     low: Mapping[str, np.ndarray]
@@ -46,8 +53,13 @@ class RateBands:
     labels: np.ndarray
 
     def bars(self, of: ArrayLike) -> np.ndarray:
-        """(bars, 2, 2): low and high of the share of the reals, and of the fakes, that lie in each bar. of: (B,) the
-        bar of each fine bin.
+        """Compute the limits of the share of reals, and of fakes, that lie in each bar.
+
+        Args:
+            of: (B,) the bar of each fine bin.
+
+        Returns:
+            (bars, 2, 2): low and high of the share of the reals, then of the fakes.
         """
         bar = np.asarray(of)
         size = int(bar.max()) + 1

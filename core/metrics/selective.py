@@ -77,8 +77,9 @@ def risk_coverage(p_fake: ArrayLike, labels: ArrayLike, log_odds: ArrayLike | No
 
 
 def aurc(p_fake: ArrayLike, labels: ArrayLike, log_odds: ArrayLike | None = None) -> float:
-    """Compute the area under risk over coverage (Geifman 2018), as a sum of steps: each item adds the risk of its step
-    / N.
+    """Compute the area under risk over coverage as a sum of steps: each item adds the risk of its step / N.
+
+    Geifman 2018.
 
     Args:
         p_fake: (N,) in [0, 1].

@@ -20,8 +20,9 @@ log = logging.getLogger(__name__)
 
 FINISH_SECONDS = 2.0
 """Kept free of evidence: the document is still to be stored and the job to be ended."""
-FIRST_MAP_PASSES = 20.0
-"""Time of the first map, in times of scoring one crop; measured 10 to 15 for a heat map with its sanity check."""
+FIRST_MAP_PASSES = 40.0
+"""Expected time of the first map, in times of scoring one crop. Measured on two busy CPU cores for a heat map with its
+sanity check: 7 to 18, and up to 38 for the first map of a process."""
 
 
 @dataclass(frozen=True)

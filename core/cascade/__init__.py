@@ -1,1 +1,1 @@
-"""The cascade as it runs: the reference for every rule of it."""
+"""The cascade as it runs: the reference for its rules."""

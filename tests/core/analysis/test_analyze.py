@@ -232,8 +232,8 @@ def test_evidence_for_which_no_time_is_left_is_named_and_costs_no_verdict(
 def test_a_budget_expects_of_the_next_map_what_the_slowest_took(monkeypatch):
     left = 100.0
     budget = TimeBudget(lambda: left)
-    assert budget.allows(4.0), "20 times the scoring time, and 2 seconds"
-    assert not budget.allows(5.0)
+    assert budget.allows(2.4), "40 times the scoring time, and 2 seconds"
+    assert not budget.allows(2.5)
     budget.note(1.0, 30.0)
     budget.note(2.0, 20.0)
     assert budget.allows(3.0)

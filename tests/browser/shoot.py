@@ -30,8 +30,12 @@ def free_port() -> int:
 
 @contextmanager
 def streamlit(home: Path, port: int):
-    """The real app over one workspace; stopped, with its children, at the end."""
-    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app" / "main.py"), "--server.port", str(port)]
+    """The workbench as `aware up` serves it over one workspace; stopped, with its children, at the end."""
+    sys.path.insert(0, str(ROOT))
+    from app.server.up import streamlit_command
+    from jobs.settings import Settings
+
+    command = streamlit_command(Settings(home=home), port)
     process = subprocess.Popen(
         command, cwd=ROOT, env={**os.environ, "AWARE_HOME": str(home)}, start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=None,
@@ -41,7 +45,7 @@ def streamlit(home: Path, port: int):
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(120)
 
 
 def wait_for(url: str, process: subprocess.Popen, seconds: float = 120) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -13,12 +14,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from jobs.client import Workbench
 from jobs.settings import Settings
 from jobs.worker.worker import Supervisor
 
 ROOT = Path(__file__).resolve().parents[2]
+LIMIT_SECONDS = 180.0
+"""Longest wait for anything that comes soon on a quiet machine: a busy one starts a process in tens of seconds."""
 PLUGIN = "tests.support.fake_kinds"
 
 
@@ -47,7 +51,7 @@ def supervised(workbench: Workbench, *, analyses: bool = False, **times: float) 
         yield supervisor
     finally:
         supervisor.stopping.set()
-        thread.join(30)
+        thread.join(LIMIT_SECONDS)
         assert not thread.is_alive()
 
 
@@ -72,7 +76,7 @@ def worker_process(workbench: Workbench, *arguments: str) -> subprocess.Popen[by
         )
 
 
-def until(condition: Callable[[], object], seconds: float = 30.0, what: str = "") -> None:
+def until(condition: Callable[[], object], seconds: float = LIMIT_SECONDS, what: str = "") -> None:
     """Wait for a condition. Raises AssertionError when it does not come true in time."""
     end = time.monotonic() + seconds
     while not condition():
@@ -80,23 +84,58 @@ def until(condition: Callable[[], object], seconds: float = 30.0, what: str = ""
         time.sleep(0.05)
 
 
+LOOPBACK = {"host": "127.0.0.1", "port": 5432, "user": "postgres"}
+"""The PostgreSQL server that a development machine runs, open to everybody on the machine itself."""
+
+
 @contextmanager
 def postgres() -> Iterator[str]:
-    """URL of an empty PostgreSQL database: AWARE_TEST_POSTGRES, or a server started for the occasion.
+    """URL of an empty PostgreSQL database, made for the occasion where that is possible.
 
-    Raises LookupError with the reason when there is none."""
-    given = os.environ.get("AWARE_TEST_POSTGRES")
-    if given:
-        yield given
-        return
+    On the server at LOOPBACK where it answers; else the database that AWARE_TEST_POSTGRES names; else one on a server
+    that is started here. Raises LookupError with the reason when there is none of them.
+    """
     try:
-        import psycopg  # noqa: F401
+        import psycopg
     except ImportError as error:
         raise LookupError("psycopg is not installed (the extra `postgres`)") from error
+    try:
+        psycopg.connect(**LOOPBACK, dbname="postgres", connect_timeout=5).close()
+    except psycopg.OperationalError:
+        if given := os.environ.get("AWARE_TEST_POSTGRES"):
+            yield given
+            return
+        with _started_server() as address, _new_database(**address) as url:
+            yield url
+        return
+    with _new_database(**LOOPBACK) as url:
+        yield url
+
+
+@contextmanager
+def _new_database(host: str, port: int, user: str) -> Iterator[str]:
+    """A database of a name of its own, dropped in the end with whoever is still connected."""
+    import psycopg
+
+    name = f"aware_test_{secrets.token_hex(6)}"
+    with psycopg.connect(host=host, port=port, user=user, dbname="postgres", autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+        try:
+            yield f"postgresql+psycopg://{user}@{host}:{port}/{name}"
+        finally:
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@contextmanager
+def _started_server() -> Iterator[dict[str, Any]]:
+    """Address of a server in a scratch folder. Raises LookupError where no PostgreSQL is installed."""
     binaries = [shutil.which("initdb"), shutil.which("postgres"), *Path("/usr/lib/postgresql").glob("*/bin/initdb")]
-    found = next((Path(b).parent for b in binaries if b), None)
-    if found is None:
-        raise LookupError("no PostgreSQL server here, and AWARE_TEST_POSTGRES is not set")
+    folder_of = next((Path(b).parent for b in binaries if b), None)
+    if folder_of is None:
+        raise LookupError(
+            f"no PostgreSQL answers at {LOOPBACK['host']}:{LOOPBACK['port']}, AWARE_TEST_POSTGRES is not set, and none "
+            "is installed to be started"
+        )
     folder = Path(tempfile.mkdtemp(prefix="aware-pg-"))
     as_nobody: list[str] = []
     if os.getuid() == 0:  # the server refuses to run as root
@@ -110,20 +149,20 @@ def postgres() -> Iterator[str]:
     environment = {**os.environ, "HOME": str(folder), "TMPDIR": str(folder)}
     data = str(folder / "data")
     subprocess.run(
-        [*as_nobody, str(found / "initdb"), "-D", data, "-A", "trust", "-U", "aware", "--no-sync"],
+        [*as_nobody, str(folder_of / "initdb"), "-D", data, "-A", "trust", "-U", "aware", "--no-sync"],
         env=environment, cwd=folder, check=True, capture_output=True,
     )  # fmt: skip
     server = subprocess.Popen(
-        [*as_nobody, str(found / "postgres"), "-D", data, "-p", str(port), "-k", str(folder), "-F", "-c",
+        [*as_nobody, str(folder_of / "postgres"), "-D", data, "-p", str(port), "-k", str(folder), "-F", "-c",
          "listen_addresses=127.0.0.1"],
         env=environment, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        until(lambda: _accepts(port), 20, "PostgreSQL accepts connections")
-        yield f"postgresql+psycopg://aware@127.0.0.1:{port}/postgres"
+        until(lambda: _accepts(port), 120, "PostgreSQL accepts connections")
+        yield {"host": "127.0.0.1", "port": port, "user": "aware"}
     finally:
         server.terminate()
-        server.wait(20)
+        server.wait(120)
         shutil.rmtree(folder, ignore_errors=True)
 
 

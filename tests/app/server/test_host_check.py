@@ -88,13 +88,14 @@ def test_sockets_are_guarded_too(client):
         pass
 
 
-@pytest.mark.parametrize("file", ["server/asgi.py", "demo.py"])
-def test_both_servers_stand_behind_the_guard(file):
+@pytest.mark.parametrize(("file", "layers"), [("server/asgi.py", ["Guard", "DeepLinks"]), ("demo.py", ["Guard"])])
+def test_both_servers_stand_behind_the_guard(file, layers):
+    """The guard is the outermost layer: nothing answers before it."""
     tree = ast.parse((Path(__file__).parents[3] / "app" / file).read_text())
     calls = [
         node for node in ast.walk(tree) if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Middleware"
     ]
-    assert [call.args[0].id for call in calls] == ["Guard"]
+    assert [call.args[0].id for call in calls] == layers
     from app.server.up import MAIN
 
     assert MAIN.name == "asgi.py"

@@ -149,7 +149,9 @@ def face_report(index: int, candidate: FaceCandidate, result: UnitResult, media:
     curve = result.frames.get(deciding_member(result), np.array([])) if media.kind == "video" else np.array([])
     timeline = [(float(t), float(p)) for t, p in zip(result.times, curve, strict=False)]
     sharpness = candidate.sharpness(basis.stage1_input)
-    problem, warnings = input_problems(candidate.side_px, sharpness, "picture" if candidate.whole else "face")
+    missing = candidate.missing(media, basis.stage1_input)
+    what = "picture" if candidate.whole else "face"
+    problem, warnings = input_problems(candidate.side_px, sharpness, what, missing)
     # A picture that is too poor is reason enough; otherwise the members' own figures are compared with the answer.
     reasons = [problem] if problem else objections(decision, basis.final, timeline, basis.titles)
     return FaceReport(

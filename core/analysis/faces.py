@@ -85,6 +85,27 @@ class FaceCandidate:
             self._sharpness = float(np.median([face_quality(crop)["sharpness"] for crop in self.crops(spec)]))
         return self._sharpness
 
+    def missing(self, media: Media, spec: InputSpec) -> float:
+        """Compute the share of the scored region that the file does not hold, because its end is missing.
+
+        Args:
+            media: The decoded file; only stills can lack a part.
+            spec: Framing of the first member.
+
+        Returns:
+            The largest share over the frames, [0, 1].
+        """
+        if all(frame.lost is None for frame in media.frames):
+            return 0.0
+        x, y, w, h = self.shown_box(media)
+        side = max(w, h) * (1.0 if self.whole else spec.crop_scale)
+        left, top = x + w / 2 - side / 2, y + h / 2 - side / 2
+        shares = []
+        for frame in media.frames:
+            across, down = frame.rgb.shape[1] / media.width, frame.rgb.shape[0] / media.height
+            shares.append(frame.missing((left * across, top * down, side * across, side * down)))
+        return max(shares)
+
     def shown_box(self, media: Media, frame: int = 0) -> Box:
         """Find the box of one of its frames in the upright original.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from core.documents.analysis import FaceReport
 from core.documents.decision import Decision, Verdict
 
-RULES = 2
+RULES = 3
 """Raised whenever scores may become another verdict, so that no answer by older rules is given to a new question."""
 NO_FACE = (
     "No face was found, so there is no verdict. If the picture shows a face all the same, have the whole frame scored."
@@ -28,6 +28,8 @@ MIN_SHARPNESS = 8.0
 """A face with a lower sharpness (`core.data.faces.faces.face_quality`) is not judged: no fine detail is left."""
 SOFT_SHARPNESS = 20.0
 """A face with a lower sharpness gets a warning."""
+MAX_MISSING = 0.01
+"""A face of which the file does not hold a larger share is not judged."""
 
 
 @dataclass(frozen=True)
@@ -123,17 +125,23 @@ def abstain(decision: Decision, why: str) -> Decision:
     return decision.model_copy(update={"verdict": "uncertain", "reason": reason, "withheld": why})
 
 
-def input_problems(side_px: float, sharpness: float, what: str = "face") -> tuple[str | None, list[str]]:
+def input_problems(
+    side_px: float, sharpness: float, what: str = "face", missing: float = 0.0
+) -> tuple[str | None, list[str]]:
     """Say whether the picture of a face is good enough to judge.
 
     Args:
         side_px: Longer side of the face box in the decoded picture, pixels.
         sharpness: See MIN_SHARPNESS.
         what: "face", or "picture" when the centre square was scored in its place.
+        missing: Share of the scored region that the file does not hold, [0, 1].
 
     Returns:
         (why to abstain, or None; warnings).
     """
+    if missing > MAX_MISSING:
+        sentence = f"The file ends early, and {missing:.0%} of the {what} lies in the part that is missing."
+        return sentence, [sentence]
     if side_px < MIN_FACE_PX:
         why = f"The {what} is {side_px:.0f} px wide. Below {MIN_FACE_PX} px it shows too little detail to judge."
         return why, [why]

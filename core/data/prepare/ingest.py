@@ -123,6 +123,12 @@ FAULTS = (
     ),
 )
 """In the order in which they are asked; a crop is counted under the first that applies."""
+CUT_OFF = Fault(
+    "cut_off",
+    lambda q, s: q["missing"] > 0,
+    lambda q, s: f"The file ends early, and {q['missing']:.0%} of the face lies in the part that is missing.",
+)
+"""Asked first, and of whole pictures too."""
 
 
 def ingest(item: SourceItem, spec: PrepareSpec, folder: Path) -> Outcome:
@@ -203,7 +209,9 @@ class _Taker:
         else:
             crop = crop_face(frame.rgb, one.box, spec.crop_scale, SIDE)
         quality = face_quality(crop, one)
-        fault = next((fault for fault in FAULTS if spec.detect_faces and fault.applies(quality, spec)), None)
+        quality["missing"] = frame.missing(one.box)
+        asked = (CUT_OFF, *FAULTS) if spec.detect_faces else (CUT_OFF,)
+        fault = next((fault for fault in asked if fault.applies(quality, spec)), None)
         if fault is not None:
             self.faults.append((track, place, fault, quality))
             return

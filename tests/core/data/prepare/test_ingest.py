@@ -113,3 +113,20 @@ def test_faces_of_a_reduced_frame_count_in_pixels_of_the_file(tmp_path: Path) ->
     item = SourceItem(tmp_path / "big.png", "big.png", {"label": 0})
     (tmp_path / "made").mkdir()
     assert collect([item], PLAIN, tmp_path / "made", Silent())["native_px"].tolist() == [5000.0]
+
+
+@pytest.mark.parametrize("detect", [True, False])
+def test_a_face_in_the_missing_part_of_a_picture_is_left_out(tmp_path: Path, monkeypatch, detect: bool) -> None:
+    file = tmp_path / "cut.png"
+    noise = np.random.default_rng(0).integers(0, 255, (300, 300, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(file)
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    monkeypatch.setattr(taking, "find_faces", lambda *_, **__: found((20, 20, 100), (20, 120, 90)))
+    spec = PrepareSpec(path="raw", detect_faces=detect, people="all", min_face_px=20)
+    outcome = taking.ingest(SourceItem(file, "cut.png", {"label": 0}), spec, tmp_path / "made")
+    assert outcome.left_out == {"cut_off": 1}
+    assert len(outcome.crops) == (1 if detect else 0)
+    assert any("ends early" in note for note in outcome.warnings)
+    if not detect:
+        assert outcome.code == "cut_off"
+        assert "lies in the part that is missing" in outcome.sentence

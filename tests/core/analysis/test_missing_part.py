@@ -11,6 +11,7 @@ from core.analysis.analyze import Analyzer
 from core.analysis.faces import FaceCandidate
 from core.analysis.spec import AnalyzeSpec
 from core.analysis.verdict import MAX_MISSING, input_problems
+from core.bundles.bundle import open_bundle
 from core.documents.inputs import InputSpec
 from core.media.types import Frame, Media
 from tests.support.tiny_bundle import build_tiny_bundle
@@ -50,7 +51,7 @@ def test_a_missing_part_forbids_an_answer_and_a_sliver_does_not():
 
 @pytest.fixture(scope="module")
 def analyzer(tmp_path_factory):
-    return Analyzer(build_tiny_bundle(tmp_path_factory.mktemp("bundle") / "tiny"), device="cpu")
+    return Analyzer(open_bundle(build_tiny_bundle(tmp_path_factory.mktemp("bundle") / "tiny")), device="cpu")
 
 
 def test_a_cut_below_the_face_leaves_the_answer(analyzer, tmp_path):

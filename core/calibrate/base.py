@@ -19,6 +19,9 @@ from core.tables.item_membership import overlap
 from core.tables.predictions import Predictions
 
 
+CONSTANT = "every item has the same score: p_fake cannot tell these items apart"
+
+
 class Fitted(Spec):
     """Parameters of a fitted calibrator, as written to JSON. Sub-classes add theirs and fix `method`."""
 
@@ -80,6 +83,8 @@ class Calibrator(ABC):
             only = "fakes" if y.all() else "reals"
             raise ValueError(f"cannot fit {self.name!r}: the {z.size} items are all {only}; give items of both classes")
         parameters, warnings = self._fit(z, y)
+        if self.needs_both_classes and z.min() == z.max():
+            warnings = [CONSTANT, *warnings]
         self._fitted = self.document(
             method=self.name,
             data_fingerprint=fingerprint,

@@ -18,8 +18,10 @@ from core.metrics.effective_groups import GroupInterval, interval_from_draws, sm
 from core.metrics.metrics import auroc
 from core.tables.predictions import Predictions
 
-KEPT = "every fold's map keeps the order of the scores, so AUROC is that of the scores themselves, before and after"
-WITHIN = (
+ORDER_KEPT = (
+    "every fold's map keeps the order of the scores, so AUROC is that of the scores themselves, before and after"
+)
+ORDER_WITHIN_FOLDS = (
     "the maps tie items in steps, so AUROC after is taken inside each fold (pairs of items judged by the same map) and "
     "averaged over the folds by their pairs"
 )
@@ -40,7 +42,7 @@ class HeldOut:
     @property
     def ranking_note(self) -> str:
         """How AUROC is taken, in one clause."""
-        return KEPT if self.keeps_order else WITHIN
+        return ORDER_KEPT if self.keeps_order else ORDER_WITHIN_FOLDS
 
 
 def held_out_auroc(held: HeldOut, table: Predictions, draws: int, seed: int) -> dict[str, Any]:

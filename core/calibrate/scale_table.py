@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike
 
 from core.metrics.metrics import probabilities
 
-CELLS = 2048
-SAMPLE = 200_000
+MAX_CELLS = 2048
+SAMPLED_SCORES = 200_000
 """Above so many items the cuts of equal mass are taken from every so-many-th one."""
 
 
@@ -20,7 +20,7 @@ SAMPLE = 200_000
 class Cells:
     """Items of neighbouring scores taken together, ascending. x: (C,) their mean score; counts: (C, 2) reals, fakes.
 
-    One cell a distinct score up to CELLS of them, else cells of equal mass; a score may then be taken for one of a
+    One cell a distinct score up to MAX_CELLS of them, else cells of equal mass; a score may then be taken for one of a
     cell's width away, which moves an ECE by some 1e-4.
     """
 
@@ -72,8 +72,8 @@ class ScaleTable:
 
 def _cells(scores: np.ndarray) -> tuple[np.ndarray, int]:
     """(cell of each item, ascending with its score; number of cells)."""
-    sample = scores[:: max(1, scores.size // SAMPLE)]
+    sample = scores[:: max(1, scores.size // SAMPLED_SCORES)]
     distinct = np.unique(sample)
-    if distinct.size > CELLS:
-        distinct = np.unique(np.quantile(sample, np.linspace(0, 1, CELLS + 1)[1:], method="inverted_cdf"))
+    if distinct.size > MAX_CELLS:
+        distinct = np.unique(np.quantile(sample, np.linspace(0, 1, MAX_CELLS + 1)[1:], method="inverted_cdf"))
     return np.searchsorted(distinct[:-1], scores, side="left"), distinct.size

@@ -20,10 +20,10 @@ from core.metrics.metrics import probabilities
 Convention = Literal["binary", "top_label"]
 Binning = Literal["width", "mass"]
 
-NEAR = 1e-9
+NEAR_EDGE = 1e-9
 """Of a bin's width: closer to an edge than this, a scaled score may have been rounded across it."""
 
-BLOCK = 1 << 16
+CACHE_BLOCK = 1 << 16
 """Items handled at a time where a figure is a plain sum: their temporaries stay in the cache."""
 
 
@@ -78,8 +78,10 @@ def bin_of(x: np.ndarray, edges: np.ndarray) -> np.ndarray:
     place = x * n_bins
     index = place.astype(np.int64)
     place -= index
-    if x.size and (place.min() < NEAR or place.max() > 1 - NEAR):  # so near an edge that only comparing can tell
-        close = np.flatnonzero(np.abs(place - 0.5) > 0.5 - NEAR)
+    if x.size and (
+        place.min() < NEAR_EDGE or place.max() > 1 - NEAR_EDGE
+    ):  # so near an edge that only comparing can tell
+        close = np.flatnonzero(np.abs(place - 0.5) > 0.5 - NEAR_EDGE)
         index[close] = np.searchsorted(edges[1:-1], x[close], side="left")
     return index
 
@@ -122,8 +124,8 @@ def ece(
     p, y = probabilities(p_fake, labels)
     edges = bin_edges(convention(p, y, which)[0], n_bins, binning) if binning != "width" else _even(n_bins)
     gaps = np.zeros(edges.size - 1)
-    for start in range(0, p.size, BLOCK):
-        x, hit = convention(p[start : start + BLOCK], y[start : start + BLOCK], which)
+    for start in range(0, p.size, CACHE_BLOCK):
+        x, hit = convention(p[start : start + CACHE_BLOCK], y[start : start + CACHE_BLOCK], which)
         gaps += np.bincount(bin_of(x, edges), x - hit, gaps.size)
     return float(np.abs(gaps).sum() / p.size)
 

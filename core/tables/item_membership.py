@@ -1,6 +1,6 @@
 """Which items something was chosen on, kept in some kilobytes, so that it is not judged on the same ones unawares.
 
-Every item has a 64-bit hash; the KEPT smallest of a set are its sketch ("k minimum values", Bar-Yossef et al. 2002).
+Every item has a 64-bit hash; the SKETCH_SIZE smallest of a set are its sketch ("k minimum values", Bar-Yossef et al. 2002).
 A set of fewer items is kept whole, and of any other set each item is told to be in it or not. Of a larger one the
 sketch tells that of the items whose hash lies below its largest, a random sample that is the same for everybody: two
 sets of which more than about one item in a thousand is common are found out, and the share is estimated.
@@ -16,7 +16,7 @@ from hashlib import blake2b
 
 import numpy as np
 
-KEPT = 8192
+SKETCH_SIZE = 8192
 """64 KiB a sketch, 87 kB in JSON."""
 
 
@@ -52,8 +52,8 @@ def hashes(ids: Iterable[object], labels: Iterable[int]) -> np.ndarray:
 
 
 def sketch(ids: Iterable[object], labels: Iterable[int]) -> str:
-    """Base64 of the KEPT smallest hashes, ascending, little-endian."""
-    found = np.unique(hashes(ids, labels))[:KEPT]
+    """Base64 of the SKETCH_SIZE smallest hashes, ascending, little-endian."""
+    found = np.unique(hashes(ids, labels))[:SKETCH_SIZE]
     return base64.b64encode(found.astype("<u8").tobytes()).decode()
 
 
@@ -63,11 +63,11 @@ def members(kept: str, ids: Iterable[object], labels: Iterable[int]) -> tuple[np
         known = np.frombuffer(base64.b64decode(kept, validate=True), "<u8")
     except (binascii.Error, ValueError) as error:
         raise ValueError(f"a sketch of items is damaged: {error}") from error
-    if not known.size or known.size > KEPT or (known[1:] <= known[:-1]).any():
-        raise ValueError(f"a sketch of items must hold 1 to {KEPT} ascending hashes")
+    if not known.size or known.size > SKETCH_SIZE or (known[1:] <= known[:-1]).any():
+        raise ValueError(f"a sketch of items must hold 1 to {SKETCH_SIZE} ascending hashes")
     asked = hashes(ids, labels)
     place = np.minimum(np.searchsorted(known, asked), known.size - 1)
-    told = np.ones(asked.size, bool) if known.size < KEPT else asked <= known[-1]
+    told = np.ones(asked.size, bool) if known.size < SKETCH_SIZE else asked <= known[-1]
     return known[place] == asked, told
 
 

@@ -15,7 +15,7 @@ from scipy.special import expit
 from core.calibrate.base import Calibrator, Fitted, calibrators
 from core.calibrate.methods.logistic import softplus
 
-LIMIT = 100.0
+MAX_PARAMETER = 100.0
 
 
 class BetaFitted(Fitted):
@@ -55,18 +55,18 @@ class Beta(Calibrator):
             np.array([1.0, 1.0, 0.0]),
             jac=True,
             method="L-BFGS-B",
-            bounds=[(0, LIMIT), (0, LIMIT), (-LIMIT, LIMIT)],
+            bounds=[(0, MAX_PARAMETER), (0, MAX_PARAMETER), (-MAX_PARAMETER, MAX_PARAMETER)],
             options={"maxiter": 1000, "ftol": 1e-15, "gtol": 1e-10},
         )
         a, b, c = (float(v) for v in found.x)
         warnings = []
-        if z[y == 0].max() <= z[y == 1].min():
+        if z[y == 0].max() <= z[y == 1].min() and z.min() < z.max():
             warnings.append(
                 "one threshold parts the two classes (separable): the likelihood rises without end, and a, b, c are "
                 "where the search stopped, not an optimum; p_fake is surer than these items can support"
             )
-        elif max(a, b, abs(c)) >= LIMIT * (1 - 1e-6):
-            warnings.append(f"a parameter sits on the bound of the search ({LIMIT:g}), not at an optimum")
+        elif max(a, b, abs(c)) >= MAX_PARAMETER * (1 - 1e-6):
+            warnings.append(f"a parameter sits on the bound of the search ({MAX_PARAMETER:g}), not at an optimum")
         if min(a, b) == 0.0:
             warnings.append("a or b is 0: on one side of 1/2 the scores carry no information on these items")
         return {"a": a, "b": b, "c": c}, warnings

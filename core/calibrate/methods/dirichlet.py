@@ -19,7 +19,7 @@ from core.calibrate.methods.logistic import softplus
 
 STRENGTH = 1e-3
 SEPARABLE = "every item is right after the fit (separable classes): only the regularisation keeps p_fake from 0 and 1"
-LIMIT = 1e3
+MAX_PARAMETER = 1e3
 
 
 class DirichletFitted(Fitted):
@@ -69,10 +69,12 @@ def fit_dirichlet(
 
     start = np.concatenate((np.eye(k).ravel(), np.zeros(k)))
     options = {"maxiter": 5000, "maxfun": 20000, "ftol": 1e-15, "gtol": 1e-10}
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(-LIMIT, LIMIT)] * start.size, options=options).x
+    found = minimize(
+        loss, start, jac=True, method="L-BFGS-B", bounds=[(-MAX_PARAMETER, MAX_PARAMETER)] * start.size, options=options
+    ).x
     w, b = found[: k * k].reshape(k, k), found[k * k :]
     all_right = np.array_equal(np.argmax(log_p @ w.T + b, axis=1), labels)
-    return w, b, bool(all_right or np.abs(found).max() >= LIMIT * (1 - 1e-6))
+    return w, b, bool(all_right or np.abs(found).max() >= MAX_PARAMETER * (1 - 1e-6))
 
 
 class Dirichlet(Calibrator):

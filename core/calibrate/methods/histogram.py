@@ -10,7 +10,7 @@ from scipy.optimize import isotonic_regression
 
 from core.calibrate.base import Calibrator, Fitted, calibrators
 
-BINS = 15
+HISTOGRAM_BINS = 15
 
 
 class HistogramFitted(Fitted):
@@ -31,7 +31,7 @@ class HistogramFitted(Fitted):
 
 
 class Histogram(Calibrator):
-    """BINS bins of equal mass, ties together; p_fake of a bin is its share of fakes.
+    """HISTOGRAM_BINS bins of equal mass, ties together; p_fake of a bin is its share of fakes.
 
     Bins that fall where they should rise are pooled with their neighbours, for a calibrator must not turn the order of
     items round; without such bins this is plain histogram binning.
@@ -42,7 +42,7 @@ class Histogram(Calibrator):
 
     def _fit(self, z: np.ndarray, y: np.ndarray) -> tuple[dict[str, Any], list[str]]:
         ordered = np.sort(z)
-        cuts = np.ceil(np.arange(1, BINS) * z.size / BINS).astype(np.int64) - 1
+        cuts = np.ceil(np.arange(1, HISTOGRAM_BINS) * z.size / HISTOGRAM_BINS).astype(np.int64) - 1
         edges = np.unique(ordered[cuts])
         edges = edges[edges < ordered[-1]]
         index = np.searchsorted(edges, z, side="left")

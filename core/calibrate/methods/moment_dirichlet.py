@@ -35,9 +35,10 @@ class MomentDirichletFitted(Fitted):
 def by_moments(p: np.ndarray) -> tuple[float, float]:
     """Dirichlet parameters of (1 - p, p) with the mean and variance of p (N,). Raises ValueError without spread."""
     mean, variance = float(p.mean()), float(p.var())
-    if not 0 < variance < mean * (1 - mean):
+    most = mean * (1 - mean)
+    if not 1e-12 * most < variance < most:  # equal scores have a variance of rounding alone
         raise ValueError("cannot fit 'moment_dirichlet': the scores of a class do not vary, or are all 0 and 1")
-    strength = mean * (1 - mean) / variance - 1
+    strength = most / variance - 1
     return (1 - mean) * strength, mean * strength
 
 

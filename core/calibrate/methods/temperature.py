@@ -20,11 +20,11 @@ from core.calibrate.methods.logistic import softplus
 from core.metrics.reliability import ece
 
 T_MIN, T_MAX = 0.02, 50.0
-BLOCK = 1 << 17
+HISTOGRAM_BLOCK = 1 << 17
 """Items put into the histogram at a time, so that their temporaries stay in the cache."""
 B_MIN, B_MAX = 1 / T_MAX, 1 / T_MIN
-WITHIN = 4.0
-"""ECE is searched from T / WITHIN to T * WITHIN around the T of least NLL."""
+ECE_SEARCH_FACTOR = 4.0
+"""ECE is searched from T / ECE_SEARCH_FACTOR to T * ECE_SEARCH_FACTOR around the T of least NLL."""
 
 Metric = Literal["nll", "ece"]
 Solver = Literal["newton", "L-BFGS-B", "bounded"]
@@ -73,8 +73,8 @@ def histogram(m: np.ndarray, bins: int = 8192) -> tuple[np.ndarray, np.ndarray]:
     low, high = float(m.min()), float(m.max())
     scale = bins / max(high - low, 1e-300)
     count, total = np.zeros(bins + 1, np.int64), np.zeros(bins + 1)
-    for start in range(0, m.size, BLOCK):
-        block = m[start : start + BLOCK]
+    for start in range(0, m.size, HISTOGRAM_BLOCK):
+        block = m[start : start + HISTOGRAM_BLOCK]
         index = ((block - low) * scale).astype(np.int64)
         count += np.bincount(index, minlength=bins + 1)
         total += np.bincount(index, block, bins + 1)
@@ -119,13 +119,16 @@ SOLVERS: dict[str, Callable[[np.ndarray], float]] = {
 
 def search_ece(z: np.ndarray, y: np.ndarray, n_bins: int, t_nll: float) -> tuple[float, bool]:
     """(T, whether ECE has a minimum there): the lowest local minimum of binary equal-width ECE within a factor of
-    WITHIN of `t_nll`, the T of least NLL.
+    ECE_SEARCH_FACTOR of `t_nll`, the T of least NLL.
 
     Nowhere else, for ECE alone does not know the classes apart: on a set with as many fakes as reals it falls to 0 as
     T grows and every p_fake nears 1/2. A logarithmic grid of 61 with `t_nll` in its middle, refined three times around
     its best point; where no minimum is as low as ECE at `t_nll`, that T is given back.
     """
-    low, high = max(np.log(T_MIN), np.log(t_nll / WITHIN)), min(np.log(T_MAX), np.log(t_nll * WITHIN))
+    low, high = (
+        max(np.log(T_MIN), np.log(t_nll / ECE_SEARCH_FACTOR)),
+        min(np.log(T_MAX), np.log(t_nll * ECE_SEARCH_FACTOR)),
+    )
     grid = np.linspace(low, high, 61)
     errors = np.array([ece(expit(z / np.exp(t)), y, n_bins) for t in grid])
     inner = np.flatnonzero((errors[1:-1] <= errors[:-2]) & (errors[1:-1] <= errors[2:])) + 1
@@ -142,29 +145,29 @@ def search_ece(z: np.ndarray, y: np.ndarray, n_bins: int, t_nll: float) -> tuple
     return float(np.exp(best)), True
 
 
-def losses_said(t: float, m: np.ndarray) -> list[str]:
+def temperature_warnings(t: float, m: np.ndarray) -> list[str]:
     """What a reader must know of T: a side of 0 for every item, a bound of the search, a loss above the raw one.
 
     m: (N,) margins. NLL is convex in 1 / T and ln 2 at 1 / T = 0, where its slope is -mean(m) / 2: so it is below ln 2
     for some T exactly when the mean margin is above 0.
     """
-    said = []
+    warnings = []
     loss, raw = (float(np.mean(softplus(-m / at))) for at in (t, 1.0))
     if m.min() >= 0 and m.max() > 0:
-        said.append("every item lies on its own side of log-odds 0 (separable): NLL falls on as T -> 0")
+        warnings.append("every item lies on its own side of log-odds 0 (separable): NLL falls on as T -> 0")
     if t <= T_MIN * 1.0001 or t >= T_MAX / 1.0001:
-        said.append(f"T = {t:.4g} is the bound of the search ({T_MIN} to {T_MAX}), not an optimum")
+        warnings.append(f"T = {t:.4g} is the bound of the search ({T_MIN} to {T_MAX}), not an optimum")
     if t >= T_MAX / 1.0001:
         if m.mean() <= 0 or abs(loss / np.log(2) - 1) < 0.02:
-            said.append("scores do not tell the classes apart on these items: the best T can do is p_fake near 1/2")
+            warnings.append("scores do not tell the classes apart on these items: the best T can do is p_fake near 1/2")
         else:
-            said.append(
+            warnings.append(
                 f"scores are too large for the search (their best T lies above {T_MAX:g}): take Platt, which has no "
                 "such bound, or divide the log-odds before"
             )
     if loss > raw * (1 + 1e-9):
-        said.append(f"NLL is worse than without calibration ({loss:.4g} against {raw:.4g}): take another method")
-    return said
+        warnings.append(f"NLL is worse than without calibration ({loss:.4g} against {raw:.4g}): take another method")
+    return warnings
 
 
 class Temperature(Calibrator):
@@ -186,11 +189,13 @@ class Temperature(Calibrator):
         m, warnings = margins(z, y), []
         t, method = 1 / SOLVERS[self.optimize_method](m), str(self.optimize_method)
         if self.optimize_metric == "ece":
-            method = "search"
-            t, found = search_ece(z, y, self.n_bins, t)
-            if not found:
+            # ECE is searched around the T of least NLL: what makes that T doubtful makes this one doubtful too.
+            method, t_nll = "search", t
+            t, is_minimum = search_ece(z, y, self.n_bins, t_nll)
+            if not is_minimum:
                 warnings.append(f"ECE has no minimum near the T of least NLL: that T ({t:.4g}) is taken")
-        warnings += losses_said(t, m)
+            warnings += [note for note in temperature_warnings(t_nll, m) if note not in temperature_warnings(t, m)]
+        warnings += temperature_warnings(t, m)
         parameters = {
             "temperature": float(t),
             "optimize_metric": self.optimize_metric,

@@ -10,7 +10,7 @@ from core.calibrate import calibrators
 from core.calibrate.compare import compare_calibrators
 from core.calibrate.fit import calibrate_run
 from core.calibrate.folds import dealt, out_of_fold
-from core.calibrate.held_out import KEPT, WITHIN, held_out_auroc
+from core.calibrate.held_out import ORDER_KEPT, ORDER_WITHIN_FOLDS, held_out_auroc
 from core.calibrate.spec import CalibrateSpec
 from core.progress import Silent
 from core.tables.predictions import Predictions
@@ -34,7 +34,7 @@ def test_a_method_that_keeps_the_order_leaves_auroc_as_it_was(method, tmp_path, 
     made = calibrate_run(CalibrateSpec(run="r", method=method, compare=False), tmp_path, table, Silent())
     assert made["after"]["auroc"] == made["before"]["auroc"]
     assert made["after"]["auroc"]["value"] == pytest.approx(roc_auc_score(table.labels, table.log_odds))
-    assert KEPT in made["note"]
+    assert ORDER_KEPT in made["note"]
     if method == "temperature":
         assert made["after"]["accuracy"]["value"] == made["before"]["accuracy"]["value"]
 
@@ -60,7 +60,7 @@ def test_steps_are_ranked_by_the_pairs_of_one_map(method):
     found = held_out_auroc(held, table, 200, 0)
     assert found["value"] == pytest.approx(right / pairs)
     assert found["low"] < found["value"] < found["high"]
-    assert held.ranking_note == WITHIN
+    assert held.ranking_note == ORDER_WITHIN_FOLDS
 
 
 def test_one_class_has_no_auroc_and_few_groups_no_interval():

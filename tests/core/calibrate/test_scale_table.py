@@ -5,7 +5,7 @@ import pytest
 from scipy.special import expit
 from sklearn.metrics import brier_score_loss, log_loss
 
-from core.calibrate.scale_table import CELLS, ScaleTable
+from core.calibrate.scale_table import MAX_CELLS, ScaleTable
 from core.metrics.reliability import ece
 
 
@@ -21,7 +21,7 @@ def drawn(n, digits=None):
 def test_figures_at_any_temperature_are_those_of_the_items(n, digits, close, temperature):
     z, y = drawn(n, digits)
     table = ScaleTable.build(z, expit(z / 2), y)
-    assert len(table.before.x) <= CELLS
+    assert len(table.before.x) <= MAX_CELLS
     assert table.before.counts.sum() == n
     p = expit(z / temperature)
     reals, fakes = table.before.counts.T

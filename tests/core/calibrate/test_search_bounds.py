@@ -6,7 +6,7 @@ from scipy.optimize import minimize
 from scipy.special import expit
 
 from core.calibrate import calibrators
-from core.calibrate.methods.temperature import WITHIN, Temperature, TemperatureEce, margins, search_ece
+from core.calibrate.methods.temperature import ECE_SEARCH_FACTOR, Temperature, TemperatureEce, margins, search_ece
 from core.metrics.metrics import auroc, nll
 from core.metrics.reliability import ece
 
@@ -37,7 +37,7 @@ def test_the_search_ends_at_the_best_minimum_near_the_nll_optimum():
     fine = np.exp(np.linspace(np.log(t_nll / 1.5), np.log(t_nll * 1.5), 4001))
     errors = [ece(expit(z / v), y) for v in fine]
     assert found
-    assert t_nll / WITHIN < t < t_nll * WITHIN
+    assert t_nll / ECE_SEARCH_FACTOR < t < t_nll * ECE_SEARCH_FACTOR
     assert ece(expit(z / t), y) <= np.quantile(errors, 0.02)  # piecewise constant: the grid may miss a narrow step
 
 
@@ -119,3 +119,57 @@ def test_a_flat_platt_ties_all_items():
     made = calibrators.get("platt")().fit([3.0, 2.0, -2.0, -3.0], [0, 0, 1, 1])
     assert not made.keeps_order
     assert np.ptp(made.transform([-5.0, 5.0])) == 0
+
+
+def data_sets() -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Scores and labels on which a temperature is doubtful: one for each warning."""
+    rng = np.random.default_rng(3)
+    y = np.arange(400) % 2
+    noise = rng.normal(0, 3, 400)
+    return {
+        "separable": (np.where(y == 1, 2.0, -2.0) + np.abs(noise) * np.where(y == 1, 1, -1), y),
+        "no information": (noise, y),
+        "turned round": (np.where(y == 1, -2.0, 2.0) + noise, y),
+        "huge": (1e4 * (np.where(y == 1, 1.0, -1.0) + noise), y),
+        "constant": (np.full(400, 1.5), y),
+        "constant and mostly fake": (np.full(400, 1.5), (np.arange(400) % 10 > 0).astype(int)),
+        "fine": (np.where(y == 1, 2.0, -2.0) + noise, y),
+    }
+
+
+KINDS = {
+    "separable": "(separable)",
+    "bound": "is the bound of the search",
+    "no information": "do not tell the classes apart",
+    "too large": "scores are too large for the search",
+    "worse": "NLL is worse than without calibration",
+    "constant": "every item has the same score",
+}
+
+
+def kinds_of(warnings: list[str]) -> set[str]:
+    return {kind for kind, words in KINDS.items() if any(words in warning for warning in warnings)}
+
+
+@pytest.mark.parametrize("case", data_sets())
+def test_temperature_by_ece_warns_of_all_that_temperature_by_nll_warns_of(case):
+    z, y = data_sets()[case]
+    by_nll = kinds_of(calibrators.get("temperature")().fit(z, y).warnings)
+    by_ece = kinds_of(calibrators.get("temperature_ece")().fit(z, y).warnings)
+    assert by_nll <= by_ece
+    assert bool(by_nll) == (case != "fine")
+
+
+@pytest.mark.parametrize("method", calibrators.names())
+@pytest.mark.parametrize("case", ["constant", "constant and mostly fake"])
+def test_constant_scores_are_called_constant_and_not_separable(method, case):
+    z, y = data_sets()[case]
+    try:
+        made = calibrators.get(method)().fit(z, y)
+    except ValueError as error:
+        assert "do not vary" in str(error)
+        return
+    assert not [warning for warning in made.warnings if "separable" in warning]
+    if method != "none":
+        assert "constant" in kinds_of(made.warnings)
+        assert np.ptp(made.transform(z)) == 0

@@ -34,7 +34,7 @@ def test_order_does_not_matter_and_a_label_belongs_to_its_item(fitted, order):
 
 
 def test_a_large_set_is_told_by_a_fair_sample(monkeypatch):
-    monkeypatch.setattr(item_sketch, "KEPT", 512)
+    monkeypatch.setattr(item_sketch, "SKETCH_SIZE", 512)
     n = 20_000
     kept = sketch(range(n), [0] * n)
     assert len(base64.b64decode(kept)) == 512 * 8

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.special import expit
 from sklearn.isotonic import IsotonicRegression
 
-from core.calibrate.methods.histogram import BINS, Histogram
+from core.calibrate.methods.histogram import HISTOGRAM_BINS, Histogram
 from core.calibrate.methods.venn_abers import VennAbers
 
 
@@ -91,10 +91,10 @@ def test_few_items_are_said_and_many_narrow_the_gap():
 def test_histogram_is_the_share_of_fakes_of_each_bin():
     z, y = items(6000)
     made = Histogram().fit(z, y)
-    assert len(made.fitted.p_fake) == BINS
+    assert len(made.fitted.p_fake) == HISTOGRAM_BINS
     index = np.searchsorted(made.fitted.edges, z)
     assert set(np.bincount(index)) == {400}
-    shares = np.array([y[index == b].mean() for b in range(BINS)])
+    shares = np.array([y[index == b].mean() for b in range(HISTOGRAM_BINS)])
     assert (np.diff(shares) > 0).all()
     assert made.transform(z) == pytest.approx(shares[index])
 

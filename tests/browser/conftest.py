@@ -6,8 +6,9 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from shoot import ROOT, browser_path, chromium, free_port, streamlit, wait_for
@@ -22,7 +23,20 @@ def browser():
         pytest.skip("no chromium, chromium-browser or google-chrome on the path")
     pytest.importorskip("playwright")
     with chromium() as opened:
+        for name in ("new_page", "new_context"):  # a click on a busy machine waits longer than Playwright's half minute
+            setattr(opened, name, patient(getattr(opened, name)))
         yield opened
+
+
+def patient(make: Callable[..., Any]) -> Callable[..., Any]:
+    """The same maker of pages or contexts, whose every step waits up to three minutes for its state."""
+
+    def made(*args: Any, **kwargs: Any) -> Any:
+        result = make(*args, **kwargs)
+        result.set_default_timeout(180_000)
+        return result
+
+    return made
 
 
 @pytest.fixture(scope="session")
@@ -49,15 +63,15 @@ def worker(workbench: Workbench) -> Iterator[None]:
         ["-m", "app.cli.main", "worker"], workbench.workspace.root, workbench.workspace.root / "worker.log"
     )
     try:
-        end = time.monotonic() + 120
+        end = time.monotonic() + 300
         while not any(item.alive for item in workbench.workers()):
             assert started.poll() is None, (workbench.workspace.root / "worker.log").read_text()[-2000:]
-            assert time.monotonic() < end, "the worker did not sign on within two minutes"
+            assert time.monotonic() < end, "the worker did not sign on within five minutes"
             time.sleep(0.5)
         yield
     finally:
         started.terminate()
-        started.wait(30)
+        started.wait(180)
 
 
 @pytest.fixture(scope="session")
@@ -78,4 +92,4 @@ def demo_site(workbench: Workbench, worker: None) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         started.terminate()
-        started.wait(30)
+        started.wait(180)

@@ -60,6 +60,21 @@ def wait_for(url: str, process: subprocess.Popen, seconds: float = 120) -> None:
     raise RuntimeError(f"{url} did not answer within {seconds:.0f} s")
 
 
+AT_REST = """(quiet) => {
+  const app = document.querySelector('[data-testid=stApp]')
+  const busy = app === null || app.getAttribute('data-test-script-state') !== 'notRunning'
+    || document.querySelector('[data-testid=stSkeleton]') !== null
+  if (busy || window.restsSince === undefined) window.restsSince = performance.now()
+  return !busy && performance.now() - window.restsSince >= quiet
+}"""
+
+
+def at_rest(page, quiet: float = 700) -> None:
+    """Return once the page has run nothing for `quiet` milliseconds: what was asked for before is drawn."""
+    page.evaluate("() => { delete window.restsSince }")
+    page.wait_for_function(AT_REST, arg=quiet, timeout=180_000)
+
+
 def browser_path() -> str | None:
     return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -78,12 +93,8 @@ def chromium():
 
 def settle(page) -> None:
     """Wait until Streamlit has drawn and is idle."""
-    page.wait_for_selector("h1", timeout=90000)
-    with suppress(Exception):
-        page.wait_for_selector("[data-testid=stStatusWidget]", state="detached", timeout=15000)
-    with suppress(Exception):
-        page.wait_for_selector("[data-testid=stSkeleton]", state="detached", timeout=15000)
-    page.wait_for_timeout(1200)
+    page.wait_for_selector("h1", timeout=180_000)
+    at_rest(page)
 
 
 def shoot(browser, address: str, views: dict[str, str], folder: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import expit
-from shoot import settle
+from shoot import at_rest, settle
 
 from core.calibrate.fit import calibrate_run
 from core.calibrate.spec import CalibrateSpec
@@ -60,7 +60,7 @@ def opened(browser, address: str, width: int = 1440):
     page.goto(address)
     settle(page)
     wait_for_boards(page)
-    page.wait_for_timeout(500)
+    at_rest(page)
     return page
 
 
@@ -72,7 +72,7 @@ def typed(page, label: str, text: str) -> None:
 
 def opens_the_same(browser, page, arrived: Callable[[dict[str, list[str]]], bool]) -> None:
     """Wait until the address says so, then see that another browser shows the same board by it."""
-    for _ in range(60):
+    for _ in range(360):
         if arrived(parse_qs(urlsplit(page.url).query)):
             break
         page.wait_for_timeout(500)
@@ -128,7 +128,7 @@ def test_the_evaluate_page_agrees_with_core_and_its_link_opens_it(browser, site,
 
 def test_the_link_of_the_cascade_page_opens_sliders_and_charts(browser, site):
     page = opened(browser, f"{site}/cascade")
-    page.get_by_text("Front over").first.wait_for(timeout=90_000)
+    page.get_by_text("Front over").first.wait_for(timeout=180_000)
     page.get_by_role("button", name="AUROC loss", exact=True).click()
     page.get_by_label("fake from, typed").nth(2).fill("0.8")
     page.get_by_label("fake from, typed").nth(2).press("Enter")
@@ -148,7 +148,7 @@ def test_keys_and_typed_numbers_reach_the_address(browser, site, judged, path, l
     def moves(act: Callable[[], None]) -> None:
         before = stands()
         act()
-        for _ in range(40):
+        for _ in range(360):
             if stands() not in (None, before):
                 return
             page.wait_for_timeout(500)

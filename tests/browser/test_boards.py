@@ -93,7 +93,7 @@ def test_the_least_nll_is_at_the_temperature_that_core_fits(page):
 
 @pytest.mark.parametrize(("way", "start"), [("SVG", b"<svg"), ("PNG", b"\x89PNG"), ("CSV", b"stage,leaves_as")])
 def test_a_chart_and_its_numbers_can_be_saved(page, way, start):
-    with page.expect_download(timeout=30_000) as download:
+    with page.expect_download(timeout=180_000) as download:
         page.get_by_label(f"Save this chart as {way}").first.click()
     assert download.value.path().read_bytes().startswith(start)
     assert download.value.suggested_filename == f"cascade_thresholds.{way.lower()}"

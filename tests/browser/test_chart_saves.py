@@ -12,10 +12,10 @@ def test_pills_hand_out_the_chart_its_sentence_and_its_numbers(browser, workbenc
     with streamlit(workbench.workspace.root, free_port()) as address:
         page = browser.new_page(viewport={"width": 800, "height": 900}, accept_downloads=True)
         page.goto(f"{address}/compare")
-        page.wait_for_selector(".st-key-drawn-compare-auroc svg.marks", timeout=120000)
+        page.wait_for_selector(".st-key-drawn-compare-auroc svg.marks", timeout=180_000)
         files = {}
         for kind in ("SVG", "PNG", "CSV"):
-            with page.expect_download(timeout=30000) as handed:
+            with page.expect_download(timeout=180_000) as handed:
                 page.locator(".st-key-saves-compare-auroc").get_by_role("button", name=kind).click()
             files[kind] = tmp_path / handed.value.suggested_filename
             handed.value.save_as(files[kind])

@@ -18,7 +18,7 @@ from core.data.manifest.exclusions import excluded
 from jobs.client import Workbench
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
-PATIENCE = 120_000  # milliseconds; two cores may be busy with other work
+PATIENCE = 180_000  # milliseconds; two cores may be busy with other work
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ def test_every_page_opens_by_its_name_without_a_404(site, browser):
     page.on("console", lambda line: failed.append(line.text) if line.type == "error" else None)
     try:
         for name in ("", *page_names()):
-            page.goto(f"{site}/{name}", timeout=120_000)
-            page.locator("[data-testid=stMain] h1").first.wait_for(timeout=120_000)
+            page.goto(f"{site}/{name}", timeout=180_000)
+            page.locator("[data-testid=stMain] h1").first.wait_for(timeout=180_000)
             assert page.get_by_text("Page not found").count() == 0, name
             expected = "" if name == page_names()[0] else name
             assert page.url.rstrip("/") == f"{site}/{expected}".rstrip("/")

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from shoot import free_port, settle, streamlit
+from shoot import at_rest, free_port, settle, streamlit
 
 from core.analysis.spec import AnalyzeSpec
 from core.train.spec import TrainSpec
@@ -58,7 +58,7 @@ def test_the_list_wraps_tells_local_time_and_opens_by_keyboard(browser, site, wo
     page.goto(f"{site}/jobs")
     settle(page)
     row = page.locator("tr", has=page.get_by_text("36 %")).first
-    row.wait_for(timeout=60_000)
+    row.wait_for(timeout=180_000)
     message = row.locator(".message")
     assert message.inner_text() == LONG.strip()
     assert message.evaluate("e => e.scrollWidth <= e.parentElement.clientWidth + 1"), "the message is cut"
@@ -70,7 +70,7 @@ def test_the_list_wraps_tells_local_time_and_opens_by_keyboard(browser, site, wo
     row.get_by_role("button").focus()
     page.wait_for_timeout(4000)  # a refresh of the list passes, and the focus stays
     page.keyboard.press("Enter")
-    page.wait_for_url(re.compile(re.escape(running)), timeout=60_000)
+    page.wait_for_url(re.compile(re.escape(running)), timeout=180_000)
     page.close()
 
 
@@ -78,13 +78,13 @@ def test_a_log_opens_at_its_newest_lines_and_follows(browser, site, workbench, r
     page = opened(browser)
     page.goto(f"{site}/jobs?job={running}")
     log = page.locator(".st-key-job-log")
-    log.locator("pre").wait_for(timeout=90_000)
+    log.locator("pre").wait_for(timeout=180_000)
     bottom = """e => { const box = e.getBoundingClientRect(), text = e.querySelector('pre').getBoundingClientRect();
                        return Math.abs(text.bottom - box.bottom) < 40 && e.scrollHeight > e.clientHeight; }"""
-    page.wait_for_function(f"({bottom})(document.querySelector('.st-key-job-log'))", timeout=60_000)
+    page.wait_for_function(f"({bottom})(document.querySelector('.st-key-job-log'))", timeout=180_000)
     file = workbench.job_folder(running) / "attempt-1" / "log.txt"
     file.write_text(file.read_text() + "the newest line\n")
-    page.get_by_text("the newest line").wait_for(timeout=60_000)
+    page.get_by_text("the newest line").wait_for(timeout=180_000)
     assert log.evaluate(bottom), "the log does not follow"
     page.close()
 
@@ -96,8 +96,8 @@ def test_the_end_of_a_job_arrives_while_its_page_is_used(browser, site, workbenc
     page.get_by_text("Input", exact=True).click()
     workbench.store.finish(running, 1, "failed", time.time(), error="Out of memory.")
     page.get_by_text("Input", exact=True).click()
-    page.get_by_role("button", name="Retry").wait_for(timeout=60_000)
-    page.get_by_text("Out of memory.").first.wait_for(timeout=30_000)
+    page.get_by_role("button", name="Retry").wait_for(timeout=180_000)
+    page.get_by_text("Out of memory.").first.wait_for(timeout=180_000)
     page.close()
 
 
@@ -114,10 +114,10 @@ def test_an_analysis_that_ends_while_its_card_is_open_can_be_deleted_at_once(bro
     page.get_by_text("Options", exact=True).click()  # a popover is open while the job ends
     workbench.store.finish(job_id, 1, "failed", time.time(), error="The file cannot be read.")
     page.keyboard.press("Escape")
-    page.get_by_text("Delete this analysis").wait_for(timeout=60_000)
+    page.get_by_text("Delete this analysis").wait_for(timeout=180_000)
     page.get_by_text("Delete this analysis").click()
     page.get_by_role("button", name="Yes, delete it and its upload").click()
-    page.get_by_text("No analysis yet").wait_for(timeout=60_000)
+    page.get_by_text("No analysis yet").wait_for(timeout=180_000)
     page.close()
     with pytest.raises(LookupError):
         workbench.job(job_id)
@@ -131,12 +131,12 @@ def test_refusals_of_a_batch_stay_until_they_are_hidden(browser, site, tmp_path)
     settle(page)
     page.set_input_files("input[type=file]", str(empty))
     refusal = page.get_by_text("nothing.png: the file is empty")
-    refusal.wait_for(timeout=60_000)
+    refusal.wait_for(timeout=180_000)
     page.get_by_text("Options", exact=True).click()
     page.get_by_text("Score with every expert").click()
     page.keyboard.press("Escape")
-    page.wait_for_timeout(2500)
+    at_rest(page)
     assert refusal.count() == 1, "the refusal vanished at the next click"
     page.get_by_role("button", name="Hide this message").click()
-    refusal.wait_for(state="detached", timeout=30_000)
+    refusal.wait_for(state="detached", timeout=180_000)
     page.close()

@@ -13,7 +13,7 @@ from app.ui.navigation import modules
 from jobs.client import Workbench
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
-PATIENCE = 90_000  # milliseconds; two cores may be busy with other work
+PATIENCE = 180_000  # milliseconds; two cores may be busy with other work
 
 
 @pytest.fixture(scope="module")

@@ -46,21 +46,21 @@ def test_a_chart_gives_png_svg_and_csv_offline(browser, site, two):
     )
     page.goto(f"{site}/compare?{two}&tab=curves")
     settle(page)
-    page.locator("[data-testid=stVegaLiteChart] svg.marks").first.wait_for(timeout=30_000)
+    page.locator("[data-testid=stVegaLiteChart] svg.marks").first.wait_for(timeout=180_000)
     svg = page.get_by_role("button", name="SVG").first
-    svg.wait_for(timeout=30_000)
-    with page.expect_download(timeout=30_000) as got:
+    svg.wait_for(timeout=180_000)
+    with page.expect_download(timeout=180_000) as got:
         svg.click()
     assert got.value.suggested_filename == "compare-roc.svg"
     assert Path(got.value.path()).read_bytes().startswith(b"<svg")
     # the tools at a chart's corner show themselves when the pointer is on it
     page.locator("[data-testid=stVegaLiteChart]").first.hover()
-    with page.expect_download(timeout=30_000) as got:
+    with page.expect_download(timeout=180_000) as got:
         page.locator("[data-testid=stElementToolbar] button[aria-label='Download as PNG']").first.click()
     picture = Path(got.value.path()).read_bytes()
     assert picture.startswith(b"\x89PNG")
     assert len(picture) > 2000
-    with page.expect_download(timeout=30_000) as got:
+    with page.expect_download(timeout=180_000) as got:
         page.get_by_role("button", name="CSV").first.click()
     table = pd.read_csv(got.value.path())
     assert got.value.suggested_filename == "compare-roc.csv"
@@ -98,11 +98,11 @@ def test_scores_are_uploaded_checked_and_judged(browser, site, workbench, tmp_pa
     page.goto(f"{site}/compare?tab=import")
     settle(page)
     page.locator("input[type=file]").first.set_input_files(str(file))
-    page.get_by_text("id, label, group, score").wait_for(timeout=30_000)
+    page.get_by_text("id, label, group, score").wait_for(timeout=180_000)
     page.get_by_role("button", name="Import scores").click()
-    page.get_by_text("Run their holds 300 scores of 100 groups").first.wait_for(timeout=90_000)
+    page.get_by_text("Run their holds 300 scores of 100 groups").first.wait_for(timeout=180_000)
     page.goto(f"{site}/evaluate?scores=runs/their/scores")
     settle(page)
-    page.get_by_text("of 100 groups").or_(page.get_by_text("groups;")).first.wait_for(timeout=60_000)
+    page.get_by_text("of 100 groups").or_(page.get_by_text("groups;")).first.wait_for(timeout=180_000)
     assert "scores=runs%2Ftheir%2Fscores" in page.url, "the page chose other scores than the link's"
     page.close()

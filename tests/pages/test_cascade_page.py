@@ -61,7 +61,7 @@ def page() -> None:
 
 def test_page_renders_without_an_exception(home, monkeypatch):
     monkeypatch.setenv("AWARE_HOME", str(home))
-    at = AppTest.from_function(page, default_timeout=60).run()
+    at = AppTest.from_function(page, default_timeout=180).run()
     assert not at.exception
     assert at.title[0].value == "Cascade"
     assert any("items of" in caption.value for caption in at.caption)
@@ -118,7 +118,7 @@ def test_a_policy_whose_file_is_gone_breaks_no_page(home, workbench, monkeypatch
     policy = manual_policy(table, members, {m: Exits(real_below=0.01) for m in members}, "to be lost")
     workbench.save_policy(policy).path.unlink()
     monkeypatch.setenv("AWARE_HOME", str(home))
-    at = AppTest.from_function(page, default_timeout=60)
+    at = AppTest.from_function(page, default_timeout=180)
     at.query_params["tab"] = "policies"
     at.run()
     assert not at.exception

@@ -27,7 +27,7 @@ def storm(workbench: Workbench, jobs: int, kills: int, workers: int, steps: int,
     running = [worker_process(workbench, "--no-analyses") for _ in range(workers)]
     done = 0
     try:
-        until(lambda: workbench.jobs(state="running"), 120, "work has begun")
+        until(lambda: workbench.jobs(state="running"), 300, "work has begun")
         while done < kills and workbench.jobs(state="queued", limit=1):
             time.sleep(chance.uniform(0.2, 1.2))
             victim = chance.randrange(workers)
@@ -40,7 +40,7 @@ def storm(workbench: Workbench, jobs: int, kills: int, workers: int, steps: int,
     finally:
         for process in running:
             process.terminate()
-        codes = [process.wait(60) for process in running]
+        codes = [process.wait(300) for process in running]
     assert codes == [0] * workers
     for job_id in ids:
         lines = (workbench.job_folder(job_id) / "steps.txt").read_text().splitlines()
@@ -95,14 +95,14 @@ def test_a_thousand_empty_jobs_in_the_warm_process(tmp_path):
     process = worker_process(workbench)
     try:
         first = workbench.submit("fake_analysis", FakeSpec(steps=0))
-        workbench.wait(first, 120)
+        workbench.wait(first, 300)
         begun = time.monotonic()
         last = [workbench.submit("fake_analysis", FakeSpec(steps=0)) for _ in range(1000)][-1]
         workbench.wait(last, 600)
         took = time.monotonic() - begun
     finally:
         process.terminate()
-        process.wait(60)
+        process.wait(300)
     print(f"1,000 empty jobs: {took:.1f} s")
     assert took < 300
     workbench.close()

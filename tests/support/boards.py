@@ -92,7 +92,7 @@ def draw(browser: Any, name: str, data: Mapping[str, Any], width: int = 1440) ->
 
 def saved(page: Any, way: str, which: int) -> bytes:
     """The file that the chart `which` hands out as SVG, PNG or CSV."""
-    with page.expect_download(timeout=30_000) as download:
+    with page.expect_download(timeout=180_000) as download:
         page.get_by_label(f"Save this chart as {way}").nth(which).click()
     return Path(download.value.path()).read_bytes()
 

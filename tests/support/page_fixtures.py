@@ -34,7 +34,7 @@ def open_page(workbench: Workbench):
     """Run the `render()` of one page (AppTest does not follow st.navigation)."""
 
     def run(name: str, **query: str) -> AppTest:
-        test = AppTest.from_string(f"from pages.{name} import render\nrender()\n", default_timeout=20)
+        test = AppTest.from_string(f"from pages.{name} import render\nrender()\n", default_timeout=180)
         for key, value in query.items():
             test.query_params[key] = value
         test.run()

@@ -27,7 +27,7 @@ def test_the_button_deletes_once_it_is_confirmed(workbench):
         "from app.ui import session\nfrom app.analysis.delete_analysis import delete_button\n"
         f"w = session.workbench()\nids = [j.id for j in w.jobs()]\n"
         f"if {job_id!r} in ids:\n    delete_button(w.job({job_id!r}), w)\n",
-        default_timeout=30,
+        default_timeout=180,
     ).run()
     assert path.is_file()
     (button,) = test.button
@@ -42,7 +42,7 @@ def test_what_keeps_it_from_being_deleted_is_said(workbench):
     broken = workbench.workspace.datasets / "broken"
     broken.mkdir()
     (broken / "dataset.json").write_text("{")
-    test = AppTest.from_string("from pages.analyze import render\nrender()\n", default_timeout=30)
+    test = AppTest.from_string("from pages.analyze import render\nrender()\n", default_timeout=180)
     test.query_params["job"] = job_id
     test.run()
     next(b for b in test.button if b.key == f"delete-{job_id}").click().run()
@@ -57,7 +57,7 @@ def test_of_files_sent_together_only_the_deleted_one_goes(workbench):
         path = workbench.store_upload(io.BytesIO(name.encode()), name)
         jobs.append(workbench.submit("analyze", AnalyzeSpec(files=[str(path)])))
         workbench.cancel(jobs[-1])
-    test = AppTest.from_string("from pages.analyze import render\nrender()\n", default_timeout=30)
+    test = AppTest.from_string("from pages.analyze import render\nrender()\n", default_timeout=180)
     test.session_state["batch"] = jobs
     test.query_params["job"] = jobs[0]
     test.run()

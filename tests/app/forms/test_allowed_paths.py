@@ -171,7 +171,7 @@ def test_a_form_says_so_and_gives_no_spec(workbench, monkeypatch) -> None:
     (workbench.workspace.datasets / "demo").mkdir()
     (workbench.workspace.datasets / "demo" / "manifest.csv").touch()
     for where, said in (("/etc/passwd", True), ("demo", False)):
-        test = AppTest.from_string(source.replace("WHERE", where), default_timeout=20).run()
+        test = AppTest.from_string(source.replace("WHERE", where), default_timeout=180).run()
         test.button[0].click().run()
         assert not test.exception
         assert (test.session_state["spec"] is None) == said

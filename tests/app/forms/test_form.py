@@ -42,7 +42,7 @@ def page(spec_path: str, extra: str = "") -> AppTest:
         f"spec = forms.spec_form({name}, session.workbench(), key='f', submit='Go'{extra})\n"
         "st.session_state['spec'] = None if spec is None else spec.model_dump(mode='json')\n"
     )
-    return AppTest.from_string(source, default_timeout=20).run()
+    return AppTest.from_string(source, default_timeout=180).run()
 
 
 def widgets(test: AppTest) -> set[str]:

@@ -68,7 +68,7 @@ def dialog() -> None:
 
 
 def opened(tab):
-    at = AppTest.from_function(page, default_timeout=60)
+    at = AppTest.from_function(page, default_timeout=180)
     at.query_params["tab"] = tab
     at.run()
     assert not at.exception, [item.message for item in at.exception]
@@ -118,7 +118,7 @@ def test_promotion_asks_first_and_one_click_goes_back(workbench):
     next(b for b in at.button if b.label == "Use").click().run()
     assert workbench.active().policy is None  # the dialog only shows what would change
     assert any("Now:" in m.value and "by hand v1" in m.value for m in at.markdown)
-    at = AppTest.from_function(dialog, default_timeout=60).run()  # AppTest runs whole pages, not a dialog's own part
+    at = AppTest.from_function(dialog, default_timeout=180).run()  # AppTest runs whole pages, not a dialog's own part
     assert at.text_input(key="promote-author").value == ""  # never the account of the server
     assert at.button(key="promote").disabled
     at.text_input(key="promote-author").input("Ada").run()

@@ -128,7 +128,7 @@ def result_page() -> None:
 
 def test_the_result_of_an_import_is_in_words_with_the_ways_on(workbench):
     folder = bring(workbench, "their", 0.5)
-    at = AppTest.from_function(result_page, default_timeout=60)
+    at = AppTest.from_function(result_page, default_timeout=180)
     at.session_state["about"] = {"run": "their", **read_json(folder / "run.json")}
     at.run()
     assert not at.exception

@@ -26,7 +26,7 @@ for kind in kinds:
     fields.describe(kind.spec)
 from streamlit.testing.v1 import AppTest
 for module in modules:
-    test = AppTest.from_string(f"from {module.__name__} import render\\nrender()\\n", default_timeout=60).run()
+    test = AppTest.from_string(f"from {module.__name__} import render\\nrender()\\n", default_timeout=180).run()
     assert not test.exception, test.exception
 """
 
@@ -49,7 +49,7 @@ def test_no_heavy_library_in_a_web_process(script, tmp_path):
     tail = f"print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))"
     environment = {**os.environ, "AWARE_HOME": str(tmp_path / "home"), "PYTHONWARNINGS": "ignore"}
     done = subprocess.run(
-        [sys.executable, "-c", script + tail], capture_output=True, text=True, env=environment, timeout=120
+        [sys.executable, "-c", script + tail], capture_output=True, text=True, env=environment, timeout=500
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert json.loads(done.stdout.strip().splitlines()[-1]) == []

@@ -14,7 +14,7 @@ def test_an_empty_state_has_the_button_that_leads_on(monkeypatch):
     monkeypatch.setattr(navigation, "go_to", lambda name, **query: opened.append((name, query)))
     test = AppTest.from_string(
         "from app.ui import widgets\nwidgets.empty('No run yet', 'Train one first.', 'Train', 'train', tab='x')\n",
-        default_timeout=30,
+        default_timeout=180,
     ).run()
     assert "No run yet" in texts(test)
     (button,) = test.button

@@ -69,7 +69,8 @@ def test_mutated_files_end_in_media_or_refusal(tmp_path: Path, clip, numbered_fr
             result = "media"
         except MediaRejected as refused:
             result = refused.code
-        assert time.monotonic() - started < (limits.image_wall if number % 10 < 7 else limits.video_wall)
+        allowed = limits.image_wall if number % 10 < 7 else limits.video_wall
+        assert time.monotonic() - started < allowed + 60  # a busy machine is late to see that the time is up
         return result
 
     files = [mutate(seeds[number % len(seeds)], rng) for number in range(150)]

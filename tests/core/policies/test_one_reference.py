@@ -198,7 +198,7 @@ def board_answers() -> list[dict]:
         asked_of.append({"document": table.to_document(), "cuts": cuts, "costs": world.costs})
     done = subprocess.run(
         [str(NODE), "--input-type=module", "--eval", script], input=json.dumps(asked_of), capture_output=True,
-        text=True, timeout=300, check=False,
+        text=True, timeout=500, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

@@ -184,7 +184,7 @@ class StoreContract:
         for n in range(count):
             self.add(store, f"job-{n}")
         race = subprocess.run(
-            [sys.executable, "-c", CLAIMERS, url], cwd=ROOT, capture_output=True, text=True, timeout=200, check=True
+            [sys.executable, "-c", CLAIMERS, url], cwd=ROOT, capture_output=True, text=True, timeout=500, check=True
         )
         rows = [line.split() for line in race.stdout.splitlines()]
         assert [row[0] for row in rows] == [str(n) for n in range(8)], race.stderr

@@ -127,14 +127,14 @@ def test_the_job_of_a_killed_command_is_not_taken_over(workbench):
         command.wait()
     (job,) = workbench.jobs()
     with supervised(workbench):
-        until(lambda: workbench.job(job.id).ended, 60, "the dead command is noticed")
+        until(lambda: workbench.job(job.id).ended, 180, "the dead command is noticed")
         time.sleep(1.0)
         ended = workbench.job(job.id)
         assert (ended.state, ended.attempt) == ("failed", 1)
         assert "command that ran it was ended" in str(ended.error)
         workbench.cancel(job.id)
         workbench.retry(job.id)
-        until(lambda: workbench.job(job.id).attempt == 2, 60, "a retry is taken by the worker")
+        until(lambda: workbench.job(job.id).attempt == 2, 180, "a retry is taken by the worker")
         workbench.cancel(job.id)
-        until(lambda: workbench.job(job.id).ended, 60)
+        until(lambda: workbench.job(job.id).ended, 180)
     assert json.loads(json.dumps(workbench.job(job.id).spec))["steps"] == FakeSpec(steps=400).steps

@@ -83,10 +83,10 @@ def test_a_hundred_thousand_rows_take_seconds() -> None:
     rng = np.random.default_rng(0)
     bits = rng.integers(0, 1 << 63, 100_000, dtype=np.uint64)
     bits[1::1000] = bits[::1000] ^ np.uint64(5)
-    started = time.perf_counter()
+    started = time.process_time()  # what other work on the machine takes does not count
     one, _, _ = near_pairs(bits, 4, np.arange(len(bits)) % 4)
     assert len(one) >= 100
-    assert time.perf_counter() - started < 20
+    assert time.process_time() - started < 20
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ def wilful(item: str) -> str:
     if item == "fail":
         raise ValueError("row 7 is odd")
     if item == "sleep":
-        time.sleep(60)
+        time.sleep(600)
     return f"{item} with {os.environ['OMP_NUM_THREADS']} thread in {os.getpid()}"
 
 
@@ -85,5 +85,5 @@ def test_the_tick_can_stop_it_while_every_worker_is_busy() -> None:
     start = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         list(unordered(wilful, ["sleep", "sleep"], 2, tick=tick))
-    assert time.monotonic() - start < 20
+    assert time.monotonic() - start < 300, "a worker was waited for"
     assert not children()

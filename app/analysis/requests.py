@@ -10,12 +10,11 @@ from core.analysis.spec import AnalyzeSpec
 from core.analysis.verdict import RULES
 from core.artifacts.files import read_json
 from core.artifacts.finding import find_bundle
-from core.documents.analysis import Analysis
+from core.documents.analysis import DOCUMENT, Analysis
 from core.spec import fingerprint
 from jobs.client import Workbench
 from jobs.queue.views import JobView
 
-DOCUMENT = "analysis.json"
 NO_REASON = "The analysis failed and gave no reason. Read its log under Jobs."
 
 

@@ -296,7 +296,8 @@ def show_verdict(document: dict[str, Any]) -> None:
 
     p_fake = document["p_fake"]
     figure = "" if p_fake is None else f", p_fake {p_fake:.3f}"
-    by = f", decided by {document['decided_by']}" if document["decided_by"] else ""
+    how = "answer withheld at" if document["withheld"] else "decided by"
+    by = f", {how} {document['decided_by']}" if document["decided_by"] else ""
     lines = [f"{document['file_name']}: {document['verdict'].replace('_', ' ').upper()}{figure}{by}"]
     lines.append(f"  {document['reason']}")
     lines += [f"  note: {warning}" for warning in document["warnings"]]

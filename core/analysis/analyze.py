@@ -25,7 +25,7 @@ from core.bundles.bundle import Bundle
 from core.bundles.load import load_bundle
 from core.cascade.cascade import Cascade
 from core.cascade.units import UnitResult
-from core.documents.analysis import Analysis
+from core.documents.analysis import DOCUMENT, Analysis
 from core.documents.policy import CascadePolicy
 from core.explain.spec import check_members
 from core.media.decode import decode
@@ -33,8 +33,6 @@ from core.media.types import Media
 from core.policies.origin import check_origin
 from core.progress import Reporter, Silent
 
-DOCUMENT = "analysis.json"
-"""The document, beside the pictures that it names."""
 SCOUT_FRAMES = 3
 """Keyframes of a clip that stage 1 sees for the first answer."""
 FIRST_LOOK = "This is a first look at a few keyframes by stage 1. The whole clip is still being examined."

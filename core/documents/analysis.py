@@ -10,6 +10,9 @@ from core.documents.decision import WITHHELD, Decision, StageName, TraceStep, Ve
 from core.documents.policy import Guarantee
 from core.spec import Spec
 
+DOCUMENT = "analysis.json"
+"""File name of the document, beside the pictures that it names."""
+
 
 class Evidence(Spec):
     """A picture or a number that supports a verdict, with what it cannot show."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from core.analysis.spec import AnalyzeSpec
 from core.artifacts.files import read_json, write_json, write_text
 from core.artifacts.finding import find_bundle, find_policy
-from core.documents.analysis import Analysis
+from core.documents.analysis import DOCUMENT, Analysis
 from core.media.types import MediaRejected
 from core.progress import Reporter, Within
 from jobs.kind import JobContext, JobKind, JobResult, Produced, kinds
@@ -19,8 +19,6 @@ from jobs.settings import Settings
 if TYPE_CHECKING:  # torch is loaded where a bundle is
     from core.analysis.analyze import Analyzer
 
-DOCUMENT = "analysis.json"
-"""As `core.analysis.analyze` writes it."""
 REJECTED = "rejected.json"
 """In the job's own folder: the files that were rejected so far."""
 TRANSIENT_CODES = {"timeout", "out_of_memory", "not_found"}

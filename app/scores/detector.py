@@ -15,6 +15,7 @@ from app.scores.sources import PREDICTIONS, ScoreSource, member_facts, predictio
 from core.artifacts.files import read_json
 from core.calibrate import calibrators, load_calibrator
 from core.metrics.levels import CALIBRATED
+from core.scores.csv_files import read_guarded_csv
 from core.scores.imported_run import KIND
 from jobs.client import Workbench
 from jobs.queue.views import ArtifactView
@@ -124,7 +125,7 @@ def _frame(scores: DetectorScores, split: str, written: float) -> pd.DataFrame:
 
 @lru_cache(maxsize=8)
 def _read_run(path: Path, changed: float) -> pd.DataFrame:
-    return pd.read_csv(path, dtype={"sample_id": str, "group": str, "dataset": str})
+    return read_guarded_csv(path)
 
 
 def detector_scores(workbench: Workbench) -> list[DetectorScores]:

@@ -18,7 +18,6 @@ from core.spec import Spec
 from core.tables.item_membership import overlap
 from core.tables.predictions import Predictions
 
-
 CONSTANT = "every item has the same score: p_fake cannot tell these items apart"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
-from core.artifacts.files import atomic_path, write_json
+from core.artifacts.files import write_json
 from core.calibrate import Calibrator, calibrators
 from core.calibrate.compare import compare_calibrators
 from core.calibrate.folds import crossed
@@ -17,6 +17,7 @@ from core.calibrate.of_run import FILES, file_name
 from core.calibrate.spec import CalibrateSpec
 from core.metrics.all_metrics import CALIBRATION, all_metrics
 from core.progress import Reporter
+from core.scores.csv_files import write_guarded_csv
 from core.tables.predictions import Predictions
 
 REPORT_DRAWS = 1000
@@ -144,8 +145,7 @@ def calibrate_run(spec: CalibrateSpec, folder: Path, predictions: Predictions, r
     table = predictions.frame.assign(p_fake_uncalibrated=before, p_fake=calibrator.transform(predictions.log_odds))
     table["p_fake_cross_fitted"] = np.nan
     table.loc[rows, "p_fake_cross_fitted"] = after
-    with atomic_path(folder / "calibrated_predictions.csv") as temporary:
-        table.to_csv(temporary, index=False)
+    write_guarded_csv(table, folder / "calibrated_predictions.csv")
     labels = predictions.labels[rows]
     panels = {"Before": (before[rows], labels), f"After {spec.method}": (after, labels)}
     note = f"Points on the dashed line: stated p_fake is right ({spec.split}, {rows.size} items, groups not fitted)"

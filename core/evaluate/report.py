@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from core.artifacts.files import atomic_path, write_json
+from core.artifacts.files import write_json
 from core.calibrate import Calibrator, check_unseen, load_calibrator
 from core.calibrate.of_run import calibrator_of
 from core.evaluate.spec import EvaluateSpec
@@ -22,6 +22,7 @@ from core.metrics.slices import describe, macro_average, sliced_by, slices
 from core.metrics.sweep import sweep
 from core.metrics.unscored import coverage_report
 from core.progress import Reporter
+from core.scores.csv_files import write_guarded_csv
 from core.tables.predictions import Predictions
 from core.task import FACES
 
@@ -295,8 +296,7 @@ def evaluate_run(
         table = predictions.frame.assign(p_fake=p, called=np.where(p >= 0.5, FACES.positive, FACES.negative))
         if z is not None:
             table[CALIBRATED] = z
-        with atomic_path(folder / "predictions.csv") as temporary:
-            table.to_csv(temporary, index=False)
+        write_guarded_csv(table, folder / "predictions.csv")
     write_json(folder / "threshold_analysis.json", analysis)
     write_json(folder / "evaluation_report.json", document)
     area = document["metrics"]["auroc"]["value"]

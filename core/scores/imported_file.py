@@ -1,14 +1,16 @@
-"""A foreign file of scores read within bounds: its text cells, its row numbers, and every fault named with its row.
+"""A file of scores from outside, read within bounds: its text cells, its row numbers, every fault with its row.
 
-Nothing in the file is believed: its size, rows, columns and cell lengths are bounded before they are kept, text that a
-spreadsheet would run as a formula is refused, and no cell is ever evaluated.
+Nothing in the file is trusted: its size, rows, columns and cell lengths are bounded before they are kept, and no cell
+is ever evaluated. Text that a spreadsheet would run as a formula is read as it is and quoted wherever it is written
+(`core.data.manifest.tables.guard`).
 """
 
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -18,24 +20,30 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from core.data.manifest.tables import RISKY
+from core.data.manifest.tables import unguard
 from core.progress import Reporter, Silent
 
 MOST_ROWS = 10_000_000
 MOST_COLUMNS = 64
 MOST_BYTES = 2 << 30
 """Of the file, and of a Parquet file's columns unpacked."""
-LONGEST_CELL = 200
-BLOCK = 1 << 22
+LONGEST_CELL = 4096
+"""Characters of a cell: the longest path of a file on Linux."""
+CSV_BLOCK = 1 << 22
 """Bytes of CSV read at a time; no row is longer."""
-NAMED = 12
+NAMED_ROWS = 12
 """Rows that one message names."""
 DELIMITERS = ",;\t"
 SAVE_AS_UTF8 = (
     "save it as UTF-8: in Excel as 'CSV UTF-8 (comma delimited)', in LibreOffice with the character set Unicode "
     "(UTF-8), in a shell with `iconv -f utf-16 -t utf-8 OLD > NEW` (for -f name the set it is in)"
 )
+TEXT_TYPES = (pa.types.is_string, pa.types.is_large_string, pa.types.is_temporal, pa.types.is_decimal)
+"""Types of Parquet columns that are read as text."""
 COMMAS = " (a decimal comma parts a number in two cells: write 0.87, not 0,87)"
+
+
+CONTROL = r"[\x00-\x1f\x7f]"
 
 
 class ScoresError(ValueError):
@@ -52,14 +60,15 @@ class ImportedTable:
     name: str
     columns: pd.DataFrame
     first_row: int
+    left_out: dict[str, str] = field(default_factory=dict)
 
     def refuse(self, rows: np.ndarray, words: str, cells: pd.Series | None = None) -> None:
         """Raise ScoresError naming the rows, if there are any. words: what is wrong with them."""
         rows = np.asarray(rows)
         if not rows.size:
             return
-        named = [self._row(int(i), cells) for i in rows[:NAMED]]
-        more = f" and {rows.size - NAMED:,} more" if rows.size > NAMED else ""
+        named = [self._row(int(i), cells) for i in rows[:NAMED_ROWS]]
+        more = f" and {rows.size - NAMED_ROWS:,} more" if rows.size > NAMED_ROWS else ""
         raise ScoresError(f"{self.name}: {words}: row {', '.join(named)}{more}")
 
     def refuse_words(self, rows: np.ndarray, words: str, cells: pd.Series) -> None:
@@ -73,9 +82,9 @@ class ImportedTable:
         counted = found.groupby("word", sort=False)["row"].agg(["size", "min"]).sort_values("size", ascending=False)
         named = [
             f"{str(word)[:40]!r} in {n:,} row{'s' if n > 1 else ''} (first: row {first})"
-            for word, n, first in counted.head(NAMED).itertuples()
+            for word, n, first in counted.head(NAMED_ROWS).itertuples()
         ]
-        more = f" and {len(counted) - NAMED:,} other words" if len(counted) > NAMED else ""
+        more = f" and {len(counted) - NAMED_ROWS:,} other words" if len(counted) > NAMED_ROWS else ""
         raise ScoresError(f"{self.name}: {words}: {', '.join(named)}{more}")
 
     def _row(self, position: int, cells: pd.Series | None) -> str:
@@ -83,14 +92,39 @@ class ImportedTable:
         return number if cells is None else f"{number} ({str(cells.iloc[position])[:40]!r})"
 
     def text(self, column: str) -> pd.Series:
-        """The column as stripped text, bounded in length, without control characters and formulas."""
+        """Return a column as stripped text, its cells as they were before they were quoted for a spreadsheet.
+
+        Args:
+            column: Name of the column.
+
+        Returns:
+            Cells of at most LONGEST_CELL characters without control characters.
+
+        Raises:
+            ScoresError: A cell is longer or holds a control character; its row is named.
+        """
         cells = as_text(self.columns[column])
-        self.refuse(np.flatnonzero(cells.str.len() > LONGEST_CELL), f"{column} is longer than {LONGEST_CELL} signs")
-        self.refuse(np.flatnonzero(cells.str.contains(r"[\x00-\x1f\x7f]")), f"{column} holds a control character")
-        run = np.flatnonzero(cells.str.match(RISKY.pattern))  # a negative number begins so too
-        run = run[pd.to_numeric(cells.iloc[run], errors="coerce").isna().to_numpy(bool)]
-        self.refuse(run, f"{column} begins like a spreadsheet's formula; take = + - @ off", cells)
-        return cells
+        self.refuse(
+            np.flatnonzero(cells.str.len() > LONGEST_CELL), f"{column} is longer than {LONGEST_CELL} characters"
+        )
+        self.refuse(np.flatnonzero(cells.str.contains(CONTROL)), f"{column} holds a control character")
+        quoted = cells.str.startswith("'")
+        return cells.where(~quoted, cells[quoted].map(unguard)) if quoted.any() else cells
+
+    def further_text(self, column: str) -> pd.Series | None:
+        """Return a column that is only carried along, such as captions, or None where it cannot be used.
+
+        Args:
+            column: Name of the column.
+
+        Returns:
+            Its text with line breaks and tabs as spaces; None when a cell is too long or holds another control
+            character.
+        """
+        cells = as_text(self.columns[column]).str.replace(r"[\t\r\n]+", " ", regex=True)
+        if (cells.str.len() > LONGEST_CELL).any() or cells.str.contains(CONTROL).any():
+            return None
+        return cells.map(unguard)
 
 
 def as_text(column: pd.Series) -> pd.Series:
@@ -115,8 +149,9 @@ def read_imported_table(path: Path, report: Reporter | None = None) -> ImportedT
         raise ScoresError(f"{path.name} holds more than {MOST_BYTES >> 30} GiB; split it, or write it as Parquet")
     with open(path, "rb") as stream:
         parquet = stream.read(4) == b"PAR1"
+    left_out: dict[str, str] = {}
     try:
-        table = _parquet(path) if parquet else _csv(path, report or Silent())
+        table = _parquet(path, left_out) if parquet else _csv(path, report or Silent())
     except pa.ArrowException as error:
         raise ScoresError(f"{path.name} cannot be read: {_plain(error)}") from error
     frame = table.to_pandas()
@@ -128,7 +163,7 @@ def read_imported_table(path: Path, report: Reporter | None = None) -> ImportedT
     blank = len(frame) != table.num_rows
     if blank and int(frame.index[-1]) != len(frame) - 1:
         raise ScoresError(f"{path.name} has an empty line in its middle (row {_gap(frame.index) + 2}); take it out")
-    return ImportedTable(path.name, frame.reset_index(drop=True), first_row=1 if parquet else 2)
+    return ImportedTable(path.name, frame.reset_index(drop=True), first_row=1 if parquet else 2, left_out=left_out)
 
 
 def column_names(path: Path) -> list[str]:
@@ -150,7 +185,7 @@ def _gap(index: pd.Index) -> int:
 def _plain(error: Exception) -> str:
     text = " ".join(str(error).split())
     if "straddling" in text:
-        return f"a row is longer than {BLOCK >> 20} MiB"
+        return f"a row is longer than {CSV_BLOCK >> 20} MiB"
     if "UTF8" in text or "UTF-8" in text:
         return f"it is not UTF-8 text; {SAVE_AS_UTF8}"
     return text[:200]
@@ -158,19 +193,21 @@ def _plain(error: Exception) -> str:
 
 def _header(path: Path, names: Iterable[object]) -> list[str]:
     """Column names, stripped, in lower case. Raises ScoresError for too many, empty or doubled ones."""
-    found = [str(name).strip().lower() for name in names]
-    if len(found) > MOST_COLUMNS:
-        raise ScoresError(f"{path.name} has {len(found)} columns; at most {MOST_COLUMNS} are read")
-    twice = sorted({name for name in found if found.count(name) > 1})
+    header = [str(name).strip().lower() for name in names]
+    if len(header) > MOST_COLUMNS:
+        raise ScoresError(f"{path.name} has {len(header)} columns; at most {MOST_COLUMNS} are read")
+    # A column without a name, such as an index, is called what pandas calls it; it is not used.
+    header = [name or f"unnamed: {i}" for i, name in enumerate(header)]
+    twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
         raise ScoresError(f"{path.name}: the column {', '.join(map(repr, twice))} stands twice")
-    return found
+    return header
 
 
 def _csv_header(path: Path) -> tuple[list[str], str]:
     """(names as they stand, delimiter)."""
     with open(path, "rb") as stream:
-        first = stream.readline(1 << 16)
+        first = re.split(rb"[\r\n]", stream.read(1 << 16), maxsplit=1)[0]  # lines may end with CR alone
     if first[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise ScoresError(f"{path.name} is UTF-16 text (what Excel calls Unicode text); {SAVE_AS_UTF8}")
     try:
@@ -181,8 +218,7 @@ def _csv_header(path: Path) -> tuple[list[str], str]:
     names = next(csv.reader([line], delimiter=delimiter), [])
     if len(names) < 2:
         raise ScoresError(f"{path.name} has no header with columns; expected at least id,label,score")
-    _header(path, names)
-    return names, delimiter
+    return _header(path, names), delimiter
 
 
 def _csv(path: Path, report: Reporter) -> pa.Table:
@@ -191,15 +227,17 @@ def _csv(path: Path, report: Reporter) -> pa.Table:
 
     def skip(row: pacsv.InvalidRow) -> str:
         ragged.append(f"row {row.number} has {row.actual_columns} cells, the header has {row.expected_columns}")
-        if len(ragged) > NAMED:
-            raise ScoresError(f"{path.name}: {'; '.join(ragged[:NAMED])}; and more")
+        if len(ragged) > NAMED_ROWS:
+            raise ScoresError(f"{path.name}: {'; '.join(ragged[:NAMED_ROWS])}; and more")
         return "skip"
 
     size = path.stat().st_size
     reader = pacsv.open_csv(
         path,
-        read_options=pacsv.ReadOptions(use_threads=False, block_size=BLOCK, column_names=names, skip_rows=1),
-        parse_options=pacsv.ParseOptions(delimiter=delimiter, invalid_row_handler=skip, ignore_empty_lines=False),
+        read_options=pacsv.ReadOptions(use_threads=False, block_size=CSV_BLOCK, column_names=names, skip_rows=1),
+        parse_options=pacsv.ParseOptions(
+            delimiter=delimiter, invalid_row_handler=skip, ignore_empty_lines=False, newlines_in_values=True
+        ),
         convert_options=pacsv.ConvertOptions(
             column_types={name: pa.string() for name in names}, strings_can_be_null=False
         ),
@@ -209,7 +247,7 @@ def _csv(path: Path, report: Reporter) -> pa.Table:
         batches.append(batch)
         rows += batch.num_rows
         _bounded(path, rows)
-        report.progress(min(1.0, len(batches) * BLOCK / size), f"reading {path.name}: {rows:,} rows")
+        report.progress(min(1.0, len(batches) * CSV_BLOCK / size), f"Reading {path.name}: {rows:,} rows")
     if ragged:
         raise ScoresError(f"{path.name}: {'; '.join(ragged)}{COMMAS if delimiter == ',' else ''}")
     return pa.Table.from_batches(batches, reader.schema)
@@ -220,18 +258,25 @@ def _bounded(path: Path, rows: int) -> None:
         raise ScoresError(f"{path.name} holds more than {MOST_ROWS:,} rows")
 
 
-def _parquet(path: Path) -> pa.Table:
+def _parquet(path: Path, left_out: dict[str, str]) -> pa.Table:
+    """Read the columns that hold text or numbers; others are named in left_out with their type."""
     file = pq.ParquetFile(path)
     about = file.metadata
     _bounded(path, about.num_rows)
     if sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups)) > MOST_BYTES:
         raise ScoresError(f"{path.name} unpacks to more than {MOST_BYTES >> 30} GiB")
     _header(path, file.schema_arrow.names)
-    table = file.read()
-    for i, field in enumerate(table.schema):
-        kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
-        if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-            table = table.set_column(i, field.name, pc.cast(table[field.name], pa.string()))
-        elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
-            raise ScoresError(f"{path.name}: the column {field.name!r} holds {kind}; use text or numbers")
+    text, numbers = [], []
+    for column in file.schema_arrow:
+        kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+        if any(is_kind(kind) for is_kind in TEXT_TYPES):
+            text.append(column.name)
+        elif pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
+            numbers.append(column.name)
+        else:
+            left_out[column.name.strip().lower()] = f"it holds {kind}; use text or numbers"
+    wanted = {*text, *numbers}
+    table = file.read(columns=[name for name in file.schema_arrow.names if name in wanted])
+    for name in text:
+        table = table.set_column(table.schema.get_field_index(name), name, pc.cast(table[name], pa.string()))
     return table

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from core.data.manifest.splits import SPLITS, WORDS, cut
+from core.data.manifest.tables import UNNAMED
 from core.progress import Reporter, Silent
-from core.scores.imported_file import ImportedTable, ScoresError
+from core.scores.imported_file import LONGEST_CELL, ImportedTable, ScoresError
 from core.scores.spec import ImportScoresSpec
 
 MOST_FURTHER = 12
@@ -18,7 +19,7 @@ WHOLE = r"^([+-]?\d+)\.0*$"
 """A whole number written with a decimal point."""
 COMMA = r"^[+-]?\d*,\d+(e[+-]?\d+)?$"
 """A number with a decimal comma."""
-SURE = 37.0
+CERTAIN_LOG_ODDS = 37.0
 """Log-odds above which p_fake rounds to 1 in a double."""
 MISSING = ("", "nan", "na", "n/a", "null", "none")
 OURS = ("sample_id", "label", "group", "dataset", "split", "log_odds", "reason")
@@ -38,29 +39,39 @@ def checked_rows(
     needed = {part: getattr(spec, f"{part}_column").strip().lower() for part in ("id", "label", "score", "group")}
     lacking = [f"{part}: {name!r}" for part, name in needed.items() if name not in there and part != "group"]
     if lacking:
+        unusable = "".join(f". The column {name!r} cannot be used: {why}" for name, why in table.left_out.items())
         raise ScoresError(
-            f"{table.name} lacks the column of {', '.join(lacking)}; it has {', '.join(sorted(there))}. Name the "
-            "column that holds it"
+            f"{table.name} lacks the column of {', '.join(lacking)}; it has {', '.join(sorted(there))}{unusable}. Name "
+            "the column that holds it"
         )
-    report.progress(0.0, f"checking {len(table.columns):,} ids")
+    report.progress(0.0, f"Checking {len(table.columns):,} ids")
     ids = table.text(needed["id"])
     table.refuse(np.flatnonzero(ids == ""), "the id is empty")
     table.refuse(np.flatnonzero(ids.duplicated()), "the id stands there before", ids)
-    report.progress(0.25, "checking labels and groups")
+    report.progress(0.25, "Checking labels and groups")
     frame = pd.DataFrame({"sample_id": ids, "label": labels_of(table, needed["label"], spec)})
     frame["group"] = groups_of(table, needed["group"], ids, notes)
     frame["dataset"] = dataset
     if "dataset" in there:
         frame["dataset"] = table.text("dataset").replace("", dataset)
-    report.progress(0.6, "checking scores")
+    report.progress(0.6, "Checking scores")
     frame["log_odds"], frame["reason"] = scores_of(table, needed["score"], spec, notes)
-    report.progress(0.8, "splits and further columns")
+    report.progress(0.8, "Reading splits and further columns")
     frame["split"] = splits_of(table, frame["group"], frame["label"].to_numpy(np.int64), spec, notes)
     if spec.score == "number":
         frame["log_odds"] = standardised(frame, notes)
     further = [n for n in table.columns if n not in {*needed.values(), *OURS, *RESERVED, "score"} and n[:2] != "p_"]
+    further = [name for name in further if not UNNAMED.fullmatch(name)]
     for name in further[:MOST_FURTHER]:
-        frame[name] = table.text(name)
+        cells = table.further_text(name)
+        if cells is None:
+            notes.append(
+                f"the column {name!r} is left out: a cell is longer than {LONGEST_CELL} characters or holds a control "
+                "character"
+            )
+        else:
+            frame[name] = cells
+    notes += [f"the column {name!r} is left out: {why}" for name, why in table.left_out.items()]
     if len(further) > MOST_FURTHER:
         notes.append(f"only the first {MOST_FURTHER} further columns are kept; {further[MOST_FURTHER]!r} is not")
     lost = int((frame["reason"] != "").sum())
@@ -135,14 +146,14 @@ def scores_of(
 def log_odds_of(p: np.ndarray, notes: list[str]) -> np.ndarray:
     """Ln p - ln(1 - p), exact for every double between 0 and 1: a softmax of 1e-20 stays apart from one of 1e-22.
 
-    p: (N,) in [0, 1] or NaN. 0 and 1 have no log-odds: they are put beyond SURE and one beyond all others.
+    p: (N,) in [0, 1] or NaN. 0 and 1 have no log-odds: they are put beyond CERTAIN_LOG_ODDS and one beyond all others.
     """
     with np.errstate(divide="ignore"):
         z = np.log(p) - np.log1p(-p)
     inside = np.isfinite(z)
     zeros, ones = p == 0, p == 1
-    low = max(SURE, -float(z[inside].min(initial=0.0)) + 1)
-    high = max(SURE, float(z[inside].max(initial=0.0)) + 1)
+    low = max(CERTAIN_LOG_ODDS, -float(z[inside].min(initial=0.0)) + 1)
+    high = max(CERTAIN_LOG_ODDS, float(z[inside].max(initial=0.0)) + 1)
     if ends := int(zeros.sum() + ones.sum()):
         at = [f"{count:,} of exactly {name} at {place:.4g}" for name, count, place in
               (("0", zeros.sum(), -low), ("1", ones.sum(), high)) if count]  # fmt: skip

@@ -48,14 +48,14 @@ def import_scores(spec: ImportScoresSpec, folder: Path, report: Reporter) -> dic
     Raises FileNotFoundError, FileExistsError, ScoresError naming rows.
     """
     path = Path(spec.file).expanduser()
-    report.progress(0.0, f"reading {path.name}")
+    report.progress(0.0, f"Reading {path.name}")
     table = read_imported_table(path, Within(report, 0.0, 0.3))
     frame, notes = checked_rows(table, spec, spec.data or folder.name, Within(report, 0.3, 0.7))
     del table
-    report.progress(0.7, "naming the items")
+    report.progress(0.7, "Listing the items")
     document = about(spec, path, frame, notes)
     parts = {str(split): parted(rows) for split, rows in frame.groupby("split")}
-    report.progress(0.85, "writing")
+    report.progress(0.85, "Writing the tables")
     with atomic_folder(folder) as made:
         (made / "predictions").mkdir()
         for split, part in parts.items():
@@ -64,7 +64,7 @@ def import_scores(spec: ImportScoresSpec, folder: Path, report: Reporter) -> dic
         write_text(made / "spec.json", spec.to_json())
         write_tables(made, parts)
         write_json(made / "run.json", document)
-    report.progress(1.0, f"{document['items']:,} items")
+    report.progress(1.0, f"Imported {document['items']:,} items")
     return document
 
 

@@ -23,6 +23,7 @@ from core.calibrate.fit import REPORT_DRAWS
 from core.calibrate.scale_bands import ScaleBands
 from core.calibrate.scale_table import ScaleTable
 from core.metrics.all_metrics import all_metrics
+from core.scores.csv_files import read_guarded_csv
 from core.tables.predictions import Predictions
 
 FOLDS = 5
@@ -174,7 +175,7 @@ def _document(run: CalibratedRun) -> dict[str, Any]:
 
 @lru_cache(maxsize=8)
 def _rows(run: CalibratedRun) -> pd.DataFrame:
-    table = pd.read_csv(run.folder / "calibrated_predictions.csv", dtype={"sample_id": str, "group": str})
+    table = read_guarded_csv(run.folder / "calibrated_predictions.csv")
     return table.dropna(subset=["p_fake_cross_fitted"]).reset_index(drop=True)
 
 

@@ -1,5 +1,7 @@
 """Foreign score files: what comes in is what is judged, and every fault is named with its row."""
 
+import csv
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,11 +13,13 @@ from core.artifacts.workspace import Workspace
 from core.calibrate.fit import calibrate_run
 from core.calibrate.restate import restate_scores
 from core.calibrate.spec import CalibrateSpec
+from core.data.manifest.tables import guard
 from core.evaluate.spec import EvaluateSpec
 from core.models.inference.run import Run
 from core.models.inference.run_predictions import run_predictions
 from core.progress import Cancelled, Silent
 from core.scores import imported_file as foreign_table
+from core.scores.csv_files import read_guarded_csv, write_guarded_csv
 from core.scores.imported_file import ScoresError, read_imported_table
 from core.scores.imported_rows import checked_rows
 from core.scores.imported_run import import_scores, is_scores, kept_predictions
@@ -51,15 +55,14 @@ def read(tmp_path, text, **changes):
         (HEAD + "a,1,.5,g\na,0,.1,g\n", r"stands there before: row 3 \('a'\)"),
         (HEAD + "a,1,.5,g\nb,0,1.5,g\n", r"outside \[0, 1\].*row 3 \('1.5'\)"),
         (HEAD + "a,1,half,g\n", r"no number .*row 2 \('half'\)"),
-        (HEAD + '"=HYPERLINK(""x"")",1,.5,g\n', "formula.*row 2"),
-        (HEAD + "a,1,.5,@SUM(1)\n", "group begins like .*formula.*row 2"),
         (HEAD + "a,1,.5,g,9\nb,0\n", "row 2 has 5 cells, the header has 4; row 3 has 2 cells"),
         (HEAD + "a,1,.5,\n", "group is empty.*row 2"),
         (HEAD + ",1,.5,g\n", "id is empty: row 2"),
         (HEAD + "a,1,.5,g\n\nb,0,.5,g\n", r"empty line in its middle \(row 3\)"),
         (HEAD + "a,1,,g\nb,0,nan,g\n", "no usable score"),
         (HEAD + "a\x00b,1,.5,g\n", "control character.*row 2"),
-        (HEAD + "a" * 300 + ",1,.5,g\n", "longer than 200 signs: row 2"),
+        (HEAD + "a" * 5000 + ",1,.5,g\n", "id is longer than 4096 characters: row 2"),
+        (HEAD + '"a\nb",1,.5,g\n', "id holds a control character: row 2"),
         (HEAD, "no row below its header"),
         ("", "no header"),
         ("x,y\n1,2\n", "lacks the column of id: 'id', label: 'label', score: 'score'; it has x, y"),
@@ -114,8 +117,9 @@ def test_parquet_is_read_and_bounded_alike(tmp_path, monkeypatch):
     np.testing.assert_array_equal(rows["log_odds"], frame["score"].astype(float))
     np.testing.assert_array_equal(rows["label"], frame["label"])
     frame.assign(more=[[1, 2]] * len(frame)).to_parquet(path)
-    with pytest.raises(ScoresError, match="'more' holds list"):
-        read_imported_table(path)
+    rows, notes = checked_rows(read_imported_table(path), ImportScoresSpec(file=str(path), score="log_odds"), "mine")
+    assert "more" not in rows
+    assert any("'more' is left out: it holds list" in note for note in notes)
     monkeypatch.setattr(foreign_table, "MOST_ROWS", 10)
     with pytest.raises(ScoresError, match="more than 10 rows"):
         read_imported_table(path)
@@ -197,7 +201,7 @@ def test_the_files_own_split_stands(tmp_path):
 
 
 def test_progress_moves_on_and_a_stop_is_heeded(tmp_path, monkeypatch):
-    monkeypatch.setattr(foreign_table, "BLOCK", 1 << 12)
+    monkeypatch.setattr(foreign_table, "CSV_BLOCK", 1 << 12)
     items(2000).assign(score=0.5).to_csv(tmp_path / "s.csv", index=False)
     heard: list[float] = []
 
@@ -269,3 +273,70 @@ def test_evaluate_and_calibrate_take_it_like_any_run(imported):
     assert roc_auc_score(after["label"], after["p_scores"]) == pytest.approx(
         roc_auc_score(before["label"], before["p_scores"])
     )
+
+
+HARMLESS = [
+    ("-video7", "plain", "a caption"),
+    ("@user/clip", "with\nbreaks\r\nand\ttabs", "a caption"),
+    ("=SUM(A1)", "long " * 50, "a caption"),
+    ("+1", "c", "/".join(["a long path"] * 40)),
+    ("'=quoted", "c", "'plain quote"),
+    ("-5", "-3 of a kind", "@home"),
+]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_harmless_cells_are_taken_and_quoted_where_they_are_written(tmp_path, end):
+    file = tmp_path / "theirs.csv"
+    with open(file, "w", newline="") as stream:
+        writer = csv.writer(stream, lineterminator=end)
+        writer.writerow(["id", "label", "score", "group", "caption", "place", ""])
+        for i, (name, caption, place) in enumerate(HARMLESS):
+            writer.writerow(
+                [guard(name) if i == 4 else name, i % 2, "" if i == 0 else (i + 1) / 9, name, caption, place, i]
+            )
+    folder = tmp_path / "run"
+    document = import_scores(ImportScoresSpec(file=str(file)), folder, Silent())
+    table = kept_predictions(folder, "test")
+    assert list(table.frame["sample_id"]) == [name for name, *_ in HARMLESS[1:]]
+    assert table.frame["caption"].tolist() == ["with breaks and tabs", ("long " * 50).strip(), "c", "c", "-3 of a kind"]
+    assert table.frame["place"].tolist() == [place for *_, place in HARMLESS[1:]]
+    assert table.failed["sample_id"].tolist() == ["-video7"]
+    assert (folder / "failed.csv").read_text().splitlines()[1].startswith("'-video7,'-video7,")
+    assert "unnamed: 6" not in document["columns"]
+
+
+def test_a_run_writes_no_formula_and_reads_every_name_back(tmp_path):
+    names = [name for name, *_ in HARMLESS] + ["007", "plain"]
+    frame = pd.DataFrame({"sample_id": names, "label": 0, "p_fake": 0.5, "method": [None, *names[1:]], "group": "1"})
+    write_guarded_csv(frame, tmp_path / "t.csv")
+    for row in csv.reader((tmp_path / "t.csv").read_text().splitlines()):
+        assert not [cell for cell in row if cell[:1] in "=+-@" and cell]
+    pd.testing.assert_frame_equal(read_guarded_csv(tmp_path / "t.csv"), frame, check_dtype=False)
+
+
+def test_further_columns_that_cannot_be_used_are_left_out_and_said(tmp_path):
+    text = "id,label,score,group,blob,method\na,1,.9,g,x\x00y,swap\nb,0,.1,h,z,none\n"
+    rows, notes = read(tmp_path, text)
+    assert "blob" not in rows
+    assert rows["method"].tolist() == ["swap", "none"]
+    assert any("the column 'blob' is left out" in note for note in notes)
+    frame = pd.DataFrame({"id": ["a", "b"], "label": [1, 0], "score": [0.9, 0.1], "group": ["g", "h"]})
+    frame["box"], frame["day"] = [[1, 2], [3, 4]], pd.Timestamp("2024-05-01")
+    frame.to_parquet(tmp_path / "s.parquet")
+    rows, notes = checked_rows(
+        read_imported_table(tmp_path / "s.parquet"), ImportScoresSpec(file=str(tmp_path / "s.parquet")), "mine"
+    )
+    assert "box" not in rows
+    assert rows["day"].str.startswith("2024-05-01").all()
+    assert any("'box' is left out: it holds list" in note for note in notes)
+    frame.assign(score=frame["box"]).to_parquet(tmp_path / "s.parquet")
+    with pytest.raises(ScoresError, match="lacks the column of score.*'score' cannot be used: it holds list"):
+        checked_rows(read_imported_table(tmp_path / "s.parquet"), ImportScoresSpec(file="s"), "mine")
+
+
+def test_clips_of_two_data_sets_are_two_groups(tmp_path):
+    text = "id,label,score,video,dataset\na,1,.9,001,x\nb,1,.8,001,x\nc,0,.1,001,y\n"
+    rows, _ = read(tmp_path, text)
+    assert rows["group"].tolist() == ["x/001", "x/001", "y/001"]
+    assert read(tmp_path, text.replace(",y\n", ",x\n"))[0]["group"].nunique() == 1

@@ -15,6 +15,7 @@ from app.views.datasets import pictures as datasets_pictures
 from app.views.datasets import protocols as datasets_protocols
 from app.views.datasets import running as datasets_live
 from app.views.datasets import table as datasets_table
+from app.views.datasets.switch import VIEW_STATE
 from jobs.client import Workbench
 from jobs.queue.views import ArtifactView
 
@@ -31,14 +32,17 @@ VIEWS = {
 
 def render() -> None:
     workbench = session.workbench()
-    widgets.page_header("Datasets", "What there is to learn from: cut by group, with what still crosses a split named.")
+    widgets.page_header("Datasets", "The pictures that detectors learn from, split by group, with their leaks named.")
     datasets_live.draw_running_jobs(workbench)
     found = workbench.artifacts("dataset")
     if not found:
-        widgets.empty(
-            "No data set yet",
-            "Upload a zip, name a folder, or have the demo set drawn below: portraits made by code, no download.",
-        )
+        if datasets_live.under_way(workbench):
+            st.caption("The first data set is being prepared. It opens here when it is ready.")
+        else:
+            widgets.empty(
+                "No data set yet",
+                "Choose below where the pictures come from, and press Prepare. The demo set needs no download.",
+            )
         datasets_ways.ways(workbench)
         return
     with st.expander("Prepare another data set"):
@@ -82,13 +86,16 @@ def one(item: ArtifactView, workbench: Workbench) -> None:
     """
     table = datasets_table.load(item)
     if table is None:
-        widgets.empty("The manifest is gone", f"{item.path} holds none any more; prepare the data set again.")
+        widgets.empty(
+            "The manifest is gone",
+            f"{item.path} holds no manifest any more. Prepare the data set again with the form above.",
+        )
         return
-    if st.session_state.get("dataset-view") not in VIEWS:
+    if st.session_state.get(VIEW_STATE) not in VIEWS:
         view = st.query_params.get("view", "card")
-        st.session_state["dataset-view"] = view if view in VIEWS else "card"
+        st.session_state[VIEW_STATE] = view if view in VIEWS else "card"
     chosen = st.segmented_control(
-        "View", list(VIEWS), format_func=lambda v: VIEWS[v], required=True, key="dataset-view",
+        "View", list(VIEWS), format_func=lambda v: VIEWS[v], required=True, key=VIEW_STATE,
         label_visibility="collapsed",
     )  # fmt: skip
     view = chosen or "card"

@@ -12,6 +12,7 @@ import pytest
 from app.ui import navigation
 from app.views.datasets import card as datasets_card
 from app.views.datasets import table as datasets_table
+from app.views.datasets.switch import VIEW_STATE
 from app.views.datasets.table import BOTH, OUT, DatasetTable, Filter
 from core.data.manifest.exclusions import Exclusion, exclude, excluded, history
 from core.data.manifest.open import open_dataset
@@ -48,7 +49,7 @@ def test_the_card_says_what_prevalence_makes_impossible_and_what_to_beware_of(op
     said = texts(test)
     assert "no filter can exit more than" in said
     assert "cannot be certified" in said
-    assert len(test.get("vega_lite_chart")) == 5  # splits, source sets, methods, people, one quality
+    assert len(test.get("vega_lite_chart")) == 5  # splits, sources, methods, people, one quality
 
 
 def test_train_opens_with_the_data_set_chosen(open_page, folder, monkeypatch) -> None:
@@ -227,23 +228,23 @@ def planted(folder: Path) -> None:
 def test_planted_leaks_are_shown_with_their_pictures_and_can_be_excluded(open_page, folder) -> None:
     planted(folder)
     said = texts(open_page("datasets"))
-    assert "lies in train and test" in said
+    assert "is in train and test" in said
     test = open_page("datasets", view="leaks")
     assert "same file" in texts(test), "what could not be looked for is said"
     kinds = test.segmented_control[-1]
-    assert kinds.options == ["Same person: 1", "Look alike: 1"]
+    assert kinds.options == ["Same person: 1", "Near-duplicate: 1"]
     kinds.set_value("near").run()
     assert len(test.image) == 2
     assert "0 of 64 bits differ" in texts(test)
     next(box for box in test.checkbox if (box.key or "").startswith("tick-")).check()
     button(test, "Exclude the ticked").click().run()
     assert not test.exception
-    assert [item.reason for item in excluded(folder).values()] == ["look alike in another split"]
+    assert [item.reason for item in excluded(folder).values()] == ["near-duplicate in another split"]
     assert test.segmented_control[-1].options == ["Same person: 1"]
 
 
 def test_a_clean_set_says_that_nothing_crosses(open_page, folder) -> None:
-    assert "Nothing crosses a split" in texts(open_page("datasets", view="leaks"))
+    assert "No leaks" in texts(open_page("datasets", view="leaks"))
 
 
 # ---- protocols -----------------------------------------------------------------------------------------------------
@@ -289,3 +290,15 @@ def test_the_state_of_both_shows_everything(table: DatasetTable, folder, workben
     assert again is not None
     assert len(again.chosen(Filter(state=BOTH))) == 2 * PEOPLE
     assert list(again.chosen(Filter(state=OUT))["sample_id"]) == ["id001"]
+
+
+def test_an_empty_view_has_a_button_that_leads_on(open_page, folder, workbench) -> None:
+    test = open_page("datasets", view="exclusions")
+    button(test, "Open the pictures").click().run()
+    assert test.session_state[VIEW_STATE] == "pictures"
+    exclude(folder, list(open_dataset("clips", workbench.workspace).frame["sample_id"]), "all", "me")
+    test = open_page("datasets")
+    assert "Every picture is excluded" in texts(test)
+    button(test, "Open the exclusions").click().run()
+    assert not test.exception
+    assert "Excluded now" in texts(test)

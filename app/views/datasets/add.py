@@ -11,14 +11,13 @@ import streamlit as st
 from app.forms import form as forms
 from app.forms.allowed_paths import allowed
 from app.ui import html, widgets
+from app.views.datasets.offered import offered
 from core.data.prepare.archive import is_archive
 from core.data.spec import PrepareSpec
 from jobs.client import Workbench
 
 UPLOAD, FOLDER, DEMO = "Upload a zip", "Name a folder", "Draw the demo set"
 FRONT = ("name", "source", "detect_faces")
-LISTED = (".zip", ".csv", ".parquet")
-MOST_LISTED = 300
 
 
 def ways(workbench: Workbench) -> None:
@@ -29,7 +28,7 @@ def ways(workbench: Workbench) -> None:
     elif way == FOLDER:
         folder(workbench)
     else:
-        st.caption("Portraits drawn by code, real and manipulated, to try everything out: nothing is downloaded.")
+        st.caption("Code draws portraits, real and manipulated, so that every page can be tried without a download.")
         form(workbench, "demo", "demo", front=("name", "demo_identities"))
 
 
@@ -58,9 +57,9 @@ def upload(workbench: Workbench) -> None:
     turn = st.session_state.setdefault("dataset_upload_turn", 0)
     limit = workbench.settings.upload_mb
     st.caption(
-        "A zip of folders real/ and fake/, of one of the known layouts, or of pictures with a manifest.csv. "
-        "Links, passwords, names that lead elsewhere and archives that grow beyond reason are refused; what is "
-        "neither picture, clip nor list is left out and named on the card."
+        "A zip of folders real/ and fake/, of one of the known layouts, or of pictures with a manifest.csv. The whole "
+        "zip is refused for links, passwords, names that lead out of it, and for growing beyond reason. Files with odd "
+        "names, and files that are neither picture, clip nor list, are left out and named under Files."
     )
     sent = st.file_uploader(f"Zip, up to {limit} MB", type=["zip"], key=f"dataset-{turn}", max_upload_size=limit)
     if sent is not None:
@@ -72,22 +71,38 @@ def upload(workbench: Workbench) -> None:
         st.rerun()
     if problem := st.session_state.pop("dataset_upload_problem", ""):
         widgets.notice([problem], "error")
-    kept = Path(st.session_state.get("dataset_upload", ""))
-    if not kept.is_file():
-        st.caption(f"A larger set: put its folder where the server may read it, and choose “{FOLDER}”.")
+    archive = Path(st.session_state.get("dataset_upload", ""))
+    if not archive.is_file():
+        st.caption(f"For a larger set, put its folder where the server may read it, and choose “{FOLDER}”.")
         return
-    size = kept.stat().st_size / 2**20
-    st.html(html.facts({"Archive": kept.name, "Size": f"{size:.1f} MiB", "Kept as": f"sha256 {kept.parent.name}"}))
-    form(workbench, str(kept), f"zip.{kept.parent.name[:12]}")
+    size = archive.stat().st_size / 2**20
+    pairs = {"Archive": archive.name, "Size": f"{size:.1f} MiB", "Kept as": f"sha256 {archive.parent.name}"}
+    st.html(html.facts(pairs))
+    form(workbench, str(archive), f"zip.{archive.parent.name[:12]}")
 
 
 def stored(stream: object, name: str, workbench: Workbench) -> Path:
-    """Keep an upload by its hash. Raises ValueError when it is too large, empty or no zip."""
+    """Keep an upload by its hash.
+
+    Args:
+        stream: The bytes.
+        name: Name of the file on the visitor's machine.
+        workbench: Keeps the file.
+
+    Returns:
+        Its place.
+
+    Raises:
+        ValueError: It is too large, empty or no zip, or the server could not keep it.
+    """
     path = workbench.store_upload(stream, name)  # type: ignore[arg-type]
-    if not is_archive(path):
+    try:
+        if is_archive(path):
+            return path
         path.unlink()
-        raise ValueError("this is no zip, whatever its name says; pack the folder as a zip and upload that")
-    return path
+    except OSError as error:
+        raise ValueError(f"the server could not read it again ({error.strerror}); upload the file again") from error
+    raise ValueError("this is no zip, whatever its name says; pack the folder as a zip and upload that")
 
 
 def folder(workbench: Workbench) -> None:
@@ -98,9 +113,12 @@ def folder(workbench: Workbench) -> None:
         "Put a folder there, or start the workbench with AWARE_DATA_ROOTS set to more folders, separated by "
         f"{os.pathsep!r}. The command `aware prepare` reads any folder of the person who runs it."
     )
+    places = offered(roots)
+    if not places:
+        st.caption("Nothing below these folders looks like a data set yet. A path below them can also be typed.")
     named = st.selectbox(
-        "Folder, zip or manifest", listed(roots), index=None, accept_new_options=True, key="dataset-folder",
-        placeholder="choose one, or type a path below these folders",
+        "Folder, zip or manifest", places, index=None, accept_new_options=True,
+        key="dataset-folder", placeholder="choose one, or type a path below these folders",
     )  # fmt: skip
     if not named:
         return
@@ -110,15 +128,3 @@ def folder(workbench: Workbench) -> None:
         widgets.notice([str(error)], "error")
         return
     form(workbench, str(path), f"folder.{path}")
-
-
-def listed(roots: Sequence[Path]) -> list[str]:
-    """What lies directly in the roots and could be prepared: folders, zips, manifests; at most MOST_LISTED."""
-    found: list[str] = []
-    for root in roots:
-        if not root.is_dir():
-            continue
-        with os.scandir(root) as entries:
-            names = [e.path for e in entries if e.name[0] != "." and (e.is_dir() or e.name.lower().endswith(LISTED))]
-        found += sorted(names)[: MOST_LISTED - len(found)]
-    return found

@@ -11,6 +11,7 @@ from app.charts import basic as charts
 from app.ui import chart as chart_files
 from app.ui import html, navigation, widgets
 from app.views.datasets import shortcut_check as datasets_sources
+from app.views.datasets.switch import switch_button
 from app.views.datasets.table import QUALITIES, DatasetTable
 from core.data.manifest.splits import SPLITS
 from core.data.manifest.tables import csv_text
@@ -32,7 +33,8 @@ def draw_data_set(item: ArtifactView, table: DatasetTable) -> None:
     """
     kept = table.kept
     if kept.empty:
-        widgets.empty("Every picture is excluded", "Take some back in under Exclusions.")
+        widgets.empty("Every picture is excluded", "Take some of them back in.")
+        switch_button("Open the exclusions", "exclusions")
         return
     summary = table.summary
     if warnings := [*summary.get("warnings", []), *datasets_sources.warning(table.card)]:
@@ -45,7 +47,7 @@ def draw_data_set(item: ArtifactView, table: DatasetTable) -> None:
         st.caption(widgets.plain_markdown(summary["ceiling"]))
     if leaks := table.leaks():
         worst = [leak.sentence for leak in leaks[:MOST_LEAKS]]
-        rest = f"{len(leaks) - MOST_LEAKS:,} more, and their" if len(leaks) > MOST_LEAKS else "Their"
+        rest = f"{len(leaks) - MOST_LEAKS:,} more leaks and the" if len(leaks) > MOST_LEAKS else "The"
         sure = any(leak.kind != "near" for leak in leaks)
         widgets.notice([*worst, f"{rest} pictures are under Leaks."], "error" if sure else "warning")
     onward(item, table)
@@ -68,7 +70,7 @@ def onward(item: ArtifactView, table: DatasetTable) -> None:
             navigation.go_to("train", dataset=item.name)
         st.download_button(
             "Manifest as CSV", lambda: csv_text(table.kept), f"{table.folder.name}.csv", "text/csv",
-            icon=":material/download:", help="The rows in use; cells that a spreadsheet would run are quoted.",
+            icon=":material/download:", help="The rows in use. Cells that a spreadsheet would run are quoted.",
             on_click="ignore",
         )  # fmt: skip
 
@@ -83,13 +85,13 @@ def counts(kept: pd.DataFrame, words: tuple[str, str]) -> None:
     splits = [name for name in SPLITS if (kept["split"] == name).any()]
     made = "How the fakes were made" if words == FACES.classes else f"Kinds of {words[1]}"
     charts_of = [
-        ("Splits", "No group is in two of them; read off whether each has enough of both labels.",
+        ("Splits", "No group is in two splits. Check that each split has enough of both labels.",
          by_label(kept, "split", "split", words, splits)),
-        ("Source sets", "A source with one label only can be recognised instead of what is asked.",
-         by_label(kept, "dataset", "source set", words)),
-        (made, "A method with few items is hardly learnt and hardly measured.",
+        ("Sources", "Where a source has one label only, a detector can learn the source instead of the label.",
+         by_label(kept, "dataset", "source", words)),
+        (made, "A method with few items is learnt badly and measured imprecisely.",
          by_label(kept[kept["label"] == 1], "method", "method", words)),
-        ("People", "Someone with many items weighs much; each should stand in one split only.",
+        ("People", "A person with many items has much weight. Each person should be in one split only.",
          by_label(kept, "identity", "person", words)),
     ]  # fmt: skip
     drawn = [entry for entry in charts_of if len(entry[2])]
@@ -98,7 +100,7 @@ def counts(kept: pd.DataFrame, words: tuple[str, str]) -> None:
             for column, (title, read, rows) in zip(st.columns(2, gap="large"), drawn[start : start + 2], strict=False):
                 with column:
                     st.subheader(widgets.plain_markdown(title), anchor=False)
-                    counted = f" Counts of the n = {rows['items'].sum():,} items that are here: no interval."
+                    counted = f" n = {rows['items'].sum():,} items, all that are here: no interval."
                     chart = charts.counts(rows, str(rows.columns[0]), "label", words=words)
                     chart_files.show_chart(chart, title, read + more(rows) + counted)
 
@@ -106,7 +108,7 @@ def counts(kept: pd.DataFrame, words: tuple[str, str]) -> None:
 def more(rows: pd.DataFrame) -> str:
     """Say how many bars were left out."""
     left = rows.attrs.get("left", 0)
-    return f" The {MOST_BARS} largest; {left:,} more are in the manifest." if left else ""
+    return f" The {MOST_BARS} largest are drawn; {left:,} more are in the manifest." if left else ""
 
 
 def by_label(
@@ -146,8 +148,8 @@ def qualities(table: DatasetTable) -> None:
     name = st.segmented_control("Measure", names, default=names[0], format_func=lambda n: QUALITIES[n], required=True)
     chart_files.show_chart(
         charts.spread(table.kept, name, QUALITIES[name], table.words), f"quality {name}",
-        "Two curves that lie apart are a shortcut: a detector can tell the labels by this number alone. Sort or cut by "
-        f"it under Pictures. n = {table.kept[name].notna().sum():,}, all that are here: no interval.",
+        "Two curves that lie apart are a shortcut: a detector can tell the labels by this number alone. Under Pictures "
+        f"you can sort and filter by it. n = {table.kept[name].notna().sum():,}, all that are here: no interval.",
     )  # fmt: skip
 
 

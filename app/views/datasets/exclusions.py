@@ -6,10 +6,11 @@ import pandas as pd
 import streamlit as st
 
 from app.ui import html, session, widgets
+from app.views.datasets.switch import switch_button
 from app.views.datasets.table import DatasetTable
 from core.data.manifest.exclusions import history, restore, undo_last
 
-WORDS = {"exclude": "excluded", "restore": "taken back in", "undo": "undone: the act before it"}
+WORDS = {"exclude": "excluded", "restore": "taken back in", "undo": "reversed the act before it"}
 
 
 def draw_exclusions(table: DatasetTable) -> None:
@@ -17,7 +18,8 @@ def draw_exclusions(table: DatasetTable) -> None:
     consequences(table)
     acts = history(table.folder)
     if not acts:
-        widgets.empty("Nothing was ever excluded", "Tick pictures under Pictures, give a reason, and press Exclude.")
+        widgets.empty("Nothing has been excluded", "Tick pictures in the view Pictures, give a reason, press Exclude.")
+        switch_button("Open the pictures", "pictures")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         author = session.author_input(width=180, key="undo-author")
@@ -46,9 +48,9 @@ def consequences(table: DatasetTable) -> None:
         )
     )
     st.caption(
-        "Excluding changes the data set's fingerprint. Runs, calibrators and thresholds keep the fingerprint that they "
-        "were made on: what was trained before stays valid for what it saw, but is not the same experiment any more. "
-        "Train, calibrate and evaluate again after excluding; undoing brings the old fingerprint back."
+        "An exclusion changes the data set's fingerprint. Runs, calibrators and thresholds keep the fingerprint of the "
+        "rows that they were made on: they stay valid for those rows, and results on the new rows are another "
+        "experiment. Train, calibrate and evaluate again after an exclusion. Undoing it restores the old fingerprint."
     )
 
 
@@ -59,9 +61,9 @@ def out_now(table: DatasetTable, author: str) -> None:
         table: The data set.
         author: Who does it.
     """
-    st.subheader(f"Out now: {len(table.out):,}", anchor=False)
+    st.subheader(f"Excluded now: {len(table.out):,}", anchor=False)
     if not table.out:
-        st.caption("Nothing is out at the moment.")
+        st.caption("No picture is excluded now.")
         return
     frame = table.frame.set_index("sample_id")
     ids = [name for name in table.out if name in frame.index]

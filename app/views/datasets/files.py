@@ -27,8 +27,8 @@ def draw_files(table: DatasetTable) -> None:
     if not path.is_file():
         widgets.empty(
             "Every picture stayed where it was",
-            "This data set was read from a manifest or drawn: no file was decoded, so none could be refused. Prepare "
-            "with `detect faces` to have every file opened and reported.",
+            "This data set was read from a manifest or drawn: no file was decoded, so none was refused. Prepare it "
+            "again with `detect faces` to open every file and report on it.",
         )
         return
     report = _report(str(path), path.stat().st_mtime_ns)
@@ -36,7 +36,9 @@ def draw_files(table: DatasetTable) -> None:
     tally = report["outcome"].value_counts()
     rows = pd.DataFrame([(OUTCOMES.get(str(k), str(k)), "files", int(n)) for k, n in tally.items()], columns=COLUMNS)
     chart_files.show_chart(charts.counts(rows, "outcome", "what", "files"), "outcome of files")
-    st.caption("One bar an outcome; everything but “kept” gave no picture and is listed below with its reason.")
+    st.caption(
+        "One bar for each outcome. Files other than “kept” gave no picture; they are listed below with the reason."
+    )
     st.download_button(
         "Report of all files as CSV", path.read_bytes, f"{table.folder.name}-report.csv", "text/csv",
         icon=":material/download:", on_click="ignore",
@@ -47,7 +49,7 @@ def draw_files(table: DatasetTable) -> None:
         return
     st.dataframe(lost.head(MOST_ROWS), hide_index=True)
     if len(lost) > MOST_ROWS:
-        st.caption(f"The first {MOST_ROWS:,} of {len(lost):,}; all are in the CSV.")
+        st.caption(f"The first {MOST_ROWS:,} of {len(lost):,} files; all are in the CSV.")
 
 
 COLUMNS = ["outcome", "what", "files"]
@@ -69,7 +71,9 @@ def archive(contents: dict[str, Any] | None) -> None:
     facts = {"File": contents.get("file", ""), "Unpacked": f"{contents.get('files', 0):,} files"}
     facts |= {f"Left out: {reason}": f"{count:,}" for reason, count in skipped.items()}
     st.html(html.facts(facts))
-    st.caption("Zip and unpacked files stay below `uploads` of the workspace; remove them with the data set.")
+    st.caption(
+        "The zip and its unpacked files stay in the folder `uploads` of the workspace. Remove them with the data set."
+    )
     if named := contents.get("not_unpacked"):
         with st.expander("Files that were left out"):
             st.dataframe(pd.DataFrame(named), hide_index=True)

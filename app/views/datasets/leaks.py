@@ -11,8 +11,9 @@ from app.ui import session, widgets
 from app.views.datasets.pictures import MOST_REASON, act, grid, said, ticked
 from app.views.datasets.table import DatasetTable
 from core.data.manifest.leaks import DISTANCE, Leak
+from core.glossary import define
 
-TITLES = {"bytes": "Same file", "identity": "Same person", "video": "Same clip", "near": "Look alike"}
+TITLES = {"bytes": "Same file", "identity": "Same person", "video": "Same clip", "near": "Near-duplicate"}
 MEASURED = {"bytes": "sha256", "identity": "identity", "video": "video", "near": "phash"}
 """Kind of leak -> the column without which it cannot be looked for."""
 PER_PAGE = 6
@@ -23,21 +24,22 @@ def draw_leaks(table: DatasetTable) -> None:
     """Show how many leaks of each kind there are, then each with its pictures, to be excluded by a tick."""
     said()
     st.caption(
-        "A picture, person or clip on both sides of a split lets a detector recognise instead of judge, and figures on "
-        "test come out too good. Exclude one side, or prepare again with people or clips as groups."
+        "When a picture, person or clip is in two splits, a detector recognises it instead of judging it, and figures "
+        "on test are too good. Exclude one side, or prepare the set again with people or clips as groups."
     )
     unmeasured(table)
     distance = DISTANCE
     if known(table, "phash"):
         distance = int(
             st.number_input(
-                "Look alike: most bits apart, of 64", 0, 12, DISTANCE, width=240,
-                help="Of 4.5 million pairs of unrelated faces one lies within 4 bits, 24 within 8.",
+                "Near-duplicates: most bits that differ, of 64", 0, 12, DISTANCE, width=240,
+                help=f"{define('near-duplicates')} Of 4.5 million pairs of unrelated faces 1 lies within 4 bits, "
+                "24 within 8.",
             )
         )  # fmt: skip
     leaks = table.leaks(distance)
     if not leaks:
-        widgets.empty("Nothing crosses a split", "Of what could be measured, no row has its like in another split.")
+        widgets.empty("No leaks", "No file, person or clip is in two splits, and no near-duplicates were found.")
         return
     tally = Counter(leak.kind for leak in leaks)
     kind = st.segmented_control(
@@ -65,8 +67,8 @@ def unmeasured(table: DatasetTable) -> None:
     lost = [TITLES[kind].lower() for kind, column in MEASURED.items() if not known(table, column)]
     if lost:
         widgets.notice(
-            [f"Not looked for, because the manifest does not say it: {', '.join(lost)}. A set prepared anew, with "
-             "people and clips named where they are known, has these columns."], "info",
+            [f"Not checked, because the manifest lacks the columns: {', '.join(lost)}. Prepare the set again with "
+             "people and clips named where they are known."], "info",
         )  # fmt: skip
 
 
@@ -88,10 +90,10 @@ def one_kind(leaks: list[Leak], table: DatasetTable) -> None:
             fresh = rows[~rows["sample_id"].isin(ids)]  # one tick a picture, also where it is in two leaks
             st.markdown(widgets.plain_markdown(leak.sentence))
             if len(rows) < len(leak.rows):
-                st.caption(f"{len(rows)} of {len(leak.rows):,} rows, some of each split.")
+                st.caption(f"{len(rows)} of {len(leak.rows):,} rows are shown, some of each split.")
             grid(table, fresh, str(turn), splits=True)
             if len(fresh) < len(rows):
-                st.caption("The others stand further up.")
+                st.caption("The other pictures of this leak are shown above.")
             ids += fresh["sample_id"].tolist()
         with st.container(horizontal=True, vertical_alignment="bottom", border=True):
             reason = st.text_input("Reason", f"{TITLES[leaks[0].kind].lower()} in another split", max_chars=MOST_REASON)

@@ -30,12 +30,12 @@ def browse(table: DatasetTable) -> None:
     wanted = filters(table)
     rows = table.chosen(wanted)
     if rows.empty:
-        widgets.empty("Nothing matches", "Widen the filter: other splits, another text, a longer range.")
+        widgets.empty("No picture matches the filter", "Choose other splits, another text or a wider range above.")
         return
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     last = -(-len(rows) // PER_PAGE)
     number = int(right.number_input(f"Page, of {last}", 1, last, 1, key=f"page-{hash(wanted)}"))
-    left.caption(f"{len(rows):,} of {len(table.frame):,} pictures; {len(table.out):,} are excluded from use.")
+    left.caption(f"{len(rows):,} of {len(table.frame):,} pictures are shown; {len(table.out):,} are excluded.")
     shown = rows.iloc[(number - 1) * PER_PAGE : number * PER_PAGE]
     picture_form(table, rows, shown, wanted)
     with st.expander("These pictures as rows"):
@@ -50,7 +50,7 @@ def filters(table: DatasetTable) -> Filter:
         split = st.selectbox("Split", ["", *splits], format_func=lambda v: v or "all", width=130)
         label = st.selectbox("Label", [None, 0, 1], format_func=lambda v: "all" if v is None else words[v], width=100)
         methods = st.multiselect("Method", sorted(m for m in frame["method"].unique() if m), width=190)
-        sources = st.multiselect("Source set", sorted(frame["dataset"].unique()), width=190)
+        sources = st.multiselect("Source", sorted(frame["dataset"].unique()), width=190)
         state = st.selectbox("State", [KEPT, OUT, BOTH], width=120)
         text = st.text_input(
             "Text", width=190, help="Every word must stand in the source, identity, group, clip or file name."
@@ -88,12 +88,18 @@ def picture_form(table: DatasetTable, rows: pd.DataFrame, shown: pd.DataFrame, w
         with st.container(horizontal=True, vertical_alignment="bottom", border=True):
             which = st.selectbox("Take back in" if back else "Exclude", [TICKED, whole], width=260)
             reason = st.text_input(
-                "Reason", max_chars=MOST_REASON, width=360, placeholder="" if back else "needed, kept with the data set"
+                "Reason",
+                max_chars=MOST_REASON,
+                width=360,
+                placeholder="" if back else "required; it is kept with the data set",
             )
             author = session.author_input(width=150)
             sent = st.form_submit_button("Take back in" if back else "Exclude", type="primary")
     if not back:
-        st.caption("Nothing is deleted: an excluded picture stays listed under State, with its reason, and can return.")
+        st.caption(
+            "Nothing is deleted. Choose the state “excluded” to see excluded pictures with their reasons and to take "
+            "them back in."
+        )
     if not sent:
         return
     ids = ticked(shown["sample_id"], turn) if which == TICKED else list(rows["sample_id"])

@@ -26,15 +26,15 @@ def draw_protocols(name: str, table: DatasetTable, workbench: Workbench) -> None
         workbench: Takes the job.
     """
     st.caption(
-        "A protocol asks what a detector makes of a forgery, or of a source, that it never saw: train and both "
-        "validation splits hold none of it, test holds all of it. It is pinned to the rows by a hash and used like a "
-        "data set, as NAME@PROTOCOL, wherever one is named."
+        "A protocol measures a detector on a method or a source that it has not seen: train and both validation splits "
+        "hold none of it, test holds all of it. A hash pins the protocol to its rows. Use it as a data set, under the "
+        "name NAME@PROTOCOL."
     )
     names = protocol_names(table.folder)
     if names:
         pinned(name, names, table)
     else:
-        widgets.empty("No protocol yet", "Choose below what is left out; empty takes each in turn, one protocol each.")
+        widgets.empty("No protocol yet", "Choose below what is left out. Without a choice each is left out in turn.")
     st.subheader("Pin a protocol", anchor=False)
     form(name, table, workbench)
 
@@ -65,12 +65,12 @@ def pinned(name: str, names: list[str], table: DatasetTable) -> None:
     )
     negative, positive = table.words
     st.caption(
-        f"Items are {widgets.plain_markdown(negative)} + {widgets.plain_markdown(positive)} a split. Dropped: left-out "
-        "items whose person or clip stands in a learning split. Select a row to train on it."
+        f"Items: {widgets.plain_markdown(negative)} + {widgets.plain_markdown(positive)}. Dropped: left-out items "
+        "whose person or clip is in train or validation. Select a row to train on it."
     )
     if any(row["state"] != HOLDS for row in rows):
         widgets.notice(
-            ["The data set has changed since: undo the exclusion, or pin the protocol anew below with “Replace”."]
+            ["The data set has changed since. Undo the exclusion, or pin the protocol again below with “Replace”."]
         )
     picked = [rows[index] for index in chosen.selection.rows]
     if st.button("Train under this protocol", disabled=not picked, icon=":material/arrow_forward:"):
@@ -105,12 +105,12 @@ def form(name: str, table: DatasetTable, workbench: Workbench) -> None:
     """
     kind = st.segmented_control(
         "Leave out", list(COLUMN), default="method", required=True,
-        format_func=lambda k: {"method": "methods of the fakes", "source": "source sets"}[k],
+        format_func=lambda k: {"method": "methods of the fakes", "source": "sources"}[k],
     )  # fmt: skip
     rows = table.kept[table.kept["label"] == 1] if kind == "method" else table.kept
     known = sorted(rows[COLUMN[kind]].unique())
     if len(known) < 2:
-        widgets.empty("Nothing can be left out", f"All rows are of one {kind}; add data of another one first.")
+        widgets.empty("Nothing can be left out", f"All rows are of one {kind}. Prepare a set with several first.")
         return
     left_out = st.multiselect("Left out together", known, placeholder="each in turn", key=f"left-out-{kind}")
     spec = forms.spec_form(

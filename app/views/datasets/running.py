@@ -18,8 +18,8 @@ WORK = ("prepare", "protocol")
 
 def under_way(workbench: Workbench) -> list[JobView]:
     """Return the jobs on data sets that wait or run, oldest first."""
-    found = [job for kind in WORK for job in workbench.jobs(kind=kind, limit=50) if not job.ended]
-    return sorted(found, key=lambda job: job.created_at)
+    jobs = [job for kind in WORK for job in workbench.jobs(kind=kind, limit=50) if not job.ended]
+    return sorted(jobs, key=lambda job: job.created_at)
 
 
 def draw_running_jobs(workbench: Workbench) -> None:
@@ -73,7 +73,7 @@ def progress(job: JobView, workbench: Workbench, idle: bool) -> None:
         )
         left.progress(min(1.0, job.fraction), text=words)
         with right.popover("Cancel", width="stretch", disabled=job.cancel_requested):
-            st.write("Stop this job? Files taken in so far stay, and a retry goes on from there.")
+            st.write("Stop this job? Files that are done stay, and a retry continues from there.")
             if st.button("Yes, stop it", type="primary", key=f"stop-{job.id}"):
                 workbench.cancel(job.id)
                 st.rerun()

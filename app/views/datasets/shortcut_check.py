@@ -26,14 +26,14 @@ def draw_shortcut_check(card: dict[str, Any], words: tuple[str, str]) -> None:
     st.subheader("Baselines without a face", anchor=False)
     check = card.get("source_check")
     if check is None:
-        st.caption("Not measured for this set. Prepare it anew with the source check on to see what figures must beat.")
+        st.caption("Not measured for this set. Prepare it again with the source check switched on.")
         return
     if check.get("why"):
         st.caption(f"Not measured: {check['why']}.")
         return
     st.caption(
-        f"Logistic regression on {check['items']:,} pictures, cross-validated by group. An AUROC under these shows "
-        "nothing on that pair: no face was looked at. 0.5 is chance."
+        f"Logistic regression on {check['items']:,} pictures, cross-validated by group; it looks at no face. A "
+        "detector with a lower AUROC on that pair of sources has shown nothing. 0.5 is chance."
     )
     st.dataframe(
         pairs(check["pairs"], words), hide_index=True, width="stretch",
@@ -73,10 +73,10 @@ def told(check: dict[str, Any], words: tuple[str, str]) -> list[str]:
         if rows:
             shares = " and ".join(f"{row['accuracy']:.0%} by the {NAMES[row['features']]}" for row in rows)
             sentences.append(
-                f"Of {word} pictures the source, one of {rows[0]['sources']}, is named rightly for {shares}; "
-                f"{rows[0]['chance']:.0%} by chance."
+                f"The source of {word} pictures, one of {rows[0]['sources']}, is named correctly for {shares}; "
+                f"by chance for {rows[0]['chance']:.0%}."
             )
     if read := check["read"]:
         figures = " and ".join(f"{value:.2f} by the {NAMES[kind]}" for kind, value in read.items())
-        sentences.append(f"Guessing the label from nothing but the guessed source reaches an AUROC of {figures}.")
+        sentences.append(f"The label, guessed from the guessed source alone, reaches an AUROC of {figures}.")
     return sentences

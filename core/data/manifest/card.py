@@ -69,11 +69,11 @@ def warnings_of(frame: pd.DataFrame) -> list[str]:
     Returns:
         Sentences; none where there is nothing to warn of.
     """
-    found = []
+    warnings = []
     judged = frame[frame["split"].isin(["val_calib", "test"])]
     single = [str(name) for name, labels in frame.groupby("dataset")["label"] if labels.nunique() == 1]
     if single and frame["dataset"].nunique() > 1:
-        found.append(
+        warnings.append(
             f"One label only in {', '.join(single)}: a detector can learn which source a picture is from instead of "
             "whether it is fake. Report per pair of sources and sample by source."
         )
@@ -81,38 +81,38 @@ def warnings_of(frame: pd.DataFrame) -> list[str]:
         {str(name) for (name, _), rows in judged.groupby(["dataset", "split"]) if rows["group"].nunique() < 5}
     )
     if thin:
-        found.append(
-            f"Fewer than 5 independent groups of {', '.join(thin)} in val_calib or test: figures for it are anecdotes."
+        warnings.append(
+            f"Fewer than 5 independent groups of {', '.join(thin)} in val_calib or test: its figures are not reliable."
         )
     if len(frame) and (frame["group"] == frame["path"]).all():
-        found.append(
+        warnings.append(
             "No column group, video or identity: every picture counts as independent, and pictures of one clip or "
-            "person may lie on two sides of a split. Figures are then too good; add the column and prepare again."
+            "person may be in two splits. Figures are then too good. Add the column and prepare the set again."
             + clip_hint(frame["path"])
         )
     crossing = frame[frame["identity"] != ""].groupby("identity")["split"].nunique()
     if (crossing > 1).any():
-        found.append(
+        warnings.append(
             f"{int((crossing > 1).sum())} identities appear in more than one split (the groups are finer than people): "
-            "a detector can recognise the person. Use the identity as the group to prevent it."
+            "a detector can recognise the person. Use the identity as the group to prevent this."
         )
     if frame["label"].nunique() == 1:
         word = "fake" if frame["label"].iloc[0] == 1 else "real"
-        found.append(f"Every item is {word}: nothing can be trained or measured on this alone.")
+        warnings.append(f"Every item is {word}: no detector can be trained or measured on this set alone.")
     for split in SPLITS:
         rows = frame[frame["split"] == split]
         if rows.empty:
-            found.append(f"The split {split} is empty.")
+            warnings.append(f"The split {split} is empty.")
         elif rows["label"].nunique() == 1:
-            found.append(f"The split {split} holds one label only.")
+            warnings.append(f"The split {split} holds one label only.")
         elif split in ("val_calib", "test"):
             fakes = rows.loc[rows["label"] == 1, "group"].nunique()
             if fakes < 59:
-                found.append(
+                warnings.append(
                     f"The split {split} has {fakes} independent fake groups: even with no miss, a leakage of 5 % "
                     "cannot be certified at 95 % with fewer than 59 (2 %: 149)."
                 )
-    return found
+    return warnings
 
 
 QUALITIES = ("native_px", "sharpness", "brightness", "contrast", "yaw")
@@ -128,13 +128,13 @@ def qualities(frame: pd.DataFrame) -> dict[str, dict[str, dict[str, float]]]:
     Returns:
         Column -> `all`, `real`, `fake` -> items, p05, median, p95, for the columns of QUALITIES that hold a number.
     """
-    found = {}
+    table = {}
     for name in (name for name in QUALITIES if name in frame):
         values = pd.to_numeric(frame[name], errors="coerce").astype("float64")
         parts = {"all": values, "real": values[frame["label"] == 0], "fake": values[frame["label"] == 1]}
         if values.notna().any():
-            found[name] = {part: _spread(numbers.dropna()) for part, numbers in parts.items() if numbers.notna().any()}
-    return found
+            table[name] = {part: _spread(numbers.dropna()) for part, numbers in parts.items() if numbers.notna().any()}
+    return table
 
 
 def _spread(values: pd.Series) -> dict[str, float]:

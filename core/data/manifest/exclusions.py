@@ -182,10 +182,12 @@ def _standing(acts: list[Act]) -> list[Act]:
 def _known(folder: Path, sample_ids: Iterable[str]) -> list[str]:
     """The ids without repeats, in order. Raises ValueError naming the first that the manifest does not hold."""
     ids = list(dict.fromkeys(str(name) for name in sample_ids))
-    there = set(pyarrow.parquet.read_table(folder / "manifest.parquet", columns=["sample_id"])["sample_id"].to_pylist())
-    strange = [name for name in ids if name not in there]
-    if strange:
-        raise ValueError(f"{folder.name} has no item {strange[0]!r} ({len(strange)} of {len(ids)} are unknown)")
+    manifest_ids = set(
+        pyarrow.parquet.read_table(folder / "manifest.parquet", columns=["sample_id"])["sample_id"].to_pylist()
+    )
+    unknown = [name for name in ids if name not in manifest_ids]
+    if unknown:
+        raise ValueError(f"{folder.name} has no item {unknown[0]!r} ({len(unknown)} of {len(ids)} are unknown)")
     return ids
 
 

@@ -104,10 +104,10 @@ def with_hashes(manifest: Manifest, report: Reporter, workers: int | None = None
     sha, phash = frame["sha256"].tolist(), frame["phash"].tolist()
     files = [manifest.file(frame["path"].iloc[row]) for row in todo]
     with ThreadPoolExecutor(workers or min(4, os.cpu_count() or 1)) as pool:
-        for done, (row, found) in enumerate(zip(todo, pool.map(_hashes, files), strict=True), 1):
-            sha[row], phash[row] = sha[row] or found[0], phash[row] or found[1]
+        for done, (row, pair) in enumerate(zip(todo, pool.map(_hashes, files), strict=True), 1):
+            sha[row], phash[row] = sha[row] or pair[0], phash[row] or pair[1]
             if done % 200 == 0:
-                report.progress(done / len(todo), f"hashed {done} of {len(todo)} pictures")
+                report.progress(done / len(todo), f"Hashing picture {done:,} of {len(todo):,}")
     return Manifest(frame.assign(sha256=sha, phash=phash), manifest.root)
 
 

@@ -24,12 +24,12 @@ DISTANCE = 4
 """Default Hamming distance; of 4.5 million pairs of unrelated faces one lies within it
 (core/data/manifest/hashes.py)."""
 SENTENCES = {
-    "bytes": "The same file lies in {splits}: {n} rows share the SHA-256 {value}.",
-    "identity": "The person {value!r} lies in {splits}: {n} rows{lent}.",
-    "video": "The clip {value!r} lies in {splits}: {n} rows{lent}.",
-    "near": "Two pictures in {splits} look alike: {value} of 64 bits differ.",
+    "bytes": "The same file is in {splits}: {n} rows have the SHA-256 {value}.",
+    "identity": "The person {value!r} is in {splits}: {n} rows{lent}.",
+    "video": "The clip {value!r} is in {splits}: {n} rows{lent}.",
+    "near": "Two pictures in {splits} look alike: {value} of the 64 bits of their perceptual hashes differ.",
 }
-LENT = {"identity": ", {} by a face lent to a fake", "video": ", {} of fakes made from it"}
+LENT = {"identity": ", {} of them fakes with this face put in", "video": ", {} of them fakes made from it"}
 FLAT = "0" * 16
 MOST_ALIKE = 3
 KNOWN = ("sha256", "identity", "video")
@@ -71,11 +71,11 @@ def leaks(frame: pd.DataFrame, distance: int = DISTANCE) -> list[Leak]:
     Raises:
         ValueError: A cell of `phash` is no hash.
     """
-    found: list[Leak] = []
+    all_leaks: list[Leak] = []
     kinds: tuple[Kind, ...] = ("bytes", "identity", "video")
     for kind in kinds:
-        found += _shared(frame, kind)
-    return found + (_look_alikes(frame, distance) if "phash" in frame else [])
+        all_leaks += _shared(frame, kind)
+    return all_leaks + (_look_alikes(frame, distance) if "phash" in frame else [])
 
 
 def _shared(frame: pd.DataFrame, kind: Kind) -> list[Leak]:
@@ -93,7 +93,7 @@ def _shared(frame: pd.DataFrame, kind: Kind) -> list[Leak]:
     counts = sides.groupby(names.to_numpy(), sort=False).nunique()
     crossing = names[names.isin(counts.index[counts > 1])]
     groups = crossing.index.to_series().groupby(crossing.to_numpy(), sort=False)
-    found = []
+    ranked = []
     for value, rows in groups:
         where = _in_order(pd.Series(splits[rows.to_numpy()]))
         shown = str(value)[:12] if kind == "bytes" else str(value)
@@ -101,8 +101,8 @@ def _shared(frame: pd.DataFrame, kind: Kind) -> list[Leak]:
         lent = LENT[kind].format(len(rows) - len(itself)) if len(itself) < len(rows) else ""
         sentence = SENTENCES[kind].format(splits=" and ".join(where), n=len(rows), value=shown, lent=lent)
         certain = len(set(splits[itself])) > 1
-        found.append((certain, Leak(kind, sentence, where, tuple(int(row) for row in rows))))
-    return [leak for _, leak in sorted(found, key=lambda pair: (not pair[0], -len(pair[1].rows)))]
+        ranked.append((certain, Leak(kind, sentence, where, tuple(int(row) for row in rows))))
+    return [leak for _, leak in sorted(ranked, key=lambda pair: (not pair[0], -len(pair[1].rows)))]
 
 
 def _hashes(frame: pd.DataFrame) -> pd.DataFrame:
@@ -129,12 +129,12 @@ def _look_alikes(frame: pd.DataFrame, distance: int) -> list[Leak]:
         if column in frame:  # said already, with more certainty
             cells = frame[column].astype(str).to_numpy()
             keep &= (cells[first] != cells[second]) | (cells[first] == "")
-    found = []
+    pairs = []
     for one, two, bits in sorted(zip(first[keep], second[keep], apart[keep], strict=True), key=lambda p: p[2]):
         splits = _in_order(frame["split"].iloc[[one, two]])
         sentence = SENTENCES["near"].format(splits=" and ".join(splits), value=int(bits))
-        found.append(Leak("near", sentence, splits, (int(one), int(two)), int(bits)))
-    return found
+        pairs.append(Leak("near", sentence, splits, (int(one), int(two)), int(bits)))
+    return pairs
 
 
 def _in_order(splits: pd.Series) -> tuple[str, ...]:
@@ -166,7 +166,7 @@ def near_pairs(
         raise ValueError(f"the distance of near-duplicates must be 0 to 16 bits, not {distance}")
     codes = np.zeros(len(bits), np.int64) if sides is None else np.unique(sides, return_inverse=True)[1]
     edges = np.linspace(0, 64, distance + 2).astype(int)
-    found = []
+    candidates = []
     for low, high in itertools.pairwise(edges):
         band = (bits >> np.uint64(low)) & np.uint64((1 << int(high - low)) - 1)
         order = np.argsort(band, kind="stable")
@@ -178,7 +178,7 @@ def near_pairs(
             near = hamming(bits[one], bits[two]) <= distance
             if sides is not None:
                 near &= codes[one] != codes[two]
-            found.append(np.stack([np.minimum(one[near], two[near]), np.maximum(one[near], two[near])], axis=1))
+            candidates.append(np.stack([np.minimum(one[near], two[near]), np.maximum(one[near], two[near])], axis=1))
             step += 1
-    pairs = np.unique(np.concatenate(found), axis=0) if found else np.zeros((0, 2), np.int64)
+    pairs = np.unique(np.concatenate(candidates), axis=0) if candidates else np.zeros((0, 2), np.int64)
     return pairs[:, 0], pairs[:, 1], hamming(bits[pairs[:, 0]], bits[pairs[:, 1]]).astype(np.int64)

@@ -39,10 +39,10 @@ def open_dataset(ref: str | Path, workspace: Workspace, *, with_excluded: bool =
         manifest = manifest.with_splits(Shares(), seed=0)
         manifest.refuse_leaks(place.name)
     elif out := {} if with_excluded else excluded(place.parent):
-        kept = manifest.frame[~manifest.frame["sample_id"].isin(list(out))]
-        if kept.empty:
+        rows = manifest.frame[~manifest.frame["sample_id"].isin(list(out))]
+        if rows.empty:
             raise ValueError(f"every item of the data set {place.parent.name!r} is excluded; take some back in")
-        manifest = Manifest(kept.reset_index(drop=True), manifest.root)
+        manifest = Manifest(rows.reset_index(drop=True), manifest.root)
     if not protocol:
         return manifest
     from core.data.manifest.protocols import open_protocol
@@ -82,10 +82,10 @@ def dataset_place(ref: str, workspace: Workspace) -> Path:
     named = workspace.datasets / ref
     place = named if Path(ref).name == ref and named.is_dir() else Path(ref).expanduser()
     if place.is_dir():
-        found = [place / name for name in ("manifest.parquet", "manifest.csv") if (place / name).is_file()]
-        if not found:
+        files = [place / name for name in ("manifest.parquet", "manifest.csv") if (place / name).is_file()]
+        if not files:
             raise FileNotFoundError(f"{place} holds no manifest.parquet or manifest.csv; make one with prepare")
-        place = found[0]
+        place = files[0]
     if not place.is_file():
         known = sorted(p.parent.name for p in workspace.datasets.glob(f"*/{CARD}") if not p.parent.name.startswith("."))
         raise FileNotFoundError(

@@ -59,9 +59,9 @@ def protocol_rows(frame: pd.DataFrame, kind: Kind, left_out: tuple[str, ...]) ->
     column = COLUMN[kind]
     fakes = frame["label"] == 1
     known = sorted(set(frame.loc[fakes if kind == "method" else slice(None), column]))
-    strange = sorted(set(left_out) - set(known))
-    if strange or not left_out:
-        raise ValueError(f"cannot leave out {', '.join(strange) or 'nothing'}: the {kind}s are {', '.join(known)}")
+    unknown = sorted(set(left_out) - set(known))
+    if unknown or not left_out:
+        raise ValueError(f"cannot leave out {', '.join(unknown) or 'nothing'}: the {kind}s are {', '.join(known)}")
     out = frame[column].isin(left_out)
     out &= fakes if kind == "method" else True
     learning = ~out & frame["split"].isin(["train", "val_select", "val_calib"])
@@ -75,10 +75,10 @@ def protocol_rows(frame: pd.DataFrame, kind: Kind, left_out: tuple[str, ...]) ->
     rows = frame[learning | unseen | partner].copy()
     rows.loc[unseen[learning | unseen | partner], "split"] = "test"
     for split in ("train", "val_select", "test"):
-        found = rows.loc[rows["split"] == split, "label"].nunique()
-        if found < 2:
+        n_labels = rows.loc[rows["split"] == split, "label"].nunique()
+        if n_labels < 2:
             raise ValueError(
-                f"without {', '.join(left_out)} the split {split} holds {'one label only' if found else 'nothing'}; "
+                f"without {', '.join(left_out)} the split {split} holds {'one label only' if n_labels else 'nothing'}; "
                 "leave out something else, or prepare with other shares"
             )
     return rows.reset_index(drop=True)
@@ -222,9 +222,9 @@ def open_protocol(folder: Path, name: str, manifest: Manifest) -> pd.DataFrame:
     """
     protocol = load_protocol(folder, name)
     rows = protocol_rows(manifest.frame, protocol.kind, protocol.left_out)
-    found = {"rows": pin_of(rows), "labels and groups": manifest.fingerprint()}
+    hashes = {"rows": pin_of(rows), "labels and groups": manifest.fingerprint()}
     pinned = {"rows": protocol.sha256, "labels and groups": protocol.data_fingerprint}
-    changed = [what for what in found if found[what] != pinned[what]]
+    changed = [what for what in hashes if hashes[what] != pinned[what]]
     if changed:
         raise ValueError(
             f"{folder.name}@{name}: the {' and '.join(changed)} of the data set are not those that the protocol was "

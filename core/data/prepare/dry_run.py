@@ -51,7 +51,7 @@ class Survey:
 
         A group counts wherever it has a file.
         """
-        found = {}
+        tables = {}
         for title, column in TABLES.items():
             rows = [
                 {
@@ -64,8 +64,8 @@ class Survey:
                 for value, part in self.frame.groupby(column, sort=True)
             ]
             if len(rows) > 1 or rows[0][title] != "none":
-                found[title] = rows
-        return found
+                tables[title] = rows
+        return tables
 
     def leaks(self) -> list[str]:
         """Return the people and clips that lie in two splits, most certain first, as sentences."""
@@ -101,7 +101,7 @@ def surveyed(spec: PrepareSpec, workspace: Workspace, report: Reporter) -> Itera
         ValueError: There is nothing to survey, or the layout does not fit.
     """
     if spec.path == "demo":
-        raise ValueError("`demo` is drawn, not read: there is nothing to look through; prepare it")
+        raise ValueError("`demo` is drawn, not read: there is nothing to check; prepare it without this option")
     shares = shares_of(spec)
     with tempfile.TemporaryDirectory(prefix="aware-survey-") as temporary:
         path = Path(spec.path).expanduser()
@@ -126,18 +126,18 @@ def unreadable(items: list[SourceItem], report: Reporter) -> list[tuple[str, str
     Returns:
         (file, sentence) of each.
     """
-    found = []
+    faults = []
     for number, item in enumerate(items):
         if number % 500 == 0:
-            report.progress(number / len(items), f"file {number + 1} of {len(items)}")
+            report.progress(number / len(items), f"Checking file {number + 1:,} of {len(items):,}")
         try:
             with open(item.file, "rb") as stream:
                 sniff(stream.read(HEAD_BYTES))
         except OSError as error:
-            found.append((item.name, f"It cannot be read: {error.strerror}."))
+            faults.append((item.name, f"It cannot be read: {error.strerror}."))
         except Refusal as refusal:
-            found.append((item.name, refusal.sentence))
-    return found
+            faults.append((item.name, refusal.sentence))
+    return faults
 
 
 @dataclass(frozen=True)
@@ -193,7 +193,7 @@ def _estimate(kind: str, items: list[SourceItem], spec: PrepareSpec, report: Rep
         folder = Path(temporary)
         if spec.detect_faces:  # load the detector before the clock runs
             _kept(sample[:1], alone, folder / "warm")
-        report.progress(0.0, f"taking in {count} of {len(items):,} {kind}, to measure")
+        report.progress(0.0, f"Processing {count} of {len(items):,} {kind} to measure time and size")
         began = time.perf_counter()
         crops = _kept(sample, alone, folder / "sample")
         seconds = time.perf_counter() - began

@@ -188,8 +188,8 @@ class _Taker:
             native: Pixels of the original over pixels of the frame.
         """
         self.frames += 1
-        found = self._found(frame.rgb)
-        for place, (one, track) in enumerate(zip(found, self.tracker.add(frame.time, found), strict=True)):
+        faces = self._found(frame.rgb)
+        for place, (one, track) in enumerate(zip(faces, self.tracker.add(frame.time, faces), strict=True)):
             if place and self.spec.people == "frontmost":
                 self.faults.append((track, place, BYSTANDER, {}))
                 continue
@@ -219,7 +219,7 @@ class _Taker:
         png = _png(crop)
         # Not flushed one by one: a kill leaves whole files, and what a power cut spoils is found by its size.
         (self.folder / path).write_bytes(png)
-        kept = Crop(
+        record = Crop(
             path=path,
             frame=frame.index,
             time=round(frame.time, 3),
@@ -233,7 +233,7 @@ class _Taker:
             phash=perceptual_hash(crop),
             size=len(png),
         )
-        self.crops.append((track, place, kept))
+        self.crops.append((track, place, record))
 
     def outcome(self) -> Outcome:
         """Number the people, part subject from bystanders, say what was left out and why."""
@@ -298,10 +298,10 @@ def subjects_of(item: SourceItem) -> frozenset[int]:
     Raises:
         ValueError: The column holds anything but track numbers; the message names the file.
     """
-    said = str(item.row.get("subject", "")).split()
-    if not all(word.isdecimal() for word in said):
+    words = str(item.row.get("subject", "")).split()
+    if not all(word.isdecimal() for word in words):
         raise ValueError(f"{item.name}: column subject holds {item.row['subject']!r}; give track numbers, e.g. `0 2`")
-    return frozenset(map(int, said)) or frozenset({0})
+    return frozenset(map(int, words)) or frozenset({0})
 
 
 def _png(rgb: np.ndarray) -> bytes:

@@ -29,17 +29,17 @@ from core.data.manifest.manifest import Manifest
 from core.data.prepare.shortcut_features import features_of
 from core.progress import Reporter
 
-MOST = 2000
-"""Pictures looked at, at most: a few seconds."""
-FEWEST = 20
-"""Pictures, and FOLDS groups, that a source needs to be asked about."""
+MOST_PICTURES = 2000
+"""Most pictures that are used: a few seconds."""
+MIN_PICTURES = 20
+"""Pictures, in FOLDS groups, that a source needs to be cross-validated."""
 FOLDS = 4
 MOST_PAIRS = 36
-READABLE = 0.75
+WARN_AUROC = 0.75
 """AUROC of the label read from the source above which the card warns."""
 
 
-def source_check(manifest: Manifest, seed: int, report: Reporter, most: int = MOST) -> dict[str, Any]:
+def source_check(manifest: Manifest, seed: int, report: Reporter, most: int = MOST_PICTURES) -> dict[str, Any]:
     """Measure how well a thumbnail or a spectrum alone tells sources and labels apart.
 
     At most `most` pictures are used, drawn evenly over source x label.
@@ -57,7 +57,7 @@ def source_check(manifest: Manifest, seed: int, report: Reporter, most: int = MO
     frame = manifest.frame[["path", "label", "dataset", "group"]]
     frame = frame[askable(frame)]
     frame = frame.iloc[sample(frame, most, seed)].reset_index(drop=True)
-    report.progress(0.0, f"asking of {len(frame):,} pictures which source they are from")
+    report.progress(0.0, f"Measuring on {len(frame):,} pictures how well the source alone tells the label")
     features, readable = features_of([manifest.file(path) for path in frame["path"]])
     frame = frame[readable].reset_index(drop=True)
     keep = askable(frame)
@@ -69,14 +69,14 @@ def source_check(manifest: Manifest, seed: int, report: Reporter, most: int = MO
         "sources": sorted(frame["dataset"].unique()),
     }
     if frame.empty:
-        return {**document, "why": f"no source has {FEWEST} readable pictures of one label in {FOLDS} groups"}
-    found = {
+        return {**document, "why": f"no source has {MIN_PICTURES} readable pictures of one label in {FOLDS} groups"}
+    result = {
         **document,
         "source": [row for label in (0, 1) for row in within_label(frame, features, label)],
         "read": read_from_source(frame, features),
         "pairs": label_pairs(frame, features),
     }
-    return {**found, "warning": sentence(found)}
+    return {**result, "warning": sentence(result)}
 
 
 def sample(frame: pd.DataFrame, most: int, seed: int) -> np.ndarray:
@@ -108,7 +108,7 @@ def askable(frame: pd.DataFrame) -> np.ndarray:
     if frame.empty:
         return np.zeros(0, bool)
     strata = frame.groupby(["dataset", "label"])["group"]
-    return ((strata.transform("size") >= FEWEST) & (strata.transform("nunique") >= FOLDS)).to_numpy()
+    return ((strata.transform("size") >= MIN_PICTURES) & (strata.transform("nunique") >= FOLDS)).to_numpy()
 
 
 def within_label(frame: pd.DataFrame, features: dict[str, np.ndarray], label: int) -> list[dict[str, Any]]:
@@ -128,16 +128,16 @@ def within_label(frame: pd.DataFrame, features: dict[str, np.ndarray], label: in
     if len(names) < 2:
         return []
     groups = frame.loc[rows, "group"].to_numpy(str)
-    found = []
+    rows_of_table = []
     for kind, values in features.items():
         chances = guesses(values[rows], sources, groups)
         if chances is not None:
             accuracy = float((names[chances.argmax(1)] == sources).mean())
             chance = float(counts.max() / counts.sum())
-            found.append(
+            rows_of_table.append(
                 {"label": label, "features": kind, "sources": len(names), "accuracy": accuracy, "chance": chance}
             )
-    return found
+    return rows_of_table
 
 
 def read_from_source(frame: pd.DataFrame, features: dict[str, np.ndarray]) -> dict[str, float]:
@@ -156,12 +156,12 @@ def read_from_source(frame: pd.DataFrame, features: dict[str, np.ndarray]) -> di
         return {}
     groups = frame["group"].to_numpy(str)
     shares = np.array([labels[sources == name].mean() for name in names])
-    found = {}
+    aurocs = {}
     for kind, values in features.items():
         chances = guesses(values, sources, groups)
         if chances is not None:
-            found[kind] = float(roc_auc_score(labels, chances @ shares))
-    return found
+            aurocs[kind] = float(roc_auc_score(labels, chances @ shares))
+    return aurocs
 
 
 def label_pairs(frame: pd.DataFrame, features: dict[str, np.ndarray]) -> list[dict[str, Any]]:
@@ -175,15 +175,15 @@ def label_pairs(frame: pd.DataFrame, features: dict[str, np.ndarray]) -> list[di
         A row per pair of a real and a fake source: AUROC for fake of each set of features (None where it could not be
         cross-validated), and how many pictures. With many sources the MOST_PAIRS pairs with most pictures.
     """
-    found = []
+    table = []
     for real, fake, rows in sorted(_pairs(frame), key=lambda pair: -int(pair[2].sum()))[:MOST_PAIRS]:
         labels, groups = frame.loc[rows, "label"].to_numpy(), frame.loc[rows, "group"].to_numpy(str)
         row: dict[str, Any] = {"real": real, "fake": fake, "items": int(rows.sum())}
         for kind, values in features.items():
             chances = guesses(values[rows], labels, groups)
             row[kind] = None if chances is None else float(roc_auc_score(labels, chances[:, 1]))
-        found.append(row)
-    return sorted(found, key=lambda row: -max(row[kind] or 0 for kind in features))
+        table.append(row)
+    return sorted(table, key=lambda row: -max(row[kind] or 0 for kind in features))
 
 
 def _pairs(frame: pd.DataFrame) -> Iterator[tuple[str, str, np.ndarray]]:
@@ -235,17 +235,17 @@ def sentence(document: dict[str, Any]) -> str:
         The warning of a card; "" where there is none.
     """
     read = document["read"]
-    if not read or max(read.values()) < READABLE:
+    if not read or max(read.values()) < WARN_AUROC:
         return ""
     kind = max(read, key=read.__getitem__)
-    told = [row for row in document["source"] if row["features"] == kind]
+    rows = [row for row in document["source"] if row["features"] == kind]
     named = ", ".join(
         f"{row['accuracy']:.0%} of {'fake' if row['label'] else 'real'} pictures against {row['chance']:.0%} by chance"
-        for row in told
+        for row in rows
     )
     return (
-        f"The label can be read from the source: a {kind} alone guesses where a picture is from"
-        f"{f' ({named})' if named else ''}, and that guess reaches an AUROC of {read[kind]:.2f} for fake. A detector "
-        "may learn the source instead of the fake: report per pair of sources, and count only what lies above the "
-        "baselines."
+        f"The source tells the label: a {kind} alone predicts which source a picture is from"
+        f"{f' ({named})' if named else ''}, and the predicted source reaches an AUROC of {read[kind]:.2f} for fake. A "
+        "detector may learn the source instead of the manipulation. Report each pair of sources, and compare each with "
+        "its baseline."
     )

@@ -46,8 +46,8 @@ def settled(
     manifest = manifest.with_splits(shares, spec.seed, spec.keep_splits)
     if spec.leaks == "refuse" or (spec.leaks == "auto" and source not in OWN_LISTS):
         manifest.refuse_leaks("the data set's")
-    found = leaks(manifest.frame)
-    card: dict[str, Any] = {"leaks": leak_card(found, manifest), "joined_duplicates": linked}
+    all_leaks = leaks(manifest.frame)
+    card: dict[str, Any] = {"leaks": leak_card(all_leaks, manifest), "joined_duplicates": linked}
     if spec.source_check:
         from core.data.prepare.shortcut_baseline import source_check  # scikit-learn loads for a second
 
@@ -94,7 +94,7 @@ def leak_card(found: list[Leak], manifest: Manifest) -> dict[str, Any]:
     """
     frame = manifest.frame
 
-    def told(leak: Leak) -> dict[str, Any]:
+    def entry(leak: Leak) -> dict[str, Any]:
         firsts = frame.iloc[list(leak.rows)].drop_duplicates("split").head(4)
         rows = [f"{path} ({split})" for path, split in zip(firsts["path"], firsts["split"], strict=True)]
         return {"kind": leak.kind, "sentence": leak.sentence, "rows": rows, "distance": leak.distance}
@@ -102,5 +102,5 @@ def leak_card(found: list[Leak], manifest: Manifest) -> dict[str, Any]:
     return {
         "counts": dict(Counter(leak.kind for leak in found)),
         "distance": DISTANCE,
-        "worst": [told(leak) for leak in found[:SHOWN]],
+        "worst": [entry(leak) for leak in found[:SHOWN]],
     }

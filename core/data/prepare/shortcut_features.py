@@ -78,9 +78,9 @@ def features_of(files: Sequence[Path], workers: int | None = None) -> tuple[dict
         {"thumbnail": (M, 432), "spectrum": (M, 32)} of the files that are readable pictures, and which: (N,) bool.
     """
     with ThreadPoolExecutor(workers or min(4, os.cpu_count() or 1)) as pool:
-        found = list(pool.map(_features, files))
-    readable = np.array([item is not None for item in found], bool)
-    rows = [item for item in found if item is not None]
+        pairs = list(pool.map(_features, files))
+    readable = np.array([item is not None for item in pairs], bool)
+    rows = [item for item in pairs if item is not None]
     shapes = {"thumbnail": 3 * THUMBNAIL**2, "spectrum": BANDS}
     return {
         name: np.array([row[place] for row in rows]).reshape(-1, size)

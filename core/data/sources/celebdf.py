@@ -48,32 +48,32 @@ class CelebDF:
     task = FACES
 
     def recognises(self, root: Path) -> str:
-        found = [name for name in LABELS if (root / name).is_dir()]
-        return " and ".join(f"{name}/" for name in found)
+        names = [name for name in LABELS if (root / name).is_dir()]
+        return " and ".join(f"{name}/" for name in names)
 
     def find(self, root: Path, spec: PrepareSpec, *, confined: bool = False) -> Listing:
         by = grouping(spec, self.title, ("clip", "identity"))
-        found = Collector(root)
-        clips = list(_clips(found))
-        tested = _tested(found, clips) if spec.keep_splits else set()
+        collector = Collector(root)
+        clips = list(_clips(collector))
+        tested = _tested(collector, clips) if spec.keep_splits else set()
         if tested and by == "identity":
             raise ValueError(
                 f"{TEST_LIST} cuts through people: with --group-by identity no one is left for training; take "
                 "--group-by clip, or cut new splits with --no-keep-splits"
             )
         behind = {clip.source for clip in clips if clip.video in tested}
-        left, kept = 0, 0
+        left_out, siblings = 0, 0
         for clip in clips:
             group = clip.target if by == "identity" and clip.target else clip.source
             sibling = clip.source in behind and clip.video not in tested
             if sibling and spec.siblings == "leave_out":
-                left += 1
-                found.skip(clip.files, f"footage that {TEST_LIST} tests in another version")
+                left_out += 1
+                collector.skip(clip.files, f"footage that {TEST_LIST} tests in another version")
                 continue
-            kept += sibling
-            chosen = thinned(clip.files, spec.max_faces)
-            for name in chosen:
-                found.take(
+            siblings += sibling
+            shown = thinned(clip.files, spec.max_faces)
+            for name in shown:
+                collector.take(
                     name,
                     clip.label,
                     dataset="celebdf",
@@ -85,18 +85,18 @@ class CelebDF:
                     video=clip.video,
                     original=clip.source if clip.label else "",
                 )
-            found.skip(set(clip.files) - set(chosen), f"frames beyond the {spec.max_faces} of a clip")
-        found.notes += _notes(clips, tested, left, kept, by)
-        return found.listing(
+            collector.skip(set(clip.files) - set(shown), f"frames beyond the {spec.max_faces} of a clip")
+        collector.notes += _notes(clips, tested, left_out, siblings, by)
+        return collector.listing(
             "the celebrity whose footage it is; YouTube clips by themselves"
             if by == "identity"
             else "the footage: Celeb-real/id0_0000 and every fake id0_*_0000 made from it; YouTube clips by themselves"
         )
 
 
-def _clips(found: Collector) -> Iterator[Clip]:
+def _clips(collector: Collector) -> Iterator[Clip]:
     files: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for name in found.tree.files:
+    for name in collector.tree.files:
         place = PLACE.fullmatch(name)
         suffixes = PICTURES if place and place["frames"] else CLIPS
         if place and place["folder"] in LABELS and name.lower().endswith(suffixes):
@@ -104,54 +104,54 @@ def _clips(found: Collector) -> Iterator[Clip]:
     for (folder, clip), names in files.items():
         videos = [name for name in names if name.lower().endswith(CLIPS)]
         if videos:
-            found.skip(set(names) - set(videos), "frames whose clip is there too")
+            collector.skip(set(names) - set(videos), "frames whose clip is there too")
             names = videos
-        said = NAMES[folder].fullmatch(clip)
-        if said is None:
+        parts_of_name = NAMES[folder].fullmatch(clip)
+        if parts_of_name is None:
             for name in names:
-                found.refuse(name, f"{clip!r} is no clip name of {folder}; whose footage it shows is unknown.")
+                collector.refuse(name, f"{clip!r} is no clip name of {folder}; whose footage it shows is unknown.")
             continue
-        parts = {"target": "", "donor": "", **said.groupdict()}
+        parts = {"target": "", "donor": "", **parts_of_name.groupdict()}
         source = f"Celeb-real/{parts['target']}_{parts['take']}" if parts["target"] else f"{folder}/{clip}"
         yield Clip(LABELS[folder], f"{folder}/{clip}", source, parts["target"], parts["donor"], names)
 
 
-def _tested(found: Collector, clips: list[Clip]) -> set[str]:
+def _tested(collector: Collector, clips: list[Clip]) -> set[str]:
     """Videos of the official list that are there. Its 1 means real. Raises ManifestError for contradictions."""
-    if TEST_LIST not in found.names:
-        found.notes.append(f"{TEST_LIST} is not there: every split is cut by hash, and none is the official test.")
+    if TEST_LIST not in collector.names:
+        collector.notes.append(f"{TEST_LIST} is not there: every split is cut by hash, and none is the official test.")
         return set()
-    there = {clip.video for clip in clips}
+    videos = {clip.video for clip in clips}
     problems, tested = [], set()
-    for number, line in enumerate(read_list(found.use(TEST_LIST)).splitlines(), 1):
+    for number, line in enumerate(read_list(collector.use(TEST_LIST)).splitlines(), 1):
         if not line.strip():
             continue
-        said = LINE.fullmatch(line.strip())
-        folder = said[2].split("/")[0] if said else ""
-        if said is None or folder not in LABELS:
+        entry = LINE.fullmatch(line.strip())
+        folder = entry[2].split("/")[0] if entry else ""
+        if entry is None or folder not in LABELS:
             problems.append(f"{TEST_LIST} line {number}: {line.strip()[:80]!r} is no `1 YouTube-real/00170.mp4`")
-        elif 1 - int(said[1]) != LABELS[folder]:
-            word = "real" if said[1] == "1" else "fake"
+        elif 1 - int(entry[1]) != LABELS[folder]:
+            word = "real" if entry[1] == "1" else "fake"
             problems.append(
-                f"{TEST_LIST} line {number}: {said[2]} is called {word} (its 1 = real) but lies in {folder}"
+                f"{TEST_LIST} line {number}: {entry[2]} is called {word} (its 1 = real) but lies in {folder}"
             )
-        elif (video := said[2].rsplit(".", 1)[0]) in there:
+        elif (video := entry[2].rsplit(".", 1)[0]) in videos:
             tested.add(video)
         else:
-            found.refuse(said[2], f"{TEST_LIST} line {number} names it, and it is not there.")
+            collector.refuse(entry[2], f"{TEST_LIST} line {number} names it, and it is not there.")
     if problems:
         raise ManifestError(TEST_LIST, problems)
     return tested
 
 
-def _notes(clips: list[Clip], tested: set[str], left: int, kept: int, by: str) -> Iterator[str]:
-    if left:
+def _notes(clips: list[Clip], tested: set[str], left_out: int, siblings: int, by: str) -> Iterator[str]:
+    if left_out:
         yield (
-            f"Footage that is officially tested is not trained on: {counted(left, 'clip')} left out. "
+            f"Footage of the official test is not used for training: {counted(left_out, 'clip')} left out. "
             "`siblings: keep` takes them into training, as published results do."
         )
-    if kept:
-        yield f"{counted(kept, 'clip')} of tested footage kept for training, as published: the test is easier for it."
+    if siblings:
+        yield f"{counted(siblings, 'clip')} of tested footage kept for training, as published: the test becomes easier."
     on_test = {clip.target for clip in clips if clip.video in tested and clip.target}
     off_test = {clip.target for clip in clips if clip.video not in tested and clip.target}
     if on_test & off_test:

@@ -38,15 +38,15 @@ class DF40:
     def recognises(self, root: Path) -> str:
         if not root.is_dir() or any(source.recognises(root) for source in REAL_SOURCES.values()):
             return ""
-        found = [path for pattern in PATTERNS for path in root.glob(pattern)]
-        return found[0].relative_to(root).as_posix() + "/" if found else ""
+        places = [path for pattern in PATTERNS for path in root.glob(pattern)]
+        return places[0].relative_to(root).as_posix() + "/" if places else ""
 
     def find(self, root: Path, spec: PrepareSpec, *, confined: bool = False) -> Listing:
         grouping(spec, self.title, ("clip",))
         real = _reals(root, spec, confined)
-        found = Collector(root)
+        collector = Collector(root)
         clips: dict[tuple[str, str], list[str]] = defaultdict(list)
-        for name in found.tree.files:
+        for name in collector.tree.files:
             place = PLACE.fullmatch(name)
             if place and name.lower().endswith(PICTURES):
                 clips[place["method"], place["clip"]].append(name)
@@ -63,19 +63,19 @@ class DF40:
                     else f"it joins {target} and {donor}, which lie on two official splits."
                 )
                 for name in names:
-                    found.refuse(name, f"{method}/{clip}: {why}")
+                    collector.refuse(name, f"{method}/{clip}: {why}")
                 continue
             chosen = thinned(names, spec.max_faces)
             for name in chosen:
                 given = {key: row[key] for key in ("dataset", "group", "split", "identity")}
-                found.take(
+                collector.take(
                     name, 1, **given, donor=donor, method=method, video=f"{method}/{clip}", original=row["video"]
                 )
-            found.skip(set(names) - set(chosen), f"frames beyond the {spec.max_faces} of a clip")
-        if not found.items:
-            refused = f"; {found.refusals[0][1]}" if found.refusals else ""
+            collector.skip(set(names) - set(chosen), f"frames beyond the {spec.max_faces} of a clip")
+        if not collector.items:
+            refused = f"; {collector.refusals[0][1]}" if collector.refusals else ""
             raise ValueError(f"no fake of {root} could be bound to a real clip of {spec.reals}{refused}")
-        return _joined(found.listing(real.group), real)
+        return _joined(collector.listing(real.group), real)
 
 
 def _reals(root: Path, spec: PrepareSpec, confined: bool) -> Listing:

@@ -71,18 +71,18 @@ class DFDC:
 
     def find(self, root: Path, spec: PrepareSpec, *, confined: bool = False) -> Listing:
         grouping(spec, self.title, ("clip",))
-        found = Collector(root)
-        entries = list(_from_lists(found)) or list(_from_folders(found))
+        collector = Collector(root)
+        entries = list(_from_lists(collector)) or list(_from_folders(collector))
         if not entries:
             raise ValueError(
                 f"{root} has neither a {METADATA} that names clips nor real/ and fake/; expected: {self.tells}"
             )
         words = {entry.split for entry in entries} - {""}
         official = spec.keep_splits and len(words) > 1
-        found.notes += _notes(entries, words)
+        collector.notes += _notes(entries, words)
         for entry in entries:
             stem = entry.original or entry.stem
-            found.take(
+            collector.take(
                 entry.name,
                 entry.label,
                 dataset="dfdc",
@@ -93,7 +93,7 @@ class DFDC:
                 video=entry.stem,
                 original=entry.original,
             )
-        return found.listing(
+        return collector.listing(
             "the person who is shown"
             if any(entry.person for entry in entries)
             else "the original clip with every fake made from it, over all chunks"
@@ -128,14 +128,14 @@ def _is_preview(file: Path) -> bool:
     return isinstance(document, dict) and any(_label(fields) is not None for fields in document.values())
 
 
-def _from_lists(found: Collector) -> Iterator[Entry]:
+def _from_lists(collector: Collector) -> Iterator[Entry]:
     """Read every metadata.json, else the preview's dataset.json. Raises ManifestError for labels that are none."""
-    lists = [name for name in found.tree.files if PurePosixPath(name).name == METADATA]
-    if not lists and PREVIEW in found.names:
+    lists = [name for name in collector.tree.files if PurePosixPath(name).name == METADATA]
+    if not lists and PREVIEW in collector.names:
         lists = [PREVIEW]
     problems: list[str] = []
     for listed in lists:
-        document = read_listed_json(found.use(listed))
+        document = read_listed_json(collector.use(listed))
         if not isinstance(document, dict):
             raise ValueError(f"{listed} is no table of clips; expected {{'x.mp4': {{'label': 'REAL'}}}}")
         folder = listed[: -len(PurePosixPath(listed).name)]
@@ -146,8 +146,8 @@ def _from_lists(found: Collector) -> Iterator[Entry]:
                     f"{listed} clip {clip[:80]!r}: it has neither a label REAL or FAKE nor an is_fake of 0 or 1; "
                     "correct it or take the clip out of the list"
                 )
-            elif f"{folder}{clip}" not in found.names:
-                found.refuse(f"{folder}{clip}"[:300], f"{listed} names it, and it is not there.")
+            elif f"{folder}{clip}" not in collector.names:
+                collector.refuse(f"{folder}{clip}"[:300], f"{listed} names it, and it is not there.")
             else:
                 yield _entry(f"{folder}{clip}", label, fields)
     if problems:
@@ -174,8 +174,8 @@ def _label(fields: Any) -> int | None:
     return LABELS.get(str(fields.get("label", "")).strip().upper())
 
 
-def _from_folders(found: Collector) -> Iterator[Entry]:
-    for name in found.tree.files:
+def _from_folders(collector: Collector) -> Iterator[Entry]:
+    for name in collector.tree.files:
         place = place_of(name)
         if place is not None and name.lower().endswith((*CLIPS, *PICTURES)):
             yield Entry(name, place.label)

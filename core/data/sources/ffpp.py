@@ -70,14 +70,14 @@ class FaceForensics:
     task = FACES
 
     def recognises(self, root: Path) -> str:
-        found = [name for name in ("original_sequences", "manipulated_sequences") if (root / name).is_dir()]
-        return " and ".join(f"{name}/" for name in found)
+        names = [name for name in ("original_sequences", "manipulated_sequences") if (root / name).is_dir()]
+        return " and ".join(f"{name}/" for name in names)
 
     def find(self, root: Path, spec: PrepareSpec, *, confined: bool = False) -> Listing:
         grouping(spec, self.title, ("identity",))
-        found = Collector(root)
-        clips = list(_clips(found))
-        official, pairs = _official(found) if spec.keep_splits else ({}, [])
+        collector = Collector(root)
+        clips = list(_clips(collector))
+        official, pairs = _official(collector) if spec.keep_splits else ({}, [])
         youtube = [clip for clip in clips if not clip.acted]
         joined = pairs + [(clip.target, clip.donor) for clip in youtube if clip.donor]
         group_of = components([*official, *(clip.target for clip in youtube)], joined)
@@ -97,17 +97,17 @@ class FaceForensics:
             }
             chosen = thinned(clip.files, spec.max_faces)
             for name in chosen:
-                found.take(name, clip.label, **columns)
-            found.skip(set(clip.files) - set(chosen), f"frames beyond the {spec.max_faces} of a clip")
-        found.notes += _notes(clips, official)
-        return found.listing(GROUP)
+                collector.take(name, clip.label, **columns)
+            collector.skip(set(clip.files) - set(chosen), f"frames beyond the {spec.max_faces} of a clip")
+        collector.notes += _notes(clips, official)
+        return collector.listing(GROUP)
 
 
-def _clips(found: Collector) -> Iterator[Clip]:
+def _clips(collector: Collector) -> Iterator[Clip]:
     """Every clip, its name understood; frames of a clip whose video is there too are left out."""
     files: dict[tuple[str, ...], list[str]] = defaultdict(list)
     videos = set()
-    for name in found.tree.files:
+    for name in collector.tree.files:
         place = PLACE.fullmatch(name)
         if place is None or not name.lower().endswith(CLIPS if place["video"] else PICTURES):
             continue
@@ -116,31 +116,31 @@ def _clips(found: Collector) -> Iterator[Clip]:
             videos.add(key)
         files[(*key, "" if place["video"] else "frames")].append(name)
     doubles = [name for key, names in files.items() if key[4] and key[:4] in videos for name in names]
-    found.skip(doubles, "frames whose clip is there too")
+    collector.skip(doubles, "frames whose clip is there too")
     for (kind, method, compression, clip, frames), names in files.items():
         if frames and (kind, method, compression, clip) in videos:
             continue
-        said = NAMES[kind, method in ACTED].fullmatch(clip)
-        if said is None or (kind == "original") != (method in ("youtube", "actors")):
+        parts_of_name = NAMES[kind, method in ACTED].fullmatch(clip)
+        if parts_of_name is None or (kind == "original") != (method in ("youtube", "actors")):
             for name in names:
-                found.refuse(name, f"{clip!r} is no clip name of {method}; which clip it was made from is unknown.")
+                collector.refuse(name, f"{clip!r} is no clip name of {method}; which clip it was made from is unknown.")
             continue
-        parts = {"donor": "", "scene": "", **said.groupdict()}
+        parts = {"donor": "", "scene": "", **parts_of_name.groupdict()}
         label = int(kind == "manipulated")
         yield Clip(label, method, compression, clip, method in ACTED, parts["target"], parts["donor"], parts["scene"],
                    names)  # fmt: skip
 
 
-def _official(found: Collector) -> tuple[dict[str, str], list[tuple[str, str]]]:
+def _official(collector: Collector) -> tuple[dict[str, str], list[tuple[str, str]]]:
     """Split word of each listed id, and the pairs. Raises ManifestError for an id on two lists."""
     official: dict[str, str] = {}
     pairs: list[tuple[str, str]] = []
     problems = []
-    missing = [name for name in SPLITS.values() if name not in found.names]
+    missing = [name for name in SPLITS.values() if name not in collector.names]
     for word, name in SPLITS.items():
         if name in missing:
             continue
-        document = read_listed_json(found.use(name))
+        document = read_listed_json(collector.use(name))
         for number, pair in enumerate(document if isinstance(document, list) else [None], 1):
             if not isinstance(pair, list) or len(pair) != 2 or not all(isinstance(item, str) for item in pair):
                 problems.append(f'{name} entry {number}: a pair of ids such as ["033", "097"] is expected')
@@ -152,7 +152,7 @@ def _official(found: Collector) -> tuple[dict[str, str], list[tuple[str, str]]]:
     if problems:
         raise ManifestError("splits", problems)
     if missing:
-        found.notes.append(f"Official split lists that are not there: {', '.join(missing)}.")
+        collector.notes.append(f"Official split lists that are not there: {', '.join(missing)}.")
     return official, pairs
 
 
@@ -170,19 +170,19 @@ def _refuse_crossing(clips: list[Clip], official: dict[str, str], group_of: dict
         words[group_of[item]].add(word)
     if not problems:
         problems = [
-            f"group {group}: fakes join ids of the official lists {' and '.join(sorted(found))}; cut new splits with "
+            f"group {group}: fakes join ids of the official lists {' and '.join(sorted(splits))}; cut new splits with "
             "--no-keep-splits"
-            for group, found in words.items()
-            if len(found) > 1
+            for group, splits in words.items()
+            if len(splits) > 1
         ]
     if problems:
         raise ManifestError("FaceForensics++", problems)
 
 
 def _notes(clips: list[Clip], official: dict[str, str]) -> Iterator[str]:
-    there = {clip.target for clip in clips if not clip.acted and not clip.label}
-    if official and official.keys() - there:
-        absent = sorted(official.keys() - there)
+    originals = {clip.target for clip in clips if not clip.acted and not clip.label}
+    if official and official.keys() - originals:
+        absent = sorted(official.keys() - originals)
         some = ", ".join(absent[:5])
         yield f"{counted(len(absent), 'id')} of the official lists without an original clip here, e.g. {some}."
     free = {clip.target for clip in clips if not clip.acted} - official.keys()

@@ -60,14 +60,14 @@ def recognised(root: Path) -> tuple[str, str]:
     Raises:
         ValueError: No source, or several, recognise it.
     """
-    found = {name: data_sources.get(name).recognises(root) for name in data_sources.names()}
-    found = {name: why for name, why in found.items() if why}
-    if len(found) == 1:
-        name, why = found.popitem()
+    sources = {name: data_sources.get(name).recognises(root) for name in data_sources.names()}
+    sources = {name: why for name, why in sources.items() if why}
+    if len(sources) == 1:
+        name, why = sources.popitem()
         return name, f"recognised by {why}"
-    if found:
-        said = "; ".join(f"{name}: {why}" for name, why in found.items())
-        raise ValueError(f"{root} looks like {len(found)} sources ({said}); say which with --source")
+    if sources:
+        reasons = "; ".join(f"{name}: {why}" for name, why in sources.items())
+        raise ValueError(f"{root} looks like {len(sources)} sources ({reasons}); say which with --source")
     if root.is_file():
         return ("roadwork" if root.suffix.lower() in (".json", ".jsonl") else "manifest"), "a list, by its kind of file"
     if names := lists_in(root):  # one is read; of several the source says what to do
@@ -88,10 +88,10 @@ def _only(listing: Listing, column: str, wanted: list[str]) -> Listing:
     unknown = [word for word in wanted if word not in there]
     if unknown:
         raise ValueError(f"no file has the {column} {', '.join(unknown)}; there are: {', '.join(there) or 'none'}")
-    kept = [item for item in listing.items if item.row.get(column, "") in (*wanted, *none)]
-    left = counted(len(listing.items) - len(kept), "file")
+    items = [item for item in listing.items if item.row.get(column, "") in (*wanted, *none)]
+    left = counted(len(listing.items) - len(items), "file")
     note = f"{left} left out: another {column} than {', '.join(wanted)}."
-    return replace(listing, items=kept, notes=[*listing.notes, note], manifest=_matching(listing, kept))
+    return replace(listing, items=items, notes=[*listing.notes, note], manifest=_matching(listing, items))
 
 
 def _matching(listing: Listing, kept: list[SourceItem]) -> Manifest | None:

@@ -45,8 +45,8 @@ class RealFake:
     def find(self, root: Path, spec: PrepareSpec, *, confined: bool = False) -> Listing:
         by = grouping(spec, self.title, ("file", "folder"))
         by = by if spec.group_by != "auto" else "auto"
-        found = Collector(root)
-        places = {name: place for name in found.tree.files if (place := place_of(name))}
+        collector = Collector(root)
+        places = {name: place for name in collector.tree.files if (place := place_of(name))}
         _refuse_one_label(root, places)
         units = _Units(places, by)
         if by == "auto":
@@ -54,18 +54,18 @@ class RealFake:
         for name, place in places.items():
             clip = units.is_clip(place)
             context = [*units.above(place), *(place.inner[:-1] if clip else place.inner)]
-            found.take(
+            collector.take(
                 name,
                 place.label,
-                dataset=context[0] if context else found.tree.root.name,
+                dataset=context[0] if context else collector.tree.root.name,
                 group=units.group(place),
                 split=place.split if spec.keep_splits else "",
                 method=(context[0] if context else "unknown") if place.label else "none",
                 video=os.path.dirname(name) if clip and not name.lower().endswith(CLIPS) else "",
                 original=units.original(place) if clip and place.label else "",
             )
-        found.warnings += units.warnings()
-        return found.listing(GROUPS["both" if by == "auto" and units.clips else "file" if by == "auto" else by])
+        collector.warnings += units.warnings()
+        return collector.listing(GROUPS["both" if by == "auto" and units.clips else "file" if by == "auto" else by])
 
 
 def _refuse_one_label(root: Path, places: dict[str, Place]) -> None:

@@ -63,7 +63,7 @@ def make_clip(
         track = container.add_stream("libx264", rate=Fraction(fps), options={"crf": "20", "threads": "1"})
         track.width, track.height, track.pix_fmt = width, height, "yuv420p"
         for number in range(count):
-            report.progress(number / count, f"frame {number + 1} of {count}")
+            report.progress(number / count, f"Drawing frame {number + 1} of {count}")
             rgb = _frame(seed, who, other, move(base, number / fps, seed, identity), stage, side, number)
             container.mux(track.encode(av.VideoFrame.from_ndarray(rgb, format="rgb24")))
         container.mux(track.encode())
@@ -118,10 +118,10 @@ def _frame(
     rgb = to_uint8(portrait.rgb)
     if other is not None:
         mask = render(other, shot, side, oversample=1.0)
-        here = Plate(rgb, portrait.landmarks, portrait.face, portrait.height)
-        there = Plate(to_uint8(mask.rgb), mask.landmarks, mask.face, mask.height)
+        plate = Plate(rgb, portrait.landmarks, portrait.face, portrait.height)
+        donor_plate = Plate(to_uint8(mask.rgb), mask.landmarks, mask.face, mask.height)
         # one stream a clip: mask and colours stay put from frame to frame, as a swap engine's do
-        rgb, _ = face_swap(here, there, stream(seed, "swap", str(shot.scene_seed)))
+        rgb, _ = face_swap(plate, donor_plate, stream(seed, "swap", str(shot.scene_seed)))
     frame = develop(stage)
     frame[top:, left : left + box] = cv2.resize(rgb / np.float32(255), (box, box), interpolation=cv2.INTER_CUBIC)
     grain = noise(stream(seed, "grain", number), width, width)[:height, :, None]

@@ -158,10 +158,10 @@ def face_swap(plate: Plate, donor: Plate | None, rng: np.random.Generator) -> tu
         raise ValueError("a face swap needs a donor")
     size = plate.rgb.shape[0]
     names = sorted(plate.landmarks)
-    there = np.array([donor.landmarks[name] for name in names], np.float64)
-    here = np.array([plate.landmarks[name] for name in names], np.float64)
-    design = np.hstack([there, np.ones((len(names), 1))])
-    move = np.linalg.lstsq(design, here, rcond=None)[0].T
+    donor_points = np.array([donor.landmarks[name] for name in names], np.float64)
+    target_points = np.array([plate.landmarks[name] for name in names], np.float64)
+    design = np.hstack([donor_points, np.ones((len(names), 1))])
+    move = np.linalg.lstsq(design, target_points, rcond=None)[0].T
     patch = cv2.warpAffine(donor.rgb / np.float32(255), move, (size, size), borderMode=cv2.BORDER_REFLECT)
     mask = face_mask(plate, rng)
     patch = _match(patch, plate.rgb / np.float32(255), mask)

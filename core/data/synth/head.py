@@ -143,9 +143,9 @@ def _nose(head: Head, who: Identity) -> None:
 def _eye(head: Head, who: Identity, shot: Shot, side: int) -> None:
     centre = (side * who.eye_x, who.eye_y)
     name = "right" if side > 0 else "left"
-    here = head.near(centre, 2.2 * who.eye_w)
+    window = head.near(centre, 2.2 * who.eye_w)
     tilt = -side * who.eye_tilt
-    du, dv = head.u[here] - centre[0], head.v[here] - centre[1]
+    du, dv = head.u[window] - centre[0], head.v[window] - centre[1]
     # p runs from the inner corner (-1) to the outer (1), q downwards
     p = side * (du * math.cos(tilt) + dv * math.sin(tilt)) / who.eye_w
     q = -du * math.sin(tilt) + dv * math.cos(tilt)
@@ -154,13 +154,13 @@ def _eye(head: Head, who: Identity, shot: Shot, side: int) -> None:
     upper = -open_ * arch**0.75 * (1 - 0.15 * p)
     lower = 0.6 * open_ * arch * (1 + 0.15 * p)
     past = np.maximum(np.abs(p) - 1, 0) * who.eye_w
-    masks, height = head.masks, head.height[here]
+    masks, height = head.masks, head.height[window]
     masks[f"eye_{name}"] = np.zeros_like(head.u)
-    masks[f"eye_{name}"][here] = soft(np.maximum(upper - q, q - lower), 2.5 * head.pixel) * (np.abs(p) < 1)
+    masks[f"eye_{name}"][window] = soft(np.maximum(upper - q, q - lower), 2.5 * head.pixel) * (np.abs(p) < 1)
     upper_lashes = np.exp(-(((q - upper) / (0.011 + 0.006 * np.clip(p, 0, 1))) ** 2) - (past / 0.02) ** 2)
-    masks["lash"][here] += upper_lashes + 0.3 * np.exp(-(((q - lower) / 0.008) ** 2)) * (np.abs(p) < 0.95)
+    masks["lash"][window] += upper_lashes + 0.3 * np.exp(-(((q - lower) / 0.008) ** 2)) * (np.abs(p) < 0.95)
     crease = np.exp(-(((q - upper + 0.038 + 0.012 * arch) / 0.013) ** 2) - (past / 0.03) ** 2)
-    masks["crease"][here] += crease
+    masks["crease"][window] += crease
     lids = np.exp(-(((q - upper + 0.014) / 0.016) ** 2)) + 0.7 * np.exp(-(((q - lower - 0.013) / 0.016) ** 2))
     height += 0.05 * bump(p * who.eye_w, q, (0, 0), (0.085, 0.07)) - 0.018 * crease
     height += 0.014 * lids * np.exp(-((past / 0.03) ** 2))
@@ -169,8 +169,8 @@ def _eye(head: Head, who: Identity, shot: Shot, side: int) -> None:
 
 
 def _brow(head: Head, who: Identity, shot: Shot, side: int, name: str) -> None:
-    here = head.near((side * who.eye_x, who.eye_y - who.brow_y), 2.2 * who.eye_w)
-    along = (side * head.u[here] - who.eye_x) / (who.eye_w * 1.35)
+    window = head.near((side * who.eye_x, who.eye_y - who.brow_y), 2.2 * who.eye_w)
+    along = (side * head.u[window] - who.eye_x) / (who.eye_w * 1.35)
     line = (
         who.eye_y
         - who.brow_y
@@ -180,8 +180,8 @@ def _brow(head: Head, who: Identity, shot: Shot, side: int, name: str) -> None:
     )
     thick = who.brow_thick * np.clip(1.1 - 0.45 * (along + 1), 0.15, 1.2)
     ends = soft(np.abs(along + 0.02) - 0.98, 0.25)
-    brow = np.exp(-0.5 * ((head.v[here] - line) / thick) ** 2) * ends
-    head.masks["brow"][here] += brow
+    brow = np.exp(-0.5 * ((head.v[window] - line) / thick) ** 2) * ends
+    head.masks["brow"][window] += brow
     head.landmarks[f"brow_{name}"] = (side * who.eye_x, who.eye_y - who.brow_y)
 
 

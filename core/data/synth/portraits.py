@@ -118,7 +118,7 @@ def draw_portraits(folder: Path, seed: int, identities: int, size: int, report: 
     items, rows = plan(identities), []
     boxes = _known_boxes(folder)
     for done, item in enumerate(items):
-        report.progress(done / len(items), f"drawing portrait {done + 1} of {len(items)}")
+        report.progress(done / len(items), f"Drawing portrait {done + 1:,} of {len(items):,}")
         if item.path not in boxes or not (folder / item.path).is_file():
             data, boxes[item.path] = draw_item(seed, item, size)
             write_bytes(folder / item.path, data)

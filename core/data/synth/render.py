@@ -199,7 +199,7 @@ def _shadow(height: np.ndarray, light: np.ndarray, unit: float, steps: int = 14,
     for step in np.linspace(0.07, 1.0, steps) ** 1.3 * reach:
         dx, dy = light[0] * step * unit / 2, light[1] * step * unit / 2
         move = np.array([[1, 0, -dx], [0, 1, -dy]], np.float32)
-        there = cv2.warpAffine(small, move, small.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
-        over = there - small - light[2] * step
+        moved = cv2.warpAffine(small, move, small.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
+        over = moved - small - light[2] * step
         hidden = np.maximum(hidden, np.clip(over / (0.05 + 0.12 * step), 0, 1))
     return cv2.resize(blur(hidden, size * 0.006), (size, size), interpolation=cv2.INTER_LINEAR)

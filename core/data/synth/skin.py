@@ -85,9 +85,9 @@ def _eyeball(albedo: np.ndarray, head: Head, who: Identity, shot: Shot, name: st
     """Paint one eye into `albedo`."""
     centre = head.landmarks[f"eye_{name}"]
     radius = who.eye_w * 0.47
-    here = head.near(centre, 1.3 * who.eye_w)
-    du = head.u[here] - centre[0] - shot.gaze[0] * radius
-    dv = head.v[here] - centre[1] - shot.gaze[1] * radius + 0.006
+    window = head.near(centre, 1.3 * who.eye_w)
+    du = head.u[window] - centre[0] - shot.gaze[0] * radius
+    dv = head.v[window] - centre[1] - shot.gaze[1] * radius + 0.006
     r = np.hypot(du, dv) / radius
     angle = np.arctan2(dv, du)
     phases = rng.uniform(0, 6.28, 3)
@@ -99,8 +99,8 @@ def _eyeball(albedo: np.ndarray, head: Head, who: Identity, shot: Shot, name: st
     eye = mix(white, iris, soft(r - 1, 3 * edge))
     eye = mix(eye, np.full(3, 0.006, np.float32), soft(r - 0.42, 2.5 * edge))
     # the lids shade the upper part of the ball
-    shade = 0.3 + 0.7 * np.clip((head.v[here] - centre[1] + who.eye_open * 0.9) / who.eye_open, 0, 1)
-    albedo[here] = mix(albedo[here], eye * shade[..., None], head.masks[f"eye_{name}"][here])
+    shade = 0.3 + 0.7 * np.clip((head.v[window] - centre[1] + who.eye_open * 0.9) / who.eye_open, 0, 1)
+    albedo[window] = mix(albedo[window], eye * shade[..., None], head.masks[f"eye_{name}"][window])
 
 
 def catchlights(head: Head, who: Identity, shot: Shot) -> np.ndarray:

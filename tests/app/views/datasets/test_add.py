@@ -13,8 +13,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from app.forms.allowed_paths import allowed
 from app.views.datasets import add as datasets_ways
+from app.views.datasets import offered as offers
 from app.views.datasets import running as datasets_live
+from app.views.datasets.offered import offered
 from jobs.settings import Settings
 from jobs.worker.worker import new_worker
 from tests.support.face_set import face_set
@@ -24,6 +27,12 @@ from tests.support.page_text import button, by_label, texts
 @pytest.fixture
 def folder(workbench) -> Path:
     return face_set(workbench)
+
+
+def touch(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
 
 
 def a_zip() -> bytes:
@@ -64,8 +73,8 @@ def test_what_is_no_zip_is_refused_with_a_sentence_and_not_kept(open_page, workb
 
 def test_a_folder_is_chosen_from_the_allowed_roots(open_page, workbench, tmp_path, monkeypatch) -> None:
     extra = tmp_path / "extra"
-    (extra / "clips here").mkdir(parents=True)
-    (workbench.workspace.incoming / "mine").mkdir(parents=True)
+    touch(extra, "clips here/a.mp4")
+    touch(workbench.workspace.incoming, "mine/real/a.png", "mine/fake/b.png", "weights/net.onnx")
     (workbench.workspace.incoming / ".hidden").mkdir()
     monkeypatch.setenv("AWARE_DATA_ROOTS", str(extra))
     test = open_page("datasets")
@@ -77,6 +86,37 @@ def test_a_folder_is_chosen_from_the_allowed_roots(open_page, workbench, tmp_pat
     box.select(str(extra / "clips here")).run()
     button(test, "Prepare").click().run()
     assert workbench.jobs(kind="prepare")[0].spec["path"] == str((extra / "clips here").resolve())
+
+
+def test_deeper_layouts_are_offered_and_folders_without_media_are_not(tmp_path: Path) -> None:
+    touch(
+        tmp_path, "weights/net.onnx", "empty/readme.md", ".hidden/real/a.png", "faces.csv", "notes.txt", "all.zip",
+        "sets/one/train/real/a.png", "sets/one/train/fake/b.png", "sets/ff/original_sequences/youtube/c23/videos/1.mp4",
+        "sets/docs/x.md", "clips/a.mp4", *(f"faces/{n:02d}/a.jpg" for n in range(20)),
+    )  # fmt: skip
+    found = [Path(name).relative_to(tmp_path).as_posix() for name in offered([tmp_path, tmp_path / "gone"])]
+    assert found == ["all.zip", "faces.csv", "clips", "faces", "sets/ff", "sets/one"]
+
+
+def test_a_huge_tree_is_looked_through_to_a_bound(tmp_path: Path, monkeypatch) -> None:
+    touch(tmp_path, *(f"{n}/x/{m}.txt" for n in range(20) for m in range(20)), "z/real/a.png", "z/fake/b.png")
+    reads = []
+    scandir = os.scandir
+    monkeypatch.setattr(offers, "MOST_ENTRIES", 50)
+    monkeypatch.setattr(offers.os, "scandir", lambda path: reads.append(path) or scandir(path))
+    assert offered([tmp_path]) in ([], [str(tmp_path / "z")])
+    assert len(reads) < 400
+
+
+def test_a_typed_path_below_a_root_is_taken(open_page, workbench) -> None:
+    touch(workbench.workspace.incoming, "deep/er/and/deeper/still/real/a.png")
+    test = open_page("datasets")
+    test.segmented_control[0].set_value(datasets_ways.FOLDER).run()
+    place = workbench.workspace.incoming / "deep/er/and/deeper/still"
+    box = by_label(test.selectbox, "Folder, zip or manifest")
+    assert str(place) not in box.options
+    assert box.proto.accept_new_options, "what is typed comes back as it is and is held to the roots"
+    assert allowed("deep/er/and/deeper/still", workbench.settings.readable_roots()) == place
 
 
 def test_roots_come_from_the_settings(tmp_path: Path) -> None:
@@ -96,6 +136,8 @@ def test_a_running_job_shows_its_progress_and_can_be_stopped(open_page, workbenc
     )  # fmt: skip
     workbench.store.report("prepare-1", 1, fraction=0.4, message="file 8 of 20: a.mp4")
     test = open_page("datasets")
+    assert "No data set yet" not in texts(test), "one is under way"
+    assert "The first data set is being prepared" in texts(test)
     assert "file 8 of 20" in str([item.proto for item in test.get("progress")])
     button(test, "Yes, stop it").click().run()
     assert workbench.job("prepare-1").cancel_requested

@@ -45,7 +45,7 @@ def test_pairs_and_sentences_are_shown(open_page, folder) -> None:
     said = texts(test)
     assert CHECK["warning"] in said
     assert "cross-validated by group" in said
-    assert "Of real pictures the source, one of 2, is named rightly for 91% by the 12x12 thumbnail" in said
+    assert "The source of real pictures, one of 2, is named correctly for 91% by the 12x12 thumbnail" in said
     assert "reaches an AUROC of 0.97 by the 12x12 thumbnail and 0.55 by the radial spectrum" in said
     table = test.dataframe[-1].value
     assert list(table.columns) == ["Source of real", "Source of fake", "Pictures", "12x12 thumbnail", "radial spectrum"]
@@ -54,7 +54,7 @@ def test_pairs_and_sentences_are_shown(open_page, folder) -> None:
 
 
 def test_without_a_check_the_page_says_what_to_do(open_page, folder) -> None:
-    assert "Prepare it anew with the source check on" in texts(open_page("datasets"))
+    assert "Prepare it again with the source check switched on" in texts(open_page("datasets"))
 
 
 def test_too_little_to_ask_is_said(open_page, folder) -> None:

@@ -74,12 +74,12 @@ def test_people_on_two_sides_are_told_before_anything_is_made(tmp_path):
     with surveyed(spec, Workspace(tmp_path / "ws"), Silent()) as survey:
         leaks = survey.leaks()
     assert leaks == [
-        "The person 'id0' lies in val_calib and test: 4 rows, 1 by a face lent to a fake.",
-        "The person 'id1' lies in val_calib and test: 4 rows, 2 by a face lent to a fake.",
+        "The person 'id0' is in val_calib and test: 4 rows, 1 of them fakes with this face put in.",
+        "The person 'id1' is in val_calib and test: 4 rows, 2 of them fakes with this face put in.",
     ]
     apart = spec.model_copy(update={"keep_splits": False, "group_by": "identity"})
     with surveyed(apart, Workspace(tmp_path / "ws"), Silent()) as survey:
-        assert [leak for leak in survey.leaks() if "lent" not in leak] == []
+        assert [leak for leak in survey.leaks() if "face put in" not in leak] == []
 
 
 def test_a_zip_is_looked_through_and_nothing_stays(workspace, tmp_path):

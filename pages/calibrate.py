@@ -132,6 +132,14 @@ def figure_table(document: dict[str, Any]) -> None:
     table = pd.DataFrame(rows, columns=["figure", "before", "after", "better", "meaning"])
     tables.show_table(table, "before and after", wide=["meaning"])
     groups = document.get("groups_measured") or document["groups"]
+    before, after = (document[when]["nll"]["value"] for when in ("before", "after"))
+    if after > before:
+        widgets.notice(
+            [
+                f"On these items the calibrator makes the probabilities worse: NLL is {before:.4f} before and "
+                f"{after:.4f} after. Compare the methods in the next tab, or calibrate on items that resemble these."
+            ]
+        )
     st.caption(
         "Read off each row whether the interval after lies on the better side of the value before. Measured on "
         f"{document.get('n_measured', document['n']):,} items of {groups:,} groups, in {document['n_bins']} bins; "

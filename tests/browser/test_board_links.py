@@ -12,10 +12,12 @@ import pytest
 from scipy.special import expit
 from shoot import at_rest, settle
 
+from app.scores.detector import DRAWS
 from core.calibrate.fit import calibrate_run
 from core.calibrate.spec import CalibrateSpec
 from core.evaluate.report import evaluate_run, find_calibrator
 from core.evaluate.spec import EvaluateSpec
+from core.metrics.all_metrics import all_metrics
 from core.metrics.metrics import confusion, nll, threshold_metrics
 from core.progress import Silent
 from core.tables.predictions import Predictions
@@ -115,11 +117,15 @@ def test_the_evaluate_page_agrees_with_core_and_its_link_opens_it(browser, site,
     assert float(shown["MCC"].split(" | ")[0]) == pytest.approx(wanted["mcc"], abs=6e-5)
     headline = page.locator("[data-testid=stMainBlockContainer]").inner_text().replace("\n", " ")
     said = " ".join(page.evaluate(SAID, [0]))
-    for title, words in (("F1", shown["F1"]), ("accuracy", shown["accuracy"]), ("AUROC", said.split("AUROC ")[1]),
-                         ("ECE", said.split("(ECE, ")[1])):  # fmt: skip
-        low, high = (float(v) for v in re.findall(r"95\s%: ([\d.]+)(?:\s%)? to ([\d.]+)", words)[0])
-        part = 100 if title == "accuracy" else 1
-        assert f"{low / part:.3f} to {high / part:.3f}" in headline, f"one interval of {title} above and on the board"
+    spans = r"95\s%: ([\d.]+)(?:\s%)? to ([\d.]+)"
+    for title, words in (("AUROC", said.split("AUROC ")[1]), ("ECE", said.split("ECE in 15 bins of equal width: ")[1])):
+        low, high = (float(v) for v in re.findall(spans, words)[0])
+        assert f"{low:.3f} to {high:.3f}" in headline, f"one interval of {title} above and on the board"
+    groups = pd.factorize(rows["group"].astype(str), sort=True)[0]
+    core = all_metrics(rows["p_fake"].to_numpy(), rows["label"].to_numpy(), groups, draws=DRAWS)
+    for title, name, part in (("F1", "f1", 1), ("accuracy", "accuracy", 100)):
+        low, high = (float(v) for v in re.findall(spans, shown[title])[0])
+        assert (low / part, high / part) == pytest.approx((core[name]["low"], core[name]["high"]), abs=6e-4)
     page.get_by_role("button", name="DET", exact=True).click()
     typed(page, "what if: share of fakes among all items", "2")
     typed(page, "threshold: called fake from p_fake", "0.25")

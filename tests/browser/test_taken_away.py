@@ -81,7 +81,7 @@ def test_a_copied_link_opens_the_comparison(browser, site, two):
     again.goto(address)
     settle(again)
     assert again.get_by_role("tab", name="Curves").get_attribute("aria-selected") == "true"
-    assert again.get_by_text("200 items, of 100 groups").count() == 1
+    assert again.get_by_text("200 items of 100 groups").count() == 1
     again.close()
     page.close()
 

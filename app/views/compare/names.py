@@ -56,7 +56,7 @@ def lettered(chosen: Sequence[DetectorScores]) -> tuple[str, ...]:
 def picture_note(chosen: Sequence[DetectorScores]) -> str:
     """Say what the letters stand for: the sentence that saved pictures carry."""
     shared = common_source(chosen)
-    return "; ".join(lettered(chosen)) + (f" (source: {shared})." if shared else ".")
+    return "; ".join(lettered(chosen)) + (f" (all from {shared})." if shared else ".")
 
 
 def legend_html(chosen: Sequence[DetectorScores]) -> str:
@@ -69,7 +69,7 @@ def legend_html(chosen: Sequence[DetectorScores]) -> str:
             f"<dd>{escape(title)}</dd>"
         )
     shared = common_source(chosen)
-    below = f'<p class="aw-quiet" style="margin:4px 0 0">Source of all scores: {escape(shared)}.</p>' if shared else ""
+    below = f'<p class="aw-quiet" style="margin:4px 0 0">All scores come from {escape(shared)}.</p>' if shared else ""
     return f'<dl class="aw aw-facts">{"".join(rows)}</dl><div class="aw">{below}</div>'
 
 

@@ -45,8 +45,8 @@ def draw_samples(report: ExpertsReport) -> None:
         return
     shown: list[dict[str, Any]] = rows.iloc[(page - 1) * ITEMS_PER_PAGE : page * ITEMS_PER_PAGE].to_dict("records")
     if report.from_scores_alone:
-        tables.show_table(sample_table(report, shown), f"disagreements page {page}")
-        shown = []
+        tables.show_table(sample_table(report, shown), f"disagreements page {page}", file=rows)
+        return
     for start in range(0, len(shown), ITEMS_PER_ROW):
         for column, row in zip(st.columns(ITEMS_PER_ROW), shown[start : start + ITEMS_PER_ROW], strict=False):
             column.html(sample_card(report, row))

@@ -16,9 +16,10 @@ from scipy.stats import binned_statistic_dd
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from core.calibrate.methods.temperature import fit_newton, margins
+from core.calibrate.scale_table import ScaleTable
 from core.documents.policy import Exits
 from core.metrics.intervals import ranking_draws
-from core.metrics.reliability import ece
+from core.metrics.reliability import bin_of, ece, ece_of
 from core.metrics.sweep import sweep
 from core.policies.boards.joint_counts import joint_figures, joint_tally, joint_tally_and_auroc
 from core.policies.boards.joint_table import build_joint_table
@@ -117,6 +118,25 @@ def test_ece(record, n):
     assert ece(p, y) == pytest.approx(as_netcal(p, y), abs=1e-9)
     peer = "netcal's calls into scipy"
     compare(record, f"ECE, raw, {n:.0e}", peer, lambda: ece(p, y), lambda: as_netcal(p, y), 10)
+
+
+def test_interactive_ece(record):
+    """A slider of the Calibrate board: ECE at any temperature and in any bins from the cells of a scale table."""
+    z, y = scores(1_000_000)
+    cells = ScaleTable.build(z, expit(z), y).before
+    items = cells.counts.sum(1).astype(np.float64)
+
+    def asked(temperature: float, n_bins: int) -> float:
+        p = expit(cells.x / temperature)
+        at = bin_of(p, np.linspace(0.0, 1.0, n_bins + 1))
+        sums = (np.bincount(at, weights, n_bins) for weights in (items, items * p, cells.counts[:, 1]))
+        return float(ece_of(*sums))
+
+    settings = [(t, b) for t in (0.3, 0.8, 1.0, 2.0, 6.0) for b in (5, 15, 40)]
+    error = max(abs(asked(t, b) - as_netcal(expit(z / t), y, b)) for t, b in settings)
+    assert error < 1e-3
+    what = f"ECE of a slider, 1e6 (off by at most {error:.0e})"
+    compare(record, what, "netcal's calls into scipy", lambda: asked(1.3, 15), lambda: as_netcal(expit(z / 1.3), y), 300)
 
 
 def test_ece_is_exact_where_float32_is_not():

@@ -357,7 +357,8 @@ def demo_theme() -> gr.themes.Base:
         "#08262a",
     )  # fmt: skip
     fonts = ["Source Sans 3", "Segoe UI", "Helvetica Neue", "Arial", "sans-serif"]
-    return gr.themes.Base(primary_hue=hue, neutral_hue="slate", radius_size="sm", font=fonts, font_mono=["monospace"])
+    base = gr.themes.Base(primary_hue=hue, neutral_hue="slate", radius_size="sm", font=fonts, font_mono=["monospace"])
+    return base.set(body_text_color_subdued="*neutral_500")  # Gradio's own choice has a contrast of 2.6 to white
 
 
 def serve(settings: Settings, port: int | None = None, host: str | None = None) -> None:

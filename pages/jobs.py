@@ -264,7 +264,7 @@ def draw_details(job: JobView, workbench: Workbench) -> None:
         shown = {name: html.moment(moment, zone) for name, moment in times.items() if moment}
         st.html(html.facts({**shown, "took": widgets.span(took(job)) or "–", "worker": job.worker or "–"}))
         with st.expander("Input"):
-            st.html(as_html(input_rows(job), wide=["value"]))
+            st.html(as_html(input_rows(job), wide=["value"], label="Input of the job"))
     with right:
         st.subheader("Log", anchor=False)
         draw_log(workbench.log_tail(job.id).strip())

@@ -56,7 +56,8 @@ def guarantee_table(by: BundleReference, titles: Mapping[str, str]) -> str:
     )
     return (
         '<details class="aw aw-fold"><summary>What the policy guarantees</summary>'
-        f'<div class="aw-wide">{inside}</div><p class="aw-quiet">{scope}</p></details>'
+        f'<div class="aw-wide" tabindex="0" role="group" aria-label="Guarantees">{inside}</div>'
+        f'<p class="aw-quiet">{scope}</p></details>'
     )
 
 
@@ -104,6 +105,7 @@ def check_figures(item: Evidence) -> str:
     if not rows:
         return ""
     return (
-        '<details class="aw-fold aw-quiet"><summary>Figures of the sanity check</summary><div class="aw-wide">'
+        '<details class="aw-fold aw-quiet"><summary>Figures of the sanity check</summary>'
+        '<div class="aw-wide" tabindex="0" role="group" aria-label="Figures of the sanity check">'
         f'<table class="aw-table">{"".join(rows)}</table></div></details>'
     )

@@ -27,13 +27,13 @@ def show_table(rows: pd.DataFrame, name: str, wide: Collection[str] = (), file: 
     """
     stem = slug(name)
     with st.container(key=f"table-box-{stem}", gap="xsmall"):
-        st.html(as_html(rows, wide))
+        st.html(as_html(rows, wide, name))
         component("chart_saves")(
             data={"stem": stem, "csv": csv_text(rows if file is None else file)}, key=f"csv-{stem}"
         )
 
 
-def as_html(rows: pd.DataFrame, wide: Collection[str] = ()) -> str:
+def as_html(rows: pd.DataFrame, wide: Collection[str] = (), label: str = "Table") -> str:
     """Return a table as HTML; all text is escaped.
 
     An interval such as `0.91 (0.88 to 0.94)` goes under its figure where the width is short.
@@ -41,6 +41,7 @@ def as_html(rows: pd.DataFrame, wide: Collection[str] = ()) -> str:
     Args:
         rows: The table.
         wide: Columns of running text.
+        label: Name of the table for a screen reader.
 
     Returns:
         The HTML.
@@ -51,7 +52,10 @@ def as_html(rows: pd.DataFrame, wide: Collection[str] = ()) -> str:
         f"<tr>{''.join(f'<td{marks[c]}>{cell(v)}</td>' for c, v in zip(rows.columns, row, strict=True))}</tr>"
         for row in rows.itertuples(index=False)
     )
-    return f'<div class="aw aw-table"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    return (
+        f'<div class="aw aw-table" tabindex="0" role="group" aria-label="{escape(label)}"><table>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
 
 
 def cell(value: object) -> str:

@@ -235,7 +235,7 @@ def test_planted_leaks_are_shown_with_their_pictures_and_can_be_excluded(open_pa
     assert kinds.options == ["Same person: 1", "Near-duplicate: 1"]
     kinds.set_value("near").run()
     assert len(test.image) == 2
-    assert "0 of 64 bits differ" in texts(test)
+    assert "0 of 64 bits differ between their perceptual hashes" in texts(test)
     next(box for box in test.checkbox if (box.key or "").startswith("tick-")).check()
     button(test, "Exclude the ticked").click().run()
     assert not test.exception

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
 
 from core.data.manifest.splits import SPLITS
+
+MEASURED_SPLITS = ("val_calib", "test")
+MIN_GROUPS = 5
+FAKES_FOR_5_PERCENT = 59
+"""Fewest fake groups with which no miss certifies a leakage of 5 % at 95 %: log(0.05) / log(0.95) = 58.4."""
 
 
 def dataset_card(frame: pd.DataFrame) -> dict[str, Any]:
@@ -69,50 +75,59 @@ def warnings_of(frame: pd.DataFrame) -> list[str]:
     Returns:
         Sentences; none where there is nothing to warn of.
     """
-    warnings = []
-    judged = frame[frame["split"].isin(["val_calib", "test"])]
+    return [*_source_warnings(frame), *_group_warnings(frame), *_split_warnings(frame)]
+
+
+def _source_warnings(frame: pd.DataFrame) -> Iterator[str]:
+    """Sources of one label, and sources with too few groups to be measured."""
     single = [str(name) for name, labels in frame.groupby("dataset")["label"] if labels.nunique() == 1]
     if single and frame["dataset"].nunique() > 1:
-        warnings.append(
+        yield (
             f"One label only in {', '.join(single)}: a detector can learn which source a picture is from instead of "
             "whether it is fake. Report per pair of sources and sample by source."
         )
-    thin = sorted(
-        {str(name) for (name, _), rows in judged.groupby(["dataset", "split"]) if rows["group"].nunique() < 5}
-    )
+    measured = frame[frame["split"].isin(MEASURED_SPLITS)].groupby(["dataset", "split"])["group"].nunique()
+    thin = sorted({str(name) for name, _ in measured.index[measured < MIN_GROUPS]})
     if thin:
-        warnings.append(
-            f"Fewer than 5 independent groups of {', '.join(thin)} in val_calib or test: its figures are not reliable."
+        yield (
+            f"Fewer than {MIN_GROUPS} independent groups of {', '.join(thin)} in val_calib or test: its figures are "
+            "not reliable."
         )
+
+
+def _group_warnings(frame: pd.DataFrame) -> Iterator[str]:
+    """Groups that are finer than clips or people."""
     if len(frame) and (frame["group"] == frame["path"]).all():
-        warnings.append(
+        yield (
             "No column group, video or identity: every picture counts as independent, and pictures of one clip or "
             "person may be in two splits. Figures are then too good. Add the column and prepare the set again."
             + clip_hint(frame["path"])
         )
-    crossing = frame[frame["identity"] != ""].groupby("identity")["split"].nunique()
-    if (crossing > 1).any():
-        warnings.append(
-            f"{int((crossing > 1).sum())} identities appear in more than one split (the groups are finer than people): "
+    splits = frame[frame["identity"] != ""].groupby("identity")["split"].nunique()
+    if (splits > 1).any():
+        yield (
+            f"{int((splits > 1).sum())} identities appear in more than one split (the groups are finer than people): "
             "a detector can recognise the person. Use the identity as the group to prevent this."
         )
+
+
+def _split_warnings(frame: pd.DataFrame) -> Iterator[str]:
+    """Labels that are missing, and splits that are too small to certify anything."""
     if frame["label"].nunique() == 1:
         word = "fake" if frame["label"].iloc[0] == 1 else "real"
-        warnings.append(f"Every item is {word}: no detector can be trained or measured on this set alone.")
+        yield f"Every item is {word}: no detector can be trained or measured on this set alone."
     for split in SPLITS:
         rows = frame[frame["split"] == split]
+        fakes = rows.loc[rows["label"] == 1, "group"].nunique()
         if rows.empty:
-            warnings.append(f"The split {split} is empty.")
+            yield f"The split {split} is empty."
         elif rows["label"].nunique() == 1:
-            warnings.append(f"The split {split} holds one label only.")
-        elif split in ("val_calib", "test"):
-            fakes = rows.loc[rows["label"] == 1, "group"].nunique()
-            if fakes < 59:
-                warnings.append(
-                    f"The split {split} has {fakes} independent fake groups: even with no miss, a leakage of 5 % "
-                    "cannot be certified at 95 % with fewer than 59 (2 %: 149)."
-                )
-    return warnings
+            yield f"The split {split} holds one label only."
+        elif split in MEASURED_SPLITS and fakes < FAKES_FOR_5_PERCENT:
+            yield (
+                f"The split {split} has {fakes} independent fake groups: even with no miss, a leakage of 5 % "
+                f"cannot be certified at 95 % with fewer than {FAKES_FOR_5_PERCENT} (2 %: 149)."
+            )
 
 
 QUALITIES = ("native_px", "sharpness", "brightness", "contrast", "yaw")

@@ -27,7 +27,7 @@ SENTENCES = {
     "bytes": "The same file is in {splits}: {n} rows have the SHA-256 {value}.",
     "identity": "The person {value!r} is in {splits}: {n} rows{lent}.",
     "video": "The clip {value!r} is in {splits}: {n} rows{lent}.",
-    "near": "Two pictures in {splits} look alike: {value} of the 64 bits of their perceptual hashes differ.",
+    "near": "Two pictures in {splits} look alike: {value} of 64 bits differ between their perceptual hashes.",
 }
 LENT = {"identity": ", {} of them fakes with this face put in", "video": ", {} of them fakes made from it"}
 FLAT = "0" * 16

@@ -17,11 +17,11 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from core.data.sources.base import CLIPS, PICTURES
+from core.data.sources.walk import LITTER
 
 MEDIA = frozenset((*PICTURES, *CLIPS))
 LISTS = frozenset((".csv", ".tsv", ".json", ".jsonl", ".txt", ".parquet"))
 ARCHIVES = frozenset([".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst"])
-LITTER = ("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini")
 MOST_PART_BYTES = 250
 """Longest part of a name: file systems take 255 bytes."""
 RARE = "packed in a rare way; pack it as a plain zip"
@@ -160,11 +160,8 @@ def _odd_name(entry: zipfile.ZipInfo, limits: ArchiveLimits) -> str:
 
 
 def _is_litter(parts: list[str]) -> bool:
-    return (
-        LITTER[0] in parts
-        or parts[-1].startswith("Icon\r")
-        or any(part in LITTER or (part.startswith(".") and part not in (".", "..")) for part in parts)
-    )
+    """Whether a system left an entry there: a known name, or a hidden one, in its own or a folder's name."""
+    return any(part in LITTER or (part.startswith(".") and part not in (".", "..")) for part in parts)
 
 
 def shown_name(entry: zipfile.ZipInfo) -> str:

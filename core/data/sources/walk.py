@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ MOST_FILES = 5_000_000
 LIST_BYTES = 64 << 20
 CONTENTS = ".contents.json"
 """Where an unpacked archive says what it held; it is not part of the data."""
-LITTER = frozenset(["__MACOSX", "Thumbs.db", "desktop.ini"])
+LITTER = frozenset(["__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini", "Icon\r"])
+"""What systems leave in folders and archives."""
 
 
 @dataclass(frozen=True)
@@ -55,28 +57,44 @@ def walk(root: Path) -> Tree:
     hidden = 0
     folders = [""]
     while folders:
-        folder = folders.pop()
-        with os.scandir(root / folder) as entries:
-            for entry in entries:
-                name = f"{folder}{entry.name}"
-                if name == CONTENTS:
-                    continue  # written by `unpack`, and told of by the card
-                if entry.name[0] == "." or entry.name in LITTER:
-                    hidden += 1
-                elif not _plain(entry.name):
-                    skipped.append((ascii(name)[1:-1], "Its name holds control or undecodable characters; rename it."))
-                elif entry.is_symlink():
-                    fault = _fault_of_link(root, name)
-                    skipped.append((name, fault)) if fault else files.append(name)
-                elif entry.is_dir(follow_symlinks=False):
-                    folders.append(f"{name}/")
-                elif entry.is_file(follow_symlinks=False):
-                    files.append(name)
-                else:
-                    skipped.append((name, "It is neither a file nor a folder."))
+        for name, entry in _entries(root, folders.pop(), skipped):
+            kind, fault = _kind(root, name, entry)
+            hidden += kind == "hidden"
+            if kind == "folder":
+                folders.append(f"{name}/")
+            elif kind == "file":
+                files.append(name)
+            elif fault:
+                skipped.append((name if _plain(entry.name) else ascii(name)[1:-1], fault))
         if len(files) > MOST_FILES:
             raise ValueError(f"{root} holds more than {MOST_FILES:,} files; name a smaller folder")
     return Tree(root, sorted(files), sorted(skipped), hidden)
+
+
+def _entries(root: Path, folder: str, skipped: list[tuple[str, str]]) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Yield (name below the root, entry) of a folder; one that may not be read is noted as skipped."""
+    try:
+        with os.scandir(root / folder) as entries:
+            for entry in entries:
+                yield f"{folder}{entry.name}", entry
+    except PermissionError:
+        skipped.append((folder.rstrip("/") or ".", "The folder may not be read; change its rights."))
+
+
+def _kind(root: Path, name: str, entry: os.DirEntry[str]) -> tuple[str, str]:
+    """What an entry is (file, folder, hidden, ours, fault), and for a fault the sentence."""
+    if name == CONTENTS:
+        return "ours", ""  # written by `unpack`; the card tells of it
+    if entry.name[0] == "." or entry.name in LITTER:
+        return "hidden", ""
+    if not _plain(entry.name):
+        return "fault", "Its name holds control or undecodable characters; rename it."
+    if entry.is_symlink():
+        fault = _fault_of_link(root, name)
+        return ("fault", fault) if fault else ("file", "")
+    if entry.is_dir(follow_symlinks=False):
+        return "folder", ""
+    return ("file", "") if entry.is_file(follow_symlinks=False) else ("fault", "It is neither a file nor a folder.")
 
 
 def _plain(name: str) -> bool:

@@ -144,14 +144,30 @@ def test_links_are_followed_only_to_files_below_the_root(tmp_path):
 
 
 def test_odd_names_are_told_in_ascii_and_hidden_ones_counted(tmp_path):
-    for name in (b"bad\xff.png", b"line\nbreak.png", b".hidden.png", "gr\u00fc\u00df\u00a0.png".encode()):
+    for name in (b"bad\xff.png", b"line\nbreak.png", b".hidden.png", b"Icon\r", "gr\u00fc\u00df\u00a0.png".encode()):
         with open(os.path.join(os.fsencode(tmp_path), name), "wb") as stream:
             stream.write(b"x")
     (tmp_path / CONTENTS).touch()  # of a zip that was unpacked here, ours
     tree = walk(tmp_path)
     assert tree.files == ["gr\u00fc\u00df\u00a0.png"]
     assert {name for name, _ in tree.skipped} == {"bad\\udcff.png", "line\\nbreak.png"}
-    assert tree.hidden == 1
+    assert tree.hidden == 2
+
+
+def test_a_folder_that_may_not_be_read_is_named(tmp_path, monkeypatch):
+    layouts.folder(tmp_path)
+    (tmp_path / "real/locked").mkdir()
+    scandir = os.scandir
+
+    def refuse(path):
+        if str(path).rstrip("/").endswith("locked"):
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(walking.os, "scandir", refuse)
+    tree = walk(tmp_path)
+    assert tree.skipped == [("real/locked", "The folder may not be read; change its rights.")]
+    assert "real/a.png" in tree.files
 
 
 def test_too_many_files_and_too_large_lists_are_refused(tmp_path, monkeypatch):

@@ -173,7 +173,8 @@ class Analyzer:
             done += 1
             case.results = results
             share = done / (len(self.policy.experts) + 2)
-            report.progress(0.45 + 0.35 * share, f"{self.titles.get(member, 'Stage 3')} has scored")
+            title = self.titles.get(member)
+            report.progress(0.45 + 0.35 * share, f"{title} is done" if title else "The last stage is done")
             report.part(analysis_document(case, basis).model_dump(mode="json"))
 
         case.results = self.cascade.run(

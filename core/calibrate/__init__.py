@@ -19,8 +19,10 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from core.calibrate import base
 
+    # isort: off
     # Forms list the calibrators in this order.
-    from core.calibrate.methods import temperature, platt, beta, dirichlet, isotonic  # noqa: F401, I001
+    from core.calibrate.methods import temperature, platt, beta, dirichlet, isotonic  # noqa: F401
     from core.calibrate.methods import histogram, venn_abers, moment_dirichlet, identity  # noqa: F401
 
+    # isort: on
     return getattr(base, name)

@@ -64,19 +64,43 @@ class Calibrator(ABC):
 
     @property
     def keeps_order(self) -> bool:
-        """Whether the fitted map rises strictly: then it leaves every ranking figure as it was, and ranking is best
-        read off the log-odds themselves, for p_fake ties whatever rounds to 1.
+        """Whether the fitted map rises strictly.
+
+        Then it leaves every ranking figure as it was, and items are best ranked by the log-odds themselves, for p_fake
+        ties whatever rounds to 1.
         """
         return False
 
     def fit_on(self, predictions: Predictions) -> Calibrator:
-        """`fit`, and remember which items: `check_unseen` then refuses every set that holds any of them."""
+        """Fit, and remember on which items: `check_unseen` then refuses every set that holds any of them.
+
+        Args:
+            predictions: Items of both classes.
+
+        Returns:
+            The calibrator itself.
+
+        Raises:
+            ValueError: As `fit`.
+        """
         self.fit(predictions.log_odds, predictions.labels, predictions.fingerprint())
         self._fitted = self._fitted.model_copy(update={"item_sketch": predictions.item_sketch()})
         return self
 
     def fit(self, log_odds: ArrayLike, labels: ArrayLike, fingerprint: str = "") -> Calibrator:
-        """Fit on (N,) log-odds and labels. Raises ValueError on one-class data, where nothing can be calibrated."""
+        """Fit on scored items.
+
+        Args:
+            log_odds: (N,) uncalibrated log-odds of fake.
+            labels: (N,) 1 = fake.
+            fingerprint: Of the predictions, to remember; empty: unknown.
+
+        Returns:
+            The calibrator itself.
+
+        Raises:
+            ValueError: The items are of one class, so that nothing can be calibrated, or the method cannot fit them.
+        """
         z, y = checked(log_odds, labels)
         if self.needs_both_classes and (y.all() or not y.any()):
             only = "fakes" if y.all() else "reals"
@@ -95,14 +119,27 @@ class Calibrator(ABC):
         return self
 
     def transform(self, log_odds: ArrayLike) -> np.ndarray:
-        """p_fake, float64 in [0, 1], same shape as `log_odds`; non-decreasing in log_odds."""
+        """Turn log-odds into p_fake.
+
+        Args:
+            log_odds: Uncalibrated log-odds of any shape.
+
+        Returns:
+            float64 in [0, 1] of the same shape; it never falls where log_odds rises.
+        """
         z = np.asarray(log_odds, np.float64)
         return self._transform(z.ravel()).reshape(z.shape)
 
     def calibrated_log_odds(self, log_odds: ArrayLike) -> np.ndarray | None:
-        """Log-odds of `transform`, float64, same shape as `log_odds`; None of a map in steps, which ties items itself.
+        """Compute the log-odds of `transform`, which rank items.
 
-        What ranks: from log-odds of about 37 on p_fake is 1 in a double, and items that the detector ordered are tied.
+        From log-odds of about 37 on p_fake is 1 in a double, and items that the detector ordered would be tied.
+
+        Args:
+            log_odds: Uncalibrated log-odds of any shape.
+
+        Returns:
+            float64 of the same shape; None for a map in steps, which ties items itself.
         """
         z = np.asarray(log_odds, np.float64)
         found = self._log_odds(z.ravel())
@@ -114,13 +151,27 @@ class Calibrator(ABC):
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Calibrator:
-        """A fitted calibrator. Raises ValueError on a field that is missing, unknown or out of range."""
+        """Restore a fitted calibrator.
+
+        Args:
+            document: What `to_json` returned.
+
+        Returns:
+            The calibrator.
+
+        Raises:
+            ValueError: A field is missing, unknown or out of range.
+        """
         calibrator = cls()
         calibrator._fitted = cls.document.model_validate(document, strict=True)
         return calibrator
 
     def save(self, path: Path) -> None:
-        """Write the JSON document atomically."""
+        """Write the JSON document atomically.
+
+        Args:
+            path: The file.
+        """
         write_json(path, self.to_json())
 
     @abstractmethod
@@ -143,7 +194,17 @@ calibrators: Registry[type[Calibrator]] = Registry("calibrator")
 
 
 def load_calibrator(path: Path) -> Calibrator:
-    """Read calibration_temp.json or calibrator.json. Raises ValueError naming the file and the fault."""
+    """Read a calibrator file.
+
+    Args:
+        path: calibration_temp.json or calibrator.json.
+
+    Returns:
+        The fitted calibrator.
+
+    Raises:
+        ValueError: It is not a calibrator that this version reads; the message names the file and the fault.
+    """
     document = read_json(path)
     if not isinstance(document, dict) or not isinstance(document.get("method"), str):
         raise ValueError(f"{path} is not a calibrator: it has no field 'method'; make it with `aware calibrate`")
@@ -164,9 +225,17 @@ class SeenBefore(ValueError):
 
 
 def check_unseen(calibrator: Calibrator, predictions: Predictions) -> str:
-    """Raises SeenBefore, with their number, when `predictions` hold items that `calibrator` was fitted on.
+    """Refuse to judge a calibrator on items that it was fitted on.
 
-    Returns a sentence on what could not be checked, empty when everything could.
+    Args:
+        calibrator: A fitted calibrator.
+        predictions: The items to judge it on.
+
+    Returns:
+        A sentence on what could not be checked; empty when everything could.
+
+    Raises:
+        SeenBefore: `predictions` hold items that it was fitted on; the message says how many.
     """
     fitted = calibrator.fitted
     advice = (

@@ -30,13 +30,26 @@ def compare_calibrators(
     n_bins: int = 15,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Cross-fitted by group: each method is fitted on all but one fold of groups and judged on that fold.
+    """Compare calibrators by cross-fitting: each is fitted on all but one fold of groups and judged on that fold.
 
-    Returns {folds, how, methods: {name: {metrics: {figure: {value, low, high, note}}, gain: {nll, brier: {value, low,
-    high, note}}, warnings} or {refused: why}}, best, choice}. Gain: figure without calibration minus figure with it, on
-    the same draws of groups, so positive is better and an interval above 0 is more than luck for a method named in
-    advance. best: the lowest NLL among methods; choice: what picking it does to its interval.
-    Raises ValueError with fewer groups than folds.
+    Gain is a figure without calibration minus the figure with it, on the same draws of groups: positive is better, and
+    an interval above 0 is more than luck for a method named in advance. `choice` says what picking the best does to its
+    interval.
+
+    Args:
+        predictions: N items.
+        methods: Names of calibrators; None: all.
+        folds: Number of folds.
+        draws: Bootstrap draws of whole groups.
+        n_bins: Bins of calibration errors.
+        seed: Seed of folds and draws.
+
+    Returns:
+        folds, how, methods: {name: {metrics: {figure: {value, low, high, note}}, gain: {nll, brier: {value, low, high,
+        note}}, warnings} or {refused: why}}, best (the lowest NLL) and choice.
+
+    Raises:
+        ValueError: There are fewer groups than folds.
     """
     y, groups = predictions.labels, predictions.groups
     worth = smallest_class(y, groups)

@@ -26,7 +26,17 @@ REPORTED = ("auroc", "accuracy", "f1", "brier", "nll")
 
 
 def make_calibrator(spec: CalibrateSpec) -> Calibrator:
-    """An unfitted calibrator. Raises LookupError that lists the known ones."""
+    """Make an unfitted calibrator.
+
+    Args:
+        spec: Its method and options.
+
+    Returns:
+        The calibrator.
+
+    Raises:
+        LookupError: No calibrator has this name; the message lists the known ones.
+    """
     kind = calibrators.get(spec.method)
     if spec.method == "temperature":
         return kind(spec.optimize_metric, spec.optimize_method, spec.n_bins)  # type: ignore[call-arg]
@@ -36,9 +46,18 @@ def make_calibrator(spec: CalibrateSpec) -> Calibrator:
 
 
 def held_out(groups: np.ndarray, labels: np.ndarray, share: float, seed: int) -> np.ndarray:
-    """(N,) int: 1 or 2 for two folds of whole groups, or 1 for the held-out `share` and 0 for the rest.
+    """Part whole groups into two folds, or hold a share of them out.
 
-    Groups with fakes and groups without are dealt out apart, so that both classes meet both sides.
+    Groups with fakes and groups without are distributed apart, so that both classes are on both sides.
+
+    Args:
+        groups: (N,) groups of the items.
+        labels: (N,) 1 = fake.
+        share: Share to hold out; 0: two folds.
+        seed: Seed of the distribution.
+
+    Returns:
+        (N,) int: 1 or 2 for two folds, or 1 for the held-out share and 0 for the rest.
     """
     rng = np.random.default_rng(seed)
     names = np.unique(groups)
@@ -52,9 +71,17 @@ def held_out(groups: np.ndarray, labels: np.ndarray, share: float, seed: int) ->
 
 
 def cross_fitted(spec: CalibrateSpec, predictions: Predictions) -> tuple[HeldOut, str]:
-    """(items by a calibrator that never saw their group, one sentence on how).
+    """Calibrate items by calibrators that never saw their groups.
 
-    Raises ValueError when the groups do not suffice to have both classes on both sides.
+    Args:
+        spec: Method, options and held-out share.
+        predictions: N items.
+
+    Returns:
+        The calibrated items, and one sentence on how.
+
+    Raises:
+        ValueError: The groups do not suffice to have both classes on both sides.
     """
     side = held_out(predictions.groups, predictions.labels, spec.val_split, spec.seed)
     judged = (1,) if spec.val_split else (1, 2)
@@ -68,9 +95,17 @@ def cross_fitted(spec: CalibrateSpec, predictions: Predictions) -> tuple[HeldOut
 
 
 def calibration_metrics(spec: CalibrateSpec, predictions: Predictions, calibrator: Calibrator) -> dict[str, Any]:
-    """calibration_metrics.json: figures before and after with 95 % intervals over groups, n, method, warnings.
+    """Assemble calibration_metrics.json: figures before and after with 95 % intervals over groups.
 
     The adopted calibrator is fitted on all items of the split (without the held-out share when val_split is set).
+
+    Args:
+        spec: Method and options.
+        predictions: N items.
+        calibrator: The adopted calibrator.
+
+    Returns:
+        A JSON-ready document.
     """
     held, how = cross_fitted(spec, predictions)
     rows = held.rows
@@ -102,7 +137,15 @@ def calibration_metrics(spec: CalibrateSpec, predictions: Predictions, calibrato
 
 
 def compared(spec: CalibrateSpec, predictions: Predictions) -> dict[str, Any] | None:
-    """Every method on the same held-out groups (see `compare_calibrators`); None when the spec does not ask for it."""
+    """Compare every method on the same held-out groups (see `compare_calibrators`).
+
+    Args:
+        spec: Whether to compare, and with how many draws.
+        predictions: N items.
+
+    Returns:
+        The comparison; None when the spec does not ask for it.
+    """
     if not spec.compare:
         return None
     groups = np.unique(predictions.groups).size

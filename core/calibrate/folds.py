@@ -12,9 +12,19 @@ from core.tables.predictions import Predictions
 
 
 def dealt(groups: np.ndarray, labels: np.ndarray, folds: int, seed: int) -> np.ndarray:
-    """(N,) fold of each item, 0 ... folds - 1: whole groups, those with fakes and those without dealt apart.
+    """Distribute whole groups over folds, those with fakes and those without apart.
 
-    Raises ValueError when there are fewer groups than folds.
+    Args:
+        groups: (N,) groups of the items.
+        labels: (N,) 1 = fake.
+        folds: Number of folds.
+        seed: Seed of the distribution.
+
+    Returns:
+        (N,) fold of each item, 0 ... folds - 1.
+
+    Raises:
+        ValueError: There are fewer groups than folds.
     """
     rng = np.random.default_rng(seed)
     names = np.unique(groups)
@@ -28,9 +38,18 @@ def dealt(groups: np.ndarray, labels: np.ndarray, folds: int, seed: int) -> np.n
 
 
 def out_of_fold(kind: type[Calibrator], predictions: Predictions, folds: np.ndarray) -> HeldOut:
-    """Every item by a calibrator that saw no item of its group. folds: (N,), of `dealt`.
+    """Calibrate every item by a calibrator that saw no item of its group.
 
-    Raises ValueError where a fit is refused, one class in a fold's complement included.
+    Args:
+        kind: The calibrator's class.
+        predictions: N items.
+        folds: (N,) of `dealt`.
+
+    Returns:
+        The calibrated items.
+
+    Raises:
+        ValueError: A fit is refused, for example with one class outside a fold.
     """
     return crossed(kind, predictions, folds, np.unique(folds))
 
@@ -38,7 +57,17 @@ def out_of_fold(kind: type[Calibrator], predictions: Predictions, folds: np.ndar
 def crossed(
     make: Callable[[], Calibrator], predictions: Predictions, side: np.ndarray, judged: Iterable[int]
 ) -> HeldOut:
-    """For every part in `judged`: fit on the items outside of it, judge those inside. side: (N,) part of each item."""
+    """Fit on the items outside of each part, and judge those inside.
+
+    Args:
+        make: Makes an unfitted calibrator.
+        predictions: N items.
+        side: (N,) part of each item.
+        judged: The parts to judge.
+
+    Returns:
+        The calibrated items of these parts.
+    """
     z, y = predictions.log_odds, predictions.labels
     p, keeps, warnings = np.full(y.size, np.nan), True, []
     for part in judged:

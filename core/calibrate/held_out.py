@@ -29,8 +29,14 @@ ORDER_WITHIN_FOLDS = (
 
 @dataclass(frozen=True)
 class HeldOut:
-    """rows: (M,) positions in a table; p_fake, fold: (M,) of these items, by the calibrator that did not see the fold's
-    groups. keeps_order: whether every fold's map rises strictly. warnings: of the fits, each once.
+    """Items judged by calibrators that were not fitted on their groups.
+
+    Attributes:
+        rows: (M,) positions in a table.
+        p_fake: (M,) by the calibrator that did not see the fold's groups.
+        fold: (M,) fold of each item.
+        keeps_order: Whether every fold's map rises strictly.
+        warnings: Of the fits, each once.
     """
 
     rows: np.ndarray
@@ -46,9 +52,16 @@ class HeldOut:
 
 
 def held_out_auroc(held: HeldOut, table: Predictions, draws: int, seed: int) -> dict[str, Any]:
-    """{value, low, high, note} of AUROC, as the module says; draws of groups inside each fold.
+    """Compute AUROC as the module says, with groups drawn inside each fold.
 
-    table: of all items, which `held.rows` points into. value None with one class.
+    Args:
+        held: The calibrated items.
+        table: All items, which `held.rows` points into.
+        draws: Bootstrap draws; 0: no interval.
+        seed: Seed of the draws.
+
+    Returns:
+        value (None with one class), low, high, note.
     """
     z, y, groups = table.log_odds[held.rows], table.labels[held.rows], table.groups[held.rows]
     scores, fold = (z, np.zeros(z.size, np.int64)) if held.keeps_order else (held.p_fake, held.fold)

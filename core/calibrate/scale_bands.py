@@ -28,12 +28,16 @@ TEMPERATURES = 10 ** (np.arange(STEPS + 1) / 100 - 1)
 
 @dataclass(frozen=True)
 class ScaleBands:
-    """Low and high, NaN where there is no interval.
+    """The 95 % limits of the losses at every temperature; NaN where there is no interval.
 
-    scaled: (STEPS + 1, 2, 2) by temperature, of [NLL, Brier]; calibrated: (2, 2) of p_fake as calibrated; best: (2,) of
-    the temperature of least NLL, on the grid. worth: how many independent items the calibration gap is worth, of the
-    scores as they are ("before") and as calibrated ("after"), and a share of all items beyond a score ("items").
-    note: "" or how far to trust all of it.
+    Attributes:
+        scaled: (STEPS + 1, 2, 2) by temperature, of [NLL, Brier].
+        calibrated: (2, 2) of p_fake as calibrated.
+        best: (2,) of the temperature of least NLL, on the grid.
+        effective_counts: How many independent items carry as much information as these: on the calibration gap of the
+        scores as they are
+            ("before") and as calibrated ("after"), and on a share of all items beyond a score ("items").
+        note: Empty, or how far to trust all of it.
     """
 
     scaled: np.ndarray
@@ -47,7 +51,22 @@ class ScaleBands:
         cls, log_odds: ArrayLike, p_after: ArrayLike, labels: ArrayLike, groups: ArrayLike | None, draws: int = 1000,
         seed: int = 0,
     ) -> ScaleBands:  # fmt: skip
-        """log_odds, p_after, labels, groups: (N,), groups None: every item its own. Raises ValueError on bad input."""
+        """Compute the limits from one bootstrap of whole groups.
+
+        Args:
+            log_odds: (N,) uncalibrated log-odds of fake.
+            p_after: (N,) calibrated p_fake.
+            labels: (N,) 1 = fake.
+            groups: (N,) groups of the items; None: every item is its own.
+            draws: Bootstrap draws.
+            seed: Seed of the draws.
+
+        Returns:
+            The limits.
+
+        Raises:
+            ValueError: Bad input.
+        """
         z = np.asarray(log_odds, np.float64)
         before, y = probabilities(expit(z), labels)
         after, _ = probabilities(p_after, labels)
@@ -76,8 +95,10 @@ class ScaleBands:
 def _bands(
     scores: np.ndarray, y: np.ndarray, groups: ArrayLike | None, p: np.ndarray, draws: int, seed: int, enough: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """((T, 2, 2) limits of NLL and Brier of the cells of `scores` at p, (C, T); (2,) of the best temperature,
-    NaN unless there is a column for each).
+    """Compute the limits of NLL and Brier score, and of the best temperature.
+
+    (T, 2, 2) limits of the cells of `scores` at p, (C, T); and (2,) of the best temperature, NaN unless there is a
+    column for each.
     """
     cells, cell = Cells.placed(scores, y)
     reals, fakes = drawn_counts(cell, cells.x.size, y, groups, draws, np.random.default_rng(seed))
@@ -95,9 +116,19 @@ def _bands(
 
 
 def effective_gap_count(p_fake: np.ndarray, labels: np.ndarray, codes: np.ndarray) -> float:
-    """How many independent items the mean of label - p_fake is worth when whole groups are drawn: its variance were the
-    items independent over that of whole groups, times the items; never under the effective groups (Kish 1965) nor over
-    the items. p_fake, labels, codes (groups from 0): (N,).
+    """Compute how many independent items the mean of label - p_fake carries as much information as, when whole groups
+    are drawn.
+
+    Its variance if the items were independent over that of whole groups, times the items; never under the effective
+    groups (Kish 1965) nor over the items.
+
+    Args:
+        p_fake: (N,) in [0, 1].
+        labels: (N,) 1 = fake.
+        codes: (N,) group codes from 0.
+
+    Returns:
+        The count.
     """
     gap = labels - p_fake
     gap = gap - gap.mean()

@@ -18,10 +18,14 @@ SAMPLED_SCORES = 200_000
 
 @dataclass(frozen=True)
 class Cells:
-    """Items of neighbouring scores taken together, ascending. x: (C,) their mean score; counts: (C, 2) reals, fakes.
+    """Items of neighbouring scores taken together, ascending.
 
-    One cell a distinct score up to MAX_CELLS of them, else cells of equal mass; a score may then be taken for one of a
-    cell's width away, which moves an ECE by some 1e-4.
+    One cell for each distinct score up to MAX_CELLS of them, else cells of equal mass; a score may then be taken for
+    one that is a cell's width away, which moves an ECE by some 1e-4.
+
+    Attributes:
+        x: (C,) mean score of each cell.
+        counts: (C, 2) reals and fakes of each cell.
     """
 
     x: np.ndarray
@@ -29,12 +33,28 @@ class Cells:
 
     @classmethod
     def of(cls, scores: np.ndarray, labels: np.ndarray) -> Cells:
-        """scores: (N,) any finite numbers; labels: (N,), 1 = fake."""
+        """Sum items up in cells.
+
+        Args:
+            scores: (N,) finite numbers.
+            labels: (N,) 1 = fake.
+
+        Returns:
+            The cells.
+        """
         return cls.placed(scores, labels)[0]
 
     @classmethod
     def placed(cls, scores: np.ndarray, labels: np.ndarray) -> tuple[Cells, np.ndarray]:
-        """(cells, (N,) the cell of each item)."""
+        """Sum items up in cells, and say where each item is.
+
+        Args:
+            scores: (N,) finite numbers.
+            labels: (N,) 1 = fake.
+
+        Returns:
+            The cells, and (N,) the cell of each item.
+        """
         cell, size = _cells(scores)
         counts = np.bincount(2 * cell + labels, minlength=2 * size).reshape(size, 2)
         held = counts.sum(1) > 0
@@ -58,7 +78,19 @@ class ScaleTable:
 
     @classmethod
     def build(cls, log_odds: ArrayLike, p_after: ArrayLike, labels: ArrayLike) -> ScaleTable:
-        """log_odds, p_after: (N,); labels: (N,), 1 = fake. Raises ValueError on p_fake out of [0, 1] or odd lengths."""
+        """Build both tables.
+
+        Args:
+            log_odds: (N,) uncalibrated log-odds of fake.
+            p_after: (N,) calibrated p_fake.
+            labels: (N,) 1 = fake.
+
+        Returns:
+            The table.
+
+        Raises:
+            ValueError: p_fake lies outside [0, 1], or lengths differ.
+        """
         p, y = probabilities(p_after, labels)
         z = np.asarray(log_odds, np.float64)
         if z.shape != p.shape or not np.isfinite(z).all():

@@ -52,9 +52,15 @@ class ScoresError(ValueError):
 
 @dataclass(frozen=True)
 class ImportedTable:
-    """columns: header in lower case -> cells as text, except a Parquet file's numeric columns, which stay numbers.
+    """The cells of a file of scores from outside.
 
     Row i is called `first_row + i`: a CSV's header is row 1, as spreadsheets number it.
+
+    Attributes:
+        name: Name of the file, for messages.
+        columns: Header in lower case -> cells as text; a Parquet file's numeric columns stay numbers.
+        first_row: Number of the first row.
+        left_out: Columns that are not read, each with its reason.
     """
 
     name: str
@@ -63,7 +69,16 @@ class ImportedTable:
     left_out: dict[str, str] = field(default_factory=dict)
 
     def refuse(self, rows: np.ndarray, words: str, cells: pd.Series | None = None) -> None:
-        """Raise ScoresError naming the rows, if there are any. words: what is wrong with them."""
+        """Refuse the file for some of its rows, if there are any.
+
+        Args:
+            rows: Positions of the faulty rows.
+            words: What is wrong with them.
+            cells: (N,) cells to quote beside the row numbers; None: none.
+
+        Raises:
+            ScoresError: There are faulty rows; the message names the first of them.
+        """
         rows = np.asarray(rows)
         if not rows.size:
             return
@@ -72,8 +87,17 @@ class ImportedTable:
         raise ScoresError(f"{self.name}: {words}: row {', '.join(named)}{more}")
 
     def refuse_words(self, rows: np.ndarray, words: str, cells: pd.Series) -> None:
-        """As `refuse`, for a column of few words: each distinct one is named once, with how often it stands and where
-        first, the most frequent first.
+        """Refuse the file for some words of a column that holds few different words.
+
+        Each distinct word is named once, with how often and where it occurs first, the most frequent first.
+
+        Args:
+            rows: Positions of the faulty rows.
+            words: What is wrong with them.
+            cells: (N,) cells of the column.
+
+        Raises:
+            ScoresError: There are faulty rows.
         """
         rows = np.asarray(rows)
         if not rows.size:
@@ -128,7 +152,14 @@ class ImportedTable:
 
 
 def as_text(column: pd.Series) -> pd.Series:
-    """Cells as stripped str; missing ones empty; whole floats without their .0, true and false as 1 and 0."""
+    """Turn cells into stripped text.
+
+    Args:
+        column: Cells of any type.
+
+    Returns:
+        (N,) str: missing ones empty, whole floats without their .0, true and false as 1 and 0.
+    """
     if pd.api.types.is_bool_dtype(column):
         column = column.astype(int)
     if pd.api.types.is_float_dtype(column):
@@ -139,9 +170,18 @@ def as_text(column: pd.Series) -> pd.Series:
 
 
 def read_imported_table(path: Path, report: Reporter | None = None) -> ImportedTable:
-    """Read CSV (comma, semicolon or tab; UTF-8) or Parquet, told apart by content. report: of the share read.
+    """Read a file of scores: CSV (comma, semicolon or tab; UTF-8) or Parquet, recognised by content.
 
-    Raises FileNotFoundError; ScoresError for a file that is too large, ragged, not UTF-8, or without a header.
+    Args:
+        path: The file.
+        report: Told the share that is read; None: nobody.
+
+    Returns:
+        Its cells.
+
+    Raises:
+        FileNotFoundError: No such file.
+        ScoresError: The file is too large, ragged, not UTF-8, or without a header.
     """
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
@@ -167,7 +207,17 @@ def read_imported_table(path: Path, report: Reporter | None = None) -> ImportedT
 
 
 def column_names(path: Path) -> list[str]:
-    """The header alone, in lower case, without reading the rows. Raises ScoresError as `read_imported_table`."""
+    """Read the header alone, without reading the rows.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Names of the columns in lower case.
+
+    Raises:
+        ScoresError: As `read_imported_table`.
+    """
     with open(path, "rb") as stream:
         parquet = stream.read(4) == b"PAR1"
     if not parquet:

@@ -29,9 +29,20 @@ RESERVED = ("path", "p_fake", "called", "items")
 def checked_rows(
     table: ImportedTable, spec: ImportScoresSpec, dataset: str, report: Reporter | None = None
 ) -> tuple[pd.DataFrame, list[str]]:
-    """(columns OURS and at most MOST_FURTHER others; one sentence for each thing that was decided for the reader).
+    """Find out what the rows of a file of scores mean.
 
-    log_odds: NaN where the item failed, and `reason` then says why, else "". Raises ScoresError naming rows.
+    Args:
+        table: The cells.
+        spec: Names of the columns, words of the labels, kind of score.
+        dataset: Name of the data set where the file names none.
+        report: Told about progress; None: nobody.
+
+    Returns:
+        The columns OURS and at most MOST_FURTHER others, where log_odds is NaN for an item that failed and `reason`
+        then says why; and one sentence for each thing that was decided for the reader.
+
+    Raises:
+        ScoresError: A column is missing, or cells cannot be used; the message names rows.
     """
     notes: list[str] = []
     report = report or Silent()
@@ -83,7 +94,19 @@ def checked_rows(
 
 
 def labels_of(table: ImportedTable, column: str, spec: ImportScoresSpec) -> np.ndarray:
-    """(N,) int64, 1 = fake, by the words of the spec; upper and lower case are the same, and so are 1 and 1.0."""
+    """Read the labels by the words of the spec; upper and lower case are the same, and so are 1 and 1.0.
+
+    Args:
+        table: The cells.
+        column: Name of the column.
+        spec: Words for fake and for real.
+
+    Returns:
+        (N,) int64, 1 = fake.
+
+    Raises:
+        ScoresError: A label is neither.
+    """
     cells = table.text(column)
     lower = cells.str.lower().str.replace(WHOLE, r"\1", regex=True)
     fake, real = (
@@ -96,7 +119,20 @@ def labels_of(table: ImportedTable, column: str, spec: ImportScoresSpec) -> np.n
 
 
 def groups_of(table: ImportedTable, column: str, ids: pd.Series, notes: list[str]) -> pd.Series:
-    """The unit that intervals count: the column, else the clip, else the item itself."""
+    """Read the unit that intervals count: the group column, else the clip, else the item itself.
+
+    Args:
+        table: The cells.
+        column: Name of the group column; it may be missing.
+        ids: (N,) ids of the items.
+        notes: A sentence is added where the file names no groups.
+
+    Returns:
+        (N,) groups.
+
+    Raises:
+        ScoresError: A group is empty.
+    """
     if column in table.columns:
         groups = table.text(column)
         table.refuse(np.flatnonzero(groups == ""), "the group is empty; name the person or clip of every item")
@@ -117,7 +153,20 @@ def groups_of(table: ImportedTable, column: str, ids: pd.Series, notes: list[str
 def scores_of(
     table: ImportedTable, column: str, spec: ImportScoresSpec, notes: list[str]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """((N,) float64 log-odds of fake (of a number: the number), NaN where failed; (N,) reasons)."""
+    """Read the scores as log-odds.
+
+    Args:
+        table: The cells.
+        column: Name of the column.
+        spec: Kind of score, and which side larger values mean.
+        notes: A sentence is added for what was decided.
+
+    Returns:
+        (N,) float64 log-odds of fake (of a plain number: the number), NaN where the item failed; and (N,) reasons.
+
+    Raises:
+        ScoresError: A score is no number, or lies outside [0, 1].
+    """
     cells = table.columns[column]
     text = None
     if pd.api.types.is_numeric_dtype(cells):
@@ -144,9 +193,17 @@ def scores_of(
 
 
 def log_odds_of(p: np.ndarray, notes: list[str]) -> np.ndarray:
-    """Ln p - ln(1 - p), exact for every double between 0 and 1: a softmax of 1e-20 stays apart from one of 1e-22.
+    """Compute ln p - ln(1 - p), exact for every double between 0 and 1.
 
-    p: (N,) in [0, 1] or NaN. 0 and 1 have no log-odds: they are put beyond CERTAIN_LOG_ODDS and one beyond all others.
+    A softmax of 1e-20 stays apart from one of 1e-22. 0 and 1 have no log-odds: they are put beyond SURE and one beyond
+    all others.
+
+    Args:
+        p: (N,) in [0, 1], or NaN.
+        notes: A sentence is added where p is 0 or 1.
+
+    Returns:
+        (N,) float64.
     """
     with np.errstate(divide="ignore"):
         z = np.log(p) - np.log1p(-p)
@@ -165,8 +222,17 @@ def log_odds_of(p: np.ndarray, notes: list[str]) -> np.ndarray:
 
 
 def standardised(frame: pd.DataFrame, notes: list[str]) -> np.ndarray:
-    """Numbers moved and scaled to median 0 and middle half of -1 to 1 over the calibration split (all rows where there
-    is none), without looking at labels: the order stays, and p_fake means nothing before calibration.
+    """Move and scale plain numbers so that they can be taken as log-odds before calibration.
+
+    The median becomes 0 and the middle half lies from -1 to 1, over the calibration split (all rows where there is
+    none), without looking at labels. The order stays; p_fake means nothing before calibration.
+
+    Args:
+        frame: Rows with log_odds and split.
+        notes: A sentence is added that says what was done.
+
+    Returns:
+        (N,) float64.
     """
     values = frame["log_odds"].to_numpy(np.float64)
     calib = frame["split"].to_numpy() == "val_calib"
@@ -183,9 +249,18 @@ def standardised(frame: pd.DataFrame, notes: list[str]) -> np.ndarray:
 
 
 def set_aside(groups: pd.Series, labels: np.ndarray, share: float, notes: list[str]) -> np.ndarray:
-    """(N,) `val_calib` for about `share` of the groups, by a hash of their names, the rest `test`.
+    """Set a share of the groups aside for calibration, by a hash of their names.
 
-    All of them `test` where the share is 0, or where either part would lack a class that the file has.
+    All items stay in `test` where the share is 0, or where either part would lack a class that the file has.
+
+    Args:
+        groups: (N,) groups of the items.
+        labels: (N,) 1 = fake.
+        share: Share of the groups, in [0, 1).
+        notes: A sentence is added that says what was done.
+
+    Returns:
+        (N,) `val_calib` or `test`.
     """
     everything = np.full(len(groups), "test", object)
     if not share:
@@ -216,7 +291,21 @@ def set_aside(groups: pd.Series, labels: np.ndarray, share: float, notes: list[s
 def splits_of(
     table: ImportedTable, groups: pd.Series, labels: np.ndarray, spec: ImportScoresSpec, notes: list[str]
 ) -> np.ndarray:
-    """(N,) split names: the file's own, else `test`, less the share of groups that the spec sets aside."""
+    """Read the splits: the file's own, else `test`, less the share of groups that the spec sets aside.
+
+    Args:
+        table: The cells.
+        groups: (N,) groups of the items.
+        labels: (N,) 1 = fake.
+        spec: The share to set aside.
+        notes: Sentences on what was decided are added.
+
+    Returns:
+        (N,) names of splits.
+
+    Raises:
+        ScoresError: A split is unknown, or a group lies in two splits.
+    """
     if "split" not in table.columns:
         return set_aside(groups, labels, spec.calib_share, notes)
     cells = table.text("split")

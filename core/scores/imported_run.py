@@ -29,12 +29,30 @@ MEMBER = "scores"
 
 
 def is_scores(folder: Path) -> bool:
-    """Whether a run folder holds imported scores and no network."""
+    """Tell whether a run holds imported scores and no network.
+
+    Args:
+        folder: Folder of the run.
+
+    Returns:
+        True for imported scores.
+    """
     return (folder / "run.json").is_file() and read_json(folder / "run.json").get("kind") == KIND
 
 
 def kept_predictions(folder: Path, split: str) -> Predictions:
-    """Imported scores of one split. Raises ValueError that lists the splits there are."""
+    """Read the imported scores of one split.
+
+    Args:
+        folder: Folder of the run.
+        split: Name of the split.
+
+    Returns:
+        Uncalibrated predictions.
+
+    Raises:
+        ValueError: There are no scores of that split; the message lists the splits that exist.
+    """
     path = folder / "predictions" / f"{split}.parquet"
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in (folder / "predictions").glob("*.parquet")))
@@ -43,9 +61,20 @@ def kept_predictions(folder: Path, split: str) -> Predictions:
 
 
 def import_scores(spec: ImportScoresSpec, folder: Path, report: Reporter) -> dict[str, Any]:
-    """Read, check and write the run `folder`; returns run.json.
+    """Read, check and write a run of imported scores.
 
-    Raises FileNotFoundError, FileExistsError, ScoresError naming rows.
+    Args:
+        spec: The file, and what its columns mean.
+        folder: Folder of the run, which must not exist.
+        report: Told about progress.
+
+    Returns:
+        run.json.
+
+    Raises:
+        FileNotFoundError: No such file.
+        FileExistsError: The folder exists.
+        ScoresError: The file cannot be used; the message names rows.
     """
     path = Path(spec.file).expanduser()
     report.progress(0.0, f"Reading {path.name}")
@@ -69,14 +98,31 @@ def import_scores(spec: ImportScoresSpec, folder: Path, report: Reporter) -> dic
 
 
 def parted(rows: pd.DataFrame) -> Predictions:
-    """Rows with a score, and those that failed."""
+    """Part rows with a score from those that failed.
+
+    Args:
+        rows: Rows of one split, with `reason`.
+
+    Returns:
+        Predictions.
+    """
     lost = rows["reason"] != ""
     scored = rows[~lost].drop(columns="reason").reset_index(drop=True)
     return Predictions(scored, rows.loc[lost, list(FAILED)].reset_index(drop=True))
 
 
 def about(spec: ImportScoresSpec, path: Path, frame: pd.DataFrame, notes: list[str]) -> dict[str, Any]:
-    """run.json: where the scores come from, what they are, how many, what was decided for the reader."""
+    """Write down where the scores come from, what they are, how many, and what was decided for the reader.
+
+    Args:
+        spec: What was asked for.
+        path: The file.
+        frame: All rows.
+        notes: What was decided, one sentence each.
+
+    Returns:
+        run.json.
+    """
     scored = frame["reason"] == ""
     splits = {
         str(name): {"items": len(rows), "fake": int(rows["label"].sum()), "groups": int(rows["group"].nunique())}

@@ -23,7 +23,13 @@ MAX_PARAMETER = 1e3
 
 
 class DirichletFitted(Fitted):
-    """weights: (K, K) W. bias: (K,) b. strength: of the regularisation of off-diagonal weights and intercepts."""
+    """The fitted map softmax(W ln p + b).
+
+    Attributes:
+        weights: (K, K) W.
+        bias: (K,) b.
+        strength: Of the regularisation of off-diagonal weights and intercepts.
+    """
 
     method: Literal["dirichlet"] = "dirichlet"
     weights: list[list[float]]
@@ -41,7 +47,14 @@ class DirichletFitted(Fitted):
 
 
 def two_classes(z: np.ndarray) -> np.ndarray:
-    """(N, 2) ln of the probabilities of real and fake from log-odds of fake, exact at any size."""
+    """Turn log-odds into ln of the probabilities of real and fake, exact at any size.
+
+    Args:
+        z: (N,) log-odds of fake.
+
+    Returns:
+        (N, 2).
+    """
     return np.stack((-softplus(z), -softplus(-z)), 1)
 
 
@@ -50,9 +63,15 @@ def fit_dirichlet(
 ) -> tuple[np.ndarray, np.ndarray, bool]:
     """Minimise mean NLL + strength x (mean squared off-diagonal weight + mean squared intercept).
 
-    log_p: (N, K) ln of class probabilities (or log-scores). labels: (N,) 0 ... K - 1. Returns (W (K, K), b (K,),
-    whether the classes are separable: every item right, or a parameter at its bound). L-BFGS-B from the
-    identity with the analytic gradient; convex.
+    The problem is convex; L-BFGS-B starts from the identity with the analytic gradient.
+
+    Args:
+        log_p: (N, K) ln of class probabilities (or log-scores).
+        labels: (N,) 0 ... K - 1.
+        strength: Of the regularisation, not negative.
+
+    Returns:
+        W (K, K), b (K,), and whether the classes are separable: every item right, or a parameter at its bound.
     """
     n, k = log_p.shape
     truth, off = np.eye(k)[labels], 1.0 - np.eye(k)
@@ -111,8 +130,18 @@ class Dirichlet(Calibrator):
         return scores[:, 1] - scores[:, 0]
 
     def fit_classes(self, log_p: ArrayLike, labels: ArrayLike, fingerprint: str = "") -> Dirichlet:
-        """Fit on (N, K) ln of class probabilities and labels 0 ... K - 1. Raises ValueError on other shapes, values
-        that are not finite, or a class without items.
+        """Fit on K >= 2 classes.
+
+        Args:
+            log_p: (N, K) ln of class probabilities.
+            labels: (N,) 0 ... K - 1.
+            fingerprint: Of the predictions, to remember; empty: unknown.
+
+        Returns:
+            The calibrator itself.
+
+        Raises:
+            ValueError: Other shapes, values that are not finite, or a class without items.
         """
         x, y = np.asarray(log_p, np.float64), np.asarray(labels)
         if x.ndim != 2 or x.shape[1] < 2 or y.shape != x.shape[:1] or not np.isfinite(x).all():
@@ -133,7 +162,14 @@ class Dirichlet(Calibrator):
         return self
 
     def transform_classes(self, log_p: ArrayLike) -> np.ndarray:
-        """(N, K) calibrated class probabilities from (N, K) ln of uncalibrated ones; rows sum to 1."""
+        """Calibrate class probabilities.
+
+        Args:
+            log_p: (N, K) ln of uncalibrated class probabilities.
+
+        Returns:
+            (N, K) probabilities; rows sum to 1.
+        """
         return softmax(self._scores(log_p), axis=1)
 
     def _scores(self, log_p: ArrayLike) -> np.ndarray:

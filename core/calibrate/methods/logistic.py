@@ -7,14 +7,27 @@ from scipy.special import expit
 
 
 def softplus(x: np.ndarray) -> np.ndarray:
-    """ln(1 + e^x) without overflow."""
+    """Compute ln(1 + e^x) without overflow.
+
+    Args:
+        x: Numbers of any shape.
+
+    Returns:
+        float64 of the same shape.
+    """
     return np.logaddexp(0.0, x)
 
 
 def fit_logistic(design: np.ndarray, targets: np.ndarray, most: int = 100) -> tuple[np.ndarray, bool]:
-    """Minimise mean softplus(X w) - t X w. design: (N, D); targets: (N,) in [0, 1].
+    """Minimise mean softplus(X w) - t X w.
 
-    Returns (w, converged); not converged means that the optimum lies at infinity (separable targets).
+    Args:
+        design: (N, D) X.
+        targets: (N,) t in [0, 1].
+        most: Most Newton steps.
+
+    Returns:
+        w (D,), and whether it converged; if not, the optimum lies at infinity (separable targets).
     """
     w = np.zeros(design.shape[1])
     scale = np.maximum(np.abs(design).max(0), 1e-300)

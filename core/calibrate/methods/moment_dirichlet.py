@@ -33,7 +33,17 @@ class MomentDirichletFitted(Fitted):
 
 
 def by_moments(p: np.ndarray) -> tuple[float, float]:
-    """Dirichlet parameters of (1 - p, p) with the mean and variance of p (N,). Raises ValueError without spread."""
+    """Match a Dirichlet to the mean and variance of scores.
+
+    Args:
+        p: (N,) p_fake of one class.
+
+    Returns:
+        The two parameters of (1 - p, p).
+
+    Raises:
+        ValueError: The scores do not vary, or are all 0 and 1.
+    """
     mean, variance = float(p.mean()), float(p.var())
     most = mean * (1 - mean)
     if not 1e-12 * most < variance < most:  # equal scores have a variance of rounding alone

@@ -41,12 +41,29 @@ class TemperatureFitted(Fitted):
 
 
 def margins(z: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """(N,) log-odds of the true class."""
+    """Compute the log-odds of the true class.
+
+    Args:
+        z: (N,) log-odds of fake.
+        y: (N,) 1 = fake.
+
+    Returns:
+        (N,) margins.
+    """
     return np.where(y == 1, z, -z)
 
 
 def slope_and_curvature(b: float, m: np.ndarray, w: np.ndarray | None = None) -> tuple[float, float]:
-    """First and second derivative in b of mean softplus(-b m); w: (N,) weights."""
+    """Compute the first and second derivative in b of mean softplus(-b m).
+
+    Args:
+        b: Inverse temperature.
+        m: (N,) margins.
+        w: (N,) weights; None: all 1.
+
+    Returns:
+        The two derivatives.
+    """
     q = expit(-b * m)
     if w is None:
         return -float(np.dot(m, q)) / m.size, float(np.dot(m * m, q * (1 - q))) / m.size
@@ -55,7 +72,17 @@ def slope_and_curvature(b: float, m: np.ndarray, w: np.ndarray | None = None) ->
 
 
 def newton(m: np.ndarray, w: np.ndarray | None = None, start: float = 1.0, tolerance: float = 1e-12) -> float:
-    """The b in [B_MIN, B_MAX] that minimises mean softplus(-b m). Every step stays inside a shrinking bracket."""
+    """Find the b in [B_MIN, B_MAX] that minimises mean softplus(-b m); every step stays inside a shrinking bracket.
+
+    Args:
+        m: (N,) margins.
+        w: (N,) weights; None: all 1.
+        start: First b.
+        tolerance: Relative step at which the search ends.
+
+    Returns:
+        The inverse temperature b.
+    """
     low, high, b = B_MIN, B_MAX, start
     for _ in range(100):
         slope, curvature = slope_and_curvature(b, m, w)
@@ -69,7 +96,15 @@ def newton(m: np.ndarray, w: np.ndarray | None = None, start: float = 1.0, toler
 
 
 def histogram(m: np.ndarray, bins: int = 8192) -> tuple[np.ndarray, np.ndarray]:
-    """(mean margin, count) of the filled ones of `bins` equal bins."""
+    """Sum margins up in equal bins.
+
+    Args:
+        m: (N,) margins.
+        bins: Number of bins.
+
+    Returns:
+        Mean margin and count of each bin that is not empty.
+    """
     low, high = float(m.min()), float(m.max())
     scale = bins / max(high - low, 1e-300)
     count, total = np.zeros(bins + 1, np.int64), np.zeros(bins + 1)
@@ -85,7 +120,15 @@ def histogram(m: np.ndarray, bins: int = 8192) -> tuple[np.ndarray, np.ndarray]:
 
 
 def fit_newton(m: np.ndarray, polish: bool = True) -> float:
-    """B by Newton: on a histogram first where items are many, then (`polish`) on all of them from there."""
+    """Find b by Newton: on a histogram first where items are many, then on all of them from there.
+
+    Args:
+        m: (N,) margins.
+        polish: Whether all items are used after the histogram.
+
+    Returns:
+        The inverse temperature b.
+    """
     if m.size <= 50_000:
         return newton(m)
     b = newton(*histogram(m))
@@ -118,12 +161,21 @@ SOLVERS: dict[str, Callable[[np.ndarray], float]] = {
 
 
 def search_ece(z: np.ndarray, y: np.ndarray, n_bins: int, t_nll: float) -> tuple[float, bool]:
-    """(T, whether ECE has a minimum there): the lowest local minimum of binary equal-width ECE within a factor of
-    ECE_SEARCH_FACTOR of `t_nll`, the T of least NLL.
+    """Search the lowest local minimum of binary equal-width ECE near the T of least NLL.
 
-    Nowhere else, for ECE alone does not know the classes apart: on a set with as many fakes as reals it falls to 0 as
-    T grows and every p_fake nears 1/2. A logarithmic grid of 61 with `t_nll` in its middle, refined three times around
-    its best point; where no minimum is as low as ECE at `t_nll`, that T is given back.
+    Only within a factor of ECE_SEARCH_FACTOR of `t_nll`, for ECE alone does not separate the classes: on a set with as
+    many fakes as reals it falls to 0 as T grows and every p_fake nears 1/2. The grid is logarithmic, of 61 points with
+    `t_nll` in its middle, refined three times around its best point. Where no minimum is as low as ECE at `t_nll`, that
+    T is returned.
+
+    Args:
+        z: (N,) log-odds of fake.
+        y: (N,) 1 = fake.
+        n_bins: Number of bins.
+        t_nll: T of least NLL.
+
+    Returns:
+        T, and whether ECE has a minimum there.
     """
     low, high = (
         max(np.log(T_MIN), np.log(t_nll / ECE_SEARCH_FACTOR)),
@@ -146,10 +198,17 @@ def search_ece(z: np.ndarray, y: np.ndarray, n_bins: int, t_nll: float) -> tuple
 
 
 def temperature_warnings(t: float, m: np.ndarray) -> list[str]:
-    """What a reader must know of T: a side of 0 for every item, a bound of the search, a loss above the raw one.
+    """Collect what a reader must know of T: separable items, a bound of the search, a loss above the raw one.
 
-    m: (N,) margins. NLL is convex in 1 / T and ln 2 at 1 / T = 0, where its slope is -mean(m) / 2: so it is below ln 2
-    for some T exactly when the mean margin is above 0.
+    NLL is convex in 1 / T and ln 2 at 1 / T = 0, where its slope is -mean(m) / 2: so it is below ln 2 for some T
+    exactly when the mean margin is above 0.
+
+    Args:
+        t: The temperature.
+        m: (N,) margins.
+
+    Returns:
+        Clauses, none where nothing is doubtful.
     """
     warnings = []
     loss, raw = (float(np.mean(softplus(-m / at))) for at in (t, 1.0))
@@ -217,8 +276,10 @@ class TemperatureEceFitted(TemperatureFitted):
 
 
 class TemperatureEce(Temperature):
-    """The temperature of least binary equal-width ECE around the one of least NLL, by bracketing search: ECE is
-    piecewise constant in T, so a method that follows its gradient stays where it starts.
+    """The temperature of least binary equal-width ECE around the one of least NLL.
+
+    It is found by a bracketing search: ECE is piecewise constant in T, so a method that follows its gradient stays
+    where it starts.
     """
 
     name = "temperature_ece"

@@ -35,11 +35,18 @@ class VennAbersFitted(Fitted):
 
 
 def added_as_fake(count: np.ndarray, fakes: np.ndarray) -> np.ndarray:
-    """(K,) isotonic value of an item of label 1 added at each of K distinct ascending scores.
+    """Compute the isotonic value of an item of label 1 added at each score.
 
-    count, fakes: (K,) items and fakes at each score. The value is the slope of the greatest convex minorant of the
-    cumulative-sum diagram across the added item, whose step (1, 1) wanders from left to right; one stack of corners is
-    kept, so all K slopes cost one pass (algorithms 1 and 2 of the paper).
+    The value is the slope of the greatest convex minorant of the cumulative-sum diagram across the added item, whose
+    step (1, 1) wanders from left to right; one stack of corners is kept, so all K slopes cost one pass (algorithms 1
+    and 2 of Vovk, Petej and Fedorova 2015).
+
+    Args:
+        count: (K,) items at each of K distinct ascending scores.
+        fakes: (K,) fakes at each score.
+
+    Returns:
+        (K,) in [0, 1].
     """
     x = np.concatenate(([-1.0, 0.0], np.cumsum(count))).tolist()  # point i of the diagram is at index i + 1
     y = np.concatenate(([-1.0, 0.0], np.cumsum(fakes))).tolist()
@@ -70,7 +77,15 @@ def _push(corners: list[tuple[float, float]], point: tuple[float, float]) -> Non
 
 
 def venn_abers(z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(distinct scores, p0, p1) of calibration items; an item added as real mirrors one added as fake."""
+    """Compute both probabilities at each score; an item added as real mirrors one added as fake.
+
+    Args:
+        z: (N,) log-odds of the calibration items.
+        y: (N,) 1 = fake.
+
+    Returns:
+        (K,) distinct scores, p0 and p1.
+    """
     score, index, count = np.unique(z, return_inverse=True, return_counts=True)
     fakes = np.bincount(index, y, score.size)
     p1 = added_as_fake(count, fakes)
@@ -95,7 +110,14 @@ class VennAbers(Calibrator):
         return {name: v[needed].tolist() for name, v in (("log_odds", score), ("p0", p0), ("p1", p1))}, warnings
 
     def interval(self, log_odds: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-        """(p0, p1), same shape as `log_odds`: p_fake were the item real, and were it fake; p0 < p1."""
+        """Give both probabilities of each score.
+
+        Args:
+            log_odds: Uncalibrated log-odds of any shape.
+
+        Returns:
+            p0 and p1 of the same shape: p_fake if the item were real, and if it were fake; p0 < p1.
+        """
         z = np.asarray(log_odds, np.float64)
         knots = np.array(self.fitted.log_odds)
         p0 = np.concatenate(([0.0], self.fitted.p0))[np.searchsorted(knots, z, side="right")]

@@ -35,8 +35,8 @@ class ScaleBands:
         calibrated: (2, 2) of p_fake as calibrated.
         best: (2,) of the temperature of least NLL, on the grid.
         effective_counts: How many independent items carry as much information as these: on the calibration gap of the
-        scores as they are
-            ("before") and as calibrated ("after"), and on a share of all items beyond a score ("items").
+            scores as they are ("before") and as calibrated ("after"), and on a share of all items beyond a score
+            ("items").
         note: Empty, or how far to trust all of it.
     """
 
@@ -116,8 +116,7 @@ def _bands(
 
 
 def effective_gap_count(p_fake: np.ndarray, labels: np.ndarray, codes: np.ndarray) -> float:
-    """Compute how many independent items the mean of label - p_fake carries as much information as, when whole groups
-    are drawn.
+    """Compute how many independent items tell as much about the mean of label - p_fake as these items in groups.
 
     Its variance if the items were independent over that of whole groups, times the items; never under the effective
     groups (Kish 1965) nor over the items.

@@ -62,7 +62,7 @@ def rank_cells(scores: np.ndarray, flag: np.ndarray, most: int = RANK_CELLS) -> 
 
 
 def _sample(scores: np.ndarray) -> np.ndarray:
-    """Return at most SAMPLED_SCORES / 2 scores, drawn by a fixed seed: every k-th would follow the order of the file."""
+    """Draw at most SAMPLED_SCORES / 2 scores by a fixed seed: every k-th would follow the order of the file."""
     most = SAMPLED_SCORES // 2
     return scores if scores.size <= most else scores[np.random.default_rng(0).integers(0, scores.size, most)]
 

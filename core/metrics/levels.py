@@ -1,4 +1,4 @@
-"""Frames, tracks, videos: one score a unit, by a pooling rule that is named.
+"""Scores of frames pooled into one score for each track or video, by a named pooling rule.
 
 A clip is many frames, and its verdict is one. A `track` is one person through one clip (columns `video` and `track`), a
 `video` is the whole clip; a picture that belongs to no clip is its own unit. A clip is fake when any of its tracks is.
@@ -43,31 +43,69 @@ def _sizes(p: np.ndarray, first: np.ndarray) -> np.ndarray:
 
 
 def mean_log_odds(p: np.ndarray, first: np.ndarray) -> np.ndarray:
-    """Sigmoid of the mean log-odds: frames as equally good witnesses. p is kept within [2**-52, 1 - 2**-52] where its
-    log-odds are not known.
+    """Pool by the sigmoid of the mean log-odds: frames count as equally good evidence.
+
+    Args:
+        p: (N,) p_fake, ascending within each unit; clipped to [2**-52, 1 - 2**-52].
+        first: (U,) first row of each unit.
+
+    Returns:
+        (U,) p_fake.
     """
     z = logit(np.clip(p, MIN_PROBABILITY, 1 - MIN_PROBABILITY))
     return expit(np.add.reduceat(z, first) / _sizes(p, first))
 
 
 def mean_p(p: np.ndarray, first: np.ndarray) -> np.ndarray:
-    """Mean p_fake."""
+    """Pool by the mean p_fake.
+
+    Args:
+        p: (N,) p_fake, ascending within each unit.
+        first: (U,) first row of each unit.
+
+    Returns:
+        (U,) p_fake.
+    """
     return np.add.reduceat(p, first) / _sizes(p, first)
 
 
 def maximum(p: np.ndarray, first: np.ndarray) -> np.ndarray:
-    """Highest p_fake: one frame suffices to accuse, so false alarms grow with the length of a clip."""
+    """Pool by the highest p_fake: one frame suffices to call a clip fake, so false alarms grow with its length.
+
+    Args:
+        p: (N,) p_fake, ascending within each unit.
+        first: (U,) first row of each unit.
+
+    Returns:
+        (U,) p_fake.
+    """
     return np.maximum.reduceat(p, first)
 
 
 def median(p: np.ndarray, first: np.ndarray) -> np.ndarray:
-    """Median p_fake: half of the frames may be wrong."""
+    """Pool by the median p_fake: half of the frames may be wrong.
+
+    Args:
+        p: (N,) p_fake, ascending within each unit.
+        first: (U,) first row of each unit.
+
+    Returns:
+        (U,) p_fake.
+    """
     size = _sizes(p, first)
     return (p[first + (size - 1) // 2] + p[first + size // 2]) / 2
 
 
 def top_mean(p: np.ndarray, first: np.ndarray) -> np.ndarray:
-    """Mean of the TOP_SCORES highest p_fake: a short forgery counts, one stray frame less."""
+    """Pool by the mean of the TOP_SCORES highest p_fake: a short forgery counts, one stray frame counts less.
+
+    Args:
+        p: (N,) p_fake, ascending within each unit.
+        first: (U,) first row of each unit.
+
+    Returns:
+        (U,) p_fake.
+    """
     size = _sizes(p, first)
     last, total = first + size - 1, np.zeros(first.size)
     for k in range(TOP_SCORES):
@@ -86,9 +124,19 @@ for _name, _rule in (
 
 
 def pool(p_fake: ArrayLike, units: ArrayLike, rule: str) -> tuple[np.ndarray, np.ndarray]:
-    """(pooled p_fake (U,), index of each unit's first item (U,)), units in the order of their names.
+    """Pool the scores of each unit.
 
-    p_fake: (N,) in [0, 1]. units: (N,) names. Raises LookupError for an unknown rule, ValueError on unequal lengths.
+    Args:
+        p_fake: (N,) in [0, 1].
+        units: (N,) names of units.
+        rule: Name of a pooling rule.
+
+    Returns:
+        (U,) pooled p_fake and (U,) index of each unit's first item, units in the order of their names.
+
+    Raises:
+        LookupError: There is no such rule.
+        ValueError: Lengths differ.
     """
     of = pooling.get(rule)
     p = np.asarray(p_fake, np.float64)
@@ -101,7 +149,14 @@ def pool(p_fake: ArrayLike, units: ArrayLike, rule: str) -> tuple[np.ndarray, np
 
 
 def ranks_of(frame: pd.DataFrame) -> np.ndarray | None:
-    """(N,) log-odds of p_fake, by which items rank, where the table has them for every row; else None."""
+    """Return the log-odds of p_fake, by which items rank, where a table has them for every row.
+
+    Args:
+        frame: A table, perhaps with the column CALIBRATED.
+
+    Returns:
+        (N,) log-odds, or None.
+    """
     if CALIBRATED not in frame or frame[CALIBRATED].isna().any():
         return None
     return frame[CALIBRATED].to_numpy(np.float64)

@@ -1,7 +1,8 @@
 """Every rate of a decision at every threshold with its interval, from one bootstrap: what boards draw.
 
-A board moves a threshold in the browser, the headline asks `core.metrics.all_metrics` at one: both must say the same.
-So the draws here are those of `figures` (same seed, same groups), over counts in the fine bins of a threshold table.
+A board moves a threshold in the browser, and the headline asks `core.metrics.all_metrics` at one: both must show the
+same numbers. So the draws here are those of `all_metrics` (same seed, same groups), over counts in the fine bins of a
+threshold table.
 """
 
 from __future__ import annotations
@@ -25,22 +26,21 @@ RATES = (*SHARES, "balanced_accuracy", "f1", "mcc", "even_precision", "even_npv"
 
 @dataclass(frozen=True)
 class RateBands:
-    """The 95 % limits of every rate at T thresholds: at index t what lies above edge t is called fake.
-
-    recall: fakes called fake / fakes. false_alarms: reals called fake / reals. specificity: the other reals. precision:
-    fakes / called fake. npv: reals / called real. accuracy: called rightly / all. balanced_accuracy, f1, mcc: as in
-    `core.metrics.metrics.threshold_metrics`. even_precision, even_npv: precision and npv if half of the items were
-    fakes, tpr / (tpr + fpr) and tnr / (tnr + fnr), which another share of fakes only shifts.
+    """95 % limits of every rate at T thresholds; at index t, items above edge t are called fake.
 
     Attributes:
-        low: (T,) by the names of RATES; NaN: no interval.
-        high: (T,) by the names of RATES; NaN: no interval.
-        note: Empty, or how far to trust them.
-        reals: (draws, B) counts of reals of each draw by fine bin.
-        fakes: (draws, B) counts of fakes of each draw by fine bin.
+        low: By the names of RATES, (T,) lower limits; NaN where there is no interval.
+        high: Upper limits, as `low`. recall: fakes called fake / fakes; false_alarms: reals called fake / reals;
+            specificity: reals called real / reals; precision: fakes / called fake; npv: reals / called real; accuracy:
+            called correctly / all; balanced_accuracy, f1, mcc as in `core.metrics.metrics.threshold_metrics`;
+            even_precision, even_npv: precision and npv if half of the items were fakes, tpr / (tpr + fpr) and
+            tnr / (tnr + fnr).
+        note: Why there is no interval, or how far to trust it; may be empty.
+        reals: (draws, B) reals of each draw by fine bin.
+        fakes: (draws, B) fakes of each draw by fine bin.
         cell: (N,) fine bin of each item.
         codes: (N,) group code of each item.
-        labels: (N,) 1 = fake.
+        labels: (N,) 0 = real, 1 = fake.
     """
 
     low: Mapping[str, np.ndarray]
@@ -53,13 +53,13 @@ class RateBands:
     labels: np.ndarray
 
     def bars(self, of: ArrayLike) -> np.ndarray:
-        """Compute the limits of the share of reals, and of fakes, that lie in each bar.
+        """Compute the limits of the share of each class that lies in each bar.
 
         Args:
-            of: (B,) the bar of each fine bin.
+            of: (B,) bar of each fine bin.
 
         Returns:
-            (bars, 2, 2): low and high of the share of the reals, then of the fakes.
+            (bars, 2, 2): low and high, for the reals and for the fakes.
         """
         bar = np.asarray(of)
         size = int(bar.max()) + 1
@@ -74,7 +74,14 @@ class RateBands:
         return result
 
     def reliability(self, of: ArrayLike) -> np.ndarray:
-        """(bins, 2): low and high of the share of fakes in each coarse bin. of: (B,) that of each fine bin."""
+        """Compute the limits of the share of fakes in each coarse bin.
+
+        Args:
+            of: (B,) coarse bin of each fine bin.
+
+        Returns:
+            (bins, 2): low and high.
+        """
         bar = np.asarray(of)
         size, at = int(bar.max()) + 1, bar[self.cell]
         fakes, reals = (_coarse(drawn, bar, size) for drawn in (self.fakes, self.reals))
@@ -99,23 +106,23 @@ def _coarse(drawn: np.ndarray, bar: np.ndarray, size: int) -> np.ndarray:
 def rate_bands(
     edges: ArrayLike, p_fake: ArrayLike, labels: ArrayLike, groups: ArrayLike | None, *, draws: int = 500, seed: int = 0
 ) -> RateBands:
-    """Compute the interval of every rate at every threshold from one bootstrap.
+    """Compute the limits of every rate at every threshold.
 
     At a threshold just above edges[t] the limits are those of `all_metrics(..., draws=draws, seed=seed)`.
 
     Args:
-        edges: (T,) ascending from 0 to 1; at index t, p_fake > edges[t] is called fake (at 0: all).
-        p_fake: (N,) in [0, 1].
-        labels: (N,) 1 = fake.
-        groups: (N,) groups of the items; None: every item is its own.
-        draws: Bootstrap draws of whole groups.
+        edges: (T,) ascending from 0 to 1; at index t, items with p_fake > edges[t] are called fake (at 0: all).
+        p_fake: (N,) probabilities of fake in [0, 1].
+        labels: (N,) 0 = real, 1 = fake.
+        groups: (N,) names of groups; None when every item is its own group.
+        draws: Bootstrap draws of groups.
         seed: Seed of the draws.
 
     Returns:
-        The bands, with the drawn counts.
+        The limits.
 
     Raises:
-        ValueError: Bad input.
+        ValueError: Lengths differ or a value is out of its range.
     """
     p, y = probabilities(p_fake, labels)
     inner = np.asarray(edges, np.float64)[1:-1]
@@ -179,21 +186,21 @@ def _groups_called(cell: np.ndarray, codes: np.ndarray, n_groups: int, size: int
 def effective_counts(
     edges: ArrayLike, p_fake: ArrayLike, labels: ArrayLike, groups: ArrayLike | None
 ) -> dict[str, np.ndarray]:
-    """Compute how many independent items a share carries as much information as, at every threshold.
+    """Compute how many independent items carry as much information as the share with p_fake > edges[t].
 
-    For a share v with p_fake > edges[t]: v (1 - v) over the variance of v when whole groups are drawn, G / (G - 1)
-    sum_g (h_g - m_g v)^2 / n^2; never under the effective groups (Kish: as if the items of a group agreed wholly) nor
-    over the items. At v = 0 and 1, where nothing varies, the effective groups. 0 without items. Used for Wilson's
-    interval where several rates of one stage are combined and none can be drawn beforehand.
+    It is v (1 - v) over the variance of that share v when whole groups are drawn, G / (G - 1) sum_g (h_g - m_g v)^2 /
+    n^2; never below the effective groups (Kish: as if the items of a group agreed wholly) nor above the items. At v = 0
+    and 1, where nothing varies, it is the effective groups. It serves Wilson's interval where several rates of one
+    stage are combined and none can be drawn beforehand.
 
     Args:
         edges: (T,) ascending from 0 to 1.
-        p_fake: (N,) in [0, 1].
-        labels: (N,) 1 = fake.
-        groups: (N,) groups of the items; None: every item is its own.
+        p_fake: (N,) probabilities of fake in [0, 1].
+        labels: (N,) 0 = real, 1 = fake.
+        groups: (N,) names of groups; None when every item is its own group.
 
     Returns:
-        (T,) counts for the share of the fakes ("fake"), the reals ("real") and all items ("all").
+        (T,) counts of the fakes ("fake"), the reals ("real") and all items ("all"); 0 without items.
     """
     p, y = probabilities(p_fake, labels)
     inner = np.asarray(edges, np.float64)[1:-1]

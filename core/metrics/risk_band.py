@@ -1,4 +1,4 @@
-"""How far the risk-coverage curve may be off: the same curve under the bootstrap of groups."""
+"""The risk-coverage curve with its interval under the bootstrap of groups."""
 
 from __future__ import annotations
 
@@ -16,8 +16,14 @@ from core.metrics.selective import confidence_and_truth
 
 @dataclass(frozen=True)
 class RiskBand:
-    """One entry a step of confidence, the surest first, all (K,). confidence: items at least this sure are accepted.
-    coverage: accepted / N. risk: errors / accepted. low, high: 95 % interval of that risk, NaN without draws.
+    """A risk-coverage curve with intervals: one entry for each step of confidence, the highest first.
+
+    Attributes:
+        confidence: (K,) items with at least this confidence are accepted.
+        coverage: (K,) accepted / N.
+        risk: (K,) errors / accepted.
+        low: (K,) lower limit of the risk, 95 %; NaN where there is no interval.
+        high: (K,) upper limit.
     """
 
     confidence: np.ndarray
@@ -36,13 +42,25 @@ def risk_band(
     seed: int = 0,
     log_odds: ArrayLike | None = None,
 ) -> RiskBand:
-    """`core.metrics.selective.risk_coverage` with an interval at each step (percentiles over draws of groups; exact
-    where all accepted groups agree; none while fewer than MIN_GROUPS groups are accepted).
+    """Compute `core.metrics.selective.risk_coverage` with an interval at each step.
 
-    p_fake: (N,) in [0, 1]; labels: (N,), 1 = fake; groups: (N,) names, None: every item its own; log_odds: as of
-    `core.metrics.selective.judged`. At most some hundred steps: past that, items of nearly equal confidence are
-    accepted together. The interval at a step is that of the error among items at least so sure. draws 0: no intervals.
-    Raises ValueError on bad input.
+    The interval is the percentile interval over draws of groups, exact where all accepted groups agree; there is none
+    while fewer than MIN_GROUPS groups are accepted. There are at most some hundred steps: beyond that, items of nearly
+    equal confidence are accepted together.
+
+    Args:
+        p_fake: (N,) probabilities of fake in [0, 1].
+        labels: (N,) 0 = real, 1 = fake.
+        groups: (N,) names of groups; None when every item is its own group.
+        draws: Bootstrap draws of groups; 0 for no intervals.
+        seed: Seed of the draws.
+        log_odds: (N,) as in `core.metrics.selective.confidence_and_truth`.
+
+    Returns:
+        The curve.
+
+    Raises:
+        ValueError: Lengths differ or a value is out of its range.
     """
     sure, right = confidence_and_truth(p_fake, labels, log_odds)
     wrong = 1 - right.astype(np.int64)

@@ -1,4 +1,4 @@
-"""What is gained by not answering: risk among accepted items as fewer are accepted, the surest first.
+"""Selective prediction: the risk among accepted items as fewer are accepted, those of highest confidence first.
 
 Confidence of an item is max(p, 1 - p); its error is 1 when the likelier class (fake at 1/2) is the wrong one. Items of
 equal confidence are accepted together: one step, whose risk all of them carry (AURC), along which accepted errors grow
@@ -19,10 +19,10 @@ from core.metrics.sweep import checked
 
 @dataclass(frozen=True)
 class RiskCoverage:
-    """Risk among accepted items as fewer are accepted: one entry for each distinct confidence, the surest first.
+    """A risk-coverage curve: one entry for each distinct confidence, the highest first.
 
     Attributes:
-        confidence: (K,) confidence down to which items are accepted.
+        confidence: (K,) confidence of the step.
         coverage: (K,) accepted / N.
         risk: (K,) errors / accepted.
         generalised: (K,) errors accepted / N.
@@ -37,20 +37,19 @@ class RiskCoverage:
 def confidence_and_truth(
     p_fake: ArrayLike, labels: ArrayLike, log_odds: ArrayLike | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Compute how sure each answer is, and whether it is right.
+    """Compute the confidence of each item and whether its likelier class is the true one.
 
     Args:
-        p_fake: (N,) in [0, 1].
-        labels: (N,) 1 = fake.
-        log_odds: (N,) log-odds of p_fake where known; the confidence is then |log_odds|, the same order, which does not
-        end where p_fake
-            rounds to 1.
+        p_fake: (N,) probabilities of fake in [0, 1].
+        labels: (N,) 0 = real, 1 = fake.
+        log_odds: (N,) log-odds of p_fake where known. Confidence is then |log_odds|: the same order, which does not end
+            where p_fake rounds to 1.
 
     Returns:
-        Confidence (N,), and right (N,) 1 or 0.
+        (N,) confidence and (N,) 1 for right, 0 for wrong.
 
     Raises:
-        ValueError: Bad input.
+        ValueError: Lengths differ or a value is out of its range.
     """
     p, y = probabilities(p_fake, labels)
     sure, right = convention(p, y, "top_label")
@@ -61,9 +60,9 @@ def risk_coverage(p_fake: ArrayLike, labels: ArrayLike, log_odds: ArrayLike | No
     """Compute the whole risk-coverage curve from one sort.
 
     Args:
-        p_fake: (N,) in [0, 1].
-        labels: (N,) 1 = fake.
-        log_odds: (N,) log-odds of p_fake where known, see `confidence_and_truth`.
+        p_fake: (N,) probabilities of fake in [0, 1].
+        labels: (N,) 0 = real, 1 = fake.
+        log_odds: (N,) as in `confidence_and_truth`.
 
     Returns:
         The curve.
@@ -77,17 +76,15 @@ def risk_coverage(p_fake: ArrayLike, labels: ArrayLike, log_odds: ArrayLike | No
 
 
 def aurc(p_fake: ArrayLike, labels: ArrayLike, log_odds: ArrayLike | None = None) -> float:
-    """Compute the area under risk over coverage as a sum of steps: each item adds the risk of its step / N.
-
-    Geifman 2018.
+    """Compute the area under risk over coverage (Geifman 2018): each item adds the risk of its step / N.
 
     Args:
-        p_fake: (N,) in [0, 1].
-        labels: (N,) 1 = fake.
-        log_odds: (N,) log-odds of p_fake where known.
+        p_fake: (N,) probabilities of fake in [0, 1].
+        labels: (N,) 0 = real, 1 = fake.
+        log_odds: (N,) as in `confidence_and_truth`.
 
     Returns:
-        The area, in [0, 1].
+        A float in [0, 1].
     """
     c = risk_coverage(p_fake, labels, log_odds)
     return float(np.diff(c.coverage, prepend=0.0) @ c.risk)
@@ -96,16 +93,16 @@ def aurc(p_fake: ArrayLike, labels: ArrayLike, log_odds: ArrayLike | None = None
 def augrc(p_fake: ArrayLike, labels: ArrayLike, log_odds: ArrayLike | None = None) -> float:
     """Compute the area under (accepted errors / N) over coverage (Traub et al. 2024), by the trapezoid rule.
 
-    Equal to acc (1 - acc) (1 - AUROC_f) + (1 - acc)^2 / 2, their closed form, where AUROC_f ranks errors by lack of
+    It equals acc (1 - acc) (1 - AUROC_f) + (1 - acc)^2 / 2, their closed form, where AUROC_f ranks errors by lack of
     confidence and counts ties one half.
 
     Args:
-        p_fake: (N,) in [0, 1].
-        labels: (N,) 1 = fake.
-        log_odds: (N,) log-odds of p_fake where known.
+        p_fake: (N,) probabilities of fake in [0, 1].
+        labels: (N,) 0 = real, 1 = fake.
+        log_odds: (N,) as in `confidence_and_truth`.
 
     Returns:
-        The area, at most 1/2.
+        A float in [0, 1/2].
     """
     c = risk_coverage(p_fake, labels, log_odds)
     return float(np.trapezoid(np.append(0.0, c.generalised), np.append(0.0, c.coverage)))

@@ -1,4 +1,4 @@
-"""Figures by the values of a column: which source, method or compression the pooled figure hides."""
+"""Metrics by the values of a column: which source, method or compression the pooled figure hides."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ MOST_VALUES = 50
 
 
 def describe(labels: np.ndarray, groups: np.ndarray) -> dict[str, Any]:
-    """Count items and groups by label.
+    """Count items, classes and groups.
 
     Args:
-        labels: (N,) 1 = fake.
-        groups: (N,) groups of the items.
+        labels: (N,) 0 = real, 1 = fake; N at least 1.
+        groups: (N,) names of groups.
 
     Returns:
-        n, n_fake, n_real, groups, fake_groups, real_groups, base_rate.
+        n, n_fake, n_real, groups, fake_groups, real_groups and base_rate (share of fakes).
     """
     fakes = int(labels.sum())
     return {
@@ -52,23 +52,21 @@ def slices(
     seed: int,
     log_odds: np.ndarray | None = None,
 ) -> dict[str, Any]:
-    """Compute all figures for each value of a column.
-
-    A slice of one class has no ranking of its own: `against` then holds its ranking figures against all items of the
-    other class, and `against_what` says so (the fakes of one method against every real).
+    """Compute the metrics of each value of a column.
 
     Args:
-        p: (N,) calibrated p_fake.
-        labels: (N,) 1 = fake.
-        groups: (N,) groups of the items.
+        p: (N,) probabilities of fake in [0, 1].
+        labels: (N,) 0 = real, 1 = fake.
+        groups: (N,) names of groups.
         of: (N,) values of the column.
-        draws: Bootstrap draws of whole groups.
-        n_bins: Bins of calibration errors.
+        draws: Bootstrap draws of groups; 0 for no intervals.
+        n_bins: Bins of the calibration errors.
         seed: Seed of the draws.
-        log_odds: (N,) log-odds of p where known, to rank by.
+        log_odds: (N,) log-odds of p where known; items then rank by them.
 
     Returns:
-        By value, the sizes and `metrics` with their intervals.
+        By value, sizes and `metrics`. A slice of one class has no ranking of its own: `against` then holds its ranking
+        metrics against all items of the other class, and `against_what` names these.
     """
     found: dict[str, Any] = {}
 
@@ -90,13 +88,13 @@ def slices(
 
 
 def macro_average(found: dict[str, Any]) -> dict[str, Any]:
-    """Average figures plainly over slices.
+    """Average each metric over the slices in which it is defined.
 
     Args:
-        found: Of `slices`.
+        found: By value, the slices of `slices`.
 
     Returns:
-        By figure, its mean `value` over the slices where it is defined, and `over`, how many those are.
+        By metric, {value, over}: the plain mean (None where no slice defines it) and the number of slices.
     """
     macro = {}
     for metric in MACRO:
@@ -118,17 +116,17 @@ def sliced_by(
     """Compute the slices of several columns.
 
     Args:
-        frame: label, group and the columns.
-        p: (N,) calibrated p_fake.
-        columns: Names of the columns.
-        draws: Bootstrap draws of whole groups.
-        n_bins: Bins of calibration errors.
+        frame: N rows with label, group and the columns.
+        p: (N,) probabilities of fake in [0, 1].
+        columns: Names of columns.
+        draws: Bootstrap draws of groups; 0 for no intervals.
+        n_bins: Bins of the calibration errors.
         seed: Seed of the draws.
-        log_odds: (N,) log-odds of p where known, to rank by.
+        log_odds: (N,) log-odds of p where known.
 
     Returns:
-        By column, its `slices`; and one sentence for each column that gives none: it is missing, or has one value or
-        too many.
+        By column, its slices; and one sentence for each column that gives none because it is missing, has one value or
+        has more than MOST_VALUES.
     """
     found, left_out = {}, []
     y, groups = frame["label"].to_numpy(np.int64), frame["group"].astype(str).to_numpy()

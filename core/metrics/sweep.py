@@ -1,4 +1,4 @@
-"""Every threshold at once: one integer sort, the label in the lowest bit, then cumulative sums."""
+"""Counts at every threshold of a score: one integer sort with the label in the lowest bit, then cumulative sums."""
 
 from __future__ import annotations
 
@@ -12,9 +12,17 @@ from numpy.typing import ArrayLike
 
 
 def checked(scores: ArrayLike, labels: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """Scores as (N,) float64 and labels as (N,) int64.
+    """Check scores and labels.
 
-    Raises ValueError when they are empty, differ in length, are not finite, or a label is neither 0 nor 1.
+    Args:
+        scores: (N,) scores.
+        labels: (N,) 0 = real, 1 = fake.
+
+    Returns:
+        (N,) float64 and (N,) int64.
+
+    Raises:
+        ValueError: They are empty, differ in length, are not finite, or a label is neither 0 nor 1.
     """
     s = np.ascontiguousarray(scores, np.float64).ravel()
     y = np.ascontiguousarray(labels).ravel()
@@ -96,10 +104,12 @@ def _sortable(scores: ArrayLike, labels: ArrayLike) -> tuple[np.ndarray, float]:
 
 @dataclass(frozen=True)
 class Sweep:
-    """Exact counts at every threshold of one score. Built by `sweep`.
+    """Exact counts at every threshold of one score; built by `sweep`.
 
-    score: (K,) distinct scores, ascending. fakes: (K,) integers, how many lie at or below each; ties: (K,), the same
-    for all items, or None when all scores differ (then it counts 1, 2, ..., K).
+    Attributes:
+        score: (K,) distinct scores, ascending.
+        fakes: (K,) integers, how many fakes lie at or below each.
+        ties: (K,) the same for all items; None when all scores differ (then it counts 1, 2, ..., K).
     """
 
     score: np.ndarray
@@ -124,14 +134,23 @@ class Sweep:
         return self.n - self.n_fake
 
     def at_or_below(self, threshold: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-        """(fakes, items) with score <= threshold; same shape as `threshold`."""
+        """Count the items at or below thresholds.
+
+        Args:
+            threshold: Any shape.
+
+        Returns:
+            Fakes and items with score <= threshold, in that shape.
+        """
         index = np.searchsorted(self.score, np.asarray(threshold, np.float64), side="right")
         none = index == 0
         return np.where(none, 0, self.fakes[index - 1]), np.where(none, 0, self.items[index - 1])
 
     def curve(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(false alarms, hits, threshold), each (K + 1,): counts of reals and fakes with score >= threshold, from
-        none (threshold infinite) to all.
+        """Count the items at or above every threshold, from none (threshold infinite) to all.
+
+        Returns:
+            False alarms, hits and thresholds, (K + 1,) each.
         """
         hits = self.n_fake - np.concatenate(([0], self.fakes))
         alarms = self.n_real - np.concatenate(([0], self.items - self.fakes))
@@ -162,8 +181,9 @@ def _sort(keys: np.ndarray) -> None:
 
 
 def _counted(keys: np.ndarray) -> tuple[np.ndarray, bool]:
-    """(fakes, tied) of sorted keys, which lose their low bit in place, so that the scores' bits stay: cumulative fakes
-    (N,) int32 (int64 from 2**31 items on), and whether two items share a score.
+    """Count the fakes of sorted keys, which lose their low bit in place, so that the bits of the scores stay.
+
+    Returns cumulative fakes, (N,) int32 (int64 from 2**31 items on), and whether two items share a score.
     """
     fakes = np.empty(keys.size, np.int32 if keys.size < 2**31 else np.int64)
     same = np.empty(min(BLOCK, keys.size), bool)
@@ -183,7 +203,15 @@ def _counted(keys: np.ndarray) -> tuple[np.ndarray, bool]:
 
 
 def sweep(scores: ArrayLike, labels: ArrayLike) -> Sweep:
-    """One sort for all thresholds. scores: (N,) finite, higher = more fake. labels: (N,), 1 = fake."""
+    """Count the items at every threshold by one sort.
+
+    Args:
+        scores: (N,) finite scores, higher = more fake.
+        labels: (N,) 0 = real, 1 = fake.
+
+    Returns:
+        The counts.
+    """
     keys, factor = _sortable(scores, labels)
     _sort(keys)
     fakes, tied = _counted(keys)
@@ -199,9 +227,17 @@ def sweep(scores: ArrayLike, labels: ArrayLike) -> Sweep:
 
 
 def thin(x: np.ndarray, y: np.ndarray, most: int = 500) -> np.ndarray:
-    """Indices of at most `most` points of a curve, ends and sharpest corners kept, for drawing.
+    """Choose at most `most` points of a curve for drawing; its ends and sharpest corners stay.
 
     Collinear points go first (exactly); of what is left, points evenly spaced along the curve's length stay.
+
+    Args:
+        x: (K,) abscissae.
+        y: (K,) ordinates.
+        most: Most points.
+
+    Returns:
+        Ascending indices of the points.
     """
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
     if x.size <= 2:
@@ -217,9 +253,17 @@ def thin(x: np.ndarray, y: np.ndarray, most: int = 500) -> np.ndarray:
 
 
 def roc_points(s: Sweep, most: int = 500) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(false positive rate, true positive rate, threshold) for a chart, at most `most` points.
+    """Compute the points of a ROC curve for a chart.
 
-    Raises ValueError when only one class is present.
+    Args:
+        s: Counts at every threshold.
+        most: Most points.
+
+    Returns:
+        False-positive rate, true-positive rate and threshold, at most `most` each.
+
+    Raises:
+        ValueError: Only one class is present.
     """
     if not s.n_fake or not s.n_real:
         raise ValueError("a ROC curve needs both classes")

@@ -1,8 +1,8 @@
 """Items without a score: named, counted, and never dropped in silence.
 
-The rule: figures are of the scored items, coverage (scored / expected) stands beside them, and every item that could
-not be scored is listed with its reason. Because what failed may have been the hard part, each figure also has a bound:
-its value were every failed item given the worst possible score, a fake p_fake = 0 and a real p_fake = 1.
+The rule: metrics are of the scored items, coverage (scored / expected) stands beside them, and every item that could
+not be scored is listed with its reason. Because what failed may have been the hard part, each metric also has a bound:
+its value if every failed item had the worst possible score, a fake p_fake = 0 and a real p_fake = 1.
 """
 
 from __future__ import annotations
@@ -35,11 +35,19 @@ def coverage_report(
     threshold: float = 0.5,
     log_odds: np.ndarray | None = None,
 ) -> dict[str, Any]:
-    """JSON-ready: expected, scored, failed, coverage, failed_fakes, failed_groups, items (at most LISTED of the failed
-    with sample_id, label, group, reason), rule, and worst {figure: value}, empty when nothing failed.
+    """Report the items that could not be scored.
 
-    p_fake, labels: (N,) of the scored items; log_odds: those of p_fake where known, to rank by. failed: sample_id,
-    group, label, reason.
+    Args:
+        p_fake: (N,) probabilities of fake of the scored items.
+        labels: (N,) their labels.
+        failed: Rows with sample_id, group, label and reason.
+        n_bins: Bins of the calibration errors.
+        threshold: Items with p_fake >= threshold are called fake.
+        log_odds: (N,) log-odds of p_fake where known; items then rank by them.
+
+    Returns:
+        expected, scored, failed, coverage, failed_fakes, failed_groups, items (at most LISTED of the failed), rule, and
+        `worst` of `worst_case`, empty when nothing failed.
     """
     lost = failed["label"].to_numpy(np.int64) if len(failed) else np.zeros(0, np.int64)
     expected = labels.size + lost.size
@@ -65,7 +73,19 @@ def worst_case(
     threshold: float = 0.5,
     log_odds: np.ndarray | None = None,
 ) -> dict[str, float | None]:
-    """BOUNDED figures with every failed item given the score furthest from its label."""
+    """Compute the BOUNDED metrics with every failed item given the score furthest from its label.
+
+    Args:
+        p_fake: (N,) probabilities of fake of the scored items.
+        labels: (N,) their labels.
+        failed_labels: (M,) labels of the failed items.
+        n_bins: Bins of the calibration errors.
+        threshold: Items with p_fake >= threshold are called fake.
+        log_odds: (N,) log-odds of p_fake where known.
+
+    Returns:
+        By name; None where undefined.
+    """
     p = np.concatenate((p_fake, 1.0 - failed_labels))
     if log_odds is not None:
         beyond = 1.0 + np.abs(log_odds).max(initial=0.0)

@@ -136,7 +136,9 @@ def test_interactive_ece(record):
     error = max(abs(asked(t, b) - as_netcal(expit(z / t), y, b)) for t, b in settings)
     assert error < 1e-3
     what = f"ECE of a slider, 1e6 (off by at most {error:.0e})"
-    compare(record, what, "netcal's calls into scipy", lambda: asked(1.3, 15), lambda: as_netcal(expit(z / 1.3), y), 300)
+    compare(
+        record, what, "netcal's calls into scipy", lambda: asked(1.3, 15), lambda: as_netcal(expit(z / 1.3), y), 300
+    )
 
 
 def test_ece_is_exact_where_float32_is_not():

@@ -140,7 +140,9 @@ def input_problems(
         (why to abstain, or None; warnings).
     """
     if missing > MAX_MISSING:
-        sentence = f"The file ends early, and {missing:.0%} of the {what} lies in the part that is missing."
+        sentence = (
+            f"The file ends early or is damaged, and {missing:.0%} of the {what} lies in the part that is missing."
+        )
         return sentence, [sentence]
     if side_px < MIN_FACE_PX:
         why = f"The {what} is {side_px:.0f} px wide. Below {MIN_FACE_PX} px it shows too little detail to judge."

@@ -103,7 +103,7 @@ def _decode_clip(stream, kind: Format, limits: Limits, plan: FramePlan, sound: b
     from core.media.sound import Sound
     from core.media.video import decode_video
 
-    clock, sent, word = Clock(limits), 0, "none"
+    clock, sent, state = Clock(limits), 0, "none"
     notes: list[str] = []
     try:
         clip = decode_video(stream, kind, limits, plan, clock)
@@ -120,7 +120,7 @@ def _decode_clip(stream, kind: Format, limits: Limits, plan: FramePlan, sound: b
             track = Sound(stream, kind, limits, clip.timeline, clock, notes)
             for piece in track.pieces():
                 clock.waited += _send({"samples": len(piece) // 2}, piece)
-            word = track.word
+            state = track.state
     except av.FFmpegError as error:
         if error.errno == errno.ENOMEM:
             raise _OUT_OF_MEMORY from error
@@ -129,7 +129,7 @@ def _decode_clip(stream, kind: Format, limits: Limits, plan: FramePlan, sound: b
         notes.append("The clip is damaged; what came before the damage was analysed.")
     if not sent:
         raise Refusal("damaged", "No frame of the clip could be decoded: it is damaged or was cut off.")
-    _send({"end": True, "warnings": notes, "sound": word})
+    _send({"end": True, "warnings": notes, "sound": state})
 
 
 def _send(message: dict, payload: bytes = b"") -> float:

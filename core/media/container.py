@@ -111,14 +111,14 @@ def choose_track(container, kind: Format, limits: Limits, clock: Clock, notes: l
         return frames >= MIN_FILM_SHARE * most, is_default, frames, _area(track), -track.index
 
     track = max(tracks, key=rank)
-    said = packets[track.index]
+    chosen = packets[track.index]
     rate = float(track.average_rate or track.guessed_rate or 25)
-    timeline = Timeline.of(said.stamps, said.keys, rate, frozenset(said.hidden))
+    timeline = Timeline.of(chosen.stamps, chosen.keys, rate, frozenset(chosen.hidden))
     if len(films) > 1:
         context = track.codec_context
         notes.append(
             f"The file holds {len(films)} picture tracks. Track {films.index(track) + 1} is analysed "
-            f"({CODECS[context.name]}, {context.width} x {context.height}, {len(said.keys)} frames)."
+            f"({CODECS[context.name]}, {context.width} x {context.height}, {len(chosen.keys)} frames)."
         )
     if timeline.longest:
         notes.append(

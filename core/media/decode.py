@@ -21,12 +21,11 @@ from typing import Any
 import numpy as np
 
 from core.media import fork_server
-from core.media.limits import Limits, Refusal
+from core.media.limits import SOUND_RATE, Limits, Refusal
 from core.media.plan import FramePlan
 from core.media.sniff import HEAD_BYTES, Format, sniff
 from core.media.types import Frame, Media, MediaRejected, lost_part
 
-SOUND_RATE = 16_000
 _log = logging.getLogger(__name__)
 _HEAD_LIMIT = 1 << 16
 _PIECE_LIMIT = 1 << 20

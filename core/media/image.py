@@ -206,7 +206,7 @@ def _loss(lost: Box | None, detail_only: bool) -> str:
             "detail is missing."
         )
     share = (lost[2] - lost[0]) * (lost[3] - lost[1])
-    return f"The file ends early: {max(share, 0.001):.1%} of the picture is missing and shown in grey."
+    return f"The file ends early or is damaged: {max(share, 0.001):.1%} of the picture is missing and shown in grey."
 
 
 def _orientation(picture: Image.Image, notes: list[str]) -> int:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+SOUND_RATE = 16_000
+"""Samples a second of the sound that is handed on: what speech and lip-sync networks take."""
+
 
 class Refusal(Exception):
     """Raised inside the child; outside it becomes `MediaRejected` with the same code and sentence."""

@@ -10,25 +10,23 @@ import av.audio.resampler
 import av.filter  # the resampler is a filter graph, loaded late by PyAV itself
 
 from core.media.clock import Clock
-from core.media.limits import Limits
+from core.media.limits import SOUND_RATE, Limits
 from core.media.plan import Timeline
 from core.media.sniff import Format
 
-RATE = 16_000
-"""Samples a second: what speech and lip-sync networks take."""
-CODECS = (
+SOUND_CODECS = (
     *("aac", "mp3", "mp3float", "opus", "libopus", "vorbis", "flac", "alac", "ac3", "eac3"),
     *("pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s32le", "pcm_u8", "pcm_f32le", "pcm_mulaw", "pcm_alaw"),
 )
 """FFmpeg decoders that are opened; the sound of a clip with another one is left out, and that is said."""
-_GAP = 0.1
+_MIN_GAP_SECONDS = 0.1
 """Seconds without a packet that are filled with silence; shorter ones are rounding."""
 
 
 class Sound:
     """The sound track of a clip, if it has one that is read.
 
-    After the last of `pieces`, `word` says what happened: `kept`, `none` (no sound track) or `unread` (a codec that is
+    After the last of `pieces`, `state` says what happened: `kept`, `none` (no sound track) or `unread` (a codec that is
     not opened, or damaged from the start).
     """
 
@@ -36,8 +34,8 @@ class Sound:
         self, stream: BinaryIO, kind: Format, limits: Limits, timeline: Timeline, clock: Clock, notes: list[str]
     ) -> None:
         self.stream, self.kind, self.timeline, self.clock, self.notes = stream, kind, timeline, clock, notes
-        self.most = round(min(timeline.span, limits.video_seconds) * RATE)
-        self.word = "none"
+        self.most = round(min(timeline.span, limits.video_seconds) * SOUND_RATE)
+        self.state = "none"
 
     def pieces(self) -> Iterator[bytes]:
         """Yield the sound in pieces, in total no longer than the pictures last.
@@ -45,52 +43,52 @@ class Sound:
         Yields:
             Signed 16-bit little-endian samples.
         """
-        options = {"codec_whitelist": ",".join(CODECS), "format_whitelist": self.kind.readers[0]}
+        options = {"codec_whitelist": ",".join(SOUND_CODECS), "format_whitelist": self.kind.readers[0]}
         if self.kind.readers[0] == "mov":
             options["enable_drefs"] = "0"
         try:
             container = av.open(self.stream, format=self.kind.readers[0], options=options, metadata_errors="ignore")
         except (av.FFmpegError, ValueError, OSError):
-            self.word = "unread"
+            self.state = "unread"
             return
         if not container.streams.audio:
             return
         track = container.streams.audio[0]
         context = track.codec_context
-        if context is None or context.name not in CODECS:
-            self.word = "unread"
+        if context is None or context.name not in SOUND_CODECS:
+            self.state = "unread"
             self.notes.append(f"The sound is encoded as {context.name if context else 'unknown'!r} and was left out.")
             return
         context.thread_count = 1
-        self.word = "unread"
+        self.state = "unread"
         left = self.most
         for piece in self._aligned(container, track):
             piece = piece[: 2 * left]
             left -= len(piece) // 2
             if piece:
-                self.word = "kept"
+                self.state = "kept"
                 yield piece
             if left <= 0 or self.clock.spent > 1:
                 break
 
     def _aligned(self, container, track) -> Iterator[bytes]:
         """Yield samples from the time of the first frame on: earlier ones are cut, gaps are filled with silence."""
-        resampler = av.audio.resampler.AudioResampler(format="s16", layout="mono", rate=RATE)
-        heard: float | None = None
+        resampler = av.audio.resampler.AudioResampler(format="s16", layout="mono", rate=SOUND_RATE)
+        end: float | None = None
         cut = 0
         for frame in self._frames(container, track):
-            start = (frame.time if frame.time is not None else heard or 0.0) - self.timeline.origin
-            gap = start - (heard or 0.0)
-            if heard is None and gap < 0:
-                cut = round(-gap * RATE)
-            elif gap > (_GAP if heard is not None else 0.0):
-                yield from _silence(min(round(gap * RATE), self.most))
-            heard = max(start, heard or start) + frame.samples / max(frame.sample_rate, 1)
+            start = (frame.time if frame.time is not None else end or 0.0) - self.timeline.origin
+            gap = start - (end or 0.0)
+            if end is None and gap < 0:
+                cut = round(-gap * SOUND_RATE)
+            elif gap > (_MIN_GAP_SECONDS if end is not None else 0.0):
+                yield from _silence(min(round(gap * SOUND_RATE), self.most))
+            end = max(start, end or start) + frame.samples / max(frame.sample_rate, 1)
             for made in resampler.resample(frame):
                 piece = bytes(made.planes[0])[: 2 * made.samples]
                 dropped, cut = min(cut, made.samples), max(cut - made.samples, 0)
                 yield piece[2 * dropped :]
-        if heard is not None:
+        if end is not None:
             for made in resampler.resample(None):
                 yield bytes(made.planes[0])[: 2 * made.samples]
 
@@ -110,5 +108,5 @@ class Sound:
 
 
 def _silence(samples: int) -> Iterator[bytes]:
-    for start in range(0, samples, RATE):
-        yield bytes(2 * min(RATE, samples - start))
+    for start in range(0, samples, SOUND_RATE):
+        yield bytes(2 * min(SOUND_RATE, samples - start))

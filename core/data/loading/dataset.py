@@ -130,11 +130,13 @@ def load_square(path: Path, side: int) -> np.ndarray:
 
     Raises:
         MediaRejected: The file cannot be read as a picture.
-        ValueError: The end of the file is missing, so that a part of the picture is too.
+        ValueError: A part of the picture is missing.
     """
     frame = read_picture(path)
     if frame.lost is not None:
-        raise ValueError(f"its end is missing, {frame.missing():.1%} of the picture. Copy the file again")
+        raise ValueError(
+            f"{frame.missing():.1%} of the picture is missing, because the file ends early or is damaged. Copy it again"
+        )
     picture = Image.fromarray(frame.rgb)
     width, height = picture.size
     short = min(width, height)

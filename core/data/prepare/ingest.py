@@ -126,7 +126,9 @@ FAULTS = (
 CUT_OFF = Fault(
     "cut_off",
     lambda q, s: q["missing"] > 0,
-    lambda q, s: f"The file ends early, and {q['missing']:.0%} of the face lies in the part that is missing.",
+    lambda q, s: (
+        f"The file ends early or is damaged, and {q['missing']:.0%} of the face lies in the part that is missing."
+    ),
 )
 """Asked first, and of whole pictures too."""
 

@@ -44,7 +44,7 @@ def test_the_missing_share_is_that_of_the_scored_region(lost, turn, box, share):
 
 def test_a_missing_part_forbids_an_answer_and_a_sliver_does_not():
     why, warnings = input_problems(200.0, 100.0, "face", 0.3)
-    assert why == "The file ends early, and 30% of the face lies in the part that is missing."
+    assert why == "The file ends early or is damaged, and 30% of the face lies in the part that is missing."
     assert warnings == [why]
     assert input_problems(200.0, 100.0, "face", MAX_MISSING) == (None, [])
 

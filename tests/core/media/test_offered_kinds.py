@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.data.prepare.archive import IMAGES
+from core.data.prepare import archive
 from core.data.sources.base import PICTURES as PICTURES_OF_FOLDERS
 from core.media.decode import decode
 from core.media.types import MediaRejected
@@ -56,4 +56,4 @@ def test_heic_is_read_and_the_brands_of_other_files_stay_out(tmp_path):
 @pytest.mark.parametrize("suffix", [".heic", ".heif"])
 def test_folders_and_archives_take_heic(suffix):
     assert suffix in PICTURES_OF_FOLDERS
-    assert suffix in IMAGES
+    assert suffix in archive.MEDIA

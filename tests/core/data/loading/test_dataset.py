@@ -67,7 +67,7 @@ def test_a_picture_whose_end_is_missing_is_named(tmp_path):
     file = tmp_path / "faces" / "0002.png"
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)).save(file)
     file.write_bytes(file.read_bytes()[:-4000])
-    with pytest.raises(ValueError, match=r"row 3 of the data set: .*0002.png .*missing, \d+\.\d% of the picture"):
+    with pytest.raises(ValueError, match=r"row 3 of the data set: .*0002.png .*\d+\.\d% of the picture is missing"):
         open_cache(manifest, tmp_path / "cache", 32)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import pandas as pd
 import streamlit as st
@@ -16,9 +17,9 @@ from app.scores.sources import MemberFacts, ScoreSource, member_facts, predictio
 from app.ui import navigation, session, tables, widgets
 from app.ui import page_state as links
 from app.ui.navigation import PageInfo
-from app.views.cascade.board import BoardView, cascade_board, cascade_data, cuts_of_text, cuts_text, resting
+from app.views.cascade.board import BoardView, TypedExit, cascade_board, cascade_data, cuts_of_text, cuts_text, resting
 from app.views.cascade.search import NO_CALIBRATION, asked_loss, is_found, last_search, policy_to_save, search_panel
-from app.views.cascade.tables import fronts, grid_if_ready, joint_of, limits_at, make_grid
+from app.views.cascade.tables import Typed, fronts, grid_if_ready, joint_of, limits_at, make_grid
 from app.views.cascade.transfer import transfer_panel
 from core.documents.policy import CascadePolicy, Exits
 from core.policies.boards.grid import Grid
@@ -34,6 +35,11 @@ SPLITS = {
     "val_calib": "calibration items (thresholds are chosen here)",
     "test": "test items (thresholds are judged here)",
 }
+
+TYPED = "cascade_typed"
+TYPED_FIELD = "cascade_typed_field"
+MOST_TYPED = 24
+"""Typed exits that a board keeps as steps; each one widens the table by a bin."""
 
 TABS = {
     "find": "Find the cheapest",
@@ -86,8 +92,9 @@ def render() -> None:
             with tab:
                 show[name]()
     links.share()
-    if grid_if_ready(source, split, policy) is None:  # the board is on the screen; now the fronts, then once more
-        make_grid(source, split, policy)
+    typed = typed_exits(source, split, policy)
+    if grid_if_ready(source, split, policy, typed) is None:  # the board is drawn; now the fronts, then once more
+        make_grid(source, split, policy, typed)
         st.rerun()
 
 
@@ -109,9 +116,10 @@ def board(
         facts: Names and costs of the members.
         policy: The policy in force; None without one.
     """
-    joint, groups = joint_of(source, split, policy)
+    typed = typed_exits(source, split, policy)
+    joint, groups = joint_of(source, split, policy, typed)
     home = cuts_of(policy, joint) if policy else joint.closed()
-    identity = f"{source.folder}|{split}|{policy.policy_id if policy else ''}"
+    identity = f"{source.folder}|{split}|{policy.policy_id if policy else ''}|{typed}"
     key = f"board-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
     moved = resting(key, len(facts.names)) or cuts_of_text(joint, st.query_params.get("exits", ""))
     found, answer = None, last_search(source)
@@ -124,21 +132,71 @@ def board(
         st.query_params["exits"] = cuts_text(joint, moved)
     seen = boards_seen(source, split)
     st.caption(board_caption(table[table["split"] == split], joint, policy))
-    grid, units = grid_if_ready(source, split, policy), facts.units()
+    grid, units = grid_if_ready(source, split, policy, typed), facts.units()
     limits = limits_at(joint, cuts, asked_loss(answer))
     lines = fronts(grid, units, limits) if grid else None
     view = BoardView.of_text(st.query_params.get("shows", ""), len(facts.names), [str(u["name"]) for u in units])
     data = cascade_data(
         joint, facts.titles, units, groups, cuts, home if policy else None, identity=identity, fronts=lines,
         front_note=front_note(grid, limits, lines), found=found, jump=str(answer.turn if answer and found else 0),
-        view=view, about=f"{source.label}, {split}.",
+        view=view, about=f"{source.label}, {split}.", typed=st.session_state.pop(TYPED_FIELD, None),
     )  # fmt: skip
-    said = cascade_board(data, key)
+    answered = cascade_board(data, key)
+    if answered.typed is not None:
+        add_typed(source, split, policy, joint, answered.typed)
+        now = answered.view or view
+        st.query_params["shows"] = replace(now, focus=(answered.typed.stage, answered.typed.side)).text()
+        st.rerun()
     st.caption(board_words(source, split, exits_of(joint, facts.names, cuts), policy))
-    if said.view is not None:
-        st.query_params["shows"] = said.view.text()
-    if said.saved is not None:
-        save_dialog(workbench, source, table, facts.names, exits_of(joint, facts.names, said.saved), seen)
+    if answered.view is not None:
+        st.query_params["shows"] = answered.view.text()
+    if answered.saved is not None:
+        save_dialog(workbench, source, table, facts.names, exits_of(joint, facts.names, answered.saved), seen)
+
+
+def typed_exits(source: ScoreSource, split: str, policy: CascadePolicy | None) -> Typed:
+    """Return the exits that were typed in this session on this board, at which its table has steps of its own.
+
+    Args:
+        source: Scores.
+        split: The split on the board.
+        policy: The policy in force; None without one.
+
+    Returns:
+        Exits, each with its member.
+    """
+    return st.session_state.get(TYPED, {}).get((str(source.folder), split, policy.policy_id if policy else ""), ())
+
+
+def add_typed(
+    source: ScoreSource, split: str, policy: CascadePolicy | None, joint: JointTable, typed: TypedExit
+) -> None:
+    """Give the table a step at an exit that was typed, and move the slider there; the last MOST_TYPED are kept.
+
+    Args:
+        source: Scores.
+        split: The split on the board.
+        policy: The policy in force; None without one.
+        joint: The table without that step.
+        typed: The exit; one that does not fit between the others is left out.
+    """
+    if len(typed.cuts) != len(joint.members) or not 0 <= typed.stage < len(joint.members):  # of an older page
+        return
+    exits = [joint.exits(m, real, fake) for m, (real, fake) in enumerate(typed.cuts)]
+    own = exits[typed.stage]
+    try:
+        exits[typed.stage] = Exits.model_validate(own.model_dump() | typed.exits().model_dump(exclude_none=True))
+    except ValueError:
+        return
+    place = (str(source.folder), split, policy.policy_id if policy else "")
+    # The exits of the other sliders stay steps too, so that none of them moves.
+    steps = [(name, one) for name, one in zip(joint.members, exits, strict=True) if one != Exits()]
+    earlier = [step for step in typed_exits(source, split, policy) if step not in steps]
+    st.session_state.setdefault(TYPED, {})[place] = (*earlier, *steps)[-MOST_TYPED:]
+    st.session_state[TYPED_FIELD] = (typed.stage, typed.side)
+    finer = joint_of(source, split, policy, typed_exits(source, split, policy))[0]
+    cuts = [finer.indices(m, one) for m, one in enumerate(exits)]
+    st.query_params["exits"] = cuts_text(finer, cuts)
 
 
 def boards_seen(source: ScoreSource, split: str) -> list[str]:

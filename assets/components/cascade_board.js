@@ -96,6 +96,25 @@ function figures(counts, costs) {
   };
 }
 
+// The next double above a number in [0, 1): a fake exit at edge e calls fake from nextUp(e) on.
+function nextUp(value) {
+  const view = new DataView(new ArrayBuffer(8));
+  view.setFloat64(0, value);
+  view.setBigInt64(0, view.getBigInt64(0) + 1n);
+  return view.getFloat64(0);
+}
+// An exit as people write it: three digits, or as many as tell this step from its neighbours.
+function exitText(edges, at, side) {
+  if (side ? at === edges.length - 1 : at === 0) return "never";
+  const value = side ? nextUp(edges[at]) : edges[at];
+  const gap = Math.min(edges[at] - (edges[at - 1] ?? -1), (edges[at + 1] ?? 2) - edges[at]);
+  for (let digits = 3; digits < 17; digits++) {
+    const text = String(+value.toPrecision(digits));
+    if (+text === value || (digits < 8 && Math.abs(+text - value) < gap / 2 && digits >= 3)) return text;
+  }
+  return String(value);
+}
+
 const RELIABILITY = 15;  // bins, as everywhere else
 // The least number that is one; else `other`.
 const least = (values, other) => {
@@ -151,16 +170,17 @@ function build(host, data) {
       onTyped(fields[side], (value, text) => {
         const other = cuts[stage][1 - side], edges = table.edges[stage], bound = edges[other];
         if (text === "" || text === "never") { move(side ? ends[stage] : 0); release(); return; }
-        const wrong = value === null || !(value >= 0 && value <= 1)
-          ? `${text} is not a p_fake. Type a number from 0 to 1, a share such as 5 %, or never.`
+        const wrong = value === null || !(value > 0 && value <= 1)
+          ? `${text} is no exit. Type a number above 0 and up to 1, a share such as 5 %, or never.`
           : !side && other < ends[stage] && value >= bound ? `Real must lie below fake from ${short(bound)}.`
             : side && other > 0 && value <= bound ? `Fake must lie above real up to ${short(bound)}.` : "";
         if (wrong) { advise(fields[side], hint, wrong, true); return; }
-        const at = nearest(edges, value), stands = side ? edges[at] + 1e-9 : edges[at];
-        move(at);
-        if (Math.abs(stands - value) > 1e-8)
-          advise(fields[side], hint, `The nearest step to ${text} is ${short(edges[at])}.`);
-        release();
+        const at = side ? edges.findIndex((edge) => nextUp(edge) === value) : edges.indexOf(value);
+        if (at > 0) { move(at); release(); return; }
+        // No step of the table stands at this number: the server adds one, counts the items and draws the board anew.
+        move(nearest(edges, value));
+        advise(fields[side], hint, `Counting the items at ${text} exactly.`);
+        host.send.typed({ cuts: cuts.map((c) => [...c]), stage, side, value });
       });
     });
     controls.append(box);
@@ -178,7 +198,8 @@ function build(host, data) {
     (groups.note ? ` ${groups.note}` : "");
   controls.append(foot);
   save.onclick = () => host.send.save(cuts.map((c) => [...c]));
-  reset.onclick = () => { cuts = (latest.home ?? ends.map((end) => [0, end])).map((c) => [...c]); draw(); release(); };
+  reset.onclick = () => { controls.querySelectorAll(".stage").forEach((box) => box.querySelectorAll(".typed").forEach((field) =>
+    advise(field, box.querySelector(".hint"), ""))); cuts = (latest.home ?? ends.map((end) => [0, end])).map((c) => [...c]); draw(); release(); };
 
   const roc = plot(svgs[1], shareAxis("false alarms: reals above / all reals"), shareAxis("fakes found / all fakes"),
     "ROC curve of the cascade");
@@ -395,9 +416,11 @@ function build(host, data) {
       const inputs = box.querySelectorAll("input[type=range]"), [below, above] = box.querySelectorAll(".typed"),
         edges = table.edges[stage];
       inputs[0].value = cuts[stage][0]; inputs[1].value = cuts[stage][1];
-      below.value = cuts[stage][0] > 0 ? short(edges[cuts[stage][0]]) : "never";
-      above.value = cuts[stage][1] < ends[stage] ? short(edges[cuts[stage][1]]) : "never";
-      inputs[0].setAttribute("aria-valuetext", below.value); inputs[1].setAttribute("aria-valuetext", above.value);
+      [below, above].forEach((field, side) => {
+        const text = exitText(edges, cuts[stage][side], side);
+        if (!field.hasAttribute("aria-invalid")) field.value = text;  // what cannot be read stays, to be corrected
+        inputs[side].setAttribute("aria-valuetext", text);
+      });
       const [asReal, asFake, came] = counts[stage].map((pair) => pair[0] + pair[1]);
       box.querySelector("h4 span").textContent = `${whole(came)} arrive, ${whole(asReal)} exit as real, ${whole(asFake)} as fake`;
       const [a, b] = box.querySelectorAll(".flow i");
@@ -444,6 +467,11 @@ function build(host, data) {
   const together = [...new Set(table.edges.flat())].sort((a, b) => a - b);
   table.mids = Float64Array.from({ length: table.score_cells }, (_, i) => (together[i] + together[i + 1]) / 2);
   redraw();
+  if (data.typed) {  // the board was drawn anew because of this number: the hand stays where it was
+    const box = controls.querySelectorAll(".stage")[data.typed[0]], field = box.querySelectorAll(".typed")[data.typed[1]];
+    field.focus({ preventScroll: true });
+    advise(field, box.querySelector(".hint"), `${field.value} is set, counted exactly.`);
+  }
   return {
     update(next) {
       latest = next;
@@ -455,7 +483,8 @@ function build(host, data) {
 
 export default function ({ parentElement, data, setTriggerValue, setStateValue }) {
   const host = parentElement.querySelector(".board");
-  host.send = { save: (cuts) => setTriggerValue("saved", cuts), state: (at) => setStateValue("at", at) };
+  host.send = { save: (cuts) => setTriggerValue("saved", cuts), typed: (asked) => setTriggerValue("typed", asked),
+    state: (at) => setStateValue("at", at) };
   if (host.board && host.identity === data.identity) { host.board.update(data); return; }
   host.identity = data.identity; host.jump = data.jump;
   host.board = build(host, data);

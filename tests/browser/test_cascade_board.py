@@ -140,3 +140,23 @@ def test_a_link_carries_the_sliders_and_a_search_moves_them(browser, site, workb
     shared = cuts_of_text(table, parse_qs(urlsplit(page.url).query)["exits"][0])
     assert [tuple(c) for c in page.evaluate(STANDS)] == shared
     page.close()
+
+
+def test_a_typed_exit_is_counted_exactly_and_the_field_keeps_the_focus(browser, site, workbench):
+    source = score_sources(workbench)[0]
+    frame = predictions_of(source)
+    rows, first = frame[frame["split"] == "val_calib"], stages_of(frame)[0]
+    value = 0.2471
+    page = browser.new_page(viewport={"width": 1440, "height": 1000})
+    page.goto(f"{site}/cascade")
+    settle(page)
+    field = page.locator("[aria-label$=': real up to, typed']").first
+    field.fill(str(value))
+    field.press("Enter")
+    page.get_by_text(f"{value} is set, counted exactly.").wait_for(timeout=60_000)
+    page.wait_for_function("(value) => location.search.includes(`exits=${value}`)", arg=value)
+    assert page.locator("[aria-label$=': real up to, typed']").first.input_value() == str(value)
+    assert page.evaluate(READ)["filtration"] == percent(float((rows[f"p_{first}"] <= value).mean()))
+    label = f"() => {{ {BOARD} return board.getRootNode().activeElement?.ariaLabel; }}"
+    assert page.evaluate(label).endswith(": real up to, typed")
+    page.close()

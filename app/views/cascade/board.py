@@ -10,6 +10,7 @@ import numpy as np
 import streamlit as st
 
 from app.ui.components import component
+from core.documents.policy import Exits
 from core.policies.boards.joint_table import JointTable
 
 Cuts = list[tuple[int, int]]
@@ -56,6 +57,27 @@ class BoardView:
 
 
 @dataclass(frozen=True)
+class TypedExit:
+    """An exit that a person typed and at which the table has no step yet.
+
+    Attributes:
+        cuts: Where the sliders stand at that moment.
+        stage: Position of the stage.
+        side: 0 real, 1 fake.
+        value: p_fake, in [0, 1].
+    """
+
+    cuts: Cuts
+    stage: int
+    side: int
+    value: float
+
+    def exits(self) -> Exits:
+        """Return exits of the one side."""
+        return Exits(fake_above=self.value) if self.side else Exits(real_below=self.value)
+
+
+@dataclass(frozen=True)
 class BoardAnswer:
     """What the board reports.
 
@@ -63,25 +85,50 @@ class BoardAnswer:
         cuts: Where the sliders rest; None before the first move.
         saved: The cuts in the run in which `Save as policy` was pressed, else None.
         view: What the charts show; None before the first move.
+        typed: The exit in the run in which a number between two steps was typed, else None.
     """
 
     cuts: Cuts | None
     saved: Cuts | None
     view: BoardView | None = None
+    typed: TypedExit | None = None
 
 
 def cascade_board(data: Mapping[str, Any], key: str = "board") -> BoardAnswer:
-    """Draw the board of `cascade_data`. key: another one forgets where the sliders rested."""
-    result = component("cascade_board")(data=data, key=key, on_saved_change=lambda: None, on_at_change=lambda: None)
-    at, saved = getattr(result, "at", None), getattr(result, "saved", None)
+    """Draw the board.
+
+    Args:
+        data: Of `cascade_data`.
+        key: Another one forgets where the sliders rested.
+
+    Returns:
+        What the board reports in this run.
+    """
+    result = component("cascade_board")(
+        data=data, key=key, on_saved_change=lambda: None, on_at_change=lambda: None, on_typed_change=lambda: None
+    )
+    at, saved, asked = (getattr(result, name, None) for name in ("at", "saved", "typed"))
+    typed = None
+    if asked:
+        cuts = _cuts(asked["cuts"]) or []
+        typed = TypedExit(cuts, int(asked["stage"]), int(asked["side"]), float(asked["value"]))
     if not at:
-        return BoardAnswer(None, _cuts(saved))
+        return BoardAnswer(None, _cuts(saved), typed=typed)
     stage, side = at["focus"]
-    return BoardAnswer(_cuts(at["cuts"]), _cuts(saved), BoardView((int(stage), int(side)), at["unit"], at["risk"]))
+    view = BoardView((int(stage), int(side)), at["unit"], at["risk"])
+    return BoardAnswer(_cuts(at["cuts"]), _cuts(saved), view, typed)
 
 
 def resting(key: str, members: int) -> Cuts | None:
-    """Where the sliders of the board with this key rest, known before it is drawn; None before their first move."""
+    """Return where the sliders of a board rest, known before it is drawn.
+
+    Args:
+        key: Of the board.
+        members: Number of stages.
+
+    Returns:
+        The cuts; None before their first move.
+    """
     at = st.session_state.get(key, {}).get("at")
     cuts = _cuts(at["cuts"]) if at else None
     return cuts if cuts is not None and len(cuts) == members else None
@@ -102,15 +149,28 @@ def cascade_data(
     jump: str = "",
     view: BoardView | None = None,
     about: str = "",
+    typed: tuple[int, int] | None = None,
 ) -> dict[str, Any]:
-    """JSON that the board draws from.
+    """Build the JSON that the board draws from.
 
-    titles: a member. units: each {"name": "GFLOP", "words": what it leaves out, "costs": one a member}. groups: of
-    `core.policies.boards.effective_sizes.effective_sizes`. cuts: edge indices that the sliders start from; home: those
-    of the policy in force, None without one. identity: when it changes the board starts anew; jump: when it changes the
-    sliders go to `cuts`. fronts: by unit and by risk (leakage, auroc_loss), points (cost, risk, exits). front_note:
-    what they were taken from. found: the cuts of the last search. view: what the charts show at first. about: what was
-    judged, in words, for saved pictures.
+    Args:
+        table: Counts of the items.
+        titles: Of each member.
+        units: Each {"name": "GFLOP", "words": what it leaves out, "costs": one a member}.
+        groups: Of `core.policies.boards.effective_sizes.effective_sizes`.
+        cuts: Edge indices that the sliders start from.
+        home: Those of the policy in force; None without one.
+        identity: When it changes, the board starts anew.
+        fronts: By unit and by risk (leakage, auroc_loss), points (cost, risk, exits).
+        front_note: What they were taken from.
+        found: The cuts of the last search.
+        jump: When it changes, the sliders go to `cuts`.
+        view: What the charts show at first.
+        about: What was judged, in words, for saved pictures.
+        typed: Stage and side of the field that was typed into and is to keep the focus.
+
+    Returns:
+        JSON.
     """
     names = [str(unit["name"]) for unit in units]
     view = view or BoardView(unit=names[0])
@@ -127,6 +187,7 @@ def cascade_data(
         "fronts": dict(fronts or {}),
         "front_note": front_note,
         "found": None if found is None else [list(c) for c in found],
+        "typed": None if typed is None else list(typed),
         "view": {"focus": list(view.focus), "unit": names.index(view.unit), "risk": view.risk},
     }
 
@@ -136,7 +197,15 @@ def _cuts(value: Any) -> Cuts | None:
 
 
 def cuts_text(table: JointTable, cuts: Sequence[tuple[int, int]]) -> str:
-    """Cuts for a link: `0.02~0.98_~0.95_...`, a member each, in thresholds, so that a finer table reads them too."""
+    """Write cuts for a link: `0.02~0.98_~0.95_...`, a member each, in thresholds, so that a finer table reads them too.
+
+    Args:
+        table: Whose edges the cuts are.
+        cuts: A pair of edge indices a member.
+
+    Returns:
+        The text.
+    """
     parts = []
     for edges, (real, fake) in zip(table.edges, cuts, strict=True):
         below = _edge_text(edges, real) if real > 0 else ""
@@ -152,7 +221,15 @@ def _edge_text(edges: np.ndarray, index: int) -> str:
 
 
 def cuts_of_text(table: JointTable, text: str) -> Cuts | None:
-    """Inverse of `cuts_text`, to the nearest edge; None for a text that does not fit this table."""
+    """Read cuts from a link, the inverse of `cuts_text`, to the nearest edge.
+
+    Args:
+        table: Whose edges the cuts shall be.
+        text: Of a link.
+
+    Returns:
+        The cuts; None for a text that does not fit this table.
+    """
     parts = [part.split("~") for part in text.split("_")]
     if len(parts) != len(table.members) or any(len(part) != 2 for part in parts):
         return None

@@ -11,7 +11,7 @@ import numpy as np
 
 from app.policies.exits import exits_by_member
 from app.scores.sources import ScoreSource, predictions_of, stages_of, stamp_of
-from core.documents.policy import CascadePolicy
+from core.documents.policy import CascadePolicy, Exits
 from core.policies.boards.effective_sizes import effective_sizes
 from core.policies.boards.grid import Grid, cascade_grid
 from core.policies.boards.joint_counts import joint_auroc, joint_tally_and_auroc
@@ -22,60 +22,72 @@ TABLES_KEPT = 8
 _grids: OrderedDict[tuple[Any, ...], Grid] = OrderedDict()
 
 
-def joint_of(source: ScoreSource, split: str, policy: CascadePolicy | None) -> tuple[JointTable, dict[str, Any]]:
+Typed = tuple[tuple[str, Exits], ...]
+"""Exits that a person typed, each with its member: the table is exact at them too."""
+
+
+def joint_of(
+    source: ScoreSource, split: str, policy: CascadePolicy | None, typed: Typed = ()
+) -> tuple[JointTable, dict[str, Any]]:
     """Return the joint table of one split, kept from an earlier run of the page.
 
     Args:
         source: Scores.
         split: Which rows.
         policy: Its exits are exact in the table; None without one.
+        typed: Further exits that are exact.
 
     Returns:
         (table, `core.policies.boards.effective_sizes` of it).
     """
-    return _joint(source, split, policy.to_json() if policy else "", stamp_of(source))
+    return _joint(source, split, policy.to_json() if policy else "", stamp_of(source), typed)
 
 
 @lru_cache(maxsize=TABLES_KEPT)
-def _joint(source: ScoreSource, split: str, policy: str, stamp: float) -> tuple[JointTable, dict[str, Any]]:
+def _joint(
+    source: ScoreSource, split: str, policy: str, stamp: float, typed: Typed
+) -> tuple[JointTable, dict[str, Any]]:
     frame = predictions_of(source)
     rows, members = frame[frame["split"] == split], stages_of(frame)
     own = exits_by_member(CascadePolicy.model_validate_json(policy), members[0]) if policy else {}
-    table = joint_table_of_frame(rows, members, exits={name: [one] for name, one in own.items()})
+    exits = {name: [own.get(name, Exits()), *(one for member, one in typed if member == name)] for name in members}
+    table = joint_table_of_frame(rows, members, exits=exits)
     columns = [rows[f"p_{name}"].to_numpy(np.float64) for name in members]
     return table, effective_sizes(table.edges, columns, rows["label"].to_numpy(), rows["group"].astype(str).to_numpy())
 
 
-def _key(source: ScoreSource, split: str, policy: CascadePolicy | None) -> tuple[Any, ...]:
-    return source.folder, split, policy.to_json() if policy else "", stamp_of(source)
+def _key(source: ScoreSource, split: str, policy: CascadePolicy | None, typed: Typed) -> tuple[Any, ...]:
+    return source.folder, split, policy.to_json() if policy else "", stamp_of(source), typed
 
 
-def grid_if_ready(source: ScoreSource, split: str, policy: CascadePolicy | None) -> Grid | None:
+def grid_if_ready(source: ScoreSource, split: str, policy: CascadePolicy | None, typed: Typed = ()) -> Grid | None:
     """Return the grid of all exits if it was made before: a page draws first and makes it then.
 
     Args:
         source: Scores.
         split: Which rows.
         policy: The policy in force; None without one.
+        typed: Further exits of the table.
 
     Returns:
         The grid; None when it was not made yet.
     """
-    return _grids.get(_key(source, split, policy))
+    return _grids.get(_key(source, split, policy, typed))
 
 
-def make_grid(source: ScoreSource, split: str, policy: CascadePolicy | None) -> Grid:
+def make_grid(source: ScoreSource, split: str, policy: CascadePolicy | None, typed: Typed = ()) -> Grid:
     """Make and keep the grid; about a second.
 
     Args:
         source: Scores.
         split: Which rows.
         policy: The policy in force; None without one.
+        typed: Further exits of the table.
 
     Returns:
         The grid.
     """
-    grid = _grids[_key(source, split, policy)] = cascade_grid(joint_of(source, split, policy)[0])
+    grid = _grids[_key(source, split, policy, typed)] = cascade_grid(joint_of(source, split, policy, typed)[0])
     while len(_grids) > TABLES_KEPT:
         _grids.popitem(last=False)
     return grid

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 import pandas as pd
 import streamlit as st
@@ -17,7 +16,16 @@ from app.scores.sources import MemberFacts, ScoreSource, member_facts, predictio
 from app.ui import navigation, session, tables, widgets
 from app.ui import page_state as links
 from app.ui.navigation import PageInfo
-from app.views.cascade.board import BoardView, TypedExit, cascade_board, cascade_data, cuts_of_text, cuts_text, resting
+from app.views.cascade.board import (
+    BoardView,
+    TypedExit,
+    cascade_board,
+    cascade_data,
+    cuts_of_text,
+    cuts_text,
+    resting,
+    steps_of_text,
+)
 from app.views.cascade.search import NO_CALIBRATION, asked_loss, is_found, last_search, policy_to_save, search_panel
 from app.views.cascade.tables import Typed, fronts, grid_if_ready, joint_of, limits_at, make_grid
 from app.views.cascade.transfer import transfer_panel
@@ -144,8 +152,7 @@ def board(
     answered = cascade_board(data, key)
     if answered.typed is not None:
         add_typed(source, split, policy, joint, answered.typed)
-        now = answered.view or view
-        st.query_params["shows"] = replace(now, focus=(answered.typed.stage, answered.typed.side)).text()
+        st.query_params["shows"] = answered.typed.view.text()
         st.rerun()
     st.caption(board_words(source, split, exits_of(joint, facts.names, cuts), policy))
     if answered.view is not None:
@@ -155,7 +162,7 @@ def board(
 
 
 def typed_exits(source: ScoreSource, split: str, policy: CascadePolicy | None) -> Typed:
-    """Return the exits that were typed in this session on this board, at which its table has steps of its own.
+    """Return the exits that were typed on this board, in this session or in that of a link, as steps of its table.
 
     Args:
         source: Scores.
@@ -165,7 +172,24 @@ def typed_exits(source: ScoreSource, split: str, policy: CascadePolicy | None) -
     Returns:
         Exits, each with its member.
     """
-    return st.session_state.get(TYPED, {}).get((str(source.folder), split, policy.policy_id if policy else ""), ())
+    place, kept = typed_place(source, split, policy), st.session_state.setdefault(TYPED, {})
+    if place not in kept:
+        kept[place] = tuple(steps_of_text(joint_of(source, split, policy)[0], st.query_params.get("exits", "")))
+    return kept[place]
+
+
+def typed_place(source: ScoreSource, split: str, policy: CascadePolicy | None) -> tuple[str, str, str]:
+    """Return the key of a board in the session.
+
+    Args:
+        source: Scores.
+        split: The split on the board.
+        policy: The policy in force; None without one.
+
+    Returns:
+        Folder, split and policy.
+    """
+    return str(source.folder), split, policy.policy_id if policy else ""
 
 
 def add_typed(
@@ -188,11 +212,10 @@ def add_typed(
         exits[typed.stage] = Exits.model_validate(own.model_dump() | typed.exits().model_dump(exclude_none=True))
     except ValueError:
         return
-    place = (str(source.folder), split, policy.policy_id if policy else "")
     # The exits of the other sliders stay steps too, so that none of them moves.
     steps = [(name, one) for name, one in zip(joint.members, exits, strict=True) if one != Exits()]
     earlier = [step for step in typed_exits(source, split, policy) if step not in steps]
-    st.session_state.setdefault(TYPED, {})[place] = (*earlier, *steps)[-MOST_TYPED:]
+    st.session_state[TYPED][typed_place(source, split, policy)] = (*earlier, *steps)[-MOST_TYPED:]
     st.session_state[TYPED_FIELD] = (typed.stage, typed.side)
     finer = joint_of(source, split, policy, typed_exits(source, split, policy))[0]
     cuts = [finer.indices(m, one) for m, one in enumerate(exits)]

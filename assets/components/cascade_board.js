@@ -103,14 +103,16 @@ function nextUp(value) {
   view.setBigInt64(0, view.getBigInt64(0) + 1n);
   return view.getFloat64(0);
 }
-// An exit as people write it: three digits, or as many as tell this step from its neighbours.
+// An exit as people write it: in full where five digits are all of it, as of typed numbers; else three digits, or as
+// many as tell this step from its neighbours.
 function exitText(edges, at, side) {
   if (side ? at === edges.length - 1 : at === 0) return "never";
   const value = side ? nextUp(edges[at]) : edges[at];
+  if (+value.toPrecision(5) === value) return String(value);
   const gap = Math.min(edges[at] - (edges[at - 1] ?? -1), (edges[at + 1] ?? 2) - edges[at]);
   for (let digits = 3; digits < 17; digits++) {
-    const text = String(+value.toPrecision(digits));
-    if (+text === value || (digits < 8 && Math.abs(+text - value) < gap / 2 && digits >= 3)) return text;
+    const text = +value.toPrecision(digits);
+    if (Math.abs(text - value) < gap / 2) return String(text);
   }
   return String(value);
 }
@@ -180,7 +182,7 @@ function build(host, data) {
         // No step of the table stands at this number: the server adds one, counts the items and draws the board anew.
         move(nearest(edges, value));
         advise(fields[side], hint, `Counting the items at ${text} exactly.`);
-        host.send.typed({ cuts: cuts.map((c) => [...c]), stage, side, value });
+        host.send.typed({ cuts: cuts.map((c) => [...c]), stage, side, value, unit: latest.units[unit].name, risk });
       });
     });
     controls.append(box);

@@ -65,12 +65,14 @@ class TypedExit:
         stage: Position of the stage.
         side: 0 real, 1 fake.
         value: p_fake, in [0, 1].
+        view: What the charts show at that moment: this exit.
     """
 
     cuts: Cuts
     stage: int
     side: int
     value: float
+    view: BoardView
 
     def exits(self) -> Exits:
         """Return exits of the one side."""
@@ -111,7 +113,9 @@ def cascade_board(data: Mapping[str, Any], key: str = "board") -> BoardAnswer:
     typed = None
     if asked:
         cuts = _cuts(asked["cuts"]) or []
-        typed = TypedExit(cuts, int(asked["stage"]), int(asked["side"]), float(asked["value"]))
+        stage, side = int(asked["stage"]), int(asked["side"])
+        view = BoardView((stage, side), str(asked["unit"]), str(asked["risk"]))
+        typed = TypedExit(cuts, stage, side, float(asked["value"]), view)
     if not at:
         return BoardAnswer(None, _cuts(saved), typed=typed)
     stage, side = at["focus"]
@@ -242,3 +246,29 @@ def cuts_of_text(table: JointTable, text: str) -> Cuts | None:
             return None
         cuts.append((min(real, fake), fake))
     return cuts
+
+
+def steps_of_text(table: JointTable, text: str) -> list[tuple[str, Exits]]:
+    """Find the exits of a link at which a table has no edge, so that a finer table can stand exactly there.
+
+    Args:
+        table: A table without these edges.
+        text: Of a link (`cuts_text`).
+
+    Returns:
+        Exits, each with its member; none for a text that does not fit this table.
+    """
+    parts = [part.split("~") for part in text.split("_")]
+    if cuts_of_text(table, text) is None:
+        return []
+    steps = []
+    for name, edges, (below, above) in zip(table.members, table.edges, parts, strict=True):
+        for side, number in enumerate((below, above)):
+            nearest = int(abs(edges - float(number)).argmin()) if number else 0
+            if not number or not 0 < float(number) < 1 or _edge_text(edges, nearest) == number:
+                continue
+            value = float(number)
+            if side and len(number) > len("0.12345678"):  # all digits of the double before the exit
+                value = float(np.nextafter(value, 2.0))
+            steps.append((name, Exits(fake_above=value) if side else Exits(real_below=value)))
+    return steps

@@ -41,7 +41,7 @@ const deviateAxis = (title) => ({ title, low: probit(0.001), high: probit(0.995)
 
 // Which way the bins lie. A bin [from, to, stated, share, low, high, items] counts where its interval leaves the
 // diagonal.
-function lying(bins) {
+function offDiagonal(bins) {
   const known = bins.filter(([, , , , low]) => typeof low === "number"), of = `of ${known.length} bins`;
   const over = known.filter(([, , x, , low]) => low > x).length;
   const under = known.filter(([, , x, , , high]) => high < x).length;
@@ -99,7 +99,7 @@ function build(host, data) {
   const every = edges.map((edge, i) => {
     const fp = reals - below[2 * i], tp = fakes - below[2 * i + 1], alarms = share(fp, reals) ?? 0,
       hits = share(tp, fakes) ?? 0;
-    return { edge, fp, tp, alarms, hits, found: band("recall", i), accused: band("false_alarms", i) };
+    return { edge, fp, tp, alarms, hits, found: band("recall", i), alarms95: band("false_alarms", i) };
   });
   const down = [...every].reverse(), ends = (pair, value) => pair ?? [value, value];
   const bars = data.bars.length, tall = [new Float64Array(bars), new Float64Array(bars)];
@@ -129,7 +129,7 @@ function build(host, data) {
         k ? fakes : reals]))],
     ["errors", ["called_fake_above", "false_alarm_rate", "false_alarm_low", "false_alarm_high", "recall", "recall_low",
       "recall_high", "false_alarms", "reals", "fakes_found", "fakes", "chosen"],
-      () => every.map((e, i) => [when(i), e.alarms, ...two_(e.accused), e.hits, ...two_(e.found), e.fp, reals, e.tp,
+      () => every.map((e, i) => [when(i), e.alarms, ...two_(e.alarms95), e.hits, ...two_(e.found), e.fp, reals, e.tp,
         fakes, chosen(i)])],
     ["precision_recall", ["called_fake_above", "recall", "recall_low", "recall_high", "precision", "precision_low",
       "precision_high", "fakes_found", "called_fake", "share_of_fakes", "chosen"],
@@ -205,7 +205,7 @@ function build(host, data) {
     const mean = asked ? `${gap.toFixed(3)} where ${percent(pi)} are fakes (no interval)`
       : `${fixed.ece.value.toFixed(3)} (${numbers(known(fixed.ece), 3)})`;
     readings[3].textContent = `On the dashed line the observed share equals the stated one. ECE in ${bins} bins of equal width: ${mean}. ` +
-      `${lying(stated)} ${counted(n)}`;
+      `${offDiagonal(stated)} ${counted(n)}`;
   }
 
   function cards(c, f, pi) {
@@ -237,7 +237,7 @@ function build(host, data) {
 
   function draw() {
     const started = performance.now(), { index, prevalence } = look, pi = prevalence ?? own,
-      { tp, fp, alarms, hits, found, accused } = every[index];
+      { tp, fp, alarms, hits, found, alarms95 } = every[index];
     const c = { tp, fp, fn: fakes - tp, tn: reals - fp }, f = rates(c, pi), missed = 1 - hits;
     cut.value = index; base.value = stepOf(Math.min(rateOf(RATES), Math.max(rateOf(0), pi)));
     at.value = index === 0 ? "all" : index === size ? "never" : short(edges[index]); rate.value = percent(pi);
@@ -253,7 +253,7 @@ function build(host, data) {
     readings[0].textContent = `Items right of the line are called fake: ${percent(f.recall)} of the fakes and ` +
       `${percent(f.specificity === null ? null : 1 - f.specificity)} of the reals. ${counted(n)}`;
     const det = look.curve === "det";
-    errors.marks.innerHTML = still + cross(errors, [alarms, det ? missed : hits], accused, det && found ?
+    errors.marks.innerHTML = still + cross(errors, [alarms, det ? missed : hits], alarms95, det && found ?
       [1 - found[1], 1 - found[0]] : found, FAKE, "this threshold");
     readings[1].textContent = !two ? "One class only: no curve."
       : det ? `Nearer the lower left is better; on the diagonal both errors are ${percent(fixed.eer.value)} (equal error ` +

@@ -11,7 +11,9 @@ import streamlit as st
 from app.analysis import bundles
 from app.forms.job_forms import job_form, stack_form
 from app.ui import html, session, widgets
+from app.ui.formatting import local_time
 from app.ui.navigation import PageInfo
+from app.ui.tables import show_table
 from core.glossary import define
 from jobs.client import SHIPPED_BUNDLE, Workbench
 from jobs.queue.views import ArtifactView
@@ -159,11 +161,13 @@ def history(workbench: Workbench) -> None:
         if st.button(f"Back to {widgets.plain_markdown(name)}", icon=":material/undo:"):
             workbench.set_active(bundle=previous, reason=f"back to {name}")
             st.rerun()
+    zone = widgets.reader_zone()
     rows = [
-        (widgets.when(c.at), c.what, Path(c.value).name if c.value else "the bundle's own", c.reason, c.author)
+        (local_time(c.at, zone), c.what, Path(c.value).name if c.value else "the bundle's own", c.reason, c.author)
         for c in changes
     ]
-    st.dataframe(pd.DataFrame(rows, columns=["time", "changed", "now in force", "reason", "author"]), hide_index=True)
+    table = pd.DataFrame(rows, columns=["time", "changed", "now in force", "reason", "author"])
+    show_table(table, "history of what was in force", wide=["reason"])
 
 
 def run_table(runs: list[ArtifactView]) -> None:

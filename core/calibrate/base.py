@@ -1,4 +1,4 @@
-"""What a calibrator is: log-odds in, p_fake out, parameters as JSON, and a memory of what it was fitted on."""
+"""The contract of a calibrator: log-odds in, p_fake out, parameters as JSON, and a record of what it was fitted on."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Fitted(Spec):
 
 
 class Calibrator(ABC):
-    """Turns uncalibrated log-odds of fake into p_fake. `fit` returns self; a calibrator is fitted once."""
+    """A map from uncalibrated log-odds of fake to p_fake. `fit` returns self; a calibrator is fitted once."""
 
     name: ClassVar[str]
     document: ClassVar[type[Fitted]]
@@ -64,42 +64,39 @@ class Calibrator(ABC):
 
     @property
     def keeps_order(self) -> bool:
-        """Whether the fitted map rises strictly.
+        """Tell whether the fitted map rises strictly.
 
-        Then it leaves every ranking figure as it was, and items are best ranked by the log-odds themselves, for p_fake
-        ties whatever rounds to 1.
+        Then it leaves every ranking metric as it was, and ranking is best read from the log-odds themselves, because
+        p_fake ties whatever rounds to 1.
         """
         return False
 
     def fit_on(self, predictions: Predictions) -> Calibrator:
-        """Fit, and remember on which items: `check_unseen` then refuses every set that holds any of them.
+        """Fit, and record which items: `check_unseen` then refuses every set that holds any of them.
 
         Args:
-            predictions: Items of both classes.
+            predictions: Uncalibrated predictions of both classes.
 
         Returns:
             The calibrator itself.
-
-        Raises:
-            ValueError: As `fit`.
         """
         self.fit(predictions.log_odds, predictions.labels, predictions.fingerprint())
         self._fitted = self._fitted.model_copy(update={"item_sketch": predictions.item_sketch()})
         return self
 
     def fit(self, log_odds: ArrayLike, labels: ArrayLike, fingerprint: str = "") -> Calibrator:
-        """Fit on scored items.
+        """Fit on log-odds and labels.
 
         Args:
-            log_odds: (N,) uncalibrated log-odds of fake.
-            labels: (N,) 1 = fake.
-            fingerprint: Of the predictions, to remember; empty: unknown.
+            log_odds: (N,) finite uncalibrated log-odds of fake.
+            labels: (N,) 0 = real, 1 = fake.
+            fingerprint: Names the items; empty: unknown.
 
         Returns:
             The calibrator itself.
 
         Raises:
-            ValueError: The items are of one class, so that nothing can be calibrated, or the method cannot fit them.
+            ValueError: The items are of one class, where nothing can be calibrated, or the method refuses them.
         """
         z, y = checked(log_odds, labels)
         if self.needs_both_classes and (y.all() or not y.any()):
@@ -119,39 +116,39 @@ class Calibrator(ABC):
         return self
 
     def transform(self, log_odds: ArrayLike) -> np.ndarray:
-        """Turn log-odds into p_fake.
+        """Compute calibrated probabilities.
 
         Args:
-            log_odds: Uncalibrated log-odds of any shape.
+            log_odds: Uncalibrated log-odds of fake, any shape.
 
         Returns:
-            float64 in [0, 1] of the same shape; it never falls where log_odds rises.
+            p_fake, float64 in [0, 1], same shape; non-decreasing in log_odds.
         """
         z = np.asarray(log_odds, np.float64)
         return self._transform(z.ravel()).reshape(z.shape)
 
     def calibrated_log_odds(self, log_odds: ArrayLike) -> np.ndarray | None:
-        """Compute the log-odds of `transform`, which rank items.
+        """Compute the log-odds of `transform`, by which items rank.
 
         From log-odds of about 37 on p_fake is 1 in a double, and items that the detector ordered would be tied.
 
         Args:
-            log_odds: Uncalibrated log-odds of any shape.
+            log_odds: Uncalibrated log-odds of fake, any shape.
 
         Returns:
-            float64 of the same shape; None for a map in steps, which ties items itself.
+            float64, same shape; None for a map in steps, which ties items itself.
         """
         z = np.asarray(log_odds, np.float64)
         found = self._log_odds(z.ravel())
         return None if found is None else found.reshape(z.shape)
 
     def to_json(self) -> dict[str, Any]:
-        """The document that `from_json` reads."""
+        """Return the document that `from_json` reads."""
         return self.fitted.model_dump(mode="json")
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Calibrator:
-        """Restore a fitted calibrator.
+        """Build a fitted calibrator from its document.
 
         Args:
             document: What `to_json` returned.
@@ -194,16 +191,16 @@ calibrators: Registry[type[Calibrator]] = Registry("calibrator")
 
 
 def load_calibrator(path: Path) -> Calibrator:
-    """Read a calibrator file.
+    """Read calibration_temp.json or calibrator.json.
 
     Args:
-        path: calibration_temp.json or calibrator.json.
+        path: The file.
 
     Returns:
         The fitted calibrator.
 
     Raises:
-        ValueError: It is not a calibrator that this version reads; the message names the file and the fault.
+        ValueError: The file is not a calibrator that this version reads; the message names the file and the fault.
     """
     document = read_json(path)
     if not isinstance(document, dict) or not isinstance(document.get("method"), str):
@@ -229,13 +226,13 @@ def check_unseen(calibrator: Calibrator, predictions: Predictions) -> str:
 
     Args:
         calibrator: A fitted calibrator.
-        predictions: The items to judge it on.
+        predictions: The items that it is to be judged on.
 
     Returns:
-        A sentence on what could not be checked; empty when everything could.
+        One sentence on what could not be checked; empty when everything could.
 
     Raises:
-        SeenBefore: `predictions` hold items that it was fitted on; the message says how many.
+        SeenBefore: Some of the items were fitted on; the message gives their number.
     """
     fitted = calibrator.fitted
     advice = (

@@ -1,4 +1,4 @@
-"""Every calibrator on the same held-out groups: which to take, and whether the gain is more than luck."""
+"""Every calibrator on the same held-out groups: which one to take, and whether the gain is more than chance."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ def compare_calibrators(
     n_bins: int = 15,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Compare calibrators by cross-fitting: each is fitted on all but one fold of groups and judged on that fold.
+    """Cross-fit every method by group: each is fitted on all but one fold of groups and measured on that fold.
 
-    Gain is a figure without calibration minus the figure with it, on the same draws of groups: positive is better, and
-    an interval above 0 is more than luck for a method named in advance. `choice` says what picking the best does to its
-    interval.
+    A gain is the metric without calibration less the metric with it, on the same draws of groups: positive is better,
+    and an interval above 0 is more than chance for a method that was named in advance.
 
     Args:
-        predictions: N items.
-        methods: Names of calibrators; None: all.
-        folds: Number of folds.
-        draws: Bootstrap draws of whole groups.
-        n_bins: Bins of calibration errors.
+        predictions: Uncalibrated predictions.
+        methods: Names of calibrators; None for all.
+        folds: Folds of whole groups, at least 2.
+        draws: Bootstrap draws of groups.
+        n_bins: Bins of the calibration errors.
         seed: Seed of folds and draws.
 
     Returns:
-        folds, how, methods: {name: {metrics: {figure: {value, low, high, note}}, gain: {nll, brier: {value, low, high,
-        note}}, warnings} or {refused: why}}, best (the lowest NLL) and choice.
+        folds, how, methods (by name, `metrics` {figure: {value, low, high, note}}, `gain` of NLL and Brier and
+        `warnings`, or `refused` with the reason), best (the lowest NLL) and choice (what choosing it does to its
+        interval).
 
     Raises:
         ValueError: There are fewer groups than folds.

@@ -1,4 +1,4 @@
-"""`fit_calibration`: a run's log-odds become probabilities, and the gain is measured on groups that were not fitted."""
+"""Fit the calibrator of a run, and measure the gain on groups that were not fitted."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def make_calibrator(spec: CalibrateSpec) -> Calibrator:
     """Make an unfitted calibrator.
 
     Args:
-        spec: Its method and options.
+        spec: Method and options.
 
     Returns:
         The calibrator.
 
     Raises:
-        LookupError: No calibrator has this name; the message lists the known ones.
+        LookupError: No calibrator has this name; the message lists them.
     """
     kind = calibrators.get(spec.method)
     if spec.method == "temperature":
@@ -46,18 +46,18 @@ def make_calibrator(spec: CalibrateSpec) -> Calibrator:
 
 
 def held_out(groups: np.ndarray, labels: np.ndarray, share: float, seed: int) -> np.ndarray:
-    """Part whole groups into two folds, or hold a share of them out.
+    """Deal whole groups into two folds, or into a held-out share and the rest.
 
-    Groups with fakes and groups without are distributed apart, so that both classes are on both sides.
+    Groups with fakes and groups without are dealt apart, so that both classes are on both sides.
 
     Args:
-        groups: (N,) groups of the items.
-        labels: (N,) 1 = fake.
-        share: Share to hold out; 0: two folds.
-        seed: Seed of the distribution.
+        groups: (N,) names of groups.
+        labels: (N,) 0 = real, 1 = fake.
+        share: Held-out share in [0, 1); 0 for two folds.
+        seed: Seed of the deal.
 
     Returns:
-        (N,) int: 1 or 2 for two folds, or 1 for the held-out share and 0 for the rest.
+        (N,) int: 1 or 2 for the folds; with a share, 1 for held out and 0 for the rest.
     """
     rng = np.random.default_rng(seed)
     names = np.unique(groups)
@@ -71,11 +71,11 @@ def held_out(groups: np.ndarray, labels: np.ndarray, share: float, seed: int) ->
 
 
 def cross_fitted(spec: CalibrateSpec, predictions: Predictions) -> tuple[HeldOut, str]:
-    """Calibrate items by calibrators that never saw their groups.
+    """Calibrate items by a calibrator that never saw their group.
 
     Args:
-        spec: Method, options and held-out share.
-        predictions: N items.
+        spec: Method, held-out share and seed.
+        predictions: Uncalibrated predictions.
 
     Returns:
         The calibrated items, and one sentence on how.
@@ -95,17 +95,17 @@ def cross_fitted(spec: CalibrateSpec, predictions: Predictions) -> tuple[HeldOut
 
 
 def calibration_metrics(spec: CalibrateSpec, predictions: Predictions, calibrator: Calibrator) -> dict[str, Any]:
-    """Assemble calibration_metrics.json: figures before and after with 95 % intervals over groups.
+    """Measure a calibration before and after, with 95 % intervals over groups.
 
-    The adopted calibrator is fitted on all items of the split (without the held-out share when val_split is set).
+    The calibrator in use is fitted on all items of the split (without the held-out share when val_split is set).
 
     Args:
         spec: Method and options.
-        predictions: N items.
-        calibrator: The adopted calibrator.
+        predictions: Uncalibrated predictions.
+        calibrator: The calibrator in use.
 
     Returns:
-        A JSON-ready document.
+        calibration_metrics.json.
     """
     held, how = cross_fitted(spec, predictions)
     rows = held.rows
@@ -137,11 +137,11 @@ def calibration_metrics(spec: CalibrateSpec, predictions: Predictions, calibrato
 
 
 def compared(spec: CalibrateSpec, predictions: Predictions) -> dict[str, Any] | None:
-    """Compare every method on the same held-out groups (see `compare_calibrators`).
+    """Compare every method on the same held-out groups (`compare_calibrators`).
 
     Args:
-        spec: Whether to compare, and with how many draws.
-        predictions: N items.
+        spec: Folds, bins and seed.
+        predictions: Uncalibrated predictions.
 
     Returns:
         The comparison; None when the spec does not ask for it.

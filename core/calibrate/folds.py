@@ -1,4 +1,4 @@
-"""Whole groups dealt out, so that what is measured was never fitted."""
+"""Folds of whole groups, so that what is measured was never fitted."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from core.tables.predictions import Predictions
 
 
 def dealt(groups: np.ndarray, labels: np.ndarray, folds: int, seed: int) -> np.ndarray:
-    """Distribute whole groups over folds, those with fakes and those without apart.
+    """Deal whole groups into folds, those with fakes and those without apart.
 
     Args:
-        groups: (N,) groups of the items.
-        labels: (N,) 1 = fake.
+        groups: (N,) names of groups.
+        labels: (N,) 0 = real, 1 = fake.
         folds: Number of folds.
-        seed: Seed of the distribution.
+        seed: Seed of the deal.
 
     Returns:
         (N,) fold of each item, 0 ... folds - 1.
@@ -41,15 +41,15 @@ def out_of_fold(kind: type[Calibrator], predictions: Predictions, folds: np.ndar
     """Calibrate every item by a calibrator that saw no item of its group.
 
     Args:
-        kind: The calibrator's class.
-        predictions: N items.
+        kind: Class of the calibrator.
+        predictions: N uncalibrated predictions.
         folds: (N,) of `dealt`.
 
     Returns:
         The calibrated items.
 
     Raises:
-        ValueError: A fit is refused, for example with one class outside a fold.
+        ValueError: A fit is refused, for example because the other folds hold one class.
     """
     return crossed(kind, predictions, folds, np.unique(folds))
 
@@ -57,13 +57,13 @@ def out_of_fold(kind: type[Calibrator], predictions: Predictions, folds: np.ndar
 def crossed(
     make: Callable[[], Calibrator], predictions: Predictions, side: np.ndarray, judged: Iterable[int]
 ) -> HeldOut:
-    """Fit on the items outside of each part, and judge those inside.
+    """Fit on the items outside each part and calibrate those inside.
 
     Args:
         make: Makes an unfitted calibrator.
-        predictions: N items.
+        predictions: N uncalibrated predictions.
         side: (N,) part of each item.
-        judged: The parts to judge.
+        judged: Parts to calibrate.
 
     Returns:
         The calibrated items of these parts.

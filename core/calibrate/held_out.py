@@ -1,9 +1,9 @@
-"""What calibrators said of items that they were not fitted on, and what such items tell of ranking.
+"""What calibrators give items that they were not fitted on, and how such items are ranked.
 
-The folds of a cross-fit are mapped by different calibrators. For probabilities that is no matter: each is judged by its
-own item. But a figure of the order compares items, and pooled over folds it would compare what two maps said of two
-items: a temperature, which keeps every order, would seem to change AUROC. So ranking is taken from the log-odds
-themselves where every map keeps their order, and else from the pairs of items inside each fold.
+The folds of a cross-fit are mapped by different calibrators. For probabilities this does not matter: each is judged by
+its own item. But a ranking metric compares items, and pooled over folds it would compare the outputs of two maps: a
+temperature, which keeps every order, would seem to change AUROC. So ranking is taken from the log-odds themselves
+where every map keeps their order, and else from the pairs of items inside each fold.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ ORDER_WITHIN_FOLDS = (
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Items judged by calibrators that were not fitted on their groups.
+    """Items with the p_fake of calibrators that did not see their group.
 
     Attributes:
         rows: (M,) positions in a table.
-        p_fake: (M,) by the calibrator that did not see the fold's groups.
+        p_fake: (M,) calibrated p_fake.
         fold: (M,) fold of each item.
         keeps_order: Whether every fold's map rises strictly.
-        warnings: Of the fits, each once.
+        warnings: Warnings of the fits, each once.
     """
 
     rows: np.ndarray
@@ -52,16 +52,16 @@ class HeldOut:
 
 
 def held_out_auroc(held: HeldOut, table: Predictions, draws: int, seed: int) -> dict[str, Any]:
-    """Compute AUROC as the module says, with groups drawn inside each fold.
+    """Compute the AUROC of held-out items as the module says, with draws of groups inside each fold.
 
     Args:
         held: The calibrated items.
         table: All items, which `held.rows` points into.
-        draws: Bootstrap draws; 0: no interval.
+        draws: Bootstrap draws of groups; 0 for no interval.
         seed: Seed of the draws.
 
     Returns:
-        value (None with one class), low, high, note.
+        {value, low, high, note}; value None with one class.
     """
     z, y, groups = table.log_odds[held.rows], table.labels[held.rows], table.groups[held.rows]
     scores, fold = (z, np.zeros(z.size, np.int64)) if held.keeps_order else (held.p_fake, held.fold)

@@ -9,13 +9,13 @@ MIN_CALIBRATED_P = 1e-7
 
 
 def calibrated_log_odds(p_fake: np.ndarray) -> np.ndarray:
-    """Turn probabilities into log-odds.
+    """Compute log(p / (1 - p)).
 
     Args:
-        p_fake: (N,) in [0, 1]; it is held MIN_CALIBRATED_P away from 0 and 1.
+        p_fake: (N,) probabilities, held MIN_CALIBRATED_P away from 0 and 1.
 
     Returns:
-        (N,) float64 log(p / (1 - p)).
+        (N,) float64.
     """
     p = np.clip(np.asarray(p_fake, np.float64), MIN_CALIBRATED_P, 1 - MIN_CALIBRATED_P)
     return np.log(p) - np.log1p(-p)

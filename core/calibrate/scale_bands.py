@@ -1,8 +1,8 @@
 """Intervals of a calibrator's sliders from draws of whole groups, over the cells of a scale table.
 
-NLL and Brier score at any temperature are sums over cells, so that one table of drawn counts serves all temperatures;
-the draws are those of `core.metrics.all_metrics`. An ECE in any number of bins cannot be drawn beforehand: for it,
-`effective_counts` says how many independent items the gap between stated and observed is worth.
+NLL and Brier score at any temperature are sums over cells, so one table of drawn counts serves all temperatures; the
+draws are those of `core.metrics.all_metrics`. An ECE in any number of bins cannot be drawn beforehand: for it,
+`effective_counts` gives the number of independent items that carry as much information on the calibration gap.
 """
 
 from __future__ import annotations
@@ -28,16 +28,15 @@ TEMPERATURES = 10 ** (np.arange(STEPS + 1) / 100 - 1)
 
 @dataclass(frozen=True)
 class ScaleBands:
-    """The 95 % limits of the losses at every temperature; NaN where there is no interval.
+    """Limits of the metrics that the Calibrate board draws; NaN where there is no interval.
 
     Attributes:
-        scaled: (STEPS + 1, 2, 2) by temperature, of [NLL, Brier].
-        calibrated: (2, 2) of p_fake as calibrated.
-        best: (2,) of the temperature of least NLL, on the grid.
-        effective_counts: How many independent items carry as much information as these: on the calibration gap of the
-            scores as they are ("before") and as calibrated ("after"), and on a share of all items beyond a score
-            ("items").
-        note: Empty, or how far to trust all of it.
+        scaled: (STEPS + 1, 2, 2) by temperature: low and high of NLL and of Brier.
+        calibrated: (2, 2) the same of p_fake as calibrated.
+        best: (2,) limits of the temperature of least NLL, on the grid.
+        effective_counts: Independent items that carry as much information on the calibration gap of the scores as they
+            are ("before") and as calibrated ("after"), and on a share of all items beyond a score ("items").
+        note: How far to trust all of it; may be empty.
     """
 
     scaled: np.ndarray
@@ -51,21 +50,21 @@ class ScaleBands:
         cls, log_odds: ArrayLike, p_after: ArrayLike, labels: ArrayLike, groups: ArrayLike | None, draws: int = 1000,
         seed: int = 0,
     ) -> ScaleBands:  # fmt: skip
-        """Compute the limits from one bootstrap of whole groups.
+        """Compute the limits.
 
         Args:
             log_odds: (N,) uncalibrated log-odds of fake.
             p_after: (N,) calibrated p_fake.
-            labels: (N,) 1 = fake.
-            groups: (N,) groups of the items; None: every item is its own.
-            draws: Bootstrap draws.
+            labels: (N,) 0 = real, 1 = fake.
+            groups: (N,) names of groups; None when every item is its own group.
+            draws: Bootstrap draws of groups.
             seed: Seed of the draws.
 
         Returns:
             The limits.
 
         Raises:
-            ValueError: Bad input.
+            ValueError: Lengths differ or a value is out of its range.
         """
         z = np.asarray(log_odds, np.float64)
         before, y = probabilities(expit(z), labels)
@@ -86,7 +85,7 @@ class ScaleBands:
         return cls(scaled, calibrated[0], best, found, smallest_class(y, codes).note)
 
     def to_document(self) -> dict[str, Any]:
-        """JSON, None for NaN."""
+        """Return JSON, with None for NaN."""
         named = (("scaled", self.scaled), ("calibrated", self.calibrated), ("best", self.best))
         bare = {name: np.where(np.isnan(of), np.array(None, object), of).tolist() for name, of in named}
         return {**bare, "worth": self.effective_counts, "note": self.note}
@@ -116,14 +115,14 @@ def _bands(
 
 
 def effective_gap_count(p_fake: np.ndarray, labels: np.ndarray, codes: np.ndarray) -> float:
-    """Compute how many independent items tell as much about the mean of label - p_fake as these items in groups.
+    """Compute how many independent items carry as much information on the mean of label - p_fake as whole groups do.
 
-    Its variance if the items were independent over that of whole groups, times the items; never under the effective
-    groups (Kish 1965) nor over the items.
+    It is the variance if the items were independent over that of whole groups, times the items; never below the
+    effective groups (Kish 1965) nor above the items.
 
     Args:
-        p_fake: (N,) in [0, 1].
-        labels: (N,) 1 = fake.
+        p_fake: (N,) probabilities of fake.
+        labels: (N,) 0 = real, 1 = fake.
         codes: (N,) group codes from 0.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Scores before and after a calibrator as small cumulative tables: any temperature and any bins without the items."""
+"""Scores before and after calibration as small tables of cells: any temperature and any bins without the items."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ SAMPLED_SCORES = 200_000
 
 @dataclass(frozen=True)
 class Cells:
-    """Items of neighbouring scores taken together, ascending.
+    """Cells of neighbouring scores, ascending.
 
-    One cell for each distinct score up to MAX_CELLS of them, else cells of equal mass; a score may then be taken for
-    one that is a cell's width away, which moves an ECE by some 1e-4.
+    There is one cell for each distinct score up to MAX_CELLS of them, else cells of equal mass; a score may then be
+    taken for one of a cell's width away, which moves an ECE by some 1e-4.
 
     Attributes:
         x: (C,) mean score of each cell.
@@ -33,11 +33,11 @@ class Cells:
 
     @classmethod
     def of(cls, scores: np.ndarray, labels: np.ndarray) -> Cells:
-        """Sum items up in cells.
+        """Build the cells of scores.
 
         Args:
             scores: (N,) finite numbers.
-            labels: (N,) 1 = fake.
+            labels: (N,) 0 = real, 1 = fake.
 
         Returns:
             The cells.
@@ -46,11 +46,11 @@ class Cells:
 
     @classmethod
     def placed(cls, scores: np.ndarray, labels: np.ndarray) -> tuple[Cells, np.ndarray]:
-        """Sum items up in cells, and say where each item is.
+        """Build the cells of scores, and tell the cell of each item.
 
         Args:
             scores: (N,) finite numbers.
-            labels: (N,) 1 = fake.
+            labels: (N,) 0 = real, 1 = fake.
 
         Returns:
             The cells, and (N,) the cell of each item.
@@ -71,25 +71,30 @@ class Cells:
 
 @dataclass(frozen=True)
 class ScaleTable:
-    """before: cells of log-odds. after: cells of calibrated p_fake of the same items."""
+    """The cells of a calibration.
+
+    Attributes:
+        before: Cells of log-odds.
+        after: Cells of calibrated p_fake of the same items.
+    """
 
     before: Cells
     after: Cells
 
     @classmethod
     def build(cls, log_odds: ArrayLike, p_after: ArrayLike, labels: ArrayLike) -> ScaleTable:
-        """Build both tables.
+        """Build the cells before and after calibration.
 
         Args:
             log_odds: (N,) uncalibrated log-odds of fake.
-            p_after: (N,) calibrated p_fake.
-            labels: (N,) 1 = fake.
+            p_after: (N,) calibrated p_fake in [0, 1].
+            labels: (N,) 0 = real, 1 = fake.
 
         Returns:
             The table.
 
         Raises:
-            ValueError: p_fake lies outside [0, 1], or lengths differ.
+            ValueError: p_fake lies outside [0, 1], lengths differ, or log-odds are not finite.
         """
         p, y = probabilities(p_after, labels)
         z = np.asarray(log_odds, np.float64)

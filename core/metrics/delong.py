@@ -121,8 +121,9 @@ def delong_parts(scores: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np
 def _variance(of_fakes: np.ndarray, of_reals: np.ndarray, labels: np.ndarray, codes: np.ndarray, groups: int) -> float:
     """Compute the variance of the mean component when whole groups are independent (Obuchowski 1997).
 
-    The components may be differences of those of two scores. It is each class's sum of squares over its I_c groups times I_c / (I_c - 1), and the covariance of the
-    classes over all I groups times I / (I - 1). With one item a group it is DeLong's. NaN with one group of a class.
+    The components may be differences of those of two scores. It is each class's sum of squares over its I_c groups
+    times I_c / (I_c - 1), and the covariance of the classes over all I groups times I / (I - 1). With one item a
+    group it is DeLong's. NaN with one group of a class.
     """
     total, g = 0.0, np.zeros((2, groups))
     for row, (label, part) in enumerate(((1, of_fakes), (0, of_reals))):

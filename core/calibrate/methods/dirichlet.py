@@ -47,13 +47,13 @@ class DirichletFitted(Fitted):
 
 
 def two_classes(z: np.ndarray) -> np.ndarray:
-    """Turn log-odds into ln of the probabilities of real and fake, exact at any size.
+    """Turn log-odds of fake into the logarithms of both probabilities, exact at any size.
 
     Args:
         z: (N,) log-odds of fake.
 
     Returns:
-        (N, 2).
+        (N, 2) ln of the probabilities of real and fake.
     """
     return np.stack((-softplus(z), -softplus(-z)), 1)
 
@@ -61,14 +61,14 @@ def two_classes(z: np.ndarray) -> np.ndarray:
 def fit_dirichlet(
     log_p: np.ndarray, labels: np.ndarray, strength: float = STRENGTH
 ) -> tuple[np.ndarray, np.ndarray, bool]:
-    """Minimise mean NLL + strength x (mean squared off-diagonal weight + mean squared intercept).
+    """Minimise mean NLL + strength x (mean squared off-diagonal weight + mean squared intercept) (ODIR, Kull 2019).
 
-    The problem is convex; L-BFGS-B starts from the identity with the analytic gradient.
+    The problem is convex; L-BFGS-B starts at the identity with the analytic gradient.
 
     Args:
         log_p: (N, K) ln of class probabilities (or log-scores).
         labels: (N,) 0 ... K - 1.
-        strength: Of the regularisation, not negative.
+        strength: Of the regularisation, at least 0.
 
     Returns:
         W (K, K), b (K,), and whether the classes are separable: every item right, or a parameter at its bound.
@@ -130,18 +130,18 @@ class Dirichlet(Calibrator):
         return scores[:, 1] - scores[:, 0]
 
     def fit_classes(self, log_p: ArrayLike, labels: ArrayLike, fingerprint: str = "") -> Dirichlet:
-        """Fit on K >= 2 classes.
+        """Fit on the probabilities of K classes.
 
         Args:
-            log_p: (N, K) ln of class probabilities.
-            labels: (N,) 0 ... K - 1.
-            fingerprint: Of the predictions, to remember; empty: unknown.
+            log_p: (N, K) ln of class probabilities, K at least 2.
+            labels: (N,) 0 ... K - 1, each present.
+            fingerprint: Names the items; empty: unknown.
 
         Returns:
             The calibrator itself.
 
         Raises:
-            ValueError: Other shapes, values that are not finite, or a class without items.
+            ValueError: Another shape, a value that is not finite, or a class without items.
         """
         x, y = np.asarray(log_p, np.float64), np.asarray(labels)
         if x.ndim != 2 or x.shape[1] < 2 or y.shape != x.shape[:1] or not np.isfinite(x).all():
@@ -162,13 +162,13 @@ class Dirichlet(Calibrator):
         return self
 
     def transform_classes(self, log_p: ArrayLike) -> np.ndarray:
-        """Calibrate class probabilities.
+        """Calibrate the probabilities of K classes.
 
         Args:
             log_p: (N, K) ln of uncalibrated class probabilities.
 
         Returns:
-            (N, K) probabilities; rows sum to 1.
+            (N, K) calibrated probabilities; rows sum to 1.
         """
         return softmax(self._scores(log_p), axis=1)
 

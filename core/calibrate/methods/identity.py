@@ -1,4 +1,4 @@
-"""`none`: the network's own log-odds taken at their word."""
+"""The calibrator `none`: the network's own log-odds, unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Maximum likelihood for a few parameters: convex, by Newton with a halved step where it overshoots."""
+"""Maximum likelihood of a logistic regression with few parameters, by Newton with a halved step on overshoot."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ def softplus(x: np.ndarray) -> np.ndarray:
     """Compute ln(1 + e^x) without overflow.
 
     Args:
-        x: Numbers of any shape.
+        x: Any shape.
 
     Returns:
-        float64 of the same shape.
+        The same shape.
     """
     return np.logaddexp(0.0, x)
 
@@ -27,7 +27,7 @@ def fit_logistic(design: np.ndarray, targets: np.ndarray, most: int = 100) -> tu
         most: Most Newton steps.
 
     Returns:
-        w (D,), and whether it converged; if not, the optimum lies at infinity (separable targets).
+        (D,) w, and whether the fit converged; otherwise the optimum lies at infinity (separable targets).
     """
     w = np.zeros(design.shape[1])
     scale = np.maximum(np.abs(design).max(0), 1e-300)

@@ -33,16 +33,16 @@ class MomentDirichletFitted(Fitted):
 
 
 def by_moments(p: np.ndarray) -> tuple[float, float]:
-    """Match a Dirichlet to the mean and variance of scores.
+    """Find the Dirichlet parameters of (1 - p, p) with the mean and variance of p.
 
     Args:
-        p: (N,) p_fake of one class.
+        p: (N,) probabilities.
 
     Returns:
-        The two parameters of (1 - p, p).
+        The two parameters.
 
     Raises:
-        ValueError: The scores do not vary, or are all 0 and 1.
+        ValueError: p does not vary, or is 0 and 1 only.
     """
     mean, variance = float(p.mean()), float(p.var())
     most = mean * (1 - mean)

@@ -45,7 +45,7 @@ def margins(z: np.ndarray, y: np.ndarray) -> np.ndarray:
 
     Args:
         z: (N,) log-odds of fake.
-        y: (N,) 1 = fake.
+        y: (N,) 0 = real, 1 = fake.
 
     Returns:
         (N,) margins.
@@ -57,12 +57,12 @@ def slope_and_curvature(b: float, m: np.ndarray, w: np.ndarray | None = None) ->
     """Compute the first and second derivative in b of mean softplus(-b m).
 
     Args:
-        b: Inverse temperature.
+        b: 1 / T.
         m: (N,) margins.
-        w: (N,) weights; None: all 1.
+        w: (N,) weights; None for 1.
 
     Returns:
-        The two derivatives.
+        Slope and curvature.
     """
     q = expit(-b * m)
     if w is None:
@@ -76,12 +76,12 @@ def newton(m: np.ndarray, w: np.ndarray | None = None, start: float = 1.0, toler
 
     Args:
         m: (N,) margins.
-        w: (N,) weights; None: all 1.
+        w: (N,) weights; None for 1.
         start: First b.
-        tolerance: Relative step at which the search ends.
+        tolerance: Relative change at which the search ends.
 
     Returns:
-        The inverse temperature b.
+        b = 1 / T.
     """
     low, high, b = B_MIN, B_MAX, start
     for _ in range(100):
@@ -96,14 +96,14 @@ def newton(m: np.ndarray, w: np.ndarray | None = None, start: float = 1.0, toler
 
 
 def histogram(m: np.ndarray, bins: int = 8192) -> tuple[np.ndarray, np.ndarray]:
-    """Sum margins up in equal bins.
+    """Collect margins in equal bins.
 
     Args:
         m: (N,) margins.
         bins: Number of bins.
 
     Returns:
-        Mean margin and count of each bin that is not empty.
+        Mean margin and count of the bins that hold an item.
     """
     low, high = float(m.min()), float(m.max())
     scale = bins / max(high - low, 1e-300)
@@ -120,14 +120,14 @@ def histogram(m: np.ndarray, bins: int = 8192) -> tuple[np.ndarray, np.ndarray]:
 
 
 def fit_newton(m: np.ndarray, polish: bool = True) -> float:
-    """Find b by Newton: on a histogram first where items are many, then on all of them from there.
+    """Fit b by Newton: on a histogram first where items are many, then on all of them from there.
 
     Args:
         m: (N,) margins.
-        polish: Whether all items are used after the histogram.
+        polish: Whether to finish on all items.
 
     Returns:
-        The inverse temperature b.
+        b = 1 / T.
     """
     if m.size <= 50_000:
         return newton(m)
@@ -161,18 +161,17 @@ SOLVERS: dict[str, Callable[[np.ndarray], float]] = {
 
 
 def search_ece(z: np.ndarray, y: np.ndarray, n_bins: int, t_nll: float) -> tuple[float, bool]:
-    """Search the lowest local minimum of binary equal-width ECE near the T of least NLL.
+    """Search the lowest local minimum of binary equal-width ECE within a factor of ECE_SEARCH_FACTOR of `t_nll`.
 
-    Only within a factor of ECE_SEARCH_FACTOR of `t_nll`, for ECE alone does not separate the classes: on a set with as
-    many fakes as reals it falls to 0 as T grows and every p_fake nears 1/2. The grid is logarithmic, of 61 points with
-    `t_nll` in its middle, refined three times around its best point. Where no minimum is as low as ECE at `t_nll`, that
-    T is returned.
+    The search is limited because ECE alone does not tell the classes apart: on a set with as many fakes as reals it
+    falls to 0 as T grows and every p_fake nears 1/2. A logarithmic grid of 61 with `t_nll` in its middle is refined
+    three times around its best point; where no minimum is as low as ECE at `t_nll`, that T is returned.
 
     Args:
         z: (N,) log-odds of fake.
-        y: (N,) 1 = fake.
-        n_bins: Number of bins.
-        t_nll: T of least NLL.
+        y: (N,) 0 = real, 1 = fake.
+        n_bins: Bins of the ECE.
+        t_nll: The T of least NLL.
 
     Returns:
         T, and whether ECE has a minimum there.
@@ -198,7 +197,7 @@ def search_ece(z: np.ndarray, y: np.ndarray, n_bins: int, t_nll: float) -> tuple
 
 
 def temperature_warnings(t: float, m: np.ndarray) -> list[str]:
-    """Collect what a reader must know of T: separable items, a bound of the search, a loss above the raw one.
+    """List what a reader must know of T: a side of 0 for every item, a bound of the search, a loss above the raw one.
 
     NLL is convex in 1 / T and ln 2 at 1 / T = 0, where its slope is -mean(m) / 2: so it is below ln 2 for some T
     exactly when the mean margin is above 0.
@@ -208,7 +207,7 @@ def temperature_warnings(t: float, m: np.ndarray) -> list[str]:
         m: (N,) margins.
 
     Returns:
-        Clauses, none where nothing is doubtful.
+        Plain sentences, perhaps none.
     """
     warnings = []
     loss, raw = (float(np.mean(softplus(-m / at))) for at in (t, 1.0))
@@ -276,10 +275,9 @@ class TemperatureEceFitted(TemperatureFitted):
 
 
 class TemperatureEce(Temperature):
-    """The temperature of least binary equal-width ECE around the one of least NLL.
+    """The temperature of least binary equal-width ECE around the one of least NLL, by bracketing search.
 
-    It is found by a bracketing search: ECE is piecewise constant in T, so a method that follows its gradient stays
-    where it starts.
+    ECE is piecewise constant in T, so a method that follows its gradient stays where it starts.
     """
 
     name = "temperature_ece"

@@ -35,18 +35,18 @@ class VennAbersFitted(Fitted):
 
 
 def added_as_fake(count: np.ndarray, fakes: np.ndarray) -> np.ndarray:
-    """Compute the isotonic value of an item of label 1 added at each score.
+    """Compute the isotonic value of an item of label 1 added at each of K distinct ascending scores.
 
     The value is the slope of the greatest convex minorant of the cumulative-sum diagram across the added item, whose
-    step (1, 1) wanders from left to right; one stack of corners is kept, so all K slopes cost one pass (algorithms 1
-    and 2 of Vovk, Petej and Fedorova 2015).
+    step (1, 1) moves from left to right; one stack of corners is kept, so all K slopes cost one pass (algorithms 1 and
+    2 of the paper).
 
     Args:
-        count: (K,) items at each of K distinct ascending scores.
+        count: (K,) items at each score.
         fakes: (K,) fakes at each score.
 
     Returns:
-        (K,) in [0, 1].
+        (K,) values in [0, 1].
     """
     x = np.concatenate(([-1.0, 0.0], np.cumsum(count))).tolist()  # point i of the diagram is at index i + 1
     y = np.concatenate(([-1.0, 0.0], np.cumsum(fakes))).tolist()
@@ -77,14 +77,14 @@ def _push(corners: list[tuple[float, float]], point: tuple[float, float]) -> Non
 
 
 def venn_abers(z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Compute both probabilities at each score; an item added as real mirrors one added as fake.
+    """Compute both probabilities at each distinct score; an item added as real mirrors one added as fake.
 
     Args:
-        z: (N,) log-odds of the calibration items.
-        y: (N,) 1 = fake.
+        z: (N,) log-odds of fake of the calibration items.
+        y: (N,) 0 = real, 1 = fake.
 
     Returns:
-        (K,) distinct scores, p0 and p1.
+        Distinct scores, p0 and p1, (K,) each.
     """
     score, index, count = np.unique(z, return_inverse=True, return_counts=True)
     fakes = np.bincount(index, y, score.size)
@@ -110,13 +110,13 @@ class VennAbers(Calibrator):
         return {name: v[needed].tolist() for name, v in (("log_odds", score), ("p0", p0), ("p1", p1))}, warnings
 
     def interval(self, log_odds: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-        """Give both probabilities of each score.
+        """Compute both probabilities of items.
 
         Args:
-            log_odds: Uncalibrated log-odds of any shape.
+            log_odds: Uncalibrated log-odds of fake, any shape.
 
         Returns:
-            p0 and p1 of the same shape: p_fake if the item were real, and if it were fake; p0 < p1.
+            p0 and p1, same shape: p_fake if the item is real, and if it is fake; p0 < p1.
         """
         z = np.asarray(log_odds, np.float64)
         knots = np.array(self.fitted.log_odds)

@@ -164,11 +164,11 @@ def test_temperature_by_ece_warns_of_all_that_temperature_by_nll_warns_of(case):
 @pytest.mark.parametrize("case", ["constant", "constant and mostly fake"])
 def test_constant_scores_are_called_constant_and_not_separable(method, case):
     z, y = data_sets()[case]
-    try:
-        made = calibrators.get(method)().fit(z, y)
-    except ValueError as error:
-        assert "do not vary" in str(error)
+    if method == "moment_dirichlet":
+        with pytest.raises(ValueError, match="do not vary"):
+            calibrators.get(method)().fit(z, y)
         return
+    made = calibrators.get(method)().fit(z, y)
     assert not [warning for warning in made.warnings if "separable" in warning]
     if method != "none":
         assert "constant" in kinds_of(made.warnings)

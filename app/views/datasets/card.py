@@ -47,9 +47,10 @@ def draw_data_set(item: ArtifactView, table: DatasetTable) -> None:
         st.caption(widgets.plain_markdown(summary["ceiling"]))
     if leaks := table.leaks():
         worst = [leak.sentence for leak in leaks[:MOST_LEAKS]]
-        rest = f"{len(leaks) - MOST_LEAKS:,} more leaks and the" if len(leaks) > MOST_LEAKS else "The"
+        more_leaks = [f"{len(leaks) - MOST_LEAKS:,} more leaks."] if len(leaks) > MOST_LEAKS else []
         sure = any(leak.kind != "near" for leak in leaks)
-        widgets.notice([*worst, f"{rest} pictures are under Leaks."], "error" if sure else "warning")
+        widgets.notice([*worst, *more_leaks], "error" if sure else "warning")
+        switch_button("Open the leaks", "leaks")
     onward(item, table)
     counts(kept, table.words)
     qualities(table)

@@ -32,7 +32,7 @@ def draw_leaks(table: DatasetTable) -> None:
     if known(table, "phash"):
         distance = int(
             st.number_input(
-                "Near-duplicates: most bits that differ, of 64", 0, 12, DISTANCE, width=240,
+                "Bits that may differ, of 64", 0, 12, DISTANCE, width=240,
                 help=f"{define('near-duplicates')} Of 4.5 million pairs of unrelated faces 1 lies within 4 bits, "
                 "24 within 8.",
             )
@@ -67,7 +67,7 @@ def unmeasured(table: DatasetTable) -> None:
     lost = [TITLES[kind].lower() for kind, column in MEASURED.items() if not known(table, column)]
     if lost:
         widgets.notice(
-            [f"Not checked, because the manifest lacks the columns: {', '.join(lost)}. Prepare the set again with "
+            [f"Not checked, because the manifest lacks their columns: {', '.join(lost)}. Prepare the set again with "
              "people and clips named where they are known."], "info",
         )  # fmt: skip
 

@@ -90,8 +90,8 @@ def _source_warnings(frame: pd.DataFrame) -> Iterator[str]:
     thin = sorted({str(name) for name, _ in measured.index[measured < MIN_GROUPS]})
     if thin:
         yield (
-            f"Fewer than {MIN_GROUPS} independent groups of {', '.join(thin)} in val_calib or test: its figures are "
-            "not reliable."
+            f"Fewer than {MIN_GROUPS} independent groups of {', '.join(thin)} in val_calib or test: figures of "
+            "these sources are not reliable."
         )
 
 

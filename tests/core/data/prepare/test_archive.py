@@ -318,6 +318,17 @@ def test_a_zip_of_two_folders_is_prepared_like_the_folders(tmp_path: Path) -> No
     assert card["spec"]["path"] == str(path)
     assert card["archive"]["files"] == 16
     assert card["archive"]["not_unpacked"][0]["file"] == "my set/readme.md"
+    assert card["listing"]["notes"][0].startswith("1 file of the archive not unpacked: 1 neither a picture, a clip")
+
+
+def test_a_zip_with_the_longest_name_a_disk_takes_is_prepared(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "home").create()
+    path = pack(
+        tmp_path / ("n" * 251 + ".zip"),
+        {f"{label}/a{i}.png": png(9 * i + 3) for label in ("real", "fake") for i in range(8)},
+    )
+    folder = prepare(PrepareSpec(path=str(path), source_check=False), workspace, Silent())
+    assert folder.name == "n" * 60
 
 
 def test_a_zip_with_a_manifest_keeps_to_its_own_folder(tmp_path: Path) -> None:

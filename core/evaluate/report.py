@@ -1,4 +1,4 @@
-"""`evaluate`: one run on one held-out split, every figure with its interval, by source, and the pictures to it."""
+"""The evaluation report of a run on one held-out split: every metric with its interval, by source, and its charts."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ from core.task import FACES
 
 
 def find_calibrator(spec: EvaluateSpec, folder: Path) -> tuple[Calibrator, str]:
-    """Find the calibrator of an evaluation: the file that the spec names, the run's own, or none.
+    """Find the calibrator that an evaluation uses: the file that the spec names, the run's own, or none.
 
     Args:
-        spec: Its `calibrator` may name a file.
+        spec: Names a calibrator file, or none.
         folder: Folder of the run.
 
     Returns:
-        The calibrator, and a clause that says where it comes from.
+        The calibrator, and one clause on where it comes from.
 
     Raises:
         FileNotFoundError: The named file does not exist.
-        ValueError: The file is not a calibrator.
+        ValueError: The file is not a calibrator that this version reads.
     """
     if spec.calibrator:
         path = Path(spec.calibrator).expanduser()
@@ -64,13 +64,13 @@ def check_thresholds(spec: EvaluateSpec) -> None:
 
 
 def prevalence_note(labels: np.ndarray) -> str:
-    """Say what the share of fakes does to figures that mix the classes.
+    """Say what the share of fakes does to metrics that mix the classes.
 
     Args:
-        labels: (N,) 1 = fake.
+        labels: (N,) 0 = real, 1 = fake; N at least 1.
 
     Returns:
-        A clause; empty for an even set.
+        One clause; empty for a balanced set.
     """
     rate = float(labels.mean())
     if rate in (0.0, 1.0):
@@ -118,17 +118,17 @@ def by_level(frame: pd.DataFrame, spec: EvaluateSpec) -> tuple[dict[str, Any], l
 def evaluation_report(
     spec: EvaluateSpec, predictions: Predictions, p: np.ndarray, source: str, log_odds: np.ndarray | None = None
 ) -> dict[str, Any]:
-    """Assemble evaluation_report.json.
+    """Build evaluation_report.json from calibrated scores.
 
     Args:
         spec: What to report.
-        predictions: N items with labels and groups, and the failed ones.
+        predictions: N scored items, and those that failed.
         p: (N,) calibrated p_fake.
         source: One clause on where the calibrator comes from.
-        log_odds: (N,) log-odds of p where the calibrator knows them: items rank by them. None: by p.
+        log_odds: (N,) log-odds of p where the calibrator knows them; items then rank by them.
 
     Returns:
-        A JSON-ready document.
+        The report.
     """
     y, groups = predictions.labels, predictions.groups
     options: dict[str, Any] = {
@@ -167,15 +167,15 @@ def evaluation_report(
 
 
 def delong_document(scores: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> dict[str, Any] | None:
-    """Compute the AUROC with DeLong's interval for whole groups, as a check on the bootstrap's.
+    """Compute AUROC with DeLong's interval for whole groups, as a check on the bootstrap's.
 
     Args:
-        scores: (N,) scores that rank.
-        labels: (N,) 1 = fake.
-        groups: (N,) groups of the items.
+        scores: (N,) finite scores, higher = more fake.
+        labels: (N,) 0 = real, 1 = fake.
+        groups: (N,) names of groups.
 
     Returns:
-        Value, standard error and interval; None where it is undefined.
+        value, standard_error, low, high and note; None where DeLong is undefined.
     """
     found = delong(scores, labels, groups=groups)
     if found is None:
@@ -185,21 +185,21 @@ def delong_document(scores: np.ndarray, labels: np.ndarray, groups: np.ndarray) 
 
 
 def threshold_analysis(spec: EvaluateSpec, predictions: Predictions, p: np.ndarray) -> dict[str, Any]:
-    """Assemble threshold_analysis.json.
+    """Build threshold_analysis.json: what stage 1 would save and lose at each confidence of real.
 
     Args:
-        spec: Its `cascade_thresholds` are the confidences to show.
-        predictions: N items with labels and groups.
+        spec: Thresholds, bootstrap draws and seed.
+        predictions: N scored items.
         p: (N,) calibrated p_fake.
 
     Returns:
-        A JSON-ready document.
+        The analysis.
     """
     y, groups = predictions.labels, predictions.groups
     rows = threshold_rows(p, y, groups, spec.cascade_thresholds, draws=spec.n_bootstrap, seed=spec.seed)
     return {
-        "rule": "an item leaves stage 1 as real when p_fake <= 1 - threshold",
-        "caution": "observed on this split: a threshold picked from these rows promises nothing; `policy` bounds it",
+        "rule": "an item exits stage 1 as real when p_fake <= 1 - threshold",
+        "caution": "observed on this split: a threshold chosen from these rows has no guarantee; `policy` gives one",
         **describe(y, groups),
         "thresholds": rows,
     }
@@ -214,19 +214,19 @@ def draw_all(
     spec: EvaluateSpec,
     log_odds: np.ndarray | None = None,
 ) -> list[str]:
-    """Write the PNGs of an evaluation.
+    """Write the PNG charts of an evaluation.
 
     Args:
-        folder: Where to write.
-        predictions: N items with labels, groups and uncalibrated log-odds.
+        folder: Folder of the run.
+        predictions: N scored items.
         p: (N,) calibrated p_fake.
-        report: evaluation_report.json.
-        analysis: threshold_analysis.json.
-        spec: Number of bins, name of the split.
-        log_odds: (N,) log-odds of p where known, to rank by.
+        report: The report of `evaluation_report`.
+        analysis: The analysis of `threshold_analysis`.
+        spec: Bins and split.
+        log_odds: (N,) log-odds of p where known.
 
     Returns:
-        One sentence for each picture that cannot be drawn (one class).
+        One sentence for each chart that cannot be drawn because only one class is present.
     """
     from core.metrics import plots  # matplotlib: 30 MB that a page, which reads this module's notes, does not need
 
@@ -278,11 +278,11 @@ def evaluate_run(
     check_thresholds(spec)
     unchecked = check_unseen(calibrator, predictions)
     p = calibrator.transform(predictions.log_odds)
-    report.progress(0.92, "figures and their intervals")
+    report.progress(0.92, "Computing figures and intervals")
     z = calibrator.calibrated_log_odds(predictions.log_odds)
     document = evaluation_report(spec, predictions, p, source, z)
     analysis = threshold_analysis(spec, predictions, p)
-    report.progress(0.97, "drawing")
+    report.progress(0.97, "Drawing the charts")
     lost = len(predictions.failed)
     missing = [f"{lost} item(s) could not be scored; they are listed under coverage, with a bound"] if lost else []
     document["warnings"] = (
@@ -300,5 +300,5 @@ def evaluate_run(
     write_json(folder / "threshold_analysis.json", analysis)
     write_json(folder / "evaluation_report.json", document)
     area = document["metrics"]["auroc"]["value"]
-    report.progress(1.0, "done" if area is None else f"AUROC {area:.3f} on {spec.split}")
+    report.progress(1.0, "Evaluated" if area is None else f"AUROC {area:.3f} on {spec.split}")
     return document

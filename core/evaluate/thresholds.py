@@ -21,32 +21,31 @@ def threshold_rows(
     draws: int = 1000,
     seed: int = 0,
 ) -> list[dict[str, Any]]:
-    """Show what stage 1 would save and lose at each confidence.
+    """Compute the rates of stage 1 at each threshold t: items with p_fake <= 1 - t exit as real.
 
-    At confidence t items with p_fake <= 1 - t are released as real. filtration = released / all; leakage = fakes
-    released / all fakes; precision = reals released / released; coverage = passed on / all; filtration_of_reals = reals
-    released / all reals. Balanced figures weigh both classes
-    alike, so they do not move with the base rate: balanced_filtration is the mean of leakage and filtration_of_reals,
-    balanced_precision is filtration_of_reals / (filtration_of_reals + leakage). Intervals are 95 %, of `group_share`;
-    group_leakage (groups with a fake that is released / groups with a fake) has the exact Clopper-Pearson interval.
+    filtration = exited / all; leakage = fakes exited / all fakes; precision = reals exited / exited; coverage = passed
+    on / all; filtration_of_reals = reals exited / all reals. Balanced rates weigh both classes alike, so they do not
+    move with the base rate: balanced_filtration is the mean of leakage and filtration_of_reals, balanced_precision is
+    filtration_of_reals / (filtration_of_reals + leakage). Intervals: 95 %, of `group_share`; group_leakage (groups with
+    a fake that exits / groups with a fake) has the exact Clopper-Pearson interval.
 
     Args:
-        p_fake: (N,) calibrated, in [0, 1].
-        labels: (N,) 1 = fake.
-        groups: (N,) groups of the items.
-        thresholds: Confidences t in (0, 1).
-        draws: Bootstrap draws of whole groups; 0: no intervals.
+        p_fake: (N,) probabilities of fake in [0, 1].
+        labels: (N,) 0 = real, 1 = fake.
+        groups: (N,) names of groups.
+        thresholds: Confidences of real, in (0, 1).
+        draws: Bootstrap draws of groups; 0 for no intervals.
         seed: Seed of the draws.
 
     Returns:
-        One row for each confidence.
+        One row for each threshold.
     """
     codes, n_groups = group_codes(groups, labels.size)
     fake, every = labels == 1, np.ones(labels.size, bool)
     rows = []
     for t in thresholds:
         exits = p_fake <= 1.0 - t + 1e-12  # 1 - 0.98 is 0.02 + 2e-17
-        row: dict[str, Any] = {"threshold": float(t), "rule": f"p_fake <= {1.0 - t:.6g} leaves as real"}
+        row: dict[str, Any] = {"threshold": float(t), "rule": f"p_fake <= {1.0 - t:.6g} exits as real"}
         for name, of, hit, among in (
             ("filtration", "exited / all", exits, every),
             ("leakage", "fakes_exited / all_fakes", exits, fake),

@@ -175,9 +175,7 @@ def draw_cascade(path: Path, s: Sweep, rows: list[dict[str, Any]]) -> None:
         axes.set_xticks(ticks, [f"{1 - t:g}" for t in ticks])
         axes.minorticks_off()
         axes.yaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1.0))
-        axes.set(
-            xlabel="Confidence of real t: leaves at stage 1 when p_fake ≤ 1 - t", ylabel="Share", ylim=(-0.02, 1.02)
-        )
+        axes.set(xlabel="Confidence of real t: exits stage 1 when p_fake ≤ 1 - t", ylabel="Share", ylim=(-0.02, 1.02))
         axes.set_title(
             f"Stage 1 should release much (blue) and few fakes (red)\n{s.n_fake} fakes, {s.n_real} reals; bars: 95 %"
         )

@@ -52,15 +52,13 @@ class ScoresError(ValueError):
 
 @dataclass(frozen=True)
 class ImportedTable:
-    """The cells of a file of scores from outside.
-
-    Row i is called `first_row + i`: a CSV's header is row 1, as spreadsheets number it.
+    """The cells of a file of scores.
 
     Attributes:
-        name: Name of the file, for messages.
-        columns: Header in lower case -> cells as text; a Parquet file's numeric columns stay numbers.
-        first_row: Number of the first row.
-        left_out: Columns that are not read, each with its reason.
+        name: Name of the file.
+        columns: By header in lower case, cells as text; numeric columns of a Parquet file stay numbers.
+        first_row: Number of the first row in messages. A CSV's header is row 1, as spreadsheets number it.
+        left_out: By header, why a column cannot be used.
     """
 
     name: str
@@ -69,15 +67,15 @@ class ImportedTable:
     left_out: dict[str, str] = field(default_factory=dict)
 
     def refuse(self, rows: np.ndarray, words: str, cells: pd.Series | None = None) -> None:
-        """Refuse the file for some of its rows, if there are any.
+        """Refuse the file because of some rows, if there are any.
 
         Args:
-            rows: Positions of the faulty rows.
+            rows: Positions of the rows.
             words: What is wrong with them.
-            cells: (N,) cells to quote beside the row numbers; None: none.
+            cells: Cells to quote in the message.
 
         Raises:
-            ScoresError: There are faulty rows; the message names the first of them.
+            ScoresError: There is such a row; the message names the first NAMED_ROWS.
         """
         rows = np.asarray(rows)
         if not rows.size:
@@ -87,17 +85,15 @@ class ImportedTable:
         raise ScoresError(f"{self.name}: {words}: row {', '.join(named)}{more}")
 
     def refuse_words(self, rows: np.ndarray, words: str, cells: pd.Series) -> None:
-        """Refuse the file for some words of a column that holds few different words.
-
-        Each distinct word is named once, with how often and where it occurs first, the most frequent first.
+        """Refuse the file because of some words, if there are any: each is named once, the most frequent first.
 
         Args:
-            rows: Positions of the faulty rows.
+            rows: Positions of the rows.
             words: What is wrong with them.
-            cells: (N,) cells of the column.
+            cells: The column.
 
         Raises:
-            ScoresError: There are faulty rows.
+            ScoresError: There is such a row; the message gives the number of rows and the first row of each word.
         """
         rows = np.asarray(rows)
         if not rows.size:
@@ -152,13 +148,13 @@ class ImportedTable:
 
 
 def as_text(column: pd.Series) -> pd.Series:
-    """Turn cells into stripped text.
+    """Turn a column into stripped text.
 
     Args:
-        column: Cells of any type.
+        column: Text, numbers or booleans.
 
     Returns:
-        (N,) str: missing ones empty, whole floats without their .0, true and false as 1 and 0.
+        str cells: missing ones empty, whole floats without their .0, true and false as 1 and 0.
     """
     if pd.api.types.is_bool_dtype(column):
         column = column.astype(int)
@@ -170,18 +166,18 @@ def as_text(column: pd.Series) -> pd.Series:
 
 
 def read_imported_table(path: Path, report: Reporter | None = None) -> ImportedTable:
-    """Read a file of scores: CSV (comma, semicolon or tab; UTF-8) or Parquet, recognised by content.
+    """Read CSV (comma, semicolon or tab; UTF-8) or Parquet, told apart by content.
 
     Args:
         path: The file.
-        report: Told the share that is read; None: nobody.
+        report: Receives the share read.
 
     Returns:
-        Its cells.
+        The cells.
 
     Raises:
-        FileNotFoundError: No such file.
-        ScoresError: The file is too large, ragged, not UTF-8, or without a header.
+        FileNotFoundError: There is no such file.
+        ScoresError: The file is too large, ragged, not UTF-8, or has no header.
     """
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
@@ -207,13 +203,13 @@ def read_imported_table(path: Path, report: Reporter | None = None) -> ImportedT
 
 
 def column_names(path: Path) -> list[str]:
-    """Read the header alone, without reading the rows.
+    """Read the header alone.
 
     Args:
         path: The file.
 
     Returns:
-        Names of the columns in lower case.
+        Names in lower case.
 
     Raises:
         ScoresError: As `read_imported_table`.

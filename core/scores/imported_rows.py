@@ -1,4 +1,4 @@
-"""What the rows of a foreign score file mean: ids, truth, log-odds, groups, splits; each fault is named by row."""
+"""The rows of a score file from outside: ids, labels, log-odds, groups, splits; each fault is named by row."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ RESERVED = ("path", "p_fake", "called", "items")
 def checked_rows(
     table: ImportedTable, spec: ImportScoresSpec, dataset: str, report: Reporter | None = None
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Find out what the rows of a file of scores mean.
+    """Check the rows of a file of scores.
 
     Args:
-        table: The cells.
-        spec: Names of the columns, words of the labels, kind of score.
-        dataset: Name of the data set where the file names none.
-        report: Told about progress; None: nobody.
+        table: Its cells.
+        spec: Which columns mean what.
+        dataset: Name of the data where no column gives one.
+        report: Receives the progress.
 
     Returns:
-        The columns OURS and at most MOST_FURTHER others, where log_odds is NaN for an item that failed and `reason`
-        then says why; and one sentence for each thing that was decided for the reader.
+        A table with the columns OURS and at most MOST_FURTHER others, and one sentence for each decision that was made
+        for the reader. log_odds is NaN where the item failed, and `reason` then says why, else "".
 
     Raises:
-        ScoresError: A column is missing, or cells cannot be used; the message names rows.
+        ScoresError: A column is missing or a cell cannot be used; the message names rows.
     """
     notes: list[str] = []
     report = report or Silent()
@@ -97,15 +97,12 @@ def labels_of(table: ImportedTable, column: str, spec: ImportScoresSpec) -> np.n
     """Read the labels by the words of the spec; upper and lower case are the same, and so are 1 and 1.0.
 
     Args:
-        table: The cells.
+        table: Its cells.
         column: Name of the column.
-        spec: Words for fake and for real.
+        spec: Words for fake and real.
 
     Returns:
-        (N,) int64, 1 = fake.
-
-    Raises:
-        ScoresError: A label is neither.
+        (N,) int64, 0 = real, 1 = fake.
     """
     cells = table.text(column)
     lower = cells.str.lower().str.replace(WHOLE, r"\1", regex=True)
@@ -119,19 +116,16 @@ def labels_of(table: ImportedTable, column: str, spec: ImportScoresSpec) -> np.n
 
 
 def groups_of(table: ImportedTable, column: str, ids: pd.Series, notes: list[str]) -> pd.Series:
-    """Read the unit that intervals count: the group column, else the clip, else the item itself.
+    """Find the unit that intervals count: the group column, else the clip, else the item itself.
 
     Args:
-        table: The cells.
-        column: Name of the group column; it may be missing.
-        ids: (N,) ids of the items.
-        notes: A sentence is added where the file names no groups.
+        table: Its cells.
+        column: Name of the group column.
+        ids: (N,) ids of items.
+        notes: Receives a sentence on what was decided.
 
     Returns:
-        (N,) groups.
-
-    Raises:
-        ScoresError: A group is empty.
+        (N,) names of groups.
     """
     if column in table.columns:
         groups = table.text(column)
@@ -153,19 +147,16 @@ def groups_of(table: ImportedTable, column: str, ids: pd.Series, notes: list[str
 def scores_of(
     table: ImportedTable, column: str, spec: ImportScoresSpec, notes: list[str]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Read the scores as log-odds.
+    """Read the scores.
 
     Args:
-        table: The cells.
+        table: Its cells.
         column: Name of the column.
-        spec: Kind of score, and which side larger values mean.
-        notes: A sentence is added for what was decided.
+        spec: What a score is, and which direction means fake.
+        notes: Receives a sentence on what was decided.
 
     Returns:
-        (N,) float64 log-odds of fake (of a plain number: the number), NaN where the item failed; and (N,) reasons.
-
-    Raises:
-        ScoresError: A score is no number, or lies outside [0, 1].
+        (N,) float64 log-odds of fake (of a number: the number), NaN where the item failed; and (N,) reasons.
     """
     cells = table.columns[column]
     text = None
@@ -193,17 +184,16 @@ def scores_of(
 
 
 def log_odds_of(p: np.ndarray, notes: list[str]) -> np.ndarray:
-    """Compute ln p - ln(1 - p), exact for every double between 0 and 1.
+    """Compute ln p - ln(1 - p), exact for every double between 0 and 1: 1e-20 stays apart from 1e-22.
 
-    A softmax of 1e-20 stays apart from one of 1e-22. 0 and 1 have no log-odds: they are put beyond SURE and one beyond
-    all others.
+    0 and 1 have no log-odds: they are put beyond CERTAIN_LOG_ODDS and one beyond all others.
 
     Args:
         p: (N,) in [0, 1], or NaN.
-        notes: A sentence is added where p is 0 or 1.
+        notes: Receives a sentence where a score is 0 or 1.
 
     Returns:
-        (N,) float64.
+        (N,) log-odds.
     """
     with np.errstate(divide="ignore"):
         z = np.log(p) - np.log1p(-p)
@@ -222,17 +212,17 @@ def log_odds_of(p: np.ndarray, notes: list[str]) -> np.ndarray:
 
 
 def standardised(frame: pd.DataFrame, notes: list[str]) -> np.ndarray:
-    """Move and scale plain numbers so that they can be taken as log-odds before calibration.
+    """Move and scale numbers to median 0 and a middle half of -1 to 1, without looking at labels.
 
-    The median becomes 0 and the middle half lies from -1 to 1, over the calibration split (all rows where there is
-    none), without looking at labels. The order stays; p_fake means nothing before calibration.
+    The median and quartiles are those of the calibration split (all rows where there is none). The order stays, and
+    p_fake has no meaning before calibration.
 
     Args:
-        frame: Rows with log_odds and split.
-        notes: A sentence is added that says what was done.
+        frame: log_odds and split.
+        notes: Receives a sentence on the scale.
 
     Returns:
-        (N,) float64.
+        (N,) numbers to be taken as log-odds.
     """
     values = frame["log_odds"].to_numpy(np.float64)
     calib = frame["split"].to_numpy() == "val_calib"
@@ -249,18 +239,16 @@ def standardised(frame: pd.DataFrame, notes: list[str]) -> np.ndarray:
 
 
 def set_aside(groups: pd.Series, labels: np.ndarray, share: float, notes: list[str]) -> np.ndarray:
-    """Set a share of the groups aside for calibration, by a hash of their names.
-
-    All items stay in `test` where the share is 0, or where either part would lack a class that the file has.
+    """Set a share of the groups aside as `val_calib`, by a hash of their names; the rest is `test`.
 
     Args:
-        groups: (N,) groups of the items.
-        labels: (N,) 1 = fake.
-        share: Share of the groups, in [0, 1).
-        notes: A sentence is added that says what was done.
+        groups: (N,) names of groups.
+        labels: (N,) 0 = real, 1 = fake.
+        share: Share of the groups in [0, 1).
+        notes: Receives a sentence on what was decided.
 
     Returns:
-        (N,) `val_calib` or `test`.
+        (N,) names of splits; all `test` where the share is 0 or where either part would lack a class that the file has.
     """
     everything = np.full(len(groups), "test", object)
     if not share:
@@ -294,17 +282,14 @@ def splits_of(
     """Read the splits: the file's own, else `test`, less the share of groups that the spec sets aside.
 
     Args:
-        table: The cells.
-        groups: (N,) groups of the items.
-        labels: (N,) 1 = fake.
-        spec: The share to set aside.
-        notes: Sentences on what was decided are added.
+        table: Its cells.
+        groups: (N,) names of groups.
+        labels: (N,) 0 = real, 1 = fake.
+        spec: Share to set aside.
+        notes: Receives a sentence on what was decided.
 
     Returns:
         (N,) names of splits.
-
-    Raises:
-        ScoresError: A split is unknown, or a group lies in two splits.
     """
     if "split" not in table.columns:
         return set_aside(groups, labels, spec.calib_share, notes)

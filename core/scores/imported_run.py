@@ -1,7 +1,8 @@
-"""Scores of a detector that was run elsewhere become a run without weights, judged like any other.
+"""Scores of a detector that ran elsewhere, imported as a run without weights and judged like any other.
 
-The folder looks like a run's: run.json (kind `scores`), spec.json, a table of predictions a split, predictions.parquet
-(p_scores, of all splits) and failed.csv. `calibrate`, `evaluate`, `policy` and `search` take it by its name.
+The folder looks like a run's: run.json (kind `scores`), spec.json, a table of predictions for each split,
+predictions.parquet (p_scores, of all splits) and failed.csv. `calibrate`, `evaluate`, `policy` and `search` take it by
+its name.
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ MEMBER = "scores"
 
 
 def is_scores(folder: Path) -> bool:
-    """Tell whether a run holds imported scores and no network.
+    """Tell whether a run folder holds imported scores and no network.
 
     Args:
-        folder: Folder of the run.
+        folder: Folder of a run.
 
     Returns:
         True for imported scores.
@@ -48,10 +49,10 @@ def kept_predictions(folder: Path, split: str) -> Predictions:
         split: Name of the split.
 
     Returns:
-        Uncalibrated predictions.
+        The predictions.
 
     Raises:
-        ValueError: There are no scores of that split; the message lists the splits that exist.
+        ValueError: There is no such split; the message lists those there are.
     """
     path = folder / "predictions" / f"{split}.parquet"
     if not path.is_file():
@@ -61,18 +62,18 @@ def kept_predictions(folder: Path, split: str) -> Predictions:
 
 
 def import_scores(spec: ImportScoresSpec, folder: Path, report: Reporter) -> dict[str, Any]:
-    """Read, check and write a run of imported scores.
+    """Read and check a file of scores and write the run.
 
     Args:
-        spec: The file, and what its columns mean.
-        folder: Folder of the run, which must not exist.
-        report: Told about progress.
+        spec: The file and what its columns mean.
+        folder: Folder of the new run.
+        report: Receives the progress.
 
     Returns:
         run.json.
 
     Raises:
-        FileNotFoundError: No such file.
+        FileNotFoundError: There is no such file.
         FileExistsError: The folder exists.
         ScoresError: The file cannot be used; the message names rows.
     """
@@ -98,13 +99,13 @@ def import_scores(spec: ImportScoresSpec, folder: Path, report: Reporter) -> dic
 
 
 def parted(rows: pd.DataFrame) -> Predictions:
-    """Part rows with a score from those that failed.
+    """Part the rows with a score from those that failed.
 
     Args:
-        rows: Rows of one split, with `reason`.
+        rows: Rows of `checked_rows`.
 
     Returns:
-        Predictions.
+        The predictions.
     """
     lost = rows["reason"] != ""
     scored = rows[~lost].drop(columns="reason").reset_index(drop=True)
@@ -112,16 +113,16 @@ def parted(rows: pd.DataFrame) -> Predictions:
 
 
 def about(spec: ImportScoresSpec, path: Path, frame: pd.DataFrame, notes: list[str]) -> dict[str, Any]:
-    """Write down where the scores come from, what they are, how many, and what was decided for the reader.
+    """Build run.json: where the scores come from, what they are, how many, and what was decided for the reader.
 
     Args:
-        spec: What was asked for.
+        spec: The file and what its columns mean.
         path: The file.
-        frame: All rows.
-        notes: What was decided, one sentence each.
+        frame: Rows of `checked_rows`.
+        notes: What was decided.
 
     Returns:
-        run.json.
+        The document.
     """
     scored = frame["reason"] == ""
     splits = {

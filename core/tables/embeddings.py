@@ -73,16 +73,16 @@ class EmbeddingTable:
         return len(self.sample_id)
 
     def take(self, sample_ids: Sequence[str]) -> EmbeddingTable:
-        """Take rows by their ids, in the order given.
+        """Select rows by name.
 
         Args:
-            sample_ids: Ids of the rows.
+            sample_ids: Names of the rows.
 
         Returns:
-            The rows.
+            These rows, in this order.
 
         Raises:
-            ValueError: Some ids have no embedding; the message names the first.
+            ValueError: A row is missing; the message names the first.
         """
         place = {name: row for row, name in enumerate(self.sample_id)}
         lost = [name for name in sample_ids if name not in place]
@@ -97,16 +97,16 @@ class EmbeddingTable:
 
 
 def read_about(path: Path) -> EmbeddingAbout:
-    """Read what an embedding file says of itself.
+    """Read what an embedding file is of.
 
     Args:
         path: The file.
 
     Returns:
-        Its description.
+        The description in its metadata.
 
     Raises:
-        ValueError: It is not a whole embedding file.
+        ValueError: The file is not a whole embedding file.
     """
     try:
         metadata = pq.read_schema(path).metadata or {}
@@ -116,18 +116,18 @@ def read_about(path: Path) -> EmbeddingAbout:
 
 
 def read_embeddings(path: Path, parts: Sequence[str] | None = None, *, incomplete: bool = False) -> EmbeddingTable:
-    """Read a whole embedding file into memory; for a large file use `stream_embeddings`.
+    """Read a whole embedding file; for a large file use `stream_embeddings`.
 
     Args:
         path: The file.
-        parts: Names of the parts to read; None: all.
-        incomplete: Accept a file that lacks rows.
+        parts: Parts that are wanted; None for all.
+        incomplete: Whether a file that lacks rows is accepted.
 
     Returns:
         The table.
 
     Raises:
-        ValueError: The file lacks rows and that was not accepted, has no such part, or is not whole.
+        ValueError: The file lacks rows and this was not accepted, a part is unknown, or the file is not whole.
     """
     tables = list(stream_embeddings(path, parts, incomplete=incomplete))
     about = tables[0].about
@@ -142,18 +142,18 @@ def read_embeddings(path: Path, parts: Sequence[str] | None = None, *, incomplet
 def stream_embeddings(
     path: Path, parts: Sequence[str] | None = None, *, incomplete: bool = False
 ) -> Iterator[EmbeddingTable]:
-    """Read the row groups of an embedding file one after the other, in bounded memory.
+    """Read the row groups of a file one after the other, in bounded memory.
 
     Args:
         path: The file.
-        parts: Names of the parts to read; None: all.
-        incomplete: Accept a file that lacks rows.
+        parts: Parts that are wanted; None for all.
+        incomplete: Whether a file that lacks rows is accepted.
 
     Yields:
-        A table for each row group.
+        One table for each row group.
 
     Raises:
-        ValueError: As in `read_embeddings`.
+        ValueError: As `read_embeddings`.
     """
     about = read_about(path)
     if about.missing and not incomplete:
@@ -186,9 +186,9 @@ def write_shard(
 
     Args:
         path: The file.
-        sample_id: (N,) ids.
-        log_odds: (N,) log-odds of fake.
-        parts: Name -> (N, D), of the sizes in `about.parts`.
+        sample_id: (N,) names of the rows.
+        log_odds: (N,) uncalibrated log-odds of fake.
+        parts: (N, D) by part, of the sizes in `about.parts`.
         about: What the shard is of.
 
     Raises:
@@ -206,14 +206,14 @@ def write_shard(
 
 
 def join_shards(shards: Sequence[Path], target: Path) -> EmbeddingAbout:
-    """Join all shards into one file, a row group each; one shard is in memory at a time.
+    """Join shards into one file, a row group each; one shard is in memory at a time.
 
     Args:
         shards: Files in the order of their rows.
-        target: The file; it is written aside and renamed.
+        target: The joined file, written atomically.
 
     Returns:
-        The description of the whole file.
+        What the joined file is of.
 
     Raises:
         ValueError: The shards are of different detectors or data, or leave a gap.

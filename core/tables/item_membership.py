@@ -1,9 +1,9 @@
-"""Which items something was chosen on, kept in some kilobytes, so that it is not judged on the same ones unawares.
+"""Which items something was fitted on, stored in some kilobytes, so that it is not judged on the same ones unnoticed.
 
-Every item has a 64-bit hash; the SKETCH_SIZE smallest of a set are its sketch ("k minimum values", Bar-Yossef et al. 2002).
-A set of fewer items is kept whole, and of any other set each item is told to be in it or not. Of a larger one the
-sketch tells that of the items whose hash lies below its largest, a random sample that is the same for everybody: two
-sets of which more than about one item in a thousand is common are found out, and the share is estimated.
+Every item has a 64-bit hash; the SKETCH_SIZE smallest of a set are its sketch ("k minimum values", Bar-Yossef et al.
+2002). A set of fewer items is stored whole, and of any other set each item is known to be in it or not. Of a larger
+one the sketch tells about the items whose hash lies below its largest, a random sample that is the same for everybody:
+two sets that share more than about one item in a thousand are detected, and the share is estimated.
 """
 
 from __future__ import annotations
@@ -22,7 +22,13 @@ SKETCH_SIZE = 8192
 
 @dataclass(frozen=True)
 class Overlap:
-    """items: judged; told: of these, those that the sketch tells of; seen: of the told, those in the sketched set."""
+    """How many items of a set are in a sketched set.
+
+    Attributes:
+        items: Number of items asked about.
+        told: Of these, the items that the sketch tells about.
+        seen: Of the told, those in the sketched set.
+    """
 
     items: int
     told: int
@@ -46,19 +52,47 @@ class Overlap:
 
 
 def hashes(ids: Iterable[object], labels: Iterable[int]) -> np.ndarray:
-    """(N,) uint64 of sample ids with their labels, the same on every machine: what `Predictions.fingerprint` names."""
+    """Hash sample ids with their labels, the same on every machine.
+
+    Args:
+        ids: (N,) sample ids.
+        labels: (N,) 0 or 1.
+
+    Returns:
+        (N,) uint64.
+    """
     pairs = zip(ids, labels, strict=True)
     return np.frombuffer(b"".join(blake2b(f"{i}\t{int(y)}".encode(), digest_size=8).digest() for i, y in pairs), "<u8")
 
 
 def sketch(ids: Iterable[object], labels: Iterable[int]) -> str:
-    """Base64 of the SKETCH_SIZE smallest hashes, ascending, little-endian."""
+    """Compute the sketch of a set of items.
+
+    Args:
+        ids: (N,) sample ids.
+        labels: (N,) 0 or 1.
+
+    Returns:
+        Base64 of the SKETCH_SIZE smallest hashes, ascending, little-endian.
+    """
     found = np.unique(hashes(ids, labels))[:SKETCH_SIZE]
     return base64.b64encode(found.astype("<u8").tobytes()).decode()
 
 
 def members(kept: str, ids: Iterable[object], labels: Iterable[int]) -> tuple[np.ndarray, np.ndarray]:
-    """((N,) bool: in the sketched set; (N,) bool: whether the sketch tells). Raises ValueError on a broken sketch."""
+    """Tell which items are in a sketched set.
+
+    Args:
+        kept: The sketch.
+        ids: (N,) sample ids.
+        labels: (N,) 0 or 1.
+
+    Returns:
+        (N,) bool, whether in the set; and (N,) bool, whether the sketch tells about the item.
+
+    Raises:
+        ValueError: The sketch is damaged.
+    """
     try:
         known = np.frombuffer(base64.b64decode(kept, validate=True), "<u8")
     except (binascii.Error, ValueError) as error:
@@ -72,6 +106,18 @@ def members(kept: str, ids: Iterable[object], labels: Iterable[int]) -> tuple[np
 
 
 def overlap(kept: str, ids: Iterable[object], labels: Iterable[int]) -> Overlap:
-    """How many of these items are in the sketched set. Raises ValueError on a broken sketch."""
+    """Count the items that are in a sketched set.
+
+    Args:
+        kept: The sketch.
+        ids: (N,) sample ids.
+        labels: (N,) 0 or 1.
+
+    Returns:
+        The counts.
+
+    Raises:
+        ValueError: The sketch is damaged.
+    """
     inside, told = members(kept, ids, labels)
     return Overlap(inside.size, int(told.sum()), int((inside & told).sum()))

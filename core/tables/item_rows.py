@@ -1,4 +1,4 @@
-"""What every table of items says in the same way: its labels and its groups."""
+"""The properties that every table of items has: its labels and its groups."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The hinge of the house: torch ends in this table, numpy begins. One row an item, one detector a table."""
+"""The table of predictions, one row for each item of one detector: torch ends here, and numpy begins."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def _kept(failed: pd.DataFrame) -> list[str]:
 
 
 def item_fingerprint(ids: pd.Series, labels: pd.Series) -> str:
-    """Compute the SHA-256 of the lines "id TAB label", sorted by their bytes.
+    """Compute SHA-256 of the lines "id TAB label", sorted by their bytes.
 
     Args:
-        ids: (N,) ids.
+        ids: (N,) sample ids.
         labels: (N,) 0 or 1.
 
     Returns:
-        64 hexadecimal digits.
+        Hexadecimal digits.
     """
     text, of = (pa.array(column.astype(str), pa.large_string()) for column in (ids, labels.astype(int)))
     lines = pc.binary_join_element_wise(text, of, pa.scalar("\t", pa.large_string()))
@@ -51,14 +51,12 @@ def item_fingerprint(ids: pd.Series, labels: pd.Series) -> str:
 
 @dataclass(frozen=True)
 class Predictions(ItemRows):
-    """Scores of one detector on items.
+    """Scores of one detector.
 
     Attributes:
         frame: The REQUIRED columns (label 1 = fake; log_odds finite, float64; group is the unit that counts in every
-        interval and
-            guarantee), and perhaps `split`, `method`, `path`, `video`, `track` and more.
-        failed: Items that were asked for and have no score: columns FAILED and perhaps `split`, the reason in plain
-        words.
+            interval and guarantee), perhaps `split`, `method`, `path`, `video`, `track` and more.
+        failed: Items that were asked for and have no score: columns FAILED and perhaps `split`; reason in plain words.
     """
 
     frame: pd.DataFrame
@@ -87,18 +85,18 @@ class Predictions(ItemRows):
         return self.frame["log_odds"].to_numpy(np.float64)
 
     def select(self, split: str) -> Predictions:
-        """Take the rows of one split, and its failed items.
+        """Select one split, with its failed items.
 
-        All failed items are taken where their splits are not known, for any may be of this one.
+        All failed items are taken where the list does not name their splits, because any may be of this one.
 
         Args:
             split: Name of the split.
 
         Returns:
-            Predictions of that split.
+            The predictions of the split.
 
         Raises:
-            ValueError: There are no rows; the message lists the splits that exist.
+            ValueError: There are no rows; the message lists the splits there are.
         """
         rows = self.frame[self.frame["split"] == split]
         if rows.empty:
@@ -141,10 +139,10 @@ class Predictions(ItemRows):
 
     @classmethod
     def of_table(cls, table: pd.DataFrame) -> Predictions:
-        """Part a table into scored items and failed ones.
+        """Build predictions from a table in which a row without log_odds is an item that failed.
 
         Args:
-            table: A row without log_odds is an item that failed (column `reason`, where it exists).
+            table: Perhaps with the column `reason`.
 
         Returns:
             The predictions.

@@ -62,7 +62,7 @@ class Beta(Calibrator):
         warnings = []
         if z[y == 0].max() <= z[y == 1].min() and z.min() < z.max():
             warnings.append(
-                "one threshold parts the two classes (separable): the likelihood rises without end, and a, b, c are "
+                "one threshold separates the two classes (separable): the likelihood has no maximum, and a, b, c are "
                 "where the search stopped, not an optimum; p_fake is surer than these items can support"
             )
         elif max(a, b, abs(c)) >= MAX_PARAMETER * (1 - 1e-6):

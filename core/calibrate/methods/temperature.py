@@ -212,7 +212,7 @@ def temperature_warnings(t: float, m: np.ndarray) -> list[str]:
     warnings = []
     loss, raw = (float(np.mean(softplus(-m / at))) for at in (t, 1.0))
     if m.min() >= 0 and m.max() > 0:
-        warnings.append("every item lies on its own side of log-odds 0 (separable): NLL falls on as T -> 0")
+        warnings.append("every item lies on its own side of log-odds 0 (separable): NLL keeps falling as T -> 0")
     if t <= T_MIN * 1.0001 or t >= T_MAX / 1.0001:
         warnings.append(f"T = {t:.4g} is the bound of the search ({T_MIN} to {T_MAX}), not an optimum")
     if t >= T_MAX / 1.0001:

@@ -1,7 +1,7 @@
-"""Do two experts err on the same items? Closed forms over the 2 x 2 table of who is right, with intervals by group.
+"""Whether two experts err on the same items: closed forms over the 2 x 2 table of who is right, intervals by group.
 
-Measures of diversity after Kuncheva & Whitaker (2003). The four counts are the whole story: every figure is a ratio of
-them, so a bootstrap draw is four sums and touches no item again.
+Measures of diversity after Kuncheva & Whitaker (2003). Every figure is a ratio of the four counts, so a bootstrap draw
+is four sums and visits no item again.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ TITLES = {
 MEANING = {
     "error_overlap": "Items that both get wrong / items that either gets wrong (Jaccard): 0 never together, 1 always.",
     "q_statistic": "Yule's Q of being right: 1 right and wrong together, 0 unrelated, below 0 each covers the other.",
-    "disagreement": "Items that just one of the two gets right / all items.",
-    "double_fault": "Items that both get wrong / all items: what no choice between the two can mend.",
-    "oracle_gain": "Accuracy of always heeding whoever is right, less that of the better one alone.",
+    "disagreement": "Items that only one of the two gets right / all items.",
+    "double_fault": "Items that both get wrong / all items: no choice between the two corrects them.",
+    "oracle_gain": "Accuracy if the right one is always chosen, less that of the better one alone.",
 }
 
 
 def agreement_counts(right_a: np.ndarray, right_b: np.ndarray) -> np.ndarray:
-    """Mark for each item which of two experts is right.
+    """Mark the items that both, one or none of two experts call correctly.
 
     Args:
-        right_a: (N,) bool, expert a is right.
-        right_b: (N,) bool, expert b is right.
+        right_a: (N,) bool.
+        right_b: (N,) bool.
 
     Returns:
         (N, 4) float64 indicators: both right, only a right, only b right, both wrong.
 
     Raises:
-        ValueError: The experts were not judged on the same items.
+        ValueError: The shapes differ or are not (N,).
     """
     a, b = np.asarray(right_a, bool), np.asarray(right_b, bool)
     if a.shape != b.shape or a.ndim != 1:
@@ -52,17 +52,17 @@ def agreement_counts(right_a: np.ndarray, right_b: np.ndarray) -> np.ndarray:
 
 
 def figures_of_counts(counts: np.ndarray) -> dict[str, np.ndarray]:
-    """Compute FIGURES from the four counts of a pair.
+    """Compute FIGURES from counts.
 
-    error_overlap = n00 / (n00 + n01 + n10). q_statistic = (n11 n00 - n10 n01) / (n11 n00 + n10 n01) in [-1, 1].
-    disagreement = (n10 + n01) / n. double_fault = n00 / n. oracle_gain = (n - n00) / n - max(accuracy of a, accuracy of
-    b), which equals min(n10, n01) / n.
+    error_overlap = n00 / (n00 + n01 + n10), undefined where nobody errs. q_statistic = (n11 n00 - n10 n01) / (n11 n00 +
+    n10 n01) in [-1, 1], undefined where the denominator is 0. disagreement = (n10 + n01) / n. double_fault = n00 / n.
+    oracle_gain = (n - n00) / n - max(accuracy of a, accuracy of b), equal to min(n10, n01) / n.
 
     Args:
-        counts: (..., 4) counts in the order of `agreement_counts`.
+        counts: (..., 4) in the order of `agreement_counts`.
 
     Returns:
-        An array (...) by figure; NaN where a figure is not defined (a denominator of 0).
+        By figure, (...) values; NaN where undefined.
     """
     both, only_a, only_b, neither = np.moveaxis(np.asarray(counts, np.float64), -1, 0)
     n = both + only_a + only_b + neither
@@ -83,14 +83,14 @@ def pairwise(
     """Compare every pair of experts.
 
     Args:
-        right: (N,) bool by expert, on the same items.
-        groups: (N,) groups of the items.
-        draws: Bootstrap draws of whole groups; 0: no intervals.
+        right: By expert, (N,) bool on the same items.
+        groups: (N,) names of groups.
+        draws: Bootstrap draws of groups; 0 for no intervals.
         seed: Seed of the draws.
 
     Returns:
-        One row for each pair: `a`, `b`, the four counts, and every figure as {value, low, high} (95 %); None where a
-        figure is not defined.
+        One row for each pair: `a`, `b`, the four counts, and every figure as {value, low, high} (95 %), None where
+        undefined.
     """
     codes, n_groups = group_codes(groups, len(groups))
     rows: list[dict[str, Any]] = []
@@ -109,27 +109,26 @@ def pairwise(
     return rows
 
 
-def _estimate(value: float, drawn: np.ndarray | None, worth: GroupCount) -> dict[str, float | None]:
+def _estimate(value: float, drawn: np.ndarray | None, count: GroupCount) -> dict[str, float | None]:
     if not np.isfinite(value):
         return {"value": None, "low": None, "high": None}
-    found = interval_from_draws(drawn, worth)
+    found = interval_from_draws(drawn, count)
     return {"value": value, "low": found.low, "high": found.high}
 
 
 def oracle(right: Mapping[str, np.ndarray], groups: np.ndarray, *, draws: int = 1000, seed: int = 0) -> dict[str, Any]:
-    """Compare the best expert with an ideal choice among all experts.
+    """Compare the best expert with an oracle that is right wherever any expert is.
 
-    The best one is the best on these very items, so `gain` is rather too small.
+    The best one is the best on these very items, so `gain` is too small rather than too large.
 
     Args:
-        right: (N,) bool by expert, on the same items.
-        groups: (N,) groups of the items.
-        draws: Bootstrap draws of whole groups; 0: no intervals.
+        right: By expert, (N,) bool on the same items.
+        groups: (N,) names of groups.
+        draws: Bootstrap draws of groups; 0 for no intervals.
         seed: Seed of the draws.
 
     Returns:
-        `best` (a name), `accuracy` of the best, `oracle` (share of items that some expert gets right) and `gain`, each
-        with its interval.
+        `best` (its name), and `accuracy`, `oracle` and `gain`, each with its interval.
     """
     columns = np.stack([np.asarray(values, np.float64) for values in right.values()], axis=1)
     anybody = columns.max(1, keepdims=True)
@@ -144,6 +143,6 @@ def oracle(right: Mapping[str, np.ndarray], groups: np.ndarray, *, draws: int = 
         drawn = sums[:, :2] / sums[:, 2:]
     parts = {"oracle": (values[0], drawn[:, 0]), "accuracy": (values[1], drawn[:, 1])}
     parts["gain"] = (values[0] - values[1], drawn[:, 0] - drawn[:, 1])
-    worth = count_groups(codes)
-    found = {name: _estimate(float(value), of if len(of) else None, worth) for name, (value, of) in parts.items()}
-    return {"best": list(right)[best], **found}
+    count = count_groups(codes)
+    figures = {name: _estimate(float(value), of if len(of) else None, count) for name, (value, of) in parts.items()}
+    return {"best": list(right)[best], **figures}

@@ -18,12 +18,12 @@ def sample_rows(count: int, most: int, seed: int) -> np.ndarray:
     """Draw rows without replacement.
 
     Args:
-        count: Number of rows.
+        count: Number of rows there are.
         most: Most rows to draw.
         seed: Seed of the draw.
 
     Returns:
-        (min(count, most),) sorted positions; all of them when they are few.
+        (min(count, most),) ascending rows.
     """
     if count <= most:
         return np.arange(count)
@@ -31,13 +31,13 @@ def sample_rows(count: int, most: int, seed: int) -> np.ndarray:
 
 
 def standardised(embedding: np.ndarray) -> np.ndarray:
-    """Bring each column to mean 0 and standard deviation 1.
+    """Scale columns to mean 0 and deviation 1; a constant column becomes 0.
 
     Args:
         embedding: (N, D).
 
     Returns:
-        (N, D) float64; a constant column becomes 0.
+        (N, D) float64.
     """
     values = np.asarray(embedding, np.float64)
     spread = values.std(0)
@@ -45,14 +45,14 @@ def standardised(embedding: np.ndarray) -> np.ndarray:
 
 
 def probe_scores(embedding: np.ndarray, labels: np.ndarray, groups: np.ndarray, seed: int = 0) -> np.ndarray | None:
-    """Score items out-of-fold by a logistic regression on the standardised embedding; folds are cut by group.
+    """Compute out-of-fold log-odds of a logistic regression on the standardised embedding, folds by group.
 
     Scaling is fitted inside the training part of each fold.
 
     Args:
         embedding: (N, D).
-        labels: (N,) 1 = fake.
-        groups: (N,) groups of the items.
+        labels: (N,) 0 = real, 1 = fake.
+        groups: (N,) names of groups.
         seed: Seed of the folds.
 
     Returns:
@@ -78,15 +78,15 @@ def probe_scores(embedding: np.ndarray, labels: np.ndarray, groups: np.ndarray, 
 
 
 def silhouette(embedding: np.ndarray, names: np.ndarray) -> float | None:
-    """Compute the mean silhouette of named items in the standardised embedding (Rousseeuw 1987, Euclidean).
+    """Compute the mean silhouette (Rousseeuw 1987) of the standardised embedding, Euclidean.
 
     Args:
         embedding: (N, D).
-        names: (N,) the name of each item, for example its source.
+        names: (N,) name of the cluster of each item.
 
     Returns:
-        A number in [-1, 1]; near 0, items of one name lie no closer to each other than to the rest. None unless 2 <=
-        names < items.
+        A float in [-1, 1]; near 0, items of one name lie no closer to each other than to the rest. None unless
+        2 <= names < items.
     """
     from sklearn.metrics import silhouette_score
 
@@ -105,23 +105,22 @@ def embedding_quality(
     draws: int = 1000,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Measure how well an embedding separates labels and sources.
+    """Measure an embedding by a linear probe and by silhouettes.
 
     `silhouette_source` is the mean over the two labels of the silhouette by source inside one label: sources mostly
-    hold one label, so over all items it would count the label again.
+    hold one label, so over all items it would measure the label again.
 
     Args:
         embedding: (N, D).
-        labels: (N,) 1 = fake.
-        groups: (N,) groups of the items.
+        labels: (N,) 0 = real, 1 = fake.
+        groups: (N,) names of groups.
         sources: (N,) source of each item.
-        most: Most rows to use, drawn by seed.
-        draws: Bootstrap draws of whole groups.
+        most: Most rows that are used, drawn by seed.
+        draws: Bootstrap draws of groups; 0 for no intervals.
         seed: Seed of rows, folds and draws.
 
     Returns:
-        JSON-ready: `dimensions`, `items` used, `probe` AUROC with its interval, `silhouette_label`,
-        `silhouette_source`.
+        dimensions, items, probe (AUROC with interval), silhouette_label and silhouette_source.
     """
     rows = sample_rows(len(labels), most, seed)
     x, y, of, where = embedding[rows], labels[rows], groups[rows], sources[rows]

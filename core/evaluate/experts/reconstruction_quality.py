@@ -1,4 +1,4 @@
-"""How well an autoencoder repeats a face, real and fake apart, and whether its error tells the two apart."""
+"""How well an autoencoder reconstructs real and fake faces, and whether its error separates the two."""
 
 from __future__ import annotations
 
@@ -17,10 +17,9 @@ EXACT_PSNR = 100.0
 
 
 def compare(picture: np.ndarray, rebuilt: np.ndarray) -> tuple[float, float, float]:
-    """Measure how far a reconstruction is from its picture, on the scale 0 to 1.
+    """Compare a picture with its reconstruction, on the scale 0 to 1.
 
-    PSNR = -10 log10 MSE, at most EXACT_PSNR. SSIM is that of Wang et al. 2004, the mean over channels, as in
-    scikit-image.
+    PSNR = -10 log10 MSE, at most EXACT_PSNR. SSIM: Wang et al. 2004, mean over channels, as in scikit-image.
 
     Args:
         picture: (H, W, 3) uint8.
@@ -43,7 +42,7 @@ def compare(picture: np.ndarray, rebuilt: np.ndarray) -> tuple[float, float, flo
 
 
 def compare_all(pictures: np.ndarray, rebuilt: np.ndarray) -> np.ndarray:
-    """Measure all reconstructions against their pictures.
+    """Compare pictures with their reconstructions.
 
     Args:
         pictures: (N, H, W, 3) uint8.
@@ -58,18 +57,18 @@ def compare_all(pictures: np.ndarray, rebuilt: np.ndarray) -> np.ndarray:
 def reconstruction_quality(
     measures: np.ndarray, labels: np.ndarray, groups: np.ndarray, *, draws: int = 1000, seed: int = 0
 ) -> dict[str, Any]:
-    """Summarise reconstructions of real and of fake items, and whether the error separates them.
+    """Summarise reconstructions by class, and measure how well their error separates real from fake.
 
     Args:
-        measures: (N, 3) as of `compare_all`.
-        labels: (N,) 1 = fake.
-        groups: (N,) groups of the items.
-        draws: Bootstrap draws of whole groups; 0: no intervals.
+        measures: (N, 3) of `compare_all`.
+        labels: (N,) 0 = real, 1 = fake.
+        groups: (N,) names of groups.
+        draws: Bootstrap draws of groups; 0 for no intervals.
         seed: Seed of the draws.
 
     Returns:
-        JSON-ready: `real` and `fake` with the mean of each of MEASURES (95 % over groups), `separates` with the AUROC
-        of each error (MSE and 1 - SSIM; a higher error counts as fake) and its interval, and `reading`, one sentence.
+        `real` and `fake` with the mean of each of MEASURES (95 % over groups), `separates` with the AUROC of each error
+        (MSE and 1 - SSIM; a higher error counts as fake), and `reading` in one sentence.
     """
     found: dict[str, Any] = {"items": len(labels)}
     for label, name in ((0, "real"), (1, "fake")):
@@ -106,13 +105,13 @@ def _area(error: np.ndarray, labels: np.ndarray, groups: np.ndarray, draws: int,
 
 
 def reading(area: dict[str, float | None] | None) -> str:
-    """Say in one sentence what the AUROC of the reconstruction error shows.
+    """Say in one sentence what the AUROC of the reconstruction error means.
 
     Args:
-        area: Value, low and high; None with one class.
+        area: {value, low, high}, or None with one class.
 
     Returns:
-        One sentence.
+        The sentence.
     """
     if area is None or area["value"] is None or area["low"] is None or area["high"] is None:
         return "Only one class, or too few groups: whether the error separates real from fake cannot be said."

@@ -331,7 +331,7 @@ def test_further_columns_that_cannot_be_used_are_left_out_and_said(tmp_path):
     assert rows["day"].str.startswith("2024-05-01").all()
     assert any("'box' is left out: it holds list" in note for note in notes)
     frame.assign(score=frame["box"]).to_parquet(tmp_path / "s.parquet")
-    with pytest.raises(ScoresError, match="lacks the column of score.*'score' cannot be used: it holds list"):
+    with pytest.raises(ScoresError, match=r"lacks the column of score.*'score' cannot be used: it holds list"):
         checked_rows(read_imported_table(tmp_path / "s.parquet"), ImportScoresSpec(file="s"), "mine")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from shoot import ROOT, free_port, wait_for
-from test_accessibility import PATIENCE, sideways, violations, walk
+from test_accessibility import PATIENCE, place, sideways, violations, walk
 
 from app.analysis.requests import submit
 from core.analysis.spec import AnalyzeSpec
@@ -92,7 +92,5 @@ def test_the_keyboard_reaches_the_upload_the_option_and_the_button(browser, demo
     page.get_by_text("No analysis yet").wait_for(timeout=PATIENCE)
     reached = walk(page, 12)
     page.close()
-    order = [
-        next(i for i, item in enumerate(reached) if wanted in item) for wanted in ("Drop File", "input", "Analyze")
-    ]
+    order = [place(reached, wanted) for wanted in ("Click to upload", "input", "Analyze")]
     assert order == sorted(order), reached

@@ -139,8 +139,8 @@ class Calibrator(ABC):
             float64, same shape; None for a map in steps, which ties items itself.
         """
         z = np.asarray(log_odds, np.float64)
-        found = self._log_odds(z.ravel())
-        return None if found is None else found.reshape(z.shape)
+        calibrated = self._log_odds(z.ravel())
+        return None if calibrated is None else calibrated.reshape(z.shape)
 
     def to_json(self) -> dict[str, Any]:
         """Return the document that `from_json` reads."""
@@ -245,10 +245,10 @@ def check_unseen(calibrator: Calibrator, predictions: Predictions) -> str:
             f"them; {advice}"
         )
     if fitted.item_sketch:
-        found = overlap(fitted.item_sketch, predictions.frame["sample_id"], predictions.frame["label"])
-        if found.seen:
+        shared = overlap(fitted.item_sketch, predictions.frame["sample_id"], predictions.frame["label"])
+        if shared.seen:
             raise SeenBefore(
-                f"calibrator {calibrator.name!r} was fitted on {found.words()} and cannot be judged on them; {advice}"
+                f"calibrator {calibrator.name!r} was fitted on {shared.words()} and cannot be judged on them; {advice}"
             )
         return ""
     if fitted.data_fingerprint:

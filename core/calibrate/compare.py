@@ -52,17 +52,17 @@ def compare_calibrators(
         ValueError: There are fewer groups than folds.
     """
     y, groups = predictions.labels, predictions.groups
-    worth = smallest_class(y, groups)
+    count = smallest_class(y, groups)
     fold = dealt(groups, y, folds, seed)
     raw = expit(predictions.log_odds)
     base = drawn_metrics(raw, y, groups, draws, n_bins, seed)
     plain = point_metrics(raw, y, n_bins)
-    found: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     for name in methods or calibrators.names():
         try:
             held = out_of_fold(calibrators.get(name), predictions, fold)
         except ValueError as error:
-            found[name] = {"refused": str(error)}
+            results[name] = {"refused": str(error)}
             continue
         p = held.p_fake
         points, drawn = point_metrics(p, y, n_bins), drawn_metrics(p, y, groups, draws, n_bins, seed)
@@ -70,20 +70,20 @@ def compare_calibrators(
         for figure in COMPARED:
             plugged = plug_in(figure, p, y, points, n_bins)
             metrics[figure] = _value(
-                points[figure], metric_interval(figure, points[figure], plugged, drawn[figure], worth)
+                points[figure], metric_interval(figure, points[figure], plugged, drawn[figure], count)
             )
         metrics["auroc"] = held_out_auroc(held, predictions, draws, seed)
-        gain = {g: _value(plain[g] - points[g], interval_from_draws(base[g] - drawn[g], worth)) for g in GAINS}
-        found[name] = {"metrics": metrics, "gain": gain, "warnings": held.warnings}
-    fitted = [name for name, of in found.items() if "metrics" in of]
+        gain = {g: _value(plain[g] - points[g], interval_from_draws(base[g] - drawn[g], count)) for g in GAINS}
+        results[name] = {"metrics": metrics, "gain": gain, "warnings": held.warnings}
+    fitted = [name for name, of in results.items() if "metrics" in of]
     return {
         "folds": folds,
         "n": int(y.size),
         "groups": int(np.unique(groups).size),
         "how": f"{folds} folds of whole groups; each method is judged on groups that it was not fitted on",
         "choice": f"each interval is the method's own: none is adjusted for choosing the best of {len(fitted)}",
-        "methods": found,
-        "best": min(fitted, key=lambda name: found[name]["metrics"]["nll"]["value"]) if fitted else None,
+        "methods": results,
+        "best": min(fitted, key=lambda name: results[name]["metrics"]["nll"]["value"]) if fitted else None,
     }
 
 

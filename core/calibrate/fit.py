@@ -112,10 +112,10 @@ def calibration_metrics(spec: CalibrateSpec, predictions: Predictions, calibrato
     z, y, groups = predictions.log_odds[rows], predictions.labels[rows], predictions.groups[rows]
     measured = {}
     for when, p in (("before", expit(z)), ("after", held.p_fake)):
-        found = all_metrics(p, y, groups, draws=REPORT_DRAWS, n_bins=spec.n_bins, seed=spec.seed, log_odds=z)
+        figures = all_metrics(p, y, groups, draws=REPORT_DRAWS, n_bins=spec.n_bins, seed=spec.seed, log_odds=z)
         if when == "after" and not held.keeps_order:
-            found["auroc"] = held_out_auroc(held, predictions, REPORT_DRAWS, spec.seed)
-        measured[when] = {name: found[name] for name in (*REPORTED, *CALIBRATION)}
+            figures["auroc"] = held_out_auroc(held, predictions, REPORT_DRAWS, spec.seed)
+        measured[when] = {name: figures[name] for name in (*REPORTED, *CALIBRATION)}
     return {
         "method": spec.method,
         "split": spec.split,

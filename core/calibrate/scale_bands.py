@@ -77,12 +77,12 @@ class ScaleBands:
         share = effective_counts(np.concatenate(([0.0], edges[(edges > 0) & (edges < 1)], [1.0])), before, y, groups)[
             "all"
         ]
-        found = {
+        gap_counts = {
             "before": effective_gap_count(before, y, codes),
             "after": effective_gap_count(after, y, codes),
             "items": float(share.min()),
         }
-        return cls(scaled, calibrated[0], best, found, smallest_class(y, codes).note)
+        return cls(scaled, calibrated[0], best, gap_counts, smallest_class(y, codes).note)
 
     def to_document(self) -> dict[str, Any]:
         """Return JSON, with None for NaN."""

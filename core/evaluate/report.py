@@ -177,11 +177,11 @@ def delong_document(scores: np.ndarray, labels: np.ndarray, groups: np.ndarray) 
     Returns:
         value, standard_error, low, high and note; None where DeLong is undefined.
     """
-    found = delong(scores, labels, groups=groups)
-    if found is None:
+    estimate = delong(scores, labels, groups=groups)
+    if estimate is None:
         return None
-    between = {"low": found.low, "high": found.high, "note": found.note}
-    return {"value": found.auroc, "standard_error": found.standard_error, **between}
+    between = {"low": estimate.low, "high": estimate.high, "note": estimate.note}
+    return {"value": estimate.auroc, "standard_error": estimate.standard_error, **between}
 
 
 def threshold_analysis(spec: EvaluateSpec, predictions: Predictions, p: np.ndarray) -> dict[str, Any]:

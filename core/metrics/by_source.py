@@ -99,7 +99,7 @@ def by_source(
         `at_a_half`, with 95 % intervals over groups (`interval`, `f1_interval`, `ece_interval`). On its own items
         alone: `items`, `fakes`, `mean_p_fake`, and `right`, the share called correctly at p_fake 0.5.
     """
-    found = {}
+    results = {}
     ranks = p_fake if log_odds is None else log_odds
     for source in np.unique(sources):
         own, rows = sources == source, against_the_rest(labels, sources, source)
@@ -109,7 +109,7 @@ def by_source(
             if defined
             else GroupInterval(None, None)
         )
-        found[str(source)] = {
+        results[str(source)] = {
             "auroc": auroc(ranks[rows], labels[rows]) if defined else None,
             "interval": between.interval,
             **at_a_half(p_fake[rows], labels[rows], groups[rows], draws, seed),
@@ -118,7 +118,7 @@ def by_source(
             "mean_p_fake": float(p_fake[own].mean()),
             "right": float(((p_fake[own] >= 0.5) == (labels[own] == 1)).mean()),
         }
-    return found
+    return results
 
 
 def at_a_half(p: np.ndarray, labels: np.ndarray, groups: np.ndarray, draws: int, seed: int = 0) -> dict[str, Any]:
@@ -136,7 +136,7 @@ def at_a_half(p: np.ndarray, labels: np.ndarray, groups: np.ndarray, draws: int,
         with a single group, or without draws.
     """
     values = {"f1": threshold_metrics(confusion(p, labels))["f1"], "ece": ece(p, labels)}
-    found: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     drawn = {}
     if draws and np.unique(groups).size > 1:
         drawn = probability_draws(p, labels, groups, draws, np.random.default_rng(seed))
@@ -146,5 +146,5 @@ def at_a_half(p: np.ndarray, labels: np.ndarray, groups: np.ndarray, draws: int,
             between = metric_interval(
                 catalogued, value, None, drawn[catalogued], smallest_class(labels, groups)
             ).interval
-        found |= {name: value, f"{name}_interval": between}
-    return found
+        results |= {name: value, f"{name}_interval": between}
+    return results

@@ -36,7 +36,7 @@ def group_share(
     """
     k, n = int((hit & among).sum()), int(among.sum())
     own = codes[among]
-    found = GroupInterval(None, None)
+    between = GroupInterval(None, None)
     if n and draws:
         drawn = None
         if 0 < k < n and n_groups > 1:
@@ -44,6 +44,6 @@ def group_share(
             sums = bootstrap_sums(columns, codes, n_groups, draws, np.random.default_rng(seed))
             with np.errstate(invalid="ignore", divide="ignore"):
                 drawn = sums[:, 0] / sums[:, 1]
-        found = share_interval(k / n, drawn, own)
+        between = share_interval(k / n, drawn, own)
     value = {"value": k / n if n else None, "numerator": k, "denominator": n, "groups": int(np.unique(own).size)}
-    return value | {"low": found.low, "high": found.high, "note": found.note}
+    return value | {"low": between.low, "high": between.high, "note": between.note}

@@ -162,15 +162,15 @@ def _below(counts: np.ndarray) -> np.ndarray:
 def _rates(reals: np.ndarray, fakes: np.ndarray) -> dict[str, np.ndarray]:
     """RATES, NaN where undefined, of counts under each edge, whose last column counts all."""
     tp, fp = fakes[:, -1:] - fakes, reals[:, -1:] - reals
-    found = threshold_draws(tp, fp, fakes, reals)
+    rates = threshold_draws(tp, fp, fakes, reals)
     with np.errstate(invalid="ignore", divide="ignore"):
-        miss, alarm = 1 - found["recall"], 1 - found["specificity"]
+        miss, alarm = 1 - rates["recall"], 1 - rates["specificity"]
         npv = reals / (reals + fakes)
         even = {
-            "even_precision": found["recall"] / (found["recall"] + alarm),
-            "even_npv": found["specificity"] / (found["specificity"] + miss),
+            "even_precision": rates["recall"] / (rates["recall"] + alarm),
+            "even_npv": rates["specificity"] / (rates["specificity"] + miss),
         }
-    return {name: found[name] for name in RATES if name in found} | {"false_alarms": alarm, "npv": npv} | even
+    return {name: rates[name] for name in RATES if name in rates} | {"false_alarms": alarm, "npv": npv} | even
 
 
 def _groups_called(cell: np.ndarray, codes: np.ndarray, n_groups: int, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -207,10 +207,10 @@ def effective_counts(
     cell, size = np.searchsorted(inner, p, side="left"), inner.size + 1
     codes, _ = group_codes(groups, p.size)
     parts = {"fake": y == 1, "real": y == 0, "all": np.ones(y.size, bool)}
-    return {name: _worth_of_shares(cell[of], codes[of], size) for name, of in parts.items()}
+    return {name: _effective_counts_of_shares(cell[of], codes[of], size) for name, of in parts.items()}
 
 
-def _worth_of_shares(cell: np.ndarray, codes: np.ndarray, size: int) -> np.ndarray:
+def _effective_counts_of_shares(cell: np.ndarray, codes: np.ndarray, size: int) -> np.ndarray:
     """(size + 1,) of `effective_counts` for the items of one class.
 
     sum_g (h_g - m_g v)^2 = sum h_g^2 - 2 v sum m_g h_g + v^2 sum m_g^2, and an item that passes above edge t adds to
@@ -228,8 +228,8 @@ def _worth_of_shares(cell: np.ndarray, codes: np.ndarray, size: int) -> np.ndarr
     v = above["h"] / n
     with np.errstate(invalid="ignore", divide="ignore"):
         variance = groups / (groups - 1) * (above["h2"] - 2 * v * above["mh"] + v**2 * squares) / n**2
-        found = v * (1 - v) / variance
-    return np.clip(np.where(np.isfinite(found), found, effective), effective, n)
+        counts = v * (1 - v) / variance
+    return np.clip(np.where(np.isfinite(counts), counts, effective), effective, n)
 
 
 def _dense_sums(cell: np.ndarray, codes: np.ndarray, size: int) -> dict[str, np.ndarray]:

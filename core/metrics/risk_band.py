@@ -84,7 +84,7 @@ def risk_band(
 
 
 def _groups_accepted(cell: np.ndarray, size: int, codes: np.ndarray, n_groups: int) -> np.ndarray:
-    """(size,) groups with an item among those accepted, the surest cell first."""
-    surest = np.zeros(n_groups, np.int64)
-    np.maximum.at(surest, codes, cell)
-    return np.cumsum(np.bincount(surest, minlength=size)[::-1])
+    """(size,) groups with an item among those accepted, the most confident cell first."""
+    highest_cell = np.zeros(n_groups, np.int64)
+    np.maximum.at(highest_cell, codes, cell)
+    return np.cumsum(np.bincount(highest_cell, minlength=size)[::-1])

@@ -68,7 +68,7 @@ def slices(
         By value, sizes and `metrics`. A slice of one class has no ranking of its own: `against` then holds its ranking
         metrics against all items of the other class, and `against_what` names these.
     """
-    found: dict[str, Any] = {}
+    results: dict[str, Any] = {}
 
     def measured(rows: np.ndarray) -> dict[str, Any]:
         z = None if log_odds is None else log_odds[rows]
@@ -77,28 +77,28 @@ def slices(
     for name in np.unique(of):
         rows = of == name
         here = labels[rows]
-        found[str(name)] = describe(here, groups[rows]) | {"metrics": measured(rows)}
+        results[str(name)] = describe(here, groups[rows]) | {"metrics": measured(rows)}
         only = set(np.unique(here).tolist())
         if len(only) == 1 and len(np.unique(labels)) == 2:
             both = rows | (labels != only.pop())
             of_both = measured(both)
-            found[str(name)]["against"] = {figure: of_both[figure] for figure in names("ranking")}
-            found[str(name)]["against_what"] = "all reals" if here[0] == 1 else "all fakes"
-    return found
+            results[str(name)]["against"] = {figure: of_both[figure] for figure in names("ranking")}
+            results[str(name)]["against_what"] = "all reals" if here[0] == 1 else "all fakes"
+    return results
 
 
-def macro_average(found: dict[str, Any]) -> dict[str, Any]:
+def macro_average(results: dict[str, Any]) -> dict[str, Any]:
     """Average each metric over the slices in which it is defined.
 
     Args:
-        found: By value, the slices of `slices`.
+        results: By value, the slices of `slices`.
 
     Returns:
         By metric, {value, over}: the plain mean (None where no slice defines it) and the number of slices.
     """
     macro = {}
     for metric in MACRO:
-        values = [s["metrics"][metric]["value"] for s in found.values() if s["metrics"][metric]["value"] is not None]
+        values = [s["metrics"][metric]["value"] for s in results.values() if s["metrics"][metric]["value"] is not None]
         macro[metric] = {"value": float(np.mean(values)) if values else None, "over": len(values)}
     return macro
 
@@ -128,7 +128,7 @@ def sliced_by(
         By column, its slices; and one sentence for each column that gives none because it is missing, has one value or
         has more than MOST_VALUES.
     """
-    found, left_out = {}, []
+    results, left_out = {}, []
     y, groups = frame["label"].to_numpy(np.int64), frame["group"].astype(str).to_numpy()
     for column in columns:
         if column not in frame:
@@ -139,5 +139,5 @@ def sliced_by(
         if not 1 < values <= MOST_VALUES:
             left_out.append(f"no slices by {column}: it has {values} value(s), 2 to {MOST_VALUES} make slices")
             continue
-        found[column] = slices(p, y, groups, of, draws=draws, n_bins=n_bins, seed=seed, log_odds=log_odds)
-    return found, left_out
+        results[column] = slices(p, y, groups, of, draws=draws, n_bins=n_bins, seed=seed, log_odds=log_odds)
+    return results, left_out

@@ -90,8 +90,8 @@ def worst_case(
     if log_odds is not None:
         beyond = 1.0 + np.abs(log_odds).max(initial=0.0)
         log_odds = np.concatenate((log_odds, np.where(failed_labels == 1, -beyond, beyond)))
-    found = point_metrics(p, np.concatenate((labels, failed_labels)), n_bins, threshold, log_odds)
-    return {name: found[name] for name in BOUNDED}
+    figures = point_metrics(p, np.concatenate((labels, failed_labels)), n_bins, threshold, log_odds)
+    return {name: figures[name] for name in BOUNDED}
 
 
 def _plain(value: Any) -> Any:

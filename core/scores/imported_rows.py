@@ -259,21 +259,21 @@ def set_aside(groups: pd.Series, labels: np.ndarray, share: float, notes: list[s
         return everything
     names, of = np.unique(groups.to_numpy(object).astype(str), return_inverse=True)
     shares = {"val_calib": share, "test": 1 - share}
-    found = np.array([cut(name, shares, seed=0, salt="scores") for name in names], object)[of]
-    there = np.unique(labels).size
+    splits = np.array([cut(name, shares, seed=0, salt="scores") for name in names], object)[of]
+    n_classes = np.unique(labels).size
     for part in shares:
-        if np.unique(labels[found == part]).size < there:
+        if np.unique(labels[splits == part]).size < n_classes:
             notes.append(
                 f"{names.size:,} group(s) are too few to set {share:.0%} aside with both classes on either side: all "
                 "items are judged (split test)"
             )
             return everything
-    kept = int((found == "test").sum())
+    n_test = int((splits == "test").sum())
     notes.append(
-        f"no split column: {share:.0%} of the groups, {len(found) - kept:,} items, are set aside as val_calib to fit "
-        f"calibrators and exits on; the other {kept:,} are judged (split test)"
+        f"no split column: {share:.0%} of the groups, {len(splits) - n_test:,} items, are set aside as val_calib to "
+        f"fit calibrators and exits on; the other {n_test:,} are judged (split test)"
     )
-    return found
+    return splits
 
 
 def splits_of(
@@ -295,8 +295,8 @@ def splits_of(
         return set_aside(groups, labels, spec.calib_share, notes)
     cells = table.text("split")
     words = {**WORDS, "val": "val_calib", "valid": "val_calib", "validation": "val_calib", "dev": "val_calib"}
-    found = cells.str.lower().map(words)
-    table.refuse_words(np.flatnonzero(found.isna()), f"the split is none of {', '.join(SPLITS)}", cells)
-    crossing = found.groupby(groups.to_numpy()).transform("nunique").to_numpy() > 1
+    splits = cells.str.lower().map(words)
+    table.refuse_words(np.flatnonzero(splits.isna()), f"the split is none of {', '.join(SPLITS)}", cells)
+    crossing = splits.groupby(groups.to_numpy()).transform("nunique").to_numpy() > 1
     table.refuse(np.flatnonzero(crossing), "the group lies in two splits; a group belongs to one", groups)
-    return found.to_numpy(object)
+    return splits.to_numpy(object)

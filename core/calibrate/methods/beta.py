@@ -63,7 +63,7 @@ class Beta(Calibrator):
         if z[y == 0].max() <= z[y == 1].min() and z.min() < z.max():
             warnings.append(
                 "one threshold separates the two classes (separable): the likelihood has no maximum, and a, b, c are "
-                "where the search stopped, not an optimum; p_fake is surer than these items can support"
+                "where the search stopped, not an optimum; p_fake is more certain than these items can support"
             )
         elif max(a, b, abs(c)) >= MAX_PARAMETER * (1 - 1e-6):
             warnings.append(f"a parameter sits on the bound of the search ({MAX_PARAMETER:g}), not at an optimum")

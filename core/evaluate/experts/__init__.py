@@ -1,1 +1,1 @@
-"""What each expert is worth alone and what it adds to the others."""
+"""The comparison of experts: each alone, and what it adds to the others."""

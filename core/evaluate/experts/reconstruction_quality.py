@@ -70,17 +70,17 @@ def reconstruction_quality(
         `real` and `fake` with the mean of each of MEASURES (95 % over groups), `separates` with the AUROC of each error
         (MSE and 1 - SSIM; a higher error counts as fake), and `reading` in one sentence.
     """
-    found: dict[str, Any] = {"items": len(labels)}
+    document: dict[str, Any] = {"items": len(labels)}
     for label, name in ((0, "real"), (1, "fake")):
         rows = labels == label
-        found[name] = {"items": int(rows.sum()), **_means(measures[rows], groups[rows], draws, seed)}
+        document[name] = {"items": int(rows.sum()), **_means(measures[rows], groups[rows], draws, seed)}
     errors = {"mse": measures[:, 0], "ssim": 1 - measures[:, 2]}
     both = len(np.unique(labels)) == 2
-    found["separates"] = {
+    document["separates"] = {
         name: _area(error, labels, groups, draws, seed) if both else None for name, error in errors.items()
     }
-    found["reading"] = reading(found["separates"]["mse"])
-    return found
+    document["reading"] = reading(document["separates"]["mse"])
+    return document
 
 
 def _means(measures: np.ndarray, groups: np.ndarray, draws: int, seed: int) -> dict[str, dict[str, float | None]]:

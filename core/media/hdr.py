@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from PIL import ImageFilter
+from PIL import Image, ImageFilter
 
 TRANSFERS = {16: "PQ", 18: "HLG"}
 """Transfer characteristics (ITU-T H.273) that are HDR."""
@@ -20,6 +20,29 @@ _SIDE = 25
 _HLG_PEAK_NITS, _HLG_GAMMA = 1000.0, 1.2
 _A, _B, _C = 0.17883277, 0.28466892, 0.55991073
 _TO_BT709 = ((1.6605, -0.5876, -0.0728), (-0.1246, 1.1329, -0.0083), (-0.0182, -0.1006, 1.1187))
+
+
+def in_standard_range(picture: Image.Image, transfer: int, what: str, notes: list[str]) -> Image.Image:
+    """Map a picture to standard range where it is HDR, and note it once.
+
+    Args:
+        picture: RGB, 8 bits, values as stored.
+        transfer: Transfer characteristics that the file states (ITU-T H.273).
+        what: `clip` or `picture`, for the note.
+        notes: Gets the sentence.
+
+    Returns:
+        The mapped picture; the same one where it is not HDR.
+    """
+    if transfer not in TRANSFERS:
+        return picture
+    sentence = (
+        f"The {what} is HDR ({TRANSFERS[transfer]}). Its light was mapped to standard range, on which the detectors "
+        "were trained; scores are less certain."
+    )
+    if sentence not in notes:
+        notes.append(sentence)
+    return picture.filter(table(transfer))
 
 
 def standard_range(red: float, green: float, blue: float, transfer: int) -> tuple[float, float, float]:

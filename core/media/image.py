@@ -32,6 +32,7 @@ from PIL import (  # all at once: Pillow loads parts late, when the confined chi
     WebPImagePlugin,
 )
 
+from core.media.hdr import in_standard_range
 from core.media.limits import Limits, Refusal
 from core.media.metadata import ORIENTATION, orientation_of, without_metadata
 from core.media.salvage import WHOLE, Box, salvage
@@ -45,6 +46,7 @@ _DAMAGE = (
 )
 """What Pillow's plug-ins and libheif raise for damaged or hostile bytes."""
 LOST_GREY = 128
+_TRANSFER = "transfer"  # key of Image.info, of HEIC alone: a text of a PNG may have any key
 _GREY_16 = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 
 
@@ -103,11 +105,13 @@ def decode_image(stream: BinaryIO, kind: Format, limits: Limits) -> tuple[dict, 
         warnings.simplefilter("ignore")
         picture, (width, height), lost = _loaded(stream, kind, limits, notes)
         orientation = 1 if kind.name == "heic" else _orientation(picture, notes)  # libheif turns by itself
+    transfer = picture.info.get(_TRANSFER, 0) if kind.name == "heic" else 0
     side = (limits.image_side, limits.image_side)
     if picture.mode in ("RGB", "RGBA", "L", "LA", "CMYK"):  # reduced first: conversion of a large picture is slow
         picture.thumbnail(side, Image.Resampling.LANCZOS, reducing_gap=2.0)
     rgb = _to_rgb(picture, notes)
     rgb.thumbnail(side, Image.Resampling.LANCZOS, reducing_gap=2.0)
+    rgb = in_standard_range(rgb, transfer, "picture", notes)
     if lost is not None and lost != WHOLE:  # what a decoder leaves there is made up
         left, top, right, bottom = (share * length for share, length in zip(lost, rgb.size * 2, strict=True))
         rgb.paste((LOST_GREY,) * 3, (math.floor(left), math.floor(top), math.ceil(right), math.ceil(bottom)))
@@ -233,6 +237,7 @@ def _heic(stream: BinaryIO, limits: Limits, notes: list[str]) -> tuple[Image.Ima
         if "memory" in str(error).lower():
             raise MemoryError from error
         raise Refusal("damaged", "The HEIC picture is damaged or was cut off and cannot be read.") from error
+    picture.info[_TRANSFER] = (primary.info.get("nclx_profile") or {}).get("transfer_characteristics", 0)
     if len(file) > 1:
         notes.append("The file holds several pictures; only the main one is analysed.")
     return picture, picture.size, None

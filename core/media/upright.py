@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from PIL import Image, ImageChops
 
-from core.media.hdr import TRANSFERS, table
+from core.media.hdr import in_standard_range
 from core.media.limits import Limits, Refusal
 
 COMB_LEVEL = 16
@@ -78,12 +78,7 @@ class Finisher:
         else:
             how = "AREA" if shrink < 1 else None
             picture = _rgb(frame.reformat(width, height, "rgb24", src_colorspace=matrix, interpolation=how))
-        if frame.color_trc in TRANSFERS:
-            self._note(
-                f"The clip is HDR ({TRANSFERS[frame.color_trc]}). Its light was mapped to standard range, on which the "
-                "detectors were trained; scores are less certain."
-            )
-            picture = picture.filter(table(frame.color_trc))
+        picture = in_standard_range(picture, frame.color_trc, "clip", self.notes)
         # Looked up once a rotation: asking PyAV for side data ties a frame into a cycle that only the collector frees.
         if frame.rotation not in self.turns:
             self.turns[frame.rotation] = display_turn(frame)

@@ -38,11 +38,16 @@ def hevc(rgb: np.ndarray) -> tuple[bytes, bytes]:
         return box(b"hvcC", config), bytes(next(packet for packet in container.demux(video=0) if packet.size))
 
 
-def heic(rgb: np.ndarray, quarters: int = 0, exif: bytes = b"", brand: bytes = b"heic") -> bytes:
-    """A HEIC file. quarters: turns to the left that the container asks for; exif: a TIFF structure, kept as an item."""
+def heic(rgb: np.ndarray, quarters: int = 0, exif: bytes = b"", brand: bytes = b"heic", transfer: int = 0) -> bytes:
+    """A HEIC file. quarters: turns to the left that the container asks for; exif: a TIFF structure, kept as an item.
+
+    transfer: transfer characteristics (ITU-T H.273) that the file states, with BT.2020 primaries; 0 states none.
+    """
     config, coded = hevc(rgb)
     height, width = rgb.shape[:2]
     properties = [config, full(b"ispe", struct.pack(">II", width, height)), box(b"irot", bytes([quarters % 4]))]
+    if transfer:
+        properties.append(box(b"colr", b"nclx", struct.pack(">HHHB", 9, transfer, 6, 0)))
     items = [(1, b"hvc1", coded), *([(2, b"Exif", bytes(4) + exif)] if exif else [])]
     entries = [full(b"infe", struct.pack(">HH", item, 0), kind, b"\0", version=2) for item, kind, _ in items]
 
@@ -60,7 +65,12 @@ def heic(rgb: np.ndarray, quarters: int = 0, exif: bytes = b"", brand: bytes = b
             box(
                 b"iprp",
                 box(b"ipco", *properties),
-                full(b"ipma", struct.pack(">I", 1), struct.pack(">HB", 1, 3), bytes([0x81, 0x02, 0x83])),
+                full(
+                    b"ipma",
+                    struct.pack(">I", 1),
+                    struct.pack(">HB", 1, len(properties)),
+                    bytes([0x81, 0x02, 0x83, 0x04][: len(properties)]),
+                ),
             ),
             *([full(b"iref", box(b"cdsc", struct.pack(">HHH", 2, 1, 1)))] if exif else []),
         )

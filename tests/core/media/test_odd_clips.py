@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 from av.stream import Disposition
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage import data
 
@@ -53,6 +53,7 @@ def test_steps_that_are_long_all_the_time_are_no_gaps(clip, numbered_frames) -> 
 steps = st.lists(st.sampled_from([0.04, 0.04, 0.04, 0.5, 3.0, 900.0]), min_size=1, max_size=60)
 
 
+@settings(deadline=None)
 @given(steps, st.lists(st.booleans(), min_size=60, max_size=60), st.integers(1, 40), st.sampled_from([0.0, 1e9]))
 def test_as_many_frames_as_asked_where_the_clip_has_them(gaps, keys, count: int, budget: float) -> None:
     stamps = np.concatenate([[0.0], np.cumsum(gaps)]).tolist()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.media.plan import FramePlan, Timeline, plan_frames
@@ -19,6 +19,7 @@ def timeline_of(clip: list[tuple[int, bool]]) -> Timeline:
     return Timeline.of(stamps, [key for _, key in clip], 25.0)
 
 
+@settings(deadline=None)
 @given(clips, st.integers(1, 40), st.booleans())
 def test_a_plan_is_small_lies_in_the_clip_and_starts_at_groups(clip, most, scout) -> None:
     timeline = timeline_of(clip)
@@ -32,6 +33,7 @@ def test_a_plan_is_small_lies_in_the_clip_and_starts_at_groups(clip, most, scout
     assert len(times) == len(set(times))
 
 
+@settings(deadline=None)
 @given(st.integers(1, 200), st.integers(1, 40), st.integers(1, 50))
 def test_a_steady_clip_gives_as_many_frames_as_asked(count: int, most: int, gop: int) -> None:
     timeline = timeline_of([(4, n % gop == 0) for n in range(count)])
@@ -43,6 +45,7 @@ def test_a_steady_clip_gives_as_many_frames_as_asked(count: int, most: int, gop:
     assert all(abs(time - (k + 0.5) * slot) <= 0.04 + 1e-9 for k, time in enumerate(times))
 
 
+@settings(deadline=None)
 @given(clips, st.integers(1, 40))
 def test_scout_wants_keyframes_each_once(clip, most) -> None:
     timeline = timeline_of(clip)
@@ -50,6 +53,7 @@ def test_scout_wants_keyframes_each_once(clip, most) -> None:
         assert packets == [start]
 
 
+@settings(deadline=None)
 @given(clips, st.integers(1, 40))
 def test_out_of_budget_slots_take_their_keyframe(clip, most: int) -> None:
     timeline = timeline_of(clip)
@@ -80,6 +84,7 @@ def test_a_file_without_time_stamps_goes_by_its_rate() -> None:
     assert plan_frames(timeline, FramePlan("even", 2)) == {10: [12], 30: [37]}
 
 
+@settings(deadline=None)
 @given(clips, st.integers(1, 40), st.integers(1, 20))
 def test_every_nth_frame_is_that(clip, most: int, step: int) -> None:
     timeline = timeline_of(clip)
@@ -87,6 +92,7 @@ def test_every_nth_frame_is_that(clip, most: int, step: int) -> None:
     assert sorted(p for group in wanted.values() for p in group) == list(range(0, len(clip), step))[:most]
 
 
+@settings(deadline=None)
 @given(clips, st.integers(1, 40), st.floats(0.05, 20))
 def test_a_frame_every_so_many_seconds_is_the_one_on_display(clip, most: int, step: float) -> None:
     timeline = timeline_of(clip)
@@ -98,6 +104,7 @@ def test_a_frame_every_so_many_seconds_is_the_one_on_display(clip, most: int, st
     assert {p for group in wanted.values() for p in group} == shown
 
 
+@settings(deadline=None)
 @given(clips, st.integers(1, 40), st.floats(0.05, 20))
 def test_even_frames_keep_their_distance(clip, most: int, step: float) -> None:
     timeline = timeline_of(clip)

@@ -223,3 +223,13 @@ def test_heic_has_the_limits_of_every_picture(tmp_path: Path) -> None:
         with pytest.raises(MediaRejected) as refused:
             decode(path, limits=limits)
         assert refused.value.code == expected
+
+
+@pytest.mark.parametrize(("transfer", "code", "name"), [(16, 0.58, "PQ"), (18, 0.75, "HLG")])
+def test_hdr_pictures_are_mapped_and_named(tmp_path: Path, transfer: int, code: float, name: str) -> None:
+    grey = np.full((64, 96, 3), round(code * 255), np.uint8)
+    media = read(tmp_path, heic(grey, transfer=transfer))
+    assert media.frames[0].rgb.mean() == pytest.approx(231, abs=8)
+    assert len(media.warnings) == 1
+    assert f"HDR ({name})" in media.warnings[0]
+    assert read(tmp_path, heic(grey)).warnings == []

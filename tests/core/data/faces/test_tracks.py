@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from skimage import data
@@ -27,6 +27,7 @@ def members(tracks: list[Track]) -> list[list[tuple[int, tuple]]]:
     return [list(zip(track.frames, track.boxes, strict=True)) for track in tracks]
 
 
+@settings(deadline=None)
 @given(frames, st.randoms(use_true_random=False))
 def test_the_order_within_a_frame_is_without_effect(clip, random) -> None:
     times = [0.5 * n for n in range(len(clip))]
@@ -34,6 +35,7 @@ def test_the_order_within_a_frame_is_without_effect(clip, random) -> None:
     assert members(link_tracks(clip, times)) == members(link_tracks(shuffled, times))
 
 
+@settings(deadline=None)
 @given(frames)
 def test_every_detection_is_in_one_track_and_a_track_has_one_a_frame(clip) -> None:
     times = [0.5 * n for n in range(len(clip))]
@@ -46,6 +48,7 @@ def test_every_detection_is_in_one_track_and_a_track_has_one_a_frame(clip) -> No
         assert len(track.scores) == len(track.frames)
 
 
+@settings(deadline=None)
 @given(frames, st.integers(-500, 500), st.sampled_from([0.25, 0.5, 2, 4]))
 def test_place_and_size_of_the_picture_are_without_effect(clip, shift: int, zoom: float) -> None:
     def moved(one: FaceDetection) -> FaceDetection:

@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -150,6 +150,7 @@ def test_no_row_is_drawn_twice_more_often_than_another_of_its_source():
         assert of_source.max() - of_source.min() <= 1
 
 
+@settings(deadline=None)
 @given(st.integers(1, 5000), st.lists(st.integers(1, 800), min_size=1, max_size=9))
 def test_quotas_add_up_and_keep_the_cap(total, sizes):
     quotas = capped_quotas(total, sizes)

@@ -52,7 +52,7 @@ def draw_samples(report: ExpertsReport) -> None:
             column.html(sample_card(report, row))
     st.download_button(
         "Download this list (CSV)",
-        rows.to_csv(index=False),
+        csv_text(rows),
         file_name=f"{right}-right-{wrong}-wrong.csv",
         mime="text/csv",
     )

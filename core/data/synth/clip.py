@@ -60,7 +60,9 @@ def make_clip(
     stage = _stage(base, width, height)
     count = max(round(seconds * fps), 1)
     with atomic_path(path) as temporary, av.open(str(temporary), "w", format="mp4") as container:
-        track = container.add_stream("libx264", rate=Fraction(fps), options={"crf": "20", "threads": "1"})
+        # Without it x264's lookahead gives other bytes from call to call, and on another processor.
+        options = {"crf": "20", "threads": "1", "x264-params": "cpu-independent=1"}
+        track = container.add_stream("libx264", rate=Fraction(fps), options=options)
         track.width, track.height, track.pix_fmt = width, height, "yuv420p"
         for number in range(count):
             report.progress(number / count, f"Drawing frame {number + 1} of {count}")

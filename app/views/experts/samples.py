@@ -11,6 +11,7 @@ import streamlit as st
 
 from app.ui import html, tables, widgets
 from app.views.experts.reports import ExpertsReport
+from core.data.manifest.tables import csv_text
 
 ITEMS_PER_PAGE = 12
 ITEMS_PER_ROW = 4

@@ -1,6 +1,7 @@
 """Make the sample media: `python -m assets.samples.make`. Drawn by this project, but for two photographs.
 
-The photographs ship inside scikit-image: `astronaut` (NASA, public domain) and `coffee` (CC0)."""
+The photographs ship inside scikit-image: `astronaut` (NASA, public domain) and `coffee` (CC0).
+"""
 
 from __future__ import annotations
 

@@ -76,7 +76,8 @@ def test_a_disk_that_refuses_is_a_sentence(workbench, upload, tmp_path, monkeypa
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("jobs.workspace.uploads.os.fsync", full)
-    assert "The file is not accepted: the disk of the server is full" in next(demo.answers(upload, False, workbench))[STATE]
+    shown = next(demo.answers(upload, False, workbench))[STATE]
+    assert "The file is not accepted: the disk of the server is full" in shown
 
 
 def test_a_failed_job_says_why(workbench, upload):

@@ -164,7 +164,8 @@ def test_the_shipped_bundle_and_what_was_put_in_force_pass_as_sources(workbench,
 def test_a_form_says_so_and_gives_no_spec(workbench, monkeypatch) -> None:
     monkeypatch.setenv("AWARE_HOME", str(workbench.workspace.root))
     source = (
-        "import streamlit as st\nfrom app.forms import form as forms\nfrom app.ui import session\nfrom core.train.spec import TrainSpec\n"
+        "import streamlit as st\nfrom app.forms import form as forms\nfrom app.ui import session\n"
+        "from core.train.spec import TrainSpec\n"
         "spec = forms.spec_form(TrainSpec, session.workbench(), key='f', submit='Go', values={'dataset': 'WHERE'})\n"
         "st.session_state['spec'] = spec\n"
     )

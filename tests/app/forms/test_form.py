@@ -38,7 +38,8 @@ class Everything(Spec):
 def page(spec_path: str, extra: str = "") -> AppTest:
     module, name = spec_path.split(":")
     source = (
-        f"import streamlit as st\nfrom app.forms import form as forms\nfrom app.ui import session\nfrom {module} import {name}\n"
+        "import streamlit as st\nfrom app.forms import form as forms\nfrom app.ui import session\n"
+        f"from {module} import {name}\n"
         f"spec = forms.spec_form({name}, session.workbench(), key='f', submit='Go'{extra})\n"
         "st.session_state['spec'] = None if spec is None else spec.model_dump(mode='json')\n"
     )

@@ -126,7 +126,8 @@ def test_runs_on_a_protocol_stand_in_the_table_with_their_method(workbench):
     low, high = row.unseen_span
     assert low is None or low <= row.unseen <= high
     table = elsewhere_charts.left_out_table([row])
-    assert table.loc[0, ["left out", "kind", "run without it", "run with it"]].tolist() == ["swap", "method", "blind", "whole"]
+    named = table.loc[0, ["left out", "kind", "run without it", "run with it"]].tolist()
+    assert named == ["swap", "method", "blind", "whole"]
     assert table.loc[0, "AUROC without it in training"].startswith(f"{row.unseen:.3f}")
     assert "swap" in elsewhere_charts.left_out([row]).to_json()
 

@@ -29,6 +29,8 @@ PAGE = PageInfo(section="System", title="Jobs", url="jobs", icon=":material/chec
 
 FILTER_KEYS = ("jobs-kind", "jobs-state")
 LOG_HEIGHT_PX = 280
+LONG_LOG_LINES = 10
+"""A log with more lines scrolls."""
 MAX_QUEUE_PLACES = 10
 """So many waiting jobs tell their place in the list; each place asks the database."""
 
@@ -108,15 +110,20 @@ def job_rows(jobs: Sequence[JobView], workbench: Workbench, zone: tzinfo) -> lis
             "tone": widgets.STATE_TONES[job.state],
             "share": min(1.0, job.fraction),
             "percent": progress_text(job, now),
-            "message": job.error or (job.message if job.ended else progress_words(job, workers)),
+            "message": plain_text(job.error or (job.message if job.ended else progress_words(job, workers))),
             "before": "" if job.started_at else "queued ",
             "local": local_time(job.started_at or job.created_at, zone),
             "utc": widgets.when(job.started_at or job.created_at),
             "took": widgets.span(took(job)) or "–",
         }
-        | ({"message": workbench.queue_position(job)} if job.id in waiting else {})
+        | ({"message": plain_text(workbench.queue_position(job))} if job.id in waiting else {})
         for job in jobs
     ]
+
+
+def plain_text(sentence: str) -> str:
+    """Return a sentence without the backticks that mark code elsewhere; the list shows plain text."""
+    return sentence.replace("`", "")
 
 
 def kind_title(kind: str) -> str:
@@ -273,7 +280,9 @@ def draw_details(job: JobView, workbench: Workbench) -> None:
 def draw_log(text: str) -> None:
     """Draw a log that opens at its newest lines and follows them; older lines are above."""
     # The style sheet turns this container round (column-reverse): its resting place is the end of the text.
-    with st.container(height=LOG_HEIGHT_PX if text else "content", border=True, key="job-log"):
+    with st.container(
+        height=LOG_HEIGHT_PX if text.count("\n") >= LONG_LOG_LINES else "content", border=True, key="job-log"
+    ):
         st.html(
             f'<pre class="aw aw-log" tabindex="0" role="region" aria-label="Log, newest lines at the end">'
             f"{escape(text or 'The log is empty.')}</pre>"

@@ -120,7 +120,7 @@ def reason_words(analysis: Analysis, withheld: str) -> str:
     if not analysis.withheld or step is None or step.outcome not in ("real", "fake"):
         return prose(analysis.reason)
     stage = STAGE_NAMES[step.stage]
-    return f"{stage} answers {step.outcome}, but this answer is withheld: {prose(withheld)}"
+    return f"{stage} answers {step.outcome}, but this answer is withheld. {prose(withheld)}"
 
 
 def file_head(name: str, picture: str = "") -> str:

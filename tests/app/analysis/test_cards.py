@@ -175,7 +175,7 @@ def test_a_withheld_answer_has_a_hollow_pointer_its_stage_says_withheld_and_one_
     card, strip = cards.verdict_card(document), cards.stage_strip(document, {})
     assert 'class="hollow"' in card
     assert "answer withheld" in card
-    assert f"Stage 3 answers real, but this answer is withheld: {WHY}" in Tags(card).text
+    assert f"Stage 3 answers real, but this answer is withheld. {WHY}" in Tags(card).text
     assert Tags(card).text.count(WHY) == 1
     assert '<span class="aw-tag">withheld</span>' in strip
     assert '<span class="aw-tag">decided</span>' not in strip

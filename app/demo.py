@@ -39,7 +39,7 @@ from jobs.settings import Settings
 POLL_SECONDS = 0.35
 PATIENCE_SECONDS = 600.0
 LEAD = "Upload a picture or a clip with a face. Three stages judge it. The stage with the mark decided."
-EMPTY = html.empty_state("No analysis yet", "Upload a file and press Analyze. The verdict grows as the stages finish.")
+EMPTY = html.empty_state("No analysis yet", "Upload a file and press Analyze. The card fills in as the stages finish.")
 
 
 def build(workbench: Workbench) -> gr.Blocks:

@@ -39,8 +39,9 @@ class Settings(Spec):
     )
     public_hosts: str = Field(
         "",
-        description="Names, separated by commas, under which visitors reach the workbench and the demo, also in the "
-        "local network; addresses, localhost and this machine's own name always do. Any other name is refused.",
+        description="Host names, separated by commas, under which browsers reach the workbench and the demo, in the "
+        "local "
+        "network too. Addresses, localhost and this machine's own name always work; other names are refused.",
     )
     data_roots: str = Field(
         "",

@@ -153,7 +153,7 @@ def draw_chosen(workbench: Workbench) -> None:
     if not job_id:
         widgets.empty(
             "No analysis yet",
-            "Upload a file, or click a sample. The verdict grows here as the stages finish.",
+            "Upload a file, or click a sample. The card fills in here as the stages finish.",
         )
         return
     try:

@@ -141,7 +141,7 @@ def figure_table(document: dict[str, Any]) -> None:
             ]
         )
     st.caption(
-        "Read off each row whether the interval after lies on the better side of the value before. Measured on "
+        "Check in each row whether the interval after lies on the better side of the value before. Measured on "
         f"{document.get('n_measured', document['n']):,} items of {groups:,} groups, in {document['n_bins']} bins; "
         "intervals are 95 % over groups. AUROC is not pooled over folds, because their maps differ: a method that "
         "keeps the order of the scores does not change it, and a method in steps is ranked within each fold.",

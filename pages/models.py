@@ -192,7 +192,7 @@ def run_table(runs: list[ArtifactView]) -> None:
     curves = item.path / "training_curves.png"
     if curves.is_file():
         st.image(str(curves), width=760)
-        st.caption("Read off whether the figures on val_select still improve at the last epoch.")
+        st.caption("See whether the figures on val_select still improve at the last epoch.")
 
 
 def run_row(item: ArtifactView) -> dict[str, Any]:

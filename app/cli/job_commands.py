@@ -302,6 +302,6 @@ def show_verdict(document: dict[str, Any]) -> None:
     lines.append(f"  {document['reason']}")
     lines += [f"  note: {warning}" for warning in document["warnings"]]
     cited = policy_facts(BundleReference.model_validate(document["bundle"]))
-    lines.append("  " + "; ".join(f"{name.lower()}: {words}" for name, words in cited if name != "Promises"))
+    lines.append("  " + "; ".join(f"{name.lower()}: {words}" for name, words in cited if name != "Guarantees"))
     for line in lines:
         console.out.print(line, markup=False, soft_wrap=True)

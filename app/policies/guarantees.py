@@ -24,8 +24,8 @@ BOUND_CONFIDENCE = 0.9
 """Of bounds on counts where the policy asked for none."""
 OF_ALL = "of the whole cascade, with the stated confidence, the share of groups in error is at most the bound"
 OTHER_METHODS = {
-    "pareto_testing": ("Search: one half of the groups chose, the other half proved", OF_ALL),
-    "fixed_sequences": ("Search: paths laid down in advance", OF_ALL),
+    "pareto_testing": ("Search: one half of the groups chose, the other half tested", OF_ALL),
+    "fixed_sequences": ("Search: paths fixed in advance", OF_ALL),
     "manual": ("By hand", "nothing: the exits were set by hand after looking at these items"),
 }
 """Beside those of the registry of exit policies: (title, guarantee)."""
@@ -44,7 +44,7 @@ GROUPS_AND_ITEMS = (
     "smaller: two groups of many items may be 1 % of the groups and 4 % of the items."
 )
 CHOSE = "The exits were chosen on {chose}, so its counts are too good and give no bound."
-FRESH = "No exit was chosen on {fresh}, so its bounds hold for the exits as they stand."
+FRESH = "No exit was chosen on {fresh}, so its bounds hold for these exits."
 UNKNOWN = "The policy does not state whether its exits were chosen on {unknown}, so no bound is given there."
 NO_FRESH = "No items are left here to judge them: look at another data set under Other data sets."
 NO_BOUND = {True: "none: chosen here", None: "none: not known who chose it"}

@@ -10,9 +10,7 @@ from core.documents.decision import Decision, Verdict
 
 RULES = 3
 """Raised whenever scores may become another verdict, so that no answer by older rules is given to a new question."""
-NO_FACE = (
-    "No face was found, so there is no verdict. If the picture shows a face all the same, have the whole frame scored."
-)
+NO_FACE = "No face was found, so there is no verdict. If the picture does show a face, score the whole frame."
 GUARANTEE_SCOPE = (
     "The guarantees of the policy hold for one face at a time, on material like the validation faces that chose its "
     "exits"

@@ -18,7 +18,7 @@ from core.spec import Spec
 from core.tables.item_membership import overlap
 from core.tables.predictions import Predictions
 
-CONSTANT = "every item has the same score: p_fake cannot tell these items apart"
+CONSTANT = "every item has the same score: p_fake cannot separate these items"
 
 
 class Fitted(Spec):
@@ -212,8 +212,8 @@ def load_calibrator(path: Path) -> Calibrator:
 
 
 NOT_KEPT = (
-    "the calibrator was made before the items it was fitted on were kept: only that it was not fitted on exactly these "
-    "could be checked; calibrate again for the whole check"
+    "the calibrator was made before its items were recorded: it could only be checked that it was not fitted on "
+    "exactly these items; calibrate again for the full check"
 )
 
 
@@ -236,8 +236,8 @@ def check_unseen(calibrator: Calibrator, predictions: Predictions) -> str:
     """
     fitted = calibrator.fitted
     advice = (
-        "take another split (test), or measure by cross-fitting as `aware calibrate` does; items that only bear the "
-        "same ids need other ones"
+        "take another split (test), or measure by cross-fitting as `aware calibrate` does; other items with the "
+        "same ids need other ids"
     )
     if fitted.data_fingerprint and fitted.data_fingerprint == predictions.fingerprint():
         raise SeenBefore(
@@ -253,4 +253,4 @@ def check_unseen(calibrator: Calibrator, predictions: Predictions) -> str:
         return ""
     if fitted.data_fingerprint:
         return NOT_KEPT
-    return "" if fitted.method == "none" else "the calibrator does not say which items it was fitted on: not checked"
+    return "" if fitted.method == "none" else "the calibrator does not record which items it was fitted on: not checked"

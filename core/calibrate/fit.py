@@ -180,7 +180,7 @@ def calibrate_run(spec: CalibrateSpec, folder: Path, predictions: Predictions, r
         keep = held_out(predictions.groups, predictions.labels, spec.val_split, spec.seed) == 0
         fitted_on = Predictions(predictions.frame[keep].reset_index(drop=True))
     calibrator = make_calibrator(spec).fit_on(fitted_on)
-    report.progress(0.92, "Measuring before and after on groups that were not fitted")
+    report.progress(0.92, "Measuring before and after on held-out groups")
     document = calibration_metrics(spec, predictions, calibrator)
     held, _ = cross_fitted(spec, predictions)
     rows, after = held.rows, held.p_fake

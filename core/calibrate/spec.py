@@ -35,6 +35,6 @@ class CalibrateSpec(Spec):
     compare: bool = Field(True, description="Also measure every other method on held-out groups, for the comparison.")
     folds: int = Field(5, ge=2, le=20, description="Folds of groups for the comparison.")
     n_bins: int = Field(15, ge=2, le=1000, description="Bins of the reported ECE.")
-    batch_size: int = Field(32, ge=1, le=4096, description="Items a forward.")
+    batch_size: int = Field(32, ge=1, le=4096, description="Items in each forward pass.")
     seed: int = Field(0, ge=0, description="Seed of folds and bootstrap.")
     device: str = Field("auto", description="auto, cpu, cuda or cuda:N.")

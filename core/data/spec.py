@@ -16,12 +16,15 @@ class PrepareSpec(Spec):
     source: str = Field(
         "auto",
         pattern=r"^[a-z0-9_]+$",
-        description="How the files under the path are laid out; auto: found out from what lies there, and said.",
+        description="Layout of the files under the path; auto: recognised from their names, and reported.",
         json_schema_extra=choose("data_source"),
     )
     out: str = Field("", description="Folder to write; empty: datasets/NAME of the workspace.")
     name: str = Field(
-        "", description="Name of the data set; empty: after the source.", pattern=r"^[a-z0-9_.-]*$", max_length=100
+        "",
+        description="Name of the data set; empty: named after the source.",
+        pattern=r"^[a-z0-9_.-]*$",
+        max_length=100,
     )
     seed: int = Field(0, ge=0, description="Seed of the split hash, and of the demo portraits.")
     train_share: float = Field(0.6, gt=0, lt=1, description="Share of groups that fit weights.")
@@ -29,8 +32,8 @@ class PrepareSpec(Spec):
     calib_share: float = Field(0.15, ge=0, lt=1, description="Share that fits calibrator and thresholds; rest: test.")
     keep_splits: bool = Field(
         True,
-        description="Honour a manifest's own split column: `val` is cut into val_calib and test, "
-        "val_select comes out of train. Off: every group is hashed anew.",
+        description="Use a manifest's own split column: `val` is cut into val_calib and test, "
+        "val_select comes out of train. Off: a hash gives every group its split.",
     )
     leaks: str = Field(
         "auto",
@@ -39,21 +42,23 @@ class PrepareSpec(Spec):
         "refuse, but for public sources whose official lists part people.",
     )
     join_duplicates: bool = Field(
-        False, description="Pictures that look alike (perceptual hash) form one group, so that no split parts them."
+        False, description="Pictures that look alike (perceptual hash) form one group, so that they are in one split."
     )
     source_check: bool = Field(
         True,
-        description="Try on at most 2,000 pictures how well a thumbnail or a spectrum alone tells the sources and "
-        "labels apart, and say it on the card.",
+        description="Measure on at most 2,000 pictures how well a thumbnail or a spectrum alone separates the sources "
+        "and "
+        "labels, and report it on the card.",
     )
-    label_map: str = Field("", description="Words for labels in a foreign manifest, e.g. `real=0,fake=1`.")
+    label_map: str = Field("", description="Words for labels in the manifest, e.g. `real=0,fake=1`.")
     detect_faces: bool = Field(False, description="Find and crop faces; off: the pictures are crops already.")
     methods: list[str] = Field([], description="Only fakes of these methods; empty: all. Real files always stay.")
     compressions: list[str] = Field([], description="Only these compressions, e.g. c23 of FaceForensics++; empty: all.")
     group_by: str = Field(
         "auto",
         pattern="^(auto|file|folder|clip|identity|columns)$",
-        description="What must not cross a split; auto: what the source knows best. real/ and fake/ folders: files of "
+        description="What must not cross a split; auto: the best that the source knows. real/ and fake/ folders: "
+        "files of "
         "one name (a fake stays with its original) or one folder; Celeb-DF: the source clip or the identity.",
     )
     siblings: str = Field(
@@ -71,15 +76,16 @@ class PrepareSpec(Spec):
         "frame from the first on, or one every so many seconds.",
     )
     every_seconds: float = Field(
-        0.5, gt=0, le=60, description="Clips: distance of frames for `seconds`, least distance for `even`."
+        0.5, gt=0, le=60, description="Clips: seconds between frames for `seconds`, least seconds for `even`."
     )
     every_frames: int = Field(10, ge=1, le=10_000, description="Clips: n of `nth`.")
     max_faces: int = Field(50, ge=1, le=1000, description="Clips: most frames taken from one clip.")
     people: str = Field(
         "largest",
         pattern="^(largest|all|frontmost)$",
-        description="largest: who fills most of the clip; all: also bystanders, in real clips only, since the label of "
-        "a fake speaks of its subject (a manifest column `subject` can name other tracks); frontmost: the largest "
+        description="largest: the person who fills most of the clip; all: bystanders too, in real clips only, because "
+        "the label of "
+        "a fake is about its subject (a manifest column `subject` can name other tracks); frontmost: the largest "
         "face of each frame, for clips with cuts.",
     )
     min_face_px: int = Field(80, ge=16, le=1024, description="Smaller faces are left out and counted.")
@@ -92,7 +98,9 @@ class PrepareSpec(Spec):
     min_brightness: float = Field(0.0, ge=0, le=255, description="Darker faces are left out, mean grey; 0: off.")
     max_brightness: float = Field(255.0, ge=0, le=255, description="Brighter faces are left out; 255: off.")
     keep_sound: bool = Field(True, description="Clips: keep the sound as WAV, 16 kHz mono, beside the crops.")
-    workers: int = Field(0, ge=0, le=256, description="Processes at work; 0: one a core, one in all for a few files.")
+    workers: int = Field(
+        0, ge=0, le=256, description="Worker processes; 0: one for each core, a single one for few files."
+    )
     demo_identities: int = Field(150, ge=8, le=5000, description="`demo` only: people drawn.")
     demo_size: int = Field(256, ge=64, le=512, description="`demo` only: side of a portrait, pixels.")
     detector: str = Field("mtcnn", description="Face detector.", json_schema_extra=choose("face_detector"))

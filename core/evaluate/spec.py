@@ -33,6 +33,6 @@ class EvaluateSpec(Spec):
     )
     n_bootstrap: int = Field(1000, ge=0, le=100000, description="Cluster-bootstrap draws for the intervals; 0: none.")
     n_bins: int = Field(15, ge=2, le=1000, description="Bins of ECE and reliability diagram.")
-    batch_size: int = Field(32, ge=1, le=4096, description="Items a forward.")
+    batch_size: int = Field(32, ge=1, le=4096, description="Items in each forward pass.")
     seed: int = Field(0, ge=0, description="Seed of the bootstrap.")
     device: str = Field("auto", description="auto, cpu, cuda or cuda:N.")

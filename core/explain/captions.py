@@ -46,15 +46,17 @@ WORDINGS = {
     **{method: _map_wording(title) for method, title in METHOD_TITLES.items()},
     "reconstruction": Wording(
         "Reconstruction by the autoencoder",
-        "What is left of this face after the detector's autoencoder has squeezed and redrawn it. The detector judges "
+        "This face as the detector's autoencoder computes it again from a short code. The detector judges "
         "the face and this picture together.",
-        "A poor likeness does not mean a fake: the autoencoder keeps coarse shape and colour and loses detail of any "
+        "A poor reconstruction does not mean a fake: the autoencoder keeps coarse shape and colour and loses detail "
+        "of any "
         "face.",
     ),
     "residual": Wording(
         "Residual: face minus reconstruction",
-        "The absolute difference between the face and its reconstruction, amplified. Bright places were redrawn badly.",
-        "Edges, hair and glasses are bright in real faces too. Alone it separates nothing.",
+        "The absolute difference between the face and its reconstruction, amplified. Bright places are reconstructed "
+        "badly.",
+        "Edges, hair and glasses are bright in real faces too. By itself it does not separate real from fake.",
     ),
     "spectrum": Wording(
         "Radial power spectrum",

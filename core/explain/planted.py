@@ -172,16 +172,16 @@ def reading(found: dict[str, Any]) -> str:
     """
     mass, gain, shift = (found[name] for name in ("mass", "gain", "shift"))
     if mass["value"] is None:
-        return "No map argued for fake: there is nothing to mark."
+        return "No map has a place that raises the score for fake."
     above = mass["low"] is not None and mass["low"] > 1
     caused = gain["low"] is not None and gain["low"] > 0
     moved = f"the plant moves the log-odds by {shift['value']:+.2f}"
     if above and caused:
         return f"The maps point at the plant, {mass['value']:.1f} times chance, and because of it ({moved})."
     if above:
-        return f"Above chance, but no more than the same place gets without the plant: a habit, not a find ({moved})."
+        return f"Above chance, but not above the same place without the plant: the plant is not the reason ({moved})."
     if caused:
-        return f"The plant draws the map, yet its place gets no more than chance in the end ({moved})."
+        return f"The plant changes the map, but its place gets no more than chance ({moved})."
     return f"The maps do not point at the plant ({moved})."
 
 

@@ -16,7 +16,7 @@ class EvidenceSpec(Spec):
     runs: list[str] = Field([], description="Trained runs to test.", json_schema_extra=choose("expert_runs"))
     bundle: str = Field("", description="Or all members of a bundle.", json_schema_extra=choose("bundle"))
     dataset: str = Field("", description="Data set; empty: the first run's own.", json_schema_extra=choose("dataset"))
-    split: str = Field("test", description="Split whose real faces are planted.", json_schema_extra=choose("split"))
+    split: str = Field("test", description="Split whose real faces get the patches.", json_schema_extra=choose("split"))
     name: str = Field("", description="Name of a bundle's report; empty: by time.", pattern=r"^[a-z0-9_.-]*$")
     methods: list[str] = Field(
         ["grad_cam", "layer_cam"], description=f"Kinds of map: {', '.join(MAP_METHODS)}.", min_length=1

@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 _HEAD_LIMIT = 1 << 16
 _PIECE_LIMIT = 1 << 20
 _ADVICE = "Upload a smaller picture or a shorter clip."
-_CRASHED = ("damaged", "The file made its decoder fail. It is damaged or made to do harm; it is not analysed.")
+_CRASHED = ("damaged", "The file made its decoder fail. It is damaged or malicious; it is not analysed.")
 
 
 def decode(path: Path, *, max_frames: int = 16, scout: bool = False, limits: Limits = Limits()) -> Media:

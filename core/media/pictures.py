@@ -35,7 +35,7 @@ CHILD_CPU_SECONDS = 60.0
 IDLE_SECONDS = 60.0
 MAX_IDLE = 4
 GONE = "The file no longer exists."
-CRASHED = "The picture made its decoder fail. It is damaged or made to do harm."
+CRASHED = "The picture made its decoder fail. It is damaged or malicious."
 _BOOT = "import sys; sys.path[:] = {path!r}; from core.media.pictures import child_main; child_main()"
 _ENVIRONMENT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 _HEAD_LIMIT = 1 << 16

@@ -71,7 +71,7 @@ def _calibration() -> list[Figure]:
 FIGURES: dict[str, Figure] = {
     figure.name: figure
     for figure in [
-        Figure("auroc", "AUROC", "ranking", "higher", "Chance that a fake scores above a real."),
+        Figure("auroc", "AUROC", "ranking", "higher", "Probability that a fake scores above a real."),
         Figure(
             "average_precision",
             "Average precision",
@@ -81,14 +81,15 @@ FIGURES: dict[str, Figure] = {
         ),
         Figure("eer", "Equal error rate", "ranking", "lower", "Where false alarms and misses are equally frequent."),
         Figure(
-            "tpr_at_fpr_1", "Hits at 1 % false alarms", "ranking", "higher", "Fakes caught at 1 alarm in 100 reals."
+            "tpr_at_fpr_1", "Hits at 1 % false alarms", "ranking", "higher", "Share of fakes found at 1 false alarm "
+            "in 100 reals.",
         ),
         Figure(
             "tpr_at_fpr_10",
             "Hits at 10 % false alarms",
             "ranking",
             "higher",
-            "Fakes caught at 1 false alarm in 10 reals.",
+            "Share of fakes found at 1 false alarm in 10 reals.",
         ),
         Figure(
             "partial_auroc",
@@ -97,11 +98,14 @@ FIGURES: dict[str, Figure] = {
             "higher",
             "Area under the left of the ROC curve, standardised by McClish: .5 is guessing, 1 perfect.",
         ),
-        Figure("accuracy", "Accuracy", "threshold", "higher", "Items called rightly; moves with the share of fakes."),
+        Figure(
+            "accuracy", "Accuracy", "threshold", "higher", "Share of items called correctly; moves with the share of "
+            "fakes.",
+        ),
         Figure("balanced_accuracy", "Balanced accuracy", "threshold", "higher", "Mean of recall and specificity."),
-        Figure("precision", "Precision", "threshold", "higher", "Of those called fake, how many are."),
-        Figure("recall", "Recall", "threshold", "higher", "Of the fakes, how many are called fake."),
-        Figure("specificity", "Specificity", "threshold", "higher", "Of the reals, how many are called real."),
+        Figure("precision", "Precision", "threshold", "higher", "Share of fakes among the items called fake."),
+        Figure("recall", "Recall", "threshold", "higher", "Share of the fakes that are called fake."),
+        Figure("specificity", "Specificity", "threshold", "higher", "Share of the reals that are called real."),
         Figure("f1", "F1", "threshold", "higher", "Harmonic mean of precision and recall; moves with base rate."),
         Figure("mcc", "Matthews correlation", "threshold", "higher", "Correlation of call and truth, -1 to 1."),
         Figure("brier", "Brier score", "probability", "lower", "Mean squared distance of p_fake from the truth."),
@@ -109,11 +113,21 @@ FIGURES: dict[str, Figure] = {
             "brier_reliability", "Brier: reliability", "probability", "lower", "Squared gap of stated and observed."
         ),
         Figure(
-            "brier_resolution", "Brier: resolution", "probability", "higher", "How far bins leave the base rate."
+            "brier_resolution", "Brier: resolution", "probability", "higher", "How far the bins differ from the base "
+            "rate.",
         ),
-        Figure("brier_uncertainty", "Brier: uncertainty", "probability", "", "How hard the set itself is."),
-        Figure("brier_within", "Brier: within bins", "probability", "", "What binning hides; the four parts add up."),
-        Figure("nll", "NLL", "probability", "lower", "Mean surprise in nats; one confident error costs much."),
+        Figure(
+            "brier_uncertainty", "Brier: uncertainty", "probability", "", "Brier score of the base rate as the only "
+            "answer.",
+        ),
+        Figure(
+            "brier_within", "Brier: within bins", "probability", "", "The part inside the bins; with it the four "
+            "parts add up.",
+        ),
+        Figure(
+            "nll", "NLL", "probability", "lower", "Mean of -log p of the true label, in nats; one confident error "
+            "costs much.",
+        ),
         *_calibration(),
         Figure("aurc", "AURC", "selective", "lower", "Error among accepted items, averaged over coverage."),
         Figure("augrc", "AUGRC", "selective", "lower", "Accepted errors / all items, over coverage (Traub 2024)."),

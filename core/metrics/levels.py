@@ -272,7 +272,7 @@ def _check_units(frame: pd.DataFrame, level: Level, units: np.ndarray) -> None:
         unit = labels.idxmax()
         unit = unit if isinstance(unit, str) else unit[0]
         raise ValueError(
-            f"{unit!r} holds real and fake items that nothing tells apart; give real and forged clips of one name "
+            f"{unit!r} holds real and fake items that no column separates; give real and forged clips of one name "
             "different values of `video`, `dataset` or `method`"
         )
 

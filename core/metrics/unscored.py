@@ -15,8 +15,8 @@ import pandas as pd
 from core.metrics.all_metrics import point_metrics
 
 RULE = (
-    "Figures are of the scored items; `worst` is each figure were every failed item called as wrongly as possible "
-    "(fakes p_fake = 0, reals p_fake = 1)."
+    "Figures are computed on the scored items; `worst` is each figure if every failed item had the worst "
+    "score (fakes p_fake = 0, reals p_fake = 1)."
 )
 BOUNDED = (
     *("auroc", "average_precision", "eer", "tpr_at_fpr_1", "tpr_at_fpr_10", "partial_auroc"),

@@ -102,7 +102,7 @@ TABLE = (
     TimmRow(
         "efficientnet_tiny",
         "EfficientNet (tiny)",
-        "Tiny: timm's test network, for tests and rehearsals; it judges nothing.",
+        "Tiny: timm's test network, for tests and trials; its scores mean nothing.",
         "tiny",
         "test_efficientnet.r160_in1k",
         64,
@@ -110,7 +110,7 @@ TABLE = (
     TimmRow(
         "efficientnet_tiny_texture",
         "EfficientNet with texture (tiny)",
-        "Tiny: timm's test network with an early stage beside the last, for tests and rehearsals.",
+        "Tiny: timm's test network with an early stage beside the last, for tests and trials.",
         "tiny",
         "test_efficientnet.r160_in1k",
         64,
@@ -119,7 +119,7 @@ TABLE = (
     TimmRow(
         "byobnet_tiny",
         "ByobNet (tiny)",
-        "Tiny: timm's test network of another family, for tests and rehearsals.",
+        "Tiny: timm's test network of another family, for tests and trials.",
         "tiny",
         "test_byobnet.r160_in1k",
         64,

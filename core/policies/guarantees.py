@@ -184,7 +184,7 @@ def too_few(groups: int, target: float, confidence: float) -> str:
 
 def _unsafe(groups: int, errors: int, target: float) -> str:
     return (
-        f"even the strictest exit lets {errors} of {groups} groups through, too many to guarantee {target:.3g}: "
+        f"even at the strictest exit {errors} of {groups} groups are in error, too many to guarantee {target:.3g}: "
         "these scores do not separate the classes well enough"
     )
 

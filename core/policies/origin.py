@@ -142,7 +142,7 @@ def check_origin(policy: CascadePolicy, origin: Origin) -> None:
         return
     if policy.scores_fingerprint:
         if policy.scores_fingerprint != origin.scores_sha256:
-            raise _other(policy, origin, "scores of other detectors, though its experts bear the same names")
+            raise _other(policy, origin, "scores of other detectors, although its experts have the same names")
     elif (policy.data_fingerprint or policy.guarantees) and policy.data_fingerprint != origin.items_fingerprint:
         raise _other(policy, origin, "other items than those of this bundle")
 

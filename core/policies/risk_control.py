@@ -35,7 +35,7 @@ class ConformalRiskControl:
     name = "conformal_risk_control"
     title = "Conformal risk control"
     has_guarantee = False
-    guarantee = "a new group of the class errs with at most this chance, on average over calibration sets"
+    guarantee = "a new group of the class is in error with at most this probability, on average over calibration sets"
 
     def choose(self, scores: GroupScores, target: float, confidence: float) -> Choice:
         """Choose an exit as the class says.
@@ -69,7 +69,7 @@ class ConformalRiskControl:
         return Choice(
             None,
             None,
-            f"even the strictest exit lets {int(errors[0])} of {n} groups through, too many to keep {target:.3g}: "
+            f"even at the strictest exit {int(errors[0])} of {n} groups are in error, too many to keep {target:.3g}: "
             "these scores do not separate the classes well enough",
         )
 

@@ -35,22 +35,23 @@ class SearchSpec(Spec):
         ge=0,
         le=1,
         title="Most AUROC lost",
-        description="Most AUROC lost against asking every member on every item, as observed.",
+        description="Most AUROC lost, compared with scoring every item with every member, as observed.",
     )
     max_uncertain: float = Field(
         0.2,
         ge=0,
         le=1,
         title="Most uncertain, in items",
-        description="Most items left without a verdict, as observed: refusing to judge is cheap.",
+        description="Most items left without a verdict, as observed; a policy that leaves more undecided is often "
+        "cheaper.",
     )
     method: str = Field(
         "split",
         pattern="^(split|sequences)$",
-        description="split: half of the groups choose a path of policies, the other half prove it (Pareto testing). "
-        "sequences: paths laid down before any data are seen, all groups prove; they share the risk.",
-        title="How it is proved",
-        json_schema_extra={"titles": {"split": "half choose, half prove", "sequences": "paths laid down in advance"}},
+        description="split: half of the groups choose a path of policies, the other half test it (Pareto testing). "
+        "sequences: paths are fixed before any data are seen, all groups test them; they share the error probability.",
+        title="How it is tested",
+        json_schema_extra={"titles": {"split": "half choose, half test", "sequences": "paths fixed in advance"}},
     )
     unit: str = Field(
         "gflop",
@@ -61,5 +62,5 @@ class SearchSpec(Spec):
     )
     seed: int = Field(0, ge=0, description="Which half chooses.")
     name: str = Field("cheapest", max_length=80, description="Name of the policy.")
-    author: str = Field("", max_length=80, description="Who asks.")
-    reason: str = Field("", max_length=400, description="Why.")
+    author: str = Field("", max_length=80, description="Who searches.")
+    reason: str = Field("", max_length=400, description="Reason; it is stored with the policy.")

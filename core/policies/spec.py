@@ -24,7 +24,7 @@ class PolicySpec(Spec):
         "at >= 0.98) to be certified alone; empty: the customary four share the error.",
     )
     stage1_both_sides: bool = Field(
-        False, title="Stage 1 may say fake too", description="Stage 1 may also say fake, not only real."
+        False, title="Stage 1 may exit as fake too", description="Stage 1 may also exit as fake, not only as real."
     )
     max_leakage: float = Field(
         0.05,
@@ -45,4 +45,4 @@ class PolicySpec(Spec):
     )
     confidence: float = Field(0.90, gt=0.5, lt=1, description="Confidence of each bound (1 - delta).")
     author: str = Field("", max_length=80, description="Who chose it.")
-    reason: str = Field("", max_length=400, description="Why.")
+    reason: str = Field("", max_length=400, description="Reason; it is stored with the policy.")

@@ -27,7 +27,7 @@ def calibration_rows(table: pd.DataFrame, seen: Sequence[str] = ()) -> pd.DataFr
     rows = table[table["split"].isin(seen or ("val_calib",))] if "split" in table else table
     if rows.empty:
         raise ValueError(
-            "the predictions hold no item of split val_calib, on which exits are chosen; import foreign scores again "
+            "the predictions hold no item of split val_calib, on which exits are chosen; import the scores again "
             "with a calibration share, or stack a run that has the split"
         )
     if "sample_id" in rows and (twice := rows["sample_id"].duplicated()).any():

@@ -246,7 +246,7 @@ def _header(path: Path, names: Iterable[object]) -> list[str]:
     header = [name or f"unnamed: {i}" for i, name in enumerate(header)]
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
-        raise ScoresError(f"{path.name}: the column {', '.join(map(repr, twice))} stands twice")
+        raise ScoresError(f"{path.name}: the column {', '.join(map(repr, twice))} occurs twice")
     return header
 
 

@@ -58,7 +58,7 @@ def checked_rows(
     report.progress(0.0, f"Checking {len(table.columns):,} ids")
     ids = table.text(needed["id"])
     table.refuse(np.flatnonzero(ids == ""), "the id is empty")
-    table.refuse(np.flatnonzero(ids.duplicated()), "the id stands there before", ids)
+    table.refuse(np.flatnonzero(ids.duplicated()), "the id occurs in an earlier row", ids)
     report.progress(0.25, "Checking labels and groups")
     frame = pd.DataFrame({"sample_id": ids, "label": labels_of(table, needed["label"], spec)})
     frame["group"] = groups_of(table, needed["group"], ids, notes)
@@ -232,7 +232,8 @@ def standardised(frame: pd.DataFrame, notes: list[str]) -> np.ndarray:
     low, middle, high = np.quantile(known, [0.25, 0.5, 0.75])
     scale = (high - low) / 2 or float(known.std()) or 1.0
     notes.append(
-        f"the number is taken as log-odds after moving by {middle:.6g} and dividing by {scale:.6g}: its order stands, "
+        f"the number is taken as log-odds after moving by {middle:.6g} and dividing by {scale:.6g}: the order is "
+        "unchanged, "
         "but calibrate it (Platt, beta, isotonic) before you read p_fake"
     )
     return (values - middle) / scale

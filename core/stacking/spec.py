@@ -32,23 +32,28 @@ class StackSpec(Spec):
     )
     specialists: list[str] = Field(
         [],
-        description="Further calibrated runs that join the comparison of feature sets, not the cascade.",
+        description="Further calibrated runs for the comparison of feature sets; the cascade does not use them.",
         json_schema_extra=choose("expert_runs"),
     )
     exclude_datasets: list[str] = Field(
-        [], description="Sources that stage 3 does not learn from; on test they are judged with the rest, and apart."
+        [],
+        description="Sources that stage 3 does not learn from; on test they are reported with the rest, and "
+        "separately.",
     )
     folds: int = Field(5, ge=2, le=20, description="Folds, by group.")
     projection: int = Field(256, ge=2, le=1024, description="Dimensions kept of each expert's embedding (PCA).")
     rounds: int = Field(400, ge=10, le=5000, description="Most boosting rounds (early stopping inside the fold).")
-    leaves: int = Field(15, ge=2, le=256, description="Leaves a tree.")
+    leaves: int = Field(15, ge=2, le=256, description="Leaves of each tree.")
     learning_rate: float = Field(0.05, gt=0, le=1, description="Boosting learning rate.")
     search: int = Field(
         3, ge=1, le=8, description="Boosting settings tried inside each fold; 1: only leaves and rate as given here."
     )
     leak_items: int = Field(
-        1500, ge=0, le=1_000_000, description="Rows of `train` that frozen experts score to measure the leak; 0: none."
+        1500,
+        ge=0,
+        le=1_000_000,
+        description="Rows of `train` that frozen experts score to measure the optimism; 0: none.",
     )
-    batch_size: int = Field(32, ge=1, le=4096, description="Items a forward.")
+    batch_size: int = Field(32, ge=1, le=4096, description="Items in each forward pass.")
     seed: int = Field(0, ge=0, description="Seed of folds and boosting.")
     device: str = Field("auto", description="auto, cpu, cuda or cuda:N.")

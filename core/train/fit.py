@@ -88,7 +88,7 @@ def fit(
         return Run(folder)
     device = pick_device(spec.device)
     if spec.mixed_precision and device.type == "cpu":
-        report.progress(0.0, "mixed precision needs a GPU: this training runs in fp32")
+        report.progress(0.0, "Mixed precision needs a GPU: this training runs in fp32")
 
     data = open_data(spec, workspace)
     weighing = objective_options_of(spec, recipe, data.manifest.frame["label"].to_numpy()[data.train])

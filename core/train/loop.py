@@ -396,7 +396,7 @@ def say(report: Reporter, state: State, steps: int, plan: Plan, save: Callable[[
     share = (state.epoch + state.step / steps) / plan.epochs
     mean = state.sums.loss / max(1, state.sums.items)
     left = time_left(state.sums.seconds, state.epoch, state.step, steps, plan.epochs)
-    line = f"epoch {state.epoch + 1} of {plan.epochs}, step {state.step} of {steps}, loss {mean:.4f}, {left}"
+    line = f"Epoch {state.epoch + 1} of {plan.epochs}, step {state.step} of {steps}, loss {mean:.4f}, {left}"
     try:
         report.progress(min(share, 0.999), line)
     except Cancelled:

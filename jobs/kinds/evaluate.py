@@ -51,7 +51,7 @@ kinds.add(
     JobKind(
         "evaluate",
         "Evaluate",
-        "Score a run on a held-out split: ranking, calibration, thresholds, by source.",
+        "Score a run on a held-out split; report ranking, calibration and thresholds, also by source.",
         EvaluateSpec,
         run,
     ),

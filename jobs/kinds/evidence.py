@@ -48,7 +48,7 @@ def run(spec: EvidenceSpec, context: JobContext) -> JobResult:
     context.report.progress(1.0, f"{len(asked)} experts")
     lines = [f"{e['title']}, {r['plant']}, {r['method']}: {r['reading']}" for e in experts for r in e["rows"]]
     values = {"experts": experts, "readings": lines, "folder": str(own) if own else ""}
-    return JobResult("\n".join([f"{len(faces)} faces planted.", *lines]), values, items)
+    return JobResult("\n".join([f"{len(faces)} faces got a patch.", *lines]), values, items)
 
 
 def _members(spec: EvidenceSpec, context: JobContext) -> list[tuple[str, str, Detector, Path | None]]:

@@ -98,7 +98,7 @@ kinds.add(
     JobKind(
         "experts",
         "Experts",
-        "Judge experts beside each other: alone, in pairs, by embeddings and by reconstructions.",
+        "Compare experts: each alone, in pairs, by embeddings and by reconstructions.",
         ExpertsSpec,
         run,
     ),

@@ -20,7 +20,7 @@ kinds.add(
     JobKind(
         "export",
         "Export a bundle",
-        "Freeze runs, stack and policy into a bundle: one folder, every file hashed.",
+        "Copy runs, stack and policy into a bundle: one folder, with a hash of each file.",
         ExportSpec,
         run,
     ),

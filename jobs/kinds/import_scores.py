@@ -40,7 +40,7 @@ kinds.add(
     JobKind(
         "import_scores",
         "Import scores",
-        "Bring a CSV or Parquet file with id, label, score and group of any detector onto the bench.",
+        "Import the scores of any detector: a CSV or Parquet file with id, label, score and group.",
         ImportScoresSpec,
         run,
     ),

@@ -26,7 +26,7 @@ kinds.add(
     JobKind(
         "policy",
         "Choose a policy",
-        "Choose the cascade's exits under an error constraint, with its confidence.",
+        "Choose the cascade's exits so that error rates stay below a limit, with a stated confidence.",
         PolicySpec,
         run,
     ),

@@ -14,7 +14,7 @@ def run(spec: ProtocolSpec, context: JobContext) -> JobResult:
     message = "; ".join(f"{name}@{p.name}" for p in made)
     lost = [f"{value}: {why}" for value, why in passed_over.items()]
     return JobResult(
-        message=f"Pinned {message}." + (f" Passed over {'; '.join(lost)}." if lost else ""),
+        message=f"Pinned {message}." + (f" Skipped: {'; '.join(lost)}." if lost else ""),
         values={"protocols": [p.model_dump(mode="json") for p in made], "passed_over": passed_over},
         produced=[],
     )

@@ -21,7 +21,7 @@ kinds.add(
     JobKind(
         "stack",
         "Stack",
-        "Fit stage 3: out-of-fold embeddings of the experts under a LightGBM meta-model.",
+        "Fit stage 3: a LightGBM meta-model on out-of-fold scores and embeddings of the experts.",
         StackSpec,
         run,
     ),

@@ -21,7 +21,7 @@ kinds.add(
     JobKind(
         "train",
         "Train",
-        "Train one detector by a recipe, with a curve to watch and a checkpoint to resume from.",
+        "Train one detector by a recipe; the job shows curves and resumes from a checkpoint.",
         TrainSpec,
         run,
     ),

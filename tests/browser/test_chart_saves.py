@@ -23,7 +23,7 @@ def test_pills_hand_out_the_chart_its_sentence_and_its_numbers(browser, workbenc
     assert [file.name for file in files.values()] == ["compare-auroc.svg", "compare-auroc.png", "compare-auroc.csv"]
     drawing = ElementTree.parse(files["SVG"]).getroot()
     said = " ".join("".join(text.itertext()) for text in drawing.iter("{http://www.w3.org/2000/svg}text"))
-    assert "Chance that a fake scores above a real." in said
+    assert "Probability that a fake scores above a real." in said
     assert "AUROC" in said
     assert "A: Stage 1: MobileNetV1 filter (small); B: Expert: " in said, "the picture names what its letters stand for"
     with Image.open(files["PNG"]) as picture:

@@ -237,7 +237,7 @@ def test_planted_leaks_are_shown_with_their_pictures_and_can_be_excluded(open_pa
     assert len(test.image) == 2
     assert "0 of 64 bits differ between their perceptual hashes" in texts(test)
     next(box for box in test.checkbox if (box.key or "").startswith("tick-")).check()
-    button(test, "Exclude the ticked").click().run()
+    button(test, "Exclude the ticked pictures").click().run()
     assert not test.exception
     assert [item.reason for item in excluded(folder).values()] == ["near-duplicate in another split"]
     assert test.segmented_control[-1].options == ["Same person: 1"]

@@ -70,7 +70,7 @@ def test_everything_is_shown(open_page, full):
         "Items on which they disagree",
     ):
         assert words in said
-    assert "evidence of its own" in said
+    assert "evidence by itself" in said
     assert "Ways to combine the experts, on test" in said
     assert "Out-of-fold AUROC less test AUROC" in said
     assert "data:image/jpeg;base64," in said

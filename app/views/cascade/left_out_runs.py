@@ -36,7 +36,7 @@ def left_out_part(workbench: Workbench) -> None:
     chart_files.show_chart(charts.left_out(found), "left out of training")
     st.caption(
         "AUROC of its fakes against all reals of the test split, by a run that trained on them and by one that never "
-        "saw any; bars are the 95 % interval of the gap. It is what a new forgery of this kind would cost. "
+        "saw any; bars are the 95 % interval of the gap. It estimates the loss on a new forgery of this kind. "
         + " ".join(f"{widgets.plain_markdown(f'{r.source} by {r.run}')}: {loss_words(r)}." for r in found)
     )
     with st.expander("As a table"):

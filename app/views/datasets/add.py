@@ -58,7 +58,8 @@ def upload(workbench: Workbench) -> None:
     limit = workbench.settings.upload_mb
     st.caption(
         "A zip of folders real/ and fake/, of one of the known layouts, or of pictures with a manifest.csv. The whole "
-        "zip is refused for links, passwords, names that lead out of it, and for growing beyond reason. Files with odd "
+        "zip is refused for links, passwords, names that lead out of it, and for an extreme size after unpacking. "
+        "Files with odd "
         "names, and files that are neither picture, clip nor list, are left out and named under Files."
     )
     sent = st.file_uploader(f"Zip, up to {limit} MB", type=["zip"], key=f"dataset-{turn}", max_upload_size=limit)
@@ -102,7 +103,9 @@ def stored(stream: object, name: str, workbench: Workbench) -> Path:
         path.unlink()
     except OSError as error:
         raise ValueError(f"the server could not read it again ({error.strerror}); upload the file again") from error
-    raise ValueError("this is no zip, whatever its name says; pack the folder as a zip and upload that")
+    raise ValueError(
+        "this is not a zip file, although its name ends with .zip; pack the folder as a zip and upload that"
+    )
 
 
 def folder(workbench: Workbench) -> None:

@@ -98,7 +98,7 @@ def one_kind(leaks: list[Leak], table: DatasetTable) -> None:
         with st.container(horizontal=True, vertical_alignment="bottom", border=True):
             reason = st.text_input("Reason", f"{TITLES[leaks[0].kind].lower()} in another split", max_chars=MOST_REASON)
             author = session.author_input(width=150)
-            sent = st.form_submit_button("Exclude the ticked", type="primary")
+            sent = st.form_submit_button("Exclude the ticked pictures", type="primary")
     if sent:
         act(table, ticked(ids, turn), reason, author, back=False)
 

@@ -53,7 +53,7 @@ def filters(table: DatasetTable) -> Filter:
         sources = st.multiselect("Source", sorted(frame["dataset"].unique()), width=190)
         state = st.selectbox("State", [KEPT, OUT, BOTH], width=120)
         text = st.text_input(
-            "Text", width=190, help="Every word must stand in the source, identity, group, clip or file name."
+            "Text", width=190, help="Every word must occur in the source, identity, group, clip or file name."
         )
     quality, sort, low, high, descending = "", "", None, None, False
     if table.qualities:

@@ -66,7 +66,7 @@ def progress(job: JobView, workbench: Workbench, idle: bool) -> None:
         if job.state == "queued" and idle:
             words = "No worker is running: start one with `aware worker`"
         elif job.state == "running" and deserted(job, workbench):
-            words = "The command that ran this is gone; a worker (`aware worker`) goes on where it stopped"
+            words = "The command that ran this job has ended; a worker (`aware worker`) continues where it stopped"
         left.html(
             f'<div class="aw"><b>{html.escape(subject(job))}</b> {widgets.state_chip(job.state)} '
             f'<span class="aw-quiet">{html.escape(job.id)}</span></div>'
@@ -117,7 +117,7 @@ def ended(job: JobView, workbench: Workbench) -> None:
             st.rerun()
         if st.button("Open the job", key="open-dataset-job"):
             navigation.go_to("jobs", job=job.id)
-        if st.button("Put away", key="put-away", type="tertiary"):
+        if st.button("Hide", key="put-away", type="tertiary"):
             del st.query_params["job"]
             st.rerun()
 

@@ -120,7 +120,7 @@ class Dirichlet(Calibrator):
         if w[1, 1] < w[0, 1] or w[0, 0] < w[1, 0]:
             raise ValueError(
                 "cannot fit 'dirichlet': on one side of 1/2 higher scores mean less fake on these items, and the fit "
-                "would turn the order of items round; take 'beta', which is held to a rising map"
+                "would reverse the order of items; use 'beta', whose map always rises"
             )
         warnings = [SEPARABLE] if separable else []
         return {"weights": w.tolist(), "bias": b.tolist(), "strength": self.strength}, warnings

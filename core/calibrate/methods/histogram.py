@@ -53,9 +53,9 @@ class Histogram(Calibrator):
         if not np.array_equal(pooled, rate):
             warnings.append("some bins were pooled: their shares of fakes fell as the score rose")
         if pooled[0] == 0.0 or pooled[-1] == 1.0:
-            warnings.append("p_fake of exactly 0 or 1 is given at the ends: certainty that so few items cannot support")
+            warnings.append("p_fake is exactly 0 or 1 at the ends; so few items do not support such certainty")
         if count.min() < 20:
-            warnings.append(f"a bin holds only {int(count.min())} item(s): its share of fakes is a guess")
+            warnings.append(f"a bin holds only {int(count.min())} item(s): its share of fakes is unreliable")
         return {"edges": edges.tolist(), "p_fake": pooled.tolist()}, warnings
 
     def _transform(self, z: np.ndarray) -> np.ndarray:

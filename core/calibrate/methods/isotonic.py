@@ -42,7 +42,7 @@ class Isotonic(Calibrator):
         inside[1:-1] = (p[1:-1] == p[:-2]) & (p[1:-1] == p[2:])  # interior of a flat block: interpolation is the same
         warnings = []
         if p[0] == 0.0 or p[-1] == 1.0:
-            warnings.append("p_fake of exactly 0 or 1 is given at the ends: certainty that so few items cannot support")
+            warnings.append("p_fake is exactly 0 or 1 at the ends; so few items do not support such certainty")
         if z.size < 1000:
             warnings.append(f"isotonic regression overfits small sets: {z.size} items, at least 1000 advised")
         return {"log_odds": score[~inside].tolist(), "p_fake": p[~inside].tolist()}, warnings

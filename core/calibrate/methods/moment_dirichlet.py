@@ -68,7 +68,7 @@ class MomentDirichlet(Calibrator):
         real, fake = by_moments(p[y == 0]), by_moments(p[y == 1])
         if fake[1] < real[1] or fake[0] > real[0]:
             raise ValueError(
-                "cannot fit 'moment_dirichlet': matched moments would turn the order of items round near 0 or 1; take "
+                "cannot fit 'moment_dirichlet': matched moments would reverse the order of items near 0 or 1; take "
                 "'beta' or 'dirichlet', which are fitted by likelihood"
             )
         return {"real": [*real], "fake": [*fake], "base_rate": float(y.mean())}, []

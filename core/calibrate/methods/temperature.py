@@ -217,7 +217,7 @@ def temperature_warnings(t: float, m: np.ndarray) -> list[str]:
         warnings.append(f"T = {t:.4g} is the bound of the search ({T_MIN} to {T_MAX}), not an optimum")
     if t >= T_MAX / 1.0001:
         if m.mean() <= 0 or abs(loss / np.log(2) - 1) < 0.02:
-            warnings.append("scores do not tell the classes apart on these items: the best T can do is p_fake near 1/2")
+            warnings.append("scores do not separate the classes on these items: with the best T, p_fake stays near 1/2")
         else:
             warnings.append(
                 f"scores are too large for the search (their best T lies above {T_MAX:g}): take Platt, which has no "

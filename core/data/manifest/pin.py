@@ -28,7 +28,7 @@ def pin_protocols(spec: ProtocolSpec, workspace: Workspace) -> tuple[list[Protoc
     """
     place = dataset_place(spec.dataset, workspace)
     if not (place.parent / CARD).is_file():
-        raise ValueError(f"{spec.dataset!r} is not prepared; run prepare first, so that its splits stand still")
+        raise ValueError(f"{spec.dataset!r} is not prepared; run prepare first, so that its splits stay fixed")
     manifest = open_dataset(place, workspace)
     kind = cast(Kind, spec.kind)
     if spec.left_out:
@@ -36,7 +36,7 @@ def pin_protocols(spec: ProtocolSpec, workspace: Workspace) -> tuple[list[Protoc
         save_protocol(place.parent, protocol, spec.replace)
         return [protocol], {}
     if spec.name:
-        raise ValueError("a name fits one protocol; say what it leaves out")
+        raise ValueError("a name is for one protocol; name what it leaves out")
     frame = manifest.frame[manifest.frame["label"] == 1] if kind == "method" else manifest.frame
     made, passed_over = [], {}
     for value in sorted(frame[COLUMN[kind]].unique()):

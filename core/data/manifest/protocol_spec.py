@@ -20,6 +20,6 @@ class ProtocolSpec(Spec):
         [], description="Methods or sources left out together; empty: each in turn, one protocol each."
     )
     name: str = Field(
-        "", description="Name of the protocol; empty: after what it leaves out.", pattern=r"^[a-z0-9_-]*$"
+        "", description="Name of the protocol; empty: named after what it leaves out.", pattern=r"^[a-z0-9_-]*$"
     )
-    replace: bool = Field(False, description="Pin anew where a protocol of that name is pinned to other rows.")
+    replace: bool = Field(False, description="Pin again when a protocol of that name is pinned to other rows.")

@@ -128,7 +128,7 @@ def read_table(path: Path) -> Table:
     frame = _named(_parquet(path) if parquet else _csv(path))
     twice = sorted(set(frame.columns[frame.columns.duplicated()]))
     if twice:
-        raise ManifestError(path.name, [f"{path.name}: the column {', '.join(twice)} stands twice; remove one"])
+        raise ManifestError(path.name, [f"{path.name}: the column {', '.join(twice)} occurs twice; remove one"])
     stem = path.stem if path.stem not in ("manifest", "labels", "index") else path.resolve().parent.name
     return Table(path.name, stem, frame, first_row=1 if parquet else 2)
 

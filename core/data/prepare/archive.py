@@ -96,7 +96,9 @@ def _check_directory_size(zip_path: Path, limits: ArchiveLimits) -> None:
         tail = stream.read()
     at = tail.rfind(b"PK\x05\x06")
     if at < 0 or len(tail) - at < 22:
-        raise ArchiveRefused("damaged", "This is no zip, or its end is missing. Pack it again as zip and upload it.")
+        raise ArchiveRefused(
+            "damaged", "This is not a zip file, or its end is missing. Pack it again as zip and upload it."
+        )
     count, length = struct.unpack("<HI", tail[at + 10 : at + 16])
     wide = tail.rfind(b"PK\x06\x06", 0, at)
     if wide >= 0 and len(tail) - wide >= 56:  # the 64-bit record counts when there is one

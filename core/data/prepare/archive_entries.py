@@ -24,7 +24,7 @@ LISTS = frozenset((".csv", ".tsv", ".json", ".jsonl", ".txt", ".parquet"))
 ARCHIVES = frozenset([".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst"])
 MOST_PART_BYTES = 250
 """Longest part of a name: file systems take 255 bytes."""
-RARE = "packed in a rare way; pack it as a plain zip"
+RARE = "packed by a method that is not read; pack it as a plain zip"
 LOCAL_HEADER = 30
 """Bytes of an entry's own header before its name: two entries nearer than that share bytes."""
 ENCRYPTED = 0x1 | 0x40 | 0x2000

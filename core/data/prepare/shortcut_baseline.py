@@ -57,7 +57,7 @@ def source_check(manifest: Manifest, seed: int, report: Reporter, most: int = MO
     frame = manifest.frame[["path", "label", "dataset", "group"]]
     frame = frame[askable(frame)]
     frame = frame.iloc[sample(frame, most, seed)].reset_index(drop=True)
-    report.progress(0.0, f"Measuring on {len(frame):,} pictures how well the source alone tells the label")
+    report.progress(0.0, f"Measuring on {len(frame):,} pictures how well the source alone predicts the label")
     features, readable = features_of([manifest.file(path) for path in frame["path"]])
     frame = frame[readable].reset_index(drop=True)
     keep = askable(frame)
@@ -244,7 +244,7 @@ def sentence(document: dict[str, Any]) -> str:
         for row in rows
     )
     return (
-        f"The source tells the label: a {kind} alone predicts which source a picture is from"
+        f"The source predicts the label: a {kind} alone predicts which source a picture is from"
         f"{f' ({named})' if named else ''}, and the predicted source reaches an AUROC of {read[kind]:.2f} for fake. A "
         "detector may learn the source instead of the manipulation. Report each pair of sources, and compare each with "
         "its baseline."

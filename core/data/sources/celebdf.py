@@ -58,7 +58,8 @@ class CelebDF:
         tested = _tested(collector, clips) if spec.keep_splits else set()
         if tested and by == "identity":
             raise ValueError(
-                f"{TEST_LIST} cuts through people: with --group-by identity no one is left for training; take "
+                f"{TEST_LIST} puts people into several splits: with --group-by identity no one is left for training; "
+                "use "
                 "--group-by clip, or cut new splits with --no-keep-splits"
             )
         behind = {clip.source for clip in clips if clip.video in tested}
@@ -164,5 +165,6 @@ def _notes(clips: list[Clip], tested: set[str], left_out: int, siblings: int, by
     if donors:
         yield (
             f"{counted(len(donors), 'pair')} of celebrities with faces swapped. Groups follow the footage ({by}); the "
-            "face of a fake can be seen in another split, since joining every pair would leave one group of nearly all."
+            "face of a fake can be seen in another split, because joining every pair would put nearly all into one "
+            "group."
         )

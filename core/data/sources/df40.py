@@ -60,7 +60,7 @@ class DF40:
                     f"its real clip {target or clip} is not below --reals; without it the picture can only be told "
                     "apart by its data set."
                     if row is None
-                    else f"it joins {target} and {donor}, which lie on two official splits."
+                    else f"it joins {target} and {donor}, which are in two official splits."
                 )
                 for name in names:
                     collector.refuse(name, f"{method}/{clip}: {why}")
@@ -74,7 +74,7 @@ class DF40:
             collector.skip(set(names) - set(chosen), f"frames beyond the {spec.max_faces} of a clip")
         if not collector.items:
             refused = f"; {collector.refusals[0][1]}" if collector.refusals else ""
-            raise ValueError(f"no fake of {root} could be bound to a real clip of {spec.reals}{refused}")
+            raise ValueError(f"no fake of {root} could be matched to a real clip of {spec.reals}{refused}")
         return _joined(collector.listing(real.group), real)
 
 
@@ -82,7 +82,7 @@ def _reals(root: Path, spec: PrepareSpec, confined: bool) -> Listing:
     """The real clips of `reals`, listed by their own source. Raises ValueError when they are not given or not there."""
     if not spec.reals:
         raise ValueError(
-            f"{root} holds fakes only: alone it has no AUC, and beside real faces from anywhere else a detector "
+            f"{root} holds fakes only: alone it has no AUROC, and beside real faces from anywhere else a detector "
             "learns which data set a face is from. Give the real source they were made from with --reals FOLDER "
             "(FaceForensics++ or Celeb-DF-v2)."
         )

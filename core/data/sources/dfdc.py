@@ -102,7 +102,7 @@ class DFDC:
 
 def _notes(entries: list[Entry], words: set[str]) -> Iterator[str]:
     if len(words) == 1:
-        yield f"Every clip says split {next(iter(words))!r}, which splits nothing; groups are hashed."
+        yield f"Every clip says split {next(iter(words))!r}, so there is only one; a hash gives every group its split."
     known = {entry.stem for entry in entries if not entry.label}
     if lost := sum(1 for entry in entries if entry.original and entry.original not in known):
         yield f"{counted(lost, 'fake')} of an original that is not here, grouped by its name."

@@ -148,7 +148,7 @@ def _official(collector: Collector) -> tuple[dict[str, str], list[tuple[str, str
             pairs.append((pair[0], pair[1]))
             for item in pair:
                 if official.setdefault(item, word) != word:
-                    problems.append(f"{name} entry {number}: id {item!r} stands in {SPLITS[official[item]]} too")
+                    problems.append(f"{name} entry {number}: id {item!r} is in {SPLITS[official[item]]} too")
     if problems:
         raise ManifestError("splits", problems)
     if missing:
@@ -160,7 +160,7 @@ def _refuse_crossing(clips: list[Clip], official: dict[str, str], group_of: dict
     """Raises ManifestError naming every fake whose two clips lie on two official splits, and every joined group."""
     problems = [
         f"{clip.files[0]}: joins {clip.target} ({official[clip.target]}) with {clip.donor} ({official[clip.donor]}); "
-        "take it away, or cut new splits with --no-keep-splits"
+        "remove it, or cut new splits with --no-keep-splits"
         for clip in clips
         if clip.donor and official.get(clip.target, "") != official.get(clip.donor, "") and
         {clip.target, clip.donor} <= official.keys()

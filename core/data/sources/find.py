@@ -40,7 +40,7 @@ def find(spec: PrepareSpec, *, confined: bool = False) -> Listing:
         raise ValueError(f"{source.title} pictures are judged whole, not by their faces; leave --detect-faces off")
     listing = replace(source.find(root, spec, confined=confined), source=name, how=how)
     if not listing.items:
-        raise ValueError(f"{root} has the layout of {source.title}, and not one file in it; expected: {source.tells}")
+        raise ValueError(f"{root} has the layout of {source.title}, but holds no file; expected: {source.tells}")
     listing = _only(_only(listing, "method", spec.methods), "compression", spec.compressions)
     checked(listing, refuse_leaks=spec.leaks == "refuse")
     return listing

@@ -20,7 +20,7 @@ MOST_SHARE = 0.5
 GROUPS = {
     "file": "files of one name: a fake named like its original stays with it; people are not known",
     "folder": "the files of one inner folder, with the fakes of a folder of that name; people are not known",
-    "both": "the files of one inner folder whose names only count or repeat; elsewhere the files of one name",
+    "both": "the files of one inner folder whose names are only numbers or repeat; elsewhere the files of one name",
 }
 
 Folder = tuple[str, tuple[str, ...], tuple[str, ...], int]
@@ -160,7 +160,7 @@ class _Units:
             if len(folders) == 1 and folders[0] in self.clips and len(self.names[folders[0]]) > 1:
                 raise ValueError(
                     f"{root}: every {word} file lies in the one folder {self.folder_of[folders[0]]}, and their names "
-                    f"only count or repeat. {choice}"
+                    f"are only numbers or repeat. {choice}"
                 )
         flat = {file for folder, files in self.names.items() if not folder[2] for file in files if only_counts(file)}
         for folder in sorted(self.clips):
@@ -176,7 +176,8 @@ class _Units:
         if self.clips and self.by == "auto":
             example = self.folder_of[min(self.clips)]
             yield (
-                f"{counted(len(self.clips), 'inner folder')} (e.g. {example}) with names that only count or repeat: "
+                f"{counted(len(self.clips), 'inner folder')} (e.g. {example}) with names that are only numbers or "
+                "repeat: "
                 "each is taken for one clip and lies in one split. If every picture stands for itself, prepare again "
                 "with --group-by file."
             )
@@ -184,7 +185,8 @@ class _Units:
         numbered = [name for name in loose if only_counts(self.places[name].file)]
         if 2 * len(numbered) > len(self.places):
             yield (
-                f"{counted(len(numbered), 'file name')} only count (e.g. {numbered[0]}): which files show one clip or "
+                f"{counted(len(numbered), 'file name')} are only numbers (e.g. {numbered[0]}): which files show one "
+                "clip or "
                 "one person is not known, and figures are too good where they do. Put the files of each clip or "
                 "person into a folder of their own and prepare again."
             )

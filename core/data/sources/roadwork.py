@@ -148,7 +148,7 @@ def _from_rows(file: Path, rows: list[list[str]]) -> Table:
     names = [name.lower() for name in rows[0]] if header else _guessed(rows)
     frame = pd.DataFrame(rows[1:] if header else rows, columns=names, dtype=str)
     if frame.columns.duplicated().any():
-        raise ManifestError(file.name, [f"{file.name}: a column name stands twice in {', '.join(names)}"])
+        raise ManifestError(file.name, [f"{file.name}: a column name occurs twice in {', '.join(names)}"])
     return _renamed(Table(file.name, file.stem, frame, first_row=2 if header else 1))
 
 

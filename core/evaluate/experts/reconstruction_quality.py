@@ -117,8 +117,8 @@ def reading(area: dict[str, float | None] | None) -> str:
         return "Only one class, or too few groups: whether the error separates real from fake cannot be said."
     if area["low"] > 0.5:
         return (
-            "Fakes are rebuilt worse than real faces, more than chance allows: the error carries evidence of its own."
+            "Fakes are reconstructed worse than real faces, more than chance allows: the error is evidence by itself."
         )
     if area["high"] < 0.5:
-        return "Fakes are rebuilt better than real faces (smoother pictures): a large error here speaks for real."
+        return "Fakes are reconstructed better than real faces (smoother pictures): a large error here suggests real."
     return "The error does not separate fake from real beyond chance: a residual picture is no evidence here."

@@ -19,9 +19,11 @@ class ExpertsSpec(Spec):
     name: str = Field("", description="Name of the report; empty: by time.", pattern=r"^[a-z0-9_.-]*$")
     embedding_items: int = Field(2000, ge=20, le=20000, description="Most items for probe and silhouette (seeded).")
     reconstruction_items: int = Field(600, ge=0, le=20000, description="Most items that are reconstructed; 0: none.")
-    pictures: int = Field(60, ge=0, le=1000, description="Pictures kept a list of samples, the widest apart first.")
+    pictures: int = Field(
+        60, ge=0, le=1000, description="Pictures kept for each list of samples, the largest difference first."
+    )
     n_bootstrap: int = Field(1000, ge=0, le=100000, description="Cluster-bootstrap draws for the intervals; 0: none.")
-    batch_size: int = Field(32, ge=1, le=4096, description="Items a forward.")
+    batch_size: int = Field(32, ge=1, le=4096, description="Items in each forward pass.")
     seed: int = Field(0, ge=0, description="Seed of samples, folds and bootstrap.")
     device: str = Field("auto", description="auto, cpu, cuda or cuda:N.")
 

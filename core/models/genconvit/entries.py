@@ -115,7 +115,7 @@ TABLE = (
     HybridRow(
         "genconvit_ed_tiny",
         "GenConViT ED (tiny)",
-        "Tiny: timm's test network in the hybrid wiring, for tests and rehearsals; it judges nothing.",
+        "Tiny: timm's test network in the hybrid wiring, for tests and trials; its scores mean nothing.",
         "tiny",
         TEST_NETWORK,
         96,
@@ -128,7 +128,7 @@ TABLE = (
     HybridRow(
         "genconvit_vae_tiny",
         "GenConViT VAE (tiny)",
-        "Tiny: as the tiny ED with a variational autoencoder, for tests and rehearsals; it judges nothing.",
+        "Tiny: as the tiny ED with a variational autoencoder, for tests and trials; its scores mean nothing.",
         "tiny",
         TEST_NETWORK,
         96,

@@ -86,7 +86,7 @@ def embed_dataset(
                 shutil.rmtree(shards)
                 raise ValueError(f"none of {whole.rows} pictures can be read; the first: {whole.missing[0].reason}")
         shutil.rmtree(shards, ignore_errors=True)
-    report.progress(1.0, f"embeddings of {len(manifest)} rows")
+    report.progress(1.0, f"Embeddings of {len(manifest)} rows")
     return target
 
 
@@ -161,7 +161,7 @@ def _alone(folder: Path, report: Reporter) -> Iterator[None]:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                report.progress(0.0, "waiting for another process that embeds with this run")
+                report.progress(0.0, "Waiting for another process that embeds with this run")
                 time.sleep(0.5)
         yield
     finally:
@@ -201,7 +201,7 @@ class Share:
 
     def __call__(self, done: int) -> None:
         # The last word is the file's, once it is whole.
-        self.report.progress(0.99 * done / self.total, f"embedded {done} of {self.total}")
+        self.report.progress(0.99 * done / self.total, f"Embedded {done} of {self.total}")
 
 
 def _write_shard(

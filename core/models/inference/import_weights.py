@@ -42,11 +42,11 @@ def import_detector(spec: ImportSpec, folder: Path, report: Reporter | None = No
     if folder.exists():
         raise FileExistsError(f"run {folder.name!r} exists already; choose another name")
     network = published(spec.layout)
-    report.progress(0.05, f"reading {Path(spec.file).name} in a confined process")
+    report.progress(0.05, f"Reading {Path(spec.file).name} in a confined process")
     detector = build_detector(network.detector, "none", crop_scale=spec.crop_scale)
     assert isinstance(detector, PublishedGenConViT)
     found = read_imported_weights(Path(spec.file), detector.dead_prefixes)
-    report.progress(0.7, "checking every name, shape and value")
+    report.progress(0.7, "Checking every name, shape and value")
     live, _ = live_state(detector, found.tensors)
     detector.load_state_dict(live)
     origin = {"kind": "imported", "file": Path(spec.file).name, "sha256": found.sha256, "layout": spec.layout}
@@ -56,7 +56,7 @@ def import_detector(spec: ImportSpec, folder: Path, report: Reporter | None = No
         document = run_document(detector, network, origin, found.dead)
         write_text(made / "card.md", card(document, network))
         write_json(made / RUN, document)
-    report.progress(1.0, f"imported as {folder.name}")
+    report.progress(1.0, f"Imported as {folder.name}")
     return Run(folder)
 
 

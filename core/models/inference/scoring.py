@@ -152,7 +152,7 @@ def embed_rows(
         log_odds.append(scores)
         embeddings.append(parts["embedding"])
         done += len(pixels)
-        report.progress(done / len(rows), f"scored {done} of {len(rows)}")
+        report.progress(done / len(rows), f"Scored {done} of {len(rows)}")
     detector.train(was_training)
     frame = cache.manifest.frame.iloc[rows]
     kept = [*CARRIED, *(name for name in CARRIED_IF_THERE if name in frame)]

@@ -97,7 +97,8 @@ def _read_pickled(path: Path, size: int, dead: Sequence[str]) -> tuple[dict[str,
     version = tuple(int(part) for part in torch.__version__.split(".")[:2])
     if version < TORCH_FLOOR:
         raise ImportedWeightsRefused(
-            f"torch {torch.__version__} is too old to open a foreign pickle safely; update it to 2.10 or newer, or "
+            f"torch {torch.__version__} is too old to open a pickle from outside safely; update it to 2.10 or newer, "
+            "or "
             "convert the file to .safetensors elsewhere"
         )
     with tempfile.TemporaryDirectory(prefix="aware-weights-") as folder, open(path, "rb") as source:
@@ -109,10 +110,10 @@ def _read_pickled(path: Path, size: int, dead: Sequence[str]) -> tuple[dict[str,
         try:
             tensors = load_file(copy)
         except SafetensorError as error:
-            raise ImportedWeightsRefused(f"{path.name} is refused: its tensors did not come back whole") from error
+            raise ImportedWeightsRefused(f"{path.name} is refused: its tensors were not read completely") from error
         gone = said.get("dead")
         if not isinstance(gone, list) or not all(isinstance(k, str) and k.startswith(tuple(dead)) for k in gone):
-            raise ImportedWeightsRefused(f"{path.name} is refused: the reader of it gave a strange answer")
+            raise ImportedWeightsRefused(f"{path.name} is refused: its reader gave an invalid answer")
         # Cloned: a mapped tensor would outlive the file it is mapped from.
         return {key: value.clone() for key, value in tensors.items()}, gone
 
@@ -140,8 +141,8 @@ def _ask(source: int, sink: int, size: int, dead: Sequence[str]) -> dict:
     try:
         said = json.loads(answer[: 4 << 20])
     except ValueError:
-        return {"refused": f"it made its reader fail (exit {child.returncode}); it is damaged, or made to do harm"}
-    return said if isinstance(said, dict) else {"refused": "the reader of it gave a strange answer"}
+        return {"refused": f"it made its reader fail (exit {child.returncode}); it is damaged or malicious"}
+    return said if isinstance(said, dict) else {"refused": "its reader gave an invalid answer"}
 
 
 def _import_path() -> list[str]:

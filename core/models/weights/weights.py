@@ -23,7 +23,7 @@ class WeightsOutOfReach(Exception):
 
     def __init__(self, model: str, reason: str) -> None:
         super().__init__(
-            f"pretrained weights of {model} are out of reach ({reason}). Connect to the internet, or copy the model "
+            f"pretrained weights of {model} cannot be loaded ({reason}). Connect to the internet, or copy the model "
             "into the Hugging Face cache (HF_HOME) from a machine that has it, or give a local .safetensors file as "
             "weights, or choose weights `none` to start from random ones."
         )

@@ -21,10 +21,10 @@ from core.policies.replay.simulate import simulate
 from core.tables.item_membership import overlap
 
 ITEMS_NOT_KEPT = (
-    "the policy was saved before the items that chose it were kept: only that these are not exactly those could be "
-    "checked"
+    "the policy was saved before its items were recorded: it could only be checked that these are not exactly the same "
+    "items"
 )
-NO_ITEMS_NAMED = "the policy does not say which items chose it: whether these are among them could not be checked"
+NO_ITEMS_NAMED = "the policy does not record which items chose it: whether these are among them could not be checked"
 
 
 class ChoseIt(ValueError):

@@ -323,9 +323,9 @@ def explain(found: SearchResult, spec: SearchSpec, groups: tuple[int, int], conf
     """
     unit = "GFLOP" if spec.unit == "gflop" else "s"
     how = {
-        "split": f"half of the groups chose among {found.grid_size:,} combinations of exits, the other half proved "
+        "split": f"half of the groups chose among {found.grid_size:,} combinations of exits, the other half tested "
         f"{found.tested} of them in a fixed order",
-        "sequences": f"{found.tested} policies of paths laid down in advance were tested on all groups, each path at "
+        "sequences": f"{found.tested} policies of paths fixed in advance were tested on all groups, each path at "
         f"confidence {confidence:.4g}",
     }[spec.method]
     if found.best is None:
@@ -370,6 +370,6 @@ def _feasible(found: SearchResult, spec: SearchSpec) -> str:
     if found.decided is None or found.decided <= spec.max_uncertain:
         return ""
     return (
-        f" Within the other limits at least {found.decided:.1%} stay undecided here: ask for more than that, or for "
-        "less strict limits on errors."
+        f" Within the other limits at least {found.decided:.1%} stay undecided here: allow more than that, or "
+        "allow more errors."
     )

@@ -123,7 +123,7 @@ def test_labels_and_choices_are_read_by_people():
     assert search["max_auroc_loss"].label == "Most AUROC lost"
     assert search["unit"].shown("gflop") == "GFLOP"
     assert [search["method"].shown(name) for name in search["method"].choices] == [
-        "half choose, half prove", "paths laid down in advance"
+        "half choose, half test", "paths fixed in advance"
     ]  # fmt: skip
     policy = {field.name: field for field in fields.describe(kinds.get("policy").spec)}
     assert policy["method"].shown("learn_then_test") == "Learn then test"

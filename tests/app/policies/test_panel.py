@@ -243,7 +243,7 @@ def test_bounds_are_given_only_where_nothing_was_chosen(workbench):
     assert set(chosen_splits(nothing, table).values()) == {None}
     assert all("none: not known" in bound for of in bounds(nothing).values() for bound in of)
     assert split_words({"val_calib": True, "test": False}).endswith(
-        "No exit was chosen on test, so its bounds hold for the exits as they stand."
+        "No exit was chosen on test, so its bounds hold for these exits."
     )
     assert "bounds hold" not in split_words({"val_calib": True, "test": True})
     assert "bounds hold" not in split_words({"val_calib": None, "test": None})

@@ -57,7 +57,7 @@ def test_a_refused_method_says_why_and_too_few_groups_are_named():
     rng = np.random.default_rng(0)
     middle = Predictions(frame.assign(label=(rng.random(len(frame)) < expit(2 - frame["log_odds"] ** 2)).astype(int)))
     found = compare_calibrators(middle, ["dirichlet", "beta"], draws=50)
-    assert "turn the order" in found["methods"]["dirichlet"]["refused"]
+    assert "reverse the order" in found["methods"]["dirichlet"]["refused"]
     assert found["best"] == "beta"
     with pytest.raises(ValueError, match="5 folds"):
         compare_calibrators(predictions(1.0, 3), draws=10)

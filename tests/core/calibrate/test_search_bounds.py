@@ -69,7 +69,7 @@ def test_scores_too_large_for_the_search_are_not_called_useless():
     said = " ".join(made.warnings)
     assert "too large for the search" in said
     assert "take Platt" in said
-    assert "do not tell" not in said
+    assert "do not separate" not in said
     assert nll(calibrators.get("platt")().fit(z * 1e4, y).transform(z * 1e4), y) < 0.5  # the way out works
 
 
@@ -78,7 +78,7 @@ def test_useless_scores_are_called_so_whatever_their_size(scale):
     z, y = balanced(0)
     made = Temperature().fit(-scale * z, y)  # turned round: no T does better than p_fake = 1/2
     assert margins(-z, y).mean() < 0
-    assert "do not tell" in " ".join(made.warnings)
+    assert "do not separate" in " ".join(made.warnings)
     assert "too large" not in " ".join(made.warnings)
 
 
@@ -140,7 +140,7 @@ def data_sets() -> dict[str, tuple[np.ndarray, np.ndarray]]:
 KINDS = {
     "separable": "(separable)",
     "bound": "is the bound of the search",
-    "no information": "do not tell the classes apart",
+    "no information": "do not separate the classes",
     "too large": "scores are too large for the search",
     "worse": "NLL is worse than without calibration",
     "constant": "every item has the same score",

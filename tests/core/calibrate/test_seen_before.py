@@ -62,8 +62,10 @@ def test_a_calibrator_from_before_says_what_was_not_checked(fitted, tmp_path):
     old = type(made).from_json({k: v for k, v in made.to_json().items() if k != "item_sketch"})
     with pytest.raises(SeenBefore):
         check_unseen(old, table)
-    assert "only that it was not fitted on exactly these" in check_unseen(old, some(table, np.arange(1000) > 0))
-    assert "does not say" in check_unseen(calibrators.get("platt")().fit([0.0, 1.0, -1.0], [1, 0, 1]), table)
+    assert "only be checked that it was not fitted on exactly these" in check_unseen(
+        old, some(table, np.arange(1000) > 0)
+    )
+    assert "does not record" in check_unseen(calibrators.get("platt")().fit([0.0, 1.0, -1.0], [1, 0, 1]), table)
     assert check_unseen(calibrators.get("none")().fit([0.0], [0]), table) == ""
 
 
@@ -83,4 +85,4 @@ def test_evaluate_refuses_the_split_whose_share_was_fitted(tmp_path, monkeypatch
     assert report["warnings"] == []
     old = type(made).from_json({k: v for k, v in made.to_json().items() if k != "item_sketch"})
     said = evaluate_run(EvaluateSpec(run="r", n_bootstrap=0), run, rest, old, "", Silent())["warnings"]
-    assert "calibrate again for the whole check" in said[0]
+    assert "calibrate again for the full check" in said[0]

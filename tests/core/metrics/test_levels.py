@@ -126,7 +126,7 @@ def test_a_real_person_beside_a_forged_one_stays_in_the_forged_clip():
 @pytest.mark.parametrize("level", ["track", "video"])
 def test_a_unit_with_two_labels_is_refused_by_name(level):
     frame = named_alike(track=["0", "0", "1", "1"] * 2)
-    with pytest.raises(ValueError, match=r"'video 001.*' holds real and fake items that nothing tells apart"):
+    with pytest.raises(ValueError, match=r"'video 001.*' holds real and fake items that no column separates"):
         at_level(frame, level, "mean_p")
     with pytest.raises(ValueError, match="'video 001' holds real and fake items"):
         at_level(named_alike(), "video", "mean_p")

@@ -66,7 +66,7 @@ def read(tmp_path, text, **changes):
         (HEAD, "no row below its header"),
         ("", "no header"),
         ("x,y\n1,2\n", "lacks the column of id: 'id', label: 'label', score: 'score'; it has x, y"),
-        ("id,ID,label,score\na,b,1,.5\n", "'id' stands twice"),
+        ("id,ID,label,score\na,b,1,.5\n", "'id' occurs twice"),
         (b"id,label,score\n\xff\xfe,1,.5\n", "not UTF-8 text; save it as UTF-8: in Excel as"),
         ("id,label,score\na,1,.5\n".encode("utf-16"), "is UTF-16 text .* in LibreOffice with .*iconv -f utf-16"),
         ("id,label,score\nä,1,.5\n".encode("utf-16-be"), "UTF-8"),

@@ -154,7 +154,7 @@ def test_a_killed_command_is_not_shown_as_if_it_ran(open_page, workbench) -> Non
         workbench.store.add(job_id=name, kind="prepare", pool="work", spec={"path": "a"}, now=1.0, worker=f"w-{pid}")
         assert datasets_live.deserted(workbench.job(name), workbench) == said
     shown = str([item.proto for item in open_page("datasets").get("progress")])
-    assert shown.count("goes on where it stopped") == 1
+    assert shown.count("continues where it stopped") == 1
 
 
 def test_a_failed_job_says_why_and_goes_again(open_page, workbench) -> None:

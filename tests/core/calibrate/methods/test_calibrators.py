@@ -114,7 +114,7 @@ def test_separable_scores_and_useless_scores_are_reported():
     assert "separable" in " ".join(sharp.warnings)
     wrong = Temperature().fit(z, [1, 1, 0, 0])
     assert wrong.fitted.at_bound
-    assert "do not tell" in " ".join(wrong.warnings)
+    assert "do not separate" in " ".join(wrong.warnings)
 
 
 def test_platt_equals_sklearn():

@@ -91,7 +91,7 @@ def test_every_problem_is_counted_and_twenty_are_named(make):
         ("path,image_path,label\na.png,a.png,0\n", "two path columns"),
         ("name,label\na.png,0\n", "no path column: its header is name,label"),
         ("path,klass\na.png,0\n", "no label column"),
-        ("path,label,label\na.png,0,0\n", "the column label stands twice"),
+        ("path,label,label\na.png,0,0\n", "the column label occurs twice"),
         ("path,label\n", "has a header but no rows"),
         ("", "has no header row"),
         ('path,label\n"a.png,0\n', "not readable CSV"),

@@ -72,7 +72,7 @@ def test_sources_that_give_the_label_away_are_told(tmp_path):
         ("day", "night"): True,
         ("dusk", "night"): True,
     }
-    assert "The source tells the label: a thumbnail alone" in found["warning"]
+    assert "The source predicts the label: a thumbnail alone" in found["warning"]
 
 
 def test_sources_of_both_labels_alike_give_nothing_away(tmp_path):

@@ -39,7 +39,7 @@ def test_what_cannot_be_bound_or_is_too_much_is_named(fields):
 
 
 def test_alone_it_is_refused_as_an_auc_set(fields):
-    with pytest.raises(ValueError, match=r"fakes only: alone it has no AUC.*--reals"):
+    with pytest.raises(ValueError, match=r"fakes only: alone it has no AUROC.*--reals"):
         find(PrepareSpec(path=fields["path"]))
 
 
@@ -53,7 +53,7 @@ def test_a_fake_of_two_official_splits_is_refused(fields, tmp_path):
     layouts.picture(tmp_path / "df40/simswap/frames/033_200/000.png")
     listing = find(PrepareSpec(**fields))
     said = [why for name, why in listing.refusals if "033_200" in name]
-    assert said == ["simswap/033_200: it joins 033 and 200, which lie on two official splits."]
+    assert said == ["simswap/033_200: it joins 033 and 200, which are in two official splits."]
 
 
 def test_pairs_of_the_fakes_join_reals_without_official_lists(fields, tmp_path):

@@ -36,7 +36,7 @@ def test_listed_and_lying_files_that_do_not_meet_are_named(root):
     assert [name for name, _ in listing.refusals] == ["dfdc_train_part_0/gone.mp4"]
     assert listing.unlisted == ["dfdc_train_part_1/stray.mp4"]
     assert set(listing.lists) == {"dfdc_train_part_0/metadata.json", "dfdc_train_part_1/metadata.json"}
-    assert "Every clip says split 'train', which splits nothing; groups are hashed." in listing.notes
+    assert "Every clip says split 'train', so there is only one; a hash gives every group its split." in listing.notes
 
 
 def test_splits_of_the_metadata_count_when_there_are_several(root):

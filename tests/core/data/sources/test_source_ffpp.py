@@ -97,7 +97,7 @@ def test_an_id_on_two_lists_is_refused_by_entry(root):
     with pytest.raises(ManifestError) as refused:
         find(PrepareSpec(path=str(root)))
     assert refused.value.problems == [
-        "splits/val.json entry 2: id '097' stands in splits/train.json too",
+        "splits/val.json entry 2: id '097' is in splits/train.json too",
         'splits/val.json entry 3: a pair of ids such as ["033", "097"] is expected',
     ]
 

@@ -62,7 +62,7 @@ def test_a_data_set_of_numbered_frames_has_every_clip_in_one_split_and_warns(tmp
     assert (frame.groupby("video")["split"].nunique() == 1).all()
     assert frame["video"].nunique() == 12
     assert frame["group"].nunique() == 6
-    assert any("names that only count" in warning for warning in read_json(folder / "dataset.json")["warnings"])
+    assert any("names that are only numbers" in warning for warning in read_json(folder / "dataset.json")["warnings"])
 
 
 @pytest.mark.parametrize("inner", ["000", "1", "frame_1"])
@@ -121,7 +121,7 @@ def test_numbered_files_without_folders_are_warned_of(tmp_path):
     lay(tmp_path, *frames("real", "fake"))
     listing = find(PrepareSpec(path=str(tmp_path)))
     assert {item.row["group"] for item in listing.items} == {f"file {number:05d}" for number in range(4)}
-    assert any("8 file names only count" in warning for warning in listing.warnings)
+    assert any("8 file names are only numbers" in warning for warning in listing.warnings)
 
 
 def test_the_splits_of_folders_stand(tmp_path):

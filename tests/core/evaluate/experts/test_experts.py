@@ -57,7 +57,7 @@ def test_every_pair_and_every_part_is_there(report):
     assert set(document["embeddings"]["genconvit"]) == {"embedding", "latent"}
     assert document["embeddings"]["texture"]["embedding"]["probe"]["value"] > 0.9
     assert list(document["reconstructions"]) == ["genconvit"]
-    assert "evidence of its own" in document["reconstructions"]["genconvit"]["reading"]
+    assert "evidence by itself" in document["reconstructions"]["genconvit"]["reading"]
 
 
 def test_lists_of_samples_are_counted_by_hand():

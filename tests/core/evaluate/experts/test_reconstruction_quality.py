@@ -47,7 +47,7 @@ def test_an_error_that_tells_fakes_apart_is_said_to():
     found = reconstruction_quality(measures, labels, np.arange(200) // 2, draws=300)
     assert found["separates"]["mse"]["low"] > 0.9
     assert found["separates"]["ssim"] == pytest.approx(found["separates"]["mse"])
-    assert "evidence of its own" in found["reading"]
+    assert "evidence by itself" in found["reading"]
     assert found["real"]["mse"]["value"] == pytest.approx(mse[labels == 0].mean())
     assert found["fake"]["items"] == 100
     assert found["fake"]["psnr"]["low"] < found["fake"]["psnr"]["value"] < found["fake"]["psnr"]["high"]

@@ -146,7 +146,7 @@ class StopAt(Silent):
         self.rows = rows
 
     def progress(self, fraction, message):
-        if message.startswith(f"embedded {self.rows} "):
+        if message.startswith(f"Embedded {self.rows} "):
             raise Cancelled
 
 
@@ -174,7 +174,7 @@ def test_a_stop_keeps_whole_shards_and_the_end_is_the_same_file(workspace):
     (kept[0].parent / "000000004-4.parquet").write_bytes(b"cut off")
     seen = Seen()
     embed_dataset(run, manifest, workspace, shard_rows=4, batch_size=2, report=seen)
-    assert seen.messages[:2] == ["embedded 6 of 10", "embedded 8 of 10"]
+    assert seen.messages[:2] == ["Embedded 6 of 10", "Embedded 8 of 10"]
     assert whole.read_bytes() == expected
     assert not whole.with_suffix(".parts").exists()
 

@@ -187,10 +187,10 @@ def test_the_child_is_not_believed(tmp_path, monkeypatch, answer):
 
     save_file({"fc.weight": torch.zeros(1)}, tmp_path / "good.safetensors")
     monkeypatch.setattr(foreign, "_ask", taken_over)
-    with pytest.raises(ImportedWeightsRefused, match="strange answer"):
+    with pytest.raises(ImportedWeightsRefused, match="invalid answer"):
         read_imported_weights(tmp_path / "a.pth", dead=("old.",))
     (tmp_path / "good.safetensors").write_bytes(b"nonsense")
-    with pytest.raises(ImportedWeightsRefused, match="did not come back whole"):
+    with pytest.raises(ImportedWeightsRefused, match="were not read completely"):
         read_imported_weights(tmp_path / "a.pth", dead=("old.",))
 
 

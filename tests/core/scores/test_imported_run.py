@@ -52,7 +52,7 @@ def read(tmp_path, text, **changes):
             HEAD + "a,1,.5,g\nb,2,.1,g\n",
             r"neither 1, fake \(fake\) nor 0, real \(real\): '2' in 1 row \(first: row 3\)",
         ),
-        (HEAD + "a,1,.5,g\na,0,.1,g\n", r"stands there before: row 3 \('a'\)"),
+        (HEAD + "a,1,.5,g\na,0,.1,g\n", r"occurs in an earlier row: row 3 \('a'\)"),
         (HEAD + "a,1,.5,g\nb,0,1.5,g\n", r"outside \[0, 1\].*row 3 \('1.5'\)"),
         (HEAD + "a,1,half,g\n", r"no number .*row 2 \('half'\)"),
         (HEAD + "a,1,.5,g,9\nb,0\n", "row 2 has 5 cells, the header has 4; row 3 has 2 cells"),

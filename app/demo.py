@@ -38,7 +38,7 @@ from jobs.settings import Settings
 
 POLL_SECONDS = 0.35
 PATIENCE_SECONDS = 600.0
-LEAD = "Upload a picture or a clip with a face. Three stages judge it. The stage with the mark decided."
+LEAD = "Upload a picture or a clip with a face. Three stages judge it. The stage that decided is marked."
 EMPTY = html.empty_state("No analysis yet", "Upload a file and press Analyze. The card fills in as the stages finish.")
 
 
@@ -124,7 +124,7 @@ def answers(file: str | None, whole: bool, workbench: Workbench) -> Iterator[tup
             return
         if time.monotonic() > end:
             yield page_of(
-                f"The job is still {job.state} after {PATIENCE_SECONDS:.0f} s. It goes on: read its state under Jobs."
+                f"The job is still {job.state} after {PATIENCE_SECONDS:.0f} s. It continues: read its state under Jobs."
             )
             return
         if (now := (job.state, job.message, job.part)) != seen:

@@ -268,7 +268,7 @@ class Workbench:
 
         Raises:
             LookupError: There is no such job.
-            ValueError: It is no analysis, has not ended, or a data set does not tell which uploads it needs.
+            ValueError: It is no analysis, has not ended, or a data set does not record which uploads it needs.
         """
         return delete_analysis(job_id, self.store, self.workspace)
 

@@ -170,8 +170,9 @@ def methods(calibrated: Calibrated) -> None:
     chart = score_charts.interval_chart(gains, "gain in NLL over no calibration (nats per item)", True, ends)
     best = calibrations.title(str(comparison["best"] or "none"))
     reading = (
-        "Right of 0 a method improves the probabilities; an interval that contains 0 does not show an improvement. The "
-        f"lowest NLL has {best}, of {len(fitted)} methods; its gain is slightly too high, because it was chosen as the "
+        "Right of 0 a method improves the probabilities; an interval that contains 0 does not show an improvement. Of "
+        f"{len(fitted)} methods, {best} has the lowest NLL; its gain is slightly too high, because it was chosen as "
+        "the "
         f"best. n = {comparison['n']:,} items of {comparison['groups']:,} groups; {comparison['how']}; 95 % intervals "
         "over groups. "
     )

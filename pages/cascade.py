@@ -250,7 +250,7 @@ def front_note(grid: Grid | None, limits: Limits, lines: Mapping[str, Mapping[st
         Sentences.
     """
     if grid is None:
-        return "The front is being computed."
+        return "The front is being computed. The chart follows."
     empty = any(not points for by_risk in (lines or {}).values() for points in by_risk.values())
     none = " Where no front is drawn, no combination does all of that." if empty else ""
     return (
@@ -277,7 +277,7 @@ def board_caption(rows: pd.DataFrame, joint: JointTable, policy: CascadePolicy |
         "hundredths of a percent. A saved policy is counted on the items themselves."
     )  # fmt: skip
     error = joint_auroc_error(joint, joint.closed())
-    tied = f" AUROC takes items of one bin as tied, which moves it by at most {error:.4f}." if error >= 5e-5 else ""
+    tied = f" AUROC counts items of one bin as tied, which changes it by at most {error:.4f}." if error >= 5e-5 else ""
     start = f"at the policy in force ({widgets.plain_markdown(policy.name)})" if policy else "closed: no policy fits"
     return (
         f"{len(rows):,} items of {rows['group'].nunique():,} groups, {int((rows['label'] == 1).sum()):,} fake. The "
@@ -328,7 +328,7 @@ def save_dialog(
         st.caption("This policy cannot be put in force: its scores are not those of the bundle in force.")
     save, both = st.columns(2)
     ready = bool(name.strip() and author and reason.strip())
-    help_ = None if ready else "Fill in a name, an author and a reason first: they stay with the version."
+    help_ = None if ready else "Fill in a name, an author and a reason first: they are kept with the version."
     only = save.button("Save only", disabled=not ready, help=help_, width="stretch")
     if both.button("Save and put in force", type="primary", disabled=not (ready and in_force), width="stretch") or only:
         item = workbench.save_policy(policy)

@@ -37,7 +37,7 @@ MAX_QUEUE_PLACES = 10
 
 def render() -> None:
     workbench = session.workbench()
-    widgets.page_header("Jobs", "The work of the background worker. A job goes on when you close the browser.")
+    widgets.page_header("Jobs", "The work of the background worker. A job continues when you close the browser.")
     job_id = st.query_params.get("job", "")
     if job_id:
         draw_chosen(job_id, workbench)

@@ -40,7 +40,7 @@ def _ago(moment: datetime | None) -> str:
 def list_jobs(
     kind: str = typer.Option(None, help="Only this kind."),
     state: str = typer.Option(None, help="Only this state: queued, running, done, failed or cancelled."),
-    limit: int = typer.Option(20, min=1, help="Most rows."),
+    limit: int = typer.Option(20, min=1, help="Most rows that are shown."),
 ) -> None:
     """List the newest jobs.
 
@@ -82,7 +82,7 @@ def show(job_id: str) -> None:
 @with_plain_errors
 def logs(
     job_id: str,
-    n_bytes: int = typer.Option(16384, "--bytes", min=1, help="Most bytes."),
+    n_bytes: int = typer.Option(16384, "--bytes", min=1, help="Most bytes that are shown."),
 ) -> None:
     """Print the end of a job's log.
 
@@ -114,7 +114,7 @@ def retry(job_id: str) -> None:
 
 @jobs_app.command()
 @with_plain_errors
-def delete(job_id: str, yes: bool = typer.Option(False, "--yes", help="Do not ask.")) -> None:
+def delete(job_id: str, yes: bool = typer.Option(False, "--yes", help="Do not ask for confirmation.")) -> None:
     """Delete an analysis: its verdict, pictures and log, and the uploaded file unless another job uses it.
 
     Args:
@@ -124,7 +124,7 @@ def delete(job_id: str, yes: bool = typer.Option(False, "--yes", help="Do not as
     workbench = _workbench()
     workbench.job(job_id)
     if not yes:
-        typer.confirm(f"Delete {job_id} and its upload for good?", abort=True)
+        typer.confirm(f"Delete {job_id} and its upload permanently?", abort=True)
     uploads = workbench.delete_analysis(job_id)
     number = f"{len(uploads)} upload{'' if len(uploads) == 1 else 's'}"
     console.out.print(f"{job_id} and {number} are deleted", markup=False)
@@ -156,8 +156,8 @@ def list_bundles() -> None:
 def use(
     bundle: str = typer.Argument(help="Name in the workspace, or folder."),
     policy: str = typer.Option("", help="Policy id or file; empty: the bundle's own."),
-    author: str = typer.Option("", help="Who decides; empty: the user of this machine."),
-    reason: str = typer.Option("", help="Why."),
+    author: str = typer.Option("", help="Name of the person who decides; empty: the user of this machine."),
+    reason: str = typer.Option("", help="Reason; the history shows it."),
 ) -> None:
     """Put a bundle in force for page, demo and command, after checking its hashes.
 

@@ -56,9 +56,9 @@ def promote(
     back: bool = typer.Option(
         False, "--back", help="Put the policy in force that was in force before the present one."
     ),
-    author: str = typer.Option("", help="Who decides; empty: the user of this machine."),
-    reason: str = typer.Option("", help="Why; the history shows it. Empty: the policy's own reason."),
-    yes: bool = typer.Option(False, "--yes", "-y", help="Do not ask."),
+    author: str = typer.Option("", help="Name of the person who decides; empty: the user of this machine."),
+    reason: str = typer.Option("", help="Reason; the history shows it. Empty: the policy's own reason."),
+    yes: bool = typer.Option(False, "--yes", "-y", help="Do not ask for confirmation."),
 ) -> None:
     """Put a policy in force for page, demo and command, after showing what changes; --back undoes it.
 

@@ -152,7 +152,7 @@ def effect_changes(now: CascadePolicy | None, then: CascadePolicy, source: Score
         )
     return (
         pd.DataFrame(),
-        "One of the two policies was chosen on each split of these scores, so no items are left to compare them on.",
+        "One of the two policies was chosen on each split of these scores, so there are no items to compare them on.",
     )
 
 

@@ -36,7 +36,7 @@ WORDS = {
 }
 CLOSED = (
     "asked: the largest share of groups in error that was allowed. An exit that cannot be guaranteed stays closed, and "
-    "the note says how many groups it would take. Each exit is judged as if every item reached it."
+    "the note says how many groups are needed. Each exit is judged as if every item reached it."
 )
 GROUPS_AND_ITEMS = (
     "Guarantees count groups (people or videos), because only groups are independent: a group is in error when any of "

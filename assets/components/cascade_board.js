@@ -151,7 +151,7 @@ function build(host, data) {
     box.innerHTML = `<h4><em></em><span></span></h4>
       ${slider("real up to", "real", ends[stage])}${slider("fake from", "fake", ends[stage])}
       <p class="hint" role="status"></p>
-      <div class="flow" title="What becomes of the items that arrive here"><i style="background:${REAL}"></i><i style="background:${FAKE}"></i></div>`;
+      <div class="flow" title="Shares of the arriving items that exit as real and as fake"><i style="background:${REAL}"></i><i style="background:${FAKE}"></i></div>`;
     box.querySelector("em").textContent = data.titles[stage];
     const fields = box.querySelectorAll(".typed"), hint = box.querySelector(".hint");
     box.querySelectorAll("input[type=range]").forEach((input, side) => {
@@ -435,9 +435,9 @@ function build(host, data) {
     const reach = counts.slice(0, -1).map((stage, m) => (m ? wilson((stage[2][0] + stage[2][1]) / f.n, effective("all", [0, 1],
       m - 1)) : [1, 1]));
     cost95 = reach.includes(null) ? null : [0, 1].map((end) => now.costs.reduce((sum, c, m) => sum + c * reach[m][end], 0));
-    const speed = f.speed_up === null ? "" : Math.abs(f.speed_up - 1) < 0.005 ? "as long as all experts always"
-      : f.speed_up > 1 ? `${f.speed_up.toFixed(2)} × as fast as all experts always`
-        : `slower: ${(1 / f.speed_up).toFixed(2)} × the time of all experts always`;
+    const speed = f.speed_up === null ? "" : Math.abs(f.speed_up - 1) < 0.005 ? "the same time as all experts on every item"
+      : f.speed_up > 1 ? `${f.speed_up.toFixed(2)} × as fast as all experts on every item`
+        : `slower: ${(1 / f.speed_up).toFixed(2)} × the time of all experts on every item`;
     fillCards(host.querySelector(".figures"), [
       ["filtration", percent(f.filtration),
         `${whole(f.filtered)} of ${whole(f.n)} released by stage 1. ${allCi(f.filtration, f.n, [0], 0)}`],
@@ -454,7 +454,7 @@ function build(host, data) {
         `${whole(f.realReal)} of ${whole(f.realReal + f.realFake)} called real. ${allCi(f.precision_real, f.realReal + f.realFake)}`],
       ["precision of fake", percent(f.precision_fake),
         `${whole(f.fakeFake)} of ${whole(f.fakeReal + f.fakeFake)} called fake. ${allCi(f.precision_fake, f.fakeReal + f.fakeFake)}`],
-      ["uncertain", percent(f.uncertain), `${whole(f.open)} of ${whole(f.n)} stay open. ${allCi(f.uncertain, f.n)}`],
+      ["uncertain", percent(f.uncertain), `${whole(f.open)} of ${whole(f.n)} stay uncertain. ${allCi(f.uncertain, f.n)}`],
       [`expected cost`, `${f.cost.toPrecision(3)} ${now.name}`,
         `${cost95 && cost95[0] === cost95[1] ? "fixed: no exit is open" : of95(cost95, (v) => v.toPrecision(3))}. ${speed && speed + "; "}${now.words}`],
     ]);

@@ -76,7 +76,7 @@ def draw_roc(
         axes.plot(x, y, color=BLUE, lw=2, label=f"AUROC {area:.3f}{between}")
         axes.plot([0, 1], [0, 1], color=GREY, ls="--", lw=1, label="guessing")
         point = at.fp / s.n_real, at.tp / s.n_fake
-        axes.plot(*point, "o", color=ORANGE, ms=8, label=f"p_fake ≥ {threshold:g}: {point[1]:.1%} of fakes caught")
+        axes.plot(*point, "o", color=ORANGE, ms=8, label=f"p_fake ≥ {threshold:g}: {point[1]:.1%} of fakes found")
         axes.set(xlabel="False alarms (share of reals called fake)", ylabel="Hits (share of fakes called fake)")
         axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
         axes.set_title(f"Nearer the top left is better\n{s.n_fake} fakes, {s.n_real} reals")

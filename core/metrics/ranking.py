@@ -9,7 +9,7 @@ from core.metrics.sweep import sweep
 
 
 def tpr_at_fpr(scores: ArrayLike, labels: ArrayLike, max_fpr: float = 0.01) -> float | None:
-    """Compute the largest share of fakes caught by a threshold whose false-alarm rate is at most `max_fpr`.
+    """Compute the largest share of fakes found by a threshold whose false-alarm rate is at most `max_fpr`.
 
     There is no interpolation: the threshold exists.
 

@@ -198,7 +198,7 @@ def read_imported_table(path: Path, report: Reporter | None = None) -> ImportedT
         raise ScoresError(f"{path.name} holds no row below its header")
     blank = len(frame) != table.num_rows
     if blank and int(frame.index[-1]) != len(frame) - 1:
-        raise ScoresError(f"{path.name} has an empty line in its middle (row {_gap(frame.index) + 2}); take it out")
+        raise ScoresError(f"{path.name} has an empty line in its middle (row {_gap(frame.index) + 2}); remove it")
     return ImportedTable(path.name, frame.reset_index(drop=True), first_row=1 if parquet else 2, left_out=left_out)
 
 

@@ -115,13 +115,13 @@ def reading(rows: list[dict[str, Any]], used: str) -> str:
     by_way = {row["way"]: row for row in rows}
     own = by_way[used]["optimism"]
     if own["value"] is None:
-        return "One class is missing on one side: by how much out-of-fold scores are too good is not known."
+        return "One class is missing on one side: it is not known by how much out-of-fold scores are too good."
     between = "" if own["low"] is None else f" ({own['low']:+.3f} to {own['high']:+.3f})"
     sentence = (
         f"Stage 3 was fitted with {TITLES[used]}: out-of-fold AUROC less test AUROC is {own['value']:+.3f}{between}."
     )
     if own["high"] is not None and own["high"] < 0:
-        sentence += " Below zero: those rows are harder than test."
+        sentence += " Below 0: these rows are harder than test."
     leaky = by_way.get("frozen_on_train")
     if leaky is None or leaky["optimism"]["value"] is None:
         return sentence

@@ -46,9 +46,10 @@ def objective_options_of(spec: TrainSpec, recipe: Recipe, labels: np.ndarray) ->
     options = dict(recipe.objective_options)
     own = [name for name in WEIGHTING if name in options]
     if own and spec.balance != "none":
-        means = "the loss would be weighted twice" if spec.balance == CLASS_WEIGHTS else "a sampler would do so again"
+        means = "the loss would be weighted twice" if spec.balance == CLASS_WEIGHTS else "a sampler would weight them "
+        "again"
         raise ValueError(
-            f"the recipe {recipe.name!r} weighs the labels in its {recipe.objective} loss already ({', '.join(own)}); "
+            f"the recipe {recipe.name!r} weights the labels in its {recipe.objective} loss already ({', '.join(own)}); "
             f"with balance {spec.balance!r} {means}: choose balance none, or a recipe without {own[0]}"
         )
     if spec.balance == CLASS_WEIGHTS:
@@ -75,7 +76,7 @@ def class_weights(labels: np.ndarray, blend_share: float = 0.0) -> tuple[float, 
     shown = (total - fakes) * (1 - blend_share)
     if not 0 < shown < total:
         raise ValueError(
-            "class weights need both labels: nothing real would be shown (self_blend 1)"
+            "class weights need both labels: no real picture would be used (self_blend 1)"
             if shown == 0 and fakes < total
             else "class weights need both labels among the training items"
         )

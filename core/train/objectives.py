@@ -85,7 +85,7 @@ def focal(gamma: float = 2.0, alpha: float | None = None, class_weights: Sequenc
         ValueError: Both alpha and class_weights are given: the labels would be weighted twice.
     """
     if alpha is not None and tuple(class_weights) != EVEN:
-        raise ValueError("focal loss takes alpha or class_weights, not both: they weigh the same labels twice")
+        raise ValueError("focal loss takes alpha or class_weights, not both: they weight the same labels twice")
     real, fake = class_weights if alpha is None else (1 - alpha, alpha)
 
     def objective(output: DetectorOutput, inputs: Tensor, labels: Tensor) -> Losses:

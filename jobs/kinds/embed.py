@@ -1,4 +1,4 @@
-"""Job kind `embed`: writes a detector's embeddings of a data set to one file; a retry goes on where it stopped."""
+"""Job kind `embed`: writes a detector's embeddings of a data set to one file; a retry continues where it stopped."""
 
 from __future__ import annotations
 

@@ -84,7 +84,8 @@ kinds.add(
     JobKind(
         "prepare",
         "Prepare a data set",
-        "Read a source by its layout (FF++, Celeb-DF, DFDC, DF40, road work, real/ and fake/, a manifest), find faces "
+        "Make a data set from a source (FF++, Celeb-DF, DFDC, DF40, road work, real/ and fake/, a manifest): find "
+        "faces "
         "if asked, cut grouped splits; or draw the demo set.",
         PrepareSpec,
         run,

@@ -424,7 +424,7 @@ class Store(ArtifactTable, WorkerTable):
         statement = self._held(job_id, attempt).values(
             state=case((stopped, "cancelled"), (more, "queued"), else_="failed"),
             max_attempts=Job.max_attempts + int(free),
-            message=case((stopped, "Cancelled."), (more, f"{why} It goes on when a worker is free."), else_=""),
+            message=case((stopped, "Cancelled."), (more, f"{why} It continues when a worker is free."), else_=""),
             error=case((stopped | more, None), else_=given_up),
             ended_at=case((stopped | ~more, now), else_=None),
             worker=case((stopped | ~more, Job.worker), else_=None),

@@ -374,7 +374,7 @@ def queue_sentence(job: JobView, running: Sequence[JobView], queued: Sequence[Jo
         paused = [other for other in running if other.background and not job.background]
         before = [other for other in running if other not in paused] + ahead
         if not before and paused:
-            return f"Next in the queue. {job_title(paused[0])} is paused for it and goes on afterwards."
+            return f"Next in the queue. {job_title(paused[0])} is paused for it and continues afterwards."
     if not before:
         return "Next in the queue. It starts as soon as the worker takes it."
     named = ", ".join(f"{job_title(other)} ({_standing(other, now)})" for other in before[:MAX_NAMED])

@@ -32,7 +32,7 @@ MAX_RESTART_PAUSE = 60.0
 LOAD_SECONDS = 600.0
 IN_FOREGROUND = "here"
 """State of a command that runs a job of its own in the foreground: no supervisor, takes no other job."""
-COMMAND_ENDED = "The command that ran it was ended; a retry goes on where it stopped."
+COMMAND_ENDED = "The command that ran it was ended; a retry continues where it stopped."
 YIELDED = "Paused: a job that somebody asked for runs first."
 
 

@@ -104,7 +104,7 @@ def _pictures(folder: Path) -> Iterator[str]:
         cells = _path_cells(folder)
     except Exception as error:  # whatever is wrong with it: no upload is deleted that it may need
         raise Unreadable(
-            f"the data set {folder.name} does not tell which uploads it needs ({type(error).__name__}: {error}): "
+            f"the data set {folder.name} does not record which uploads it needs ({type(error).__name__}: {error}): "
             f"repair or remove {folder}"
         ) from error
     yield from _texts(document)

@@ -27,7 +27,7 @@ REASONS = {
     ),
     **dict.fromkeys(
         (errno.EACCES, errno.EPERM, errno.EROFS),
-        "the server may not write into the folder of uploads; give it the right to, then upload the file again",
+        "the server has no right to write into the folder of uploads; grant it, then upload the file again",
     ),
     **dict.fromkeys(
         (errno.ENOENT, errno.ENOTDIR),

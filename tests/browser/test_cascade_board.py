@@ -135,7 +135,7 @@ def test_a_link_carries_the_sliders_and_a_search_moves_them(browser, site, workb
     page.get_by_role("spinbutton", name="Most false alarms, in groups").first.fill("0.9")
     page.get_by_role("spinbutton", name="Most AUROC lost").first.fill("1")
     page.get_by_role("button", name="Find the cheapest").click()
-    page.get_by_text("The sliders stand there now").wait_for(timeout=180_000)
+    page.get_by_text("The sliders show these exits now").wait_for(timeout=180_000)
     at_rest(page)
     shared = cuts_of_text(table, parse_qs(urlsplit(page.url).query)["exits"][0])
     assert [tuple(c) for c in page.evaluate(STANDS)] == shared

@@ -26,9 +26,9 @@ NO_CALIBRATION = (
 )
 GIVEN = (
     "A guarantee takes two things as given. First, the calibrated scores (calibrators are usually fitted on all "
-    "calibration items, the proving half too; of 600 simulated searches with isotonic calibrators fitted so, at 90 % "
-    "confidence, 19, or 3 %, gave a policy that truly exceeds a limit). Second, that this search is the only one: "
-    "after trying seeds, limits or methods until one passes, the guarantee no longer holds."
+    "calibration items, also on the half that tests; of 600 simulated searches with isotonic calibrators fitted so, "
+    "at 90 % confidence, 19, or 3 %, gave a policy whose true rate exceeds a limit). Second, that this search is the "
+    "only one: after trying seeds, limits or methods until one passes, the guarantee no longer holds."
 )
 STATE = "cascade_search"
 
@@ -106,7 +106,7 @@ def result(found: SearchResult) -> None:
     widgets.notice(found.sentences, "info" if found.best else "warning")
     if found.best:
         st.caption(
-            "The sliders stand there now. A policy saved from here has these guarantees; after a slider is moved it "
+            "The sliders show these exits now. A policy saved now has these guarantees; after a slider is moved it "
             "has none. Guarantees count groups: a few groups of many items can make the share of items on the board "
             "larger."
         )

@@ -123,9 +123,9 @@ def transport_part(places: Sequence[Place], words: str, rows: pd.DataFrame) -> N
     chart_files.show_chart(charts.places(part, WORDS[rate]), f"other data sets {rate}")
     st.caption(
         f"Thresholds of {widgets.plain_markdown(words)}, frozen; n = {len(rows):,} test items of "
-        f"{rows['group'].nunique():,} groups. Where the interval of a data set lies apart from those of the "
-        "others, the thresholds do not carry over to it. Bars are 95 % intervals over groups, exact ones at 0 and 1."
-        + charts.without_interval({str(r.dataset): str(r.note) for r in part.itertuples() if pd.isna(r.low)})
+        f"{rows['group'].nunique():,} groups. Where the interval of a data set does not overlap the others, "
+        "its rate differs: do not rely on the thresholds there. Bars are 95 % intervals over groups, exact ones at 0 "
+        "and 1." + charts.without_interval({str(r.dataset): str(r.note) for r in part.itertuples() if pd.isna(r.low)})
     )
     with st.expander("All rates as a table"):
         tables.show_table(charts.place_table(all_rates), "all rates on other data sets")

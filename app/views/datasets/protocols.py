@@ -34,7 +34,9 @@ def draw_protocols(name: str, table: DatasetTable, workbench: Workbench) -> None
     if names:
         pinned(name, names, table)
     else:
-        widgets.empty("No protocol yet", "Choose below what is left out. Without a choice each is left out in turn.")
+        widgets.empty(
+            "No protocol yet", ("Choose below what is left out. Without a choice, each one is left out in turn.")
+        )
     st.subheader("Pin a protocol", anchor=False)
     form(name, table, workbench)
 

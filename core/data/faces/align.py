@@ -31,7 +31,7 @@ def similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     b = (target - to_mean) @ np.array([1, 1j])
     power = float((np.abs(a) ** 2).sum())
     if not power > 1e-9:
-        raise ValueError("the landmarks of a face fall together: it cannot be aligned")
+        raise ValueError("the landmarks of a face coincide: it cannot be aligned")
     turn = complex((np.conj(a) * b).sum() / power)  # in the plane of complex numbers a similarity is one product
     matrix = np.array([[turn.real, -turn.imag], [turn.imag, turn.real]])
     return np.column_stack([matrix, to_mean - matrix @ from_mean])

@@ -162,9 +162,9 @@ def history(folder: Path) -> list[Act]:
             document = json.loads(line)
             act = Act(**{**document, "sample_ids": tuple(map(str, document["sample_ids"]))})
         except (ValueError, TypeError, KeyError) as error:
-            raise ValueError(f"{path} line {number} is no exclusion ({error}); mend or remove that line") from error
+            raise ValueError(f"{path} line {number} is no exclusion ({error}); correct or remove that line") from error
         if act.action not in ("exclude", "restore", "undo"):
-            raise ValueError(f"{path} line {number}: unknown action {act.action!r}; mend or remove that line")
+            raise ValueError(f"{path} line {number}: unknown action {act.action!r}; correct or remove that line")
         acts.append(act)
     return acts
 

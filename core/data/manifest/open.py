@@ -41,7 +41,7 @@ def open_dataset(ref: str | Path, workspace: Workspace, *, with_excluded: bool =
     elif out := {} if with_excluded else excluded(place.parent):
         rows = manifest.frame[~manifest.frame["sample_id"].isin(list(out))]
         if rows.empty:
-            raise ValueError(f"every item of the data set {place.parent.name!r} is excluded; take some back in")
+            raise ValueError(f"every item of the data set {place.parent.name!r} is excluded; restore some")
         manifest = Manifest(rows.reset_index(drop=True), manifest.root)
     if not protocol:
         return manifest

@@ -147,7 +147,7 @@ def _odd_name(entry: zipfile.ZipInfo, limits: ArchiveLimits) -> str:
     name = entry.orig_filename
     parts = name.split("/")
     if _is_litter(parts):
-        return "left there by a system"
+        return "left by a system"
     if "\\" in name:
         return "its name has backslashes, the separators of another system; pack it again as a plain zip"
     if any(unicodedata.category(letter) in ("Cc", "Cf", "Cs") for letter in name):
@@ -204,7 +204,7 @@ def _without_clashes(entries: list[zipfile.ZipInfo], contents: Contents) -> list
         places = [entry.filename, *parents]
         other = next((one for place in places if (one := names.get(_folded(place), place)) != place), None)
         if other is not None:
-            contents.skip(shown_name(entry), f"some disks take its name for {other!r}; rename it")
+            contents.skip(shown_name(entry), f"on some disks its name is the same as {other!r}; rename it")
             continue
         names |= {_folded(place): place for place in places}
         files.add(entry.filename)
@@ -236,7 +236,7 @@ def _refuse_sizes(files: list[zipfile.ZipInfo], packed: int, limits: ArchiveLimi
             raise ArchiveRefused(
                 "ratio",
                 f"{entry.filename!r} would grow {entry.file_size / max(entry.compress_size, 1):,.0f} times in "
-                f"unpacking; at most {limits.ratio:g} times is believed. Take it out and pack again.",
+                f"unpacking; at most {limits.ratio:g} times are allowed. Remove it and pack again.",
             )
     if total > limits.total_bytes:
         raise ArchiveRefused(

@@ -110,7 +110,7 @@ def _notes(entries: list[Entry], words: set[str]) -> Iterator[str]:
         yield (f"{counted(orphans, 'fake')} without a named original: each a group by itself, apart from its original.")
     if any(entry.person for entry in entries):
         yield (
-            "Groups follow the person who is shown; the face of a fake can be seen in another split, since joining "
+            "Groups follow the person who is shown; the face of a fake can be in another split, because joining "
             "every pair of persons would leave few groups."
         )
     else:

@@ -159,7 +159,7 @@ class _Units:
             folders = [folder for folder in self.names if folder[3] == label]
             if len(folders) == 1 and folders[0] in self.clips and len(self.names[folders[0]]) > 1:
                 raise ValueError(
-                    f"{root}: every {word} file lies in the one folder {self.folder_of[folders[0]]}, and their names "
+                    f"{root}: all {word} files are in one folder, {self.folder_of[folders[0]]}, and their names "
                     f"are only numbers or repeat. {choice}"
                 )
         flat = {file for folder, files in self.names.items() if not folder[2] for file in files if only_counts(file)}
@@ -178,7 +178,7 @@ class _Units:
             yield (
                 f"{counted(len(self.clips), 'inner folder')} (e.g. {example}) with names that are only numbers or "
                 "repeat: "
-                "each is taken for one clip and lies in one split. If every picture stands for itself, prepare again "
+                "each counts as one clip and is in one split. If every picture is independent, prepare again "
                 "with --group-by file."
             )
         loose = [name for name, place in self.places.items() if not self.is_clip(place)]

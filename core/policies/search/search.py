@@ -331,7 +331,7 @@ def explain(found: SearchResult, spec: SearchSpec, groups: tuple[int, int], conf
     if found.best is None:
         return [_why_none(found, spec, groups, confidence), f"How it was searched: {how}."]
     best = found.best
-    gain = "" if found.speed_up is None else f", {found.speed_up:.2f} times as fast as all experts always"
+    gain = "" if found.speed_up is None else f", {found.speed_up:.2f} times as fast as all experts on every item"
     sentences = [
         f"Expected cost {best.cost:.3g} {unit} an item{gain}; {best.uncertain:.1%} stay undecided.",
         f"{best.leakage.sentence()}; {best.false_alarms.sentence()}.".capitalize(),

@@ -88,7 +88,7 @@ def test_one_choice_sets_the_sampler_or_the_weights():
 @pytest.mark.parametrize("own", [{"alpha": 0.25}, {"class_weights": [1.0, 2.0]}])
 def test_a_loss_that_weighs_labels_itself_is_not_balanced_again(balance, own):
     weighing = Recipe(**{**RECIPE.model_dump(), "objective": "focal", "objective_options": own})
-    with pytest.raises(ValueError, match=r"weighs the labels in its focal loss already.*choose balance none"):
+    with pytest.raises(ValueError, match=r"weights the labels in its focal loss already.*choose balance none"):
         objective_options_of(spec(balance), weighing, LABELS)
     assert objective_options_of(spec("none"), weighing, LABELS) == own
 

@@ -86,7 +86,7 @@ def test_a_job_of_the_program_is_no_obstacle():
     drawing = running("d", kind="prepare", spec={"path": "demo"}, priority=BACKGROUND_PRIORITY)
     job = view("a")
     assert queue_sentence(job, [drawing], [job], 1, 130.0) == (
-        "Next in the queue. Draw demo portraits is paused for it and goes on afterwards."
+        "Next in the queue. Draw demo portraits is paused for it and continues afterwards."
     )
     other = view("b", priority=BACKGROUND_PRIORITY)
     assert queue_sentence(other, [drawing], [other], 1, 130.0).startswith("2nd in the queue, behind: Draw demo")

@@ -173,7 +173,7 @@ def test_of_two_names_that_one_disk_would_confuse_the_first_is_taken(tmp_path: P
     assert tree(out) == {names[0]: png(0)}
     [left] = json.loads((out / CONTENTS).read_text())["not_unpacked"]
     assert left["file"] == names[1]
-    assert "some disks take its name for" in left["reason"]
+    assert "on some disks its name is the same as" in left["reason"]
 
 
 @pytest.mark.parametrize("names", [("x.png", "x.png/b.png"), ("x.png/b.png", "x.png")])

@@ -102,7 +102,7 @@ def test_fakes_named_after_their_real_stay_with_it_over_methods(tmp_path):
 @pytest.mark.parametrize(
     ("names", "words"),
     [
-        ([*frames("real/ffhq"), *frames("fake/stylegan")], "every real file lies in the one folder real/ffhq"),
+        ([*frames("real/ffhq"), *frames("fake/stylegan")], "all real files are in one folder, real/ffhq"),
         ([*frames("real"), *frames("fake/x", "fake/y")], "the number 00000 stands in fake/x and outside of inner"),
     ],
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 SOURCE = "Deressa et al., GenConViT; weights Deressa/GenConViT"
 CAVEAT = (
     "Published by the authors for both networks averaged, each measured on the test part of data that they trained on; "
-    "nothing of it was measured here."
+    "none of these figures was measured here."
 )
 
 

@@ -42,4 +42,4 @@ def test_a_link_that_leads_elsewhere_is_refused(open_page, workbench, tmp_path):
 def test_published_figures_are_said_to_be_published(open_page, workbench):
     said = texts(open_page("train"))
     assert "Published accuracy / AUROC" in said
-    assert "nothing of it was measured here" in said
+    assert "none of these figures was measured here" in said

@@ -65,7 +65,7 @@ def test_it_says_where_it_comes_from(imported):
     assert "class 0 is fake" in document["class_order"]
     card = (imported.folder / "card.md").read_text()
     assert "## Published figures" in card
-    assert "nothing of it was measured here" in card
+    assert "none of these figures was measured here" in card
     assert "| Celeb-DF v2 | 0.909 | 0.981 |" in card
 
 

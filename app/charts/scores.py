@@ -118,7 +118,7 @@ def risk_chart(risk: RiskBand) -> LayeredChart:
 
 
 def readable_ends(rows: pd.DataFrame) -> tuple[float, float] | None:
-    """Find the ends of an axis on which most intervals can be told apart.
+    """Find the ends of an axis on which most intervals can be distinguished.
 
     One or two very long intervals would make all others too short to read. Those that reach more than FAR_INTERVAL
     times as far out as three quarters of the others are left to be cut at the edge.

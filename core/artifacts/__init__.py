@@ -1,1 +1,1 @@
-"""Files and folders: atomic writes, the workspace, checkpoints. The ground that every other room stands on."""
+"""Files and folders: atomic writes, the workspace, checkpoints. Every other package imports it."""

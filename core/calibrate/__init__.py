@@ -1,4 +1,4 @@
-"""Calibrators: log-odds into probabilities. Asking the package for one of its names registers every method; no torch.
+"""Calibrators map log-odds to probabilities. Asking the package for one of its names registers every method; no torch.
 
 The methods bring scipy and pandas, which a command's help and the web process must not wait for: they are imported
 when the first name is asked for, so that `core.calibrate.spec` alone stays light.

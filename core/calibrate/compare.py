@@ -1,4 +1,4 @@
-"""Every calibrator on the same held-out groups: which one to take, and whether the gain is more than chance."""
+"""Compare all calibrators on the same held-out groups: which is best, and whether its gain is more than chance."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def make_calibrator(spec: CalibrateSpec) -> Calibrator:
 
 
 def held_out(groups: np.ndarray, labels: np.ndarray, share: float, seed: int) -> np.ndarray:
-    """Deal whole groups into two folds, or into a held-out share and the rest.
+    """Divide whole groups into two folds, or into a held-out share and the rest.
 
     Groups with fakes and groups without are dealt apart, so that both classes are on both sides.
 

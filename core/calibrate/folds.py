@@ -1,4 +1,4 @@
-"""Folds of whole groups, so that what is measured was never fitted."""
+"""Fold whole groups, so that no measured item was fitted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from core.tables.predictions import Predictions
 
 
 def dealt(groups: np.ndarray, labels: np.ndarray, folds: int, seed: int) -> np.ndarray:
-    """Deal whole groups into folds, those with fakes and those without apart.
+    """Divide whole groups into folds, those with fakes and those without apart.
 
     Args:
         groups: (N,) names of groups.

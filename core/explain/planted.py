@@ -76,7 +76,7 @@ def judge_maps(
         detector: The expert; it is left as it was, in evaluation mode.
         faces: Real faces with their donors.
         spec: Plants, methods, draws and seed.
-        report: Told about progress.
+        report: Receives the progress.
 
     Returns:
         The expert's part of the report, JSON-ready: one row for each plant and method (see `summary`).

@@ -74,7 +74,7 @@ def stream(
         plan: The wanted frames of a clip.
         limits: Bounds of the decoding.
         sound_to: Where the sound of a clip goes, once every frame was taken: a WAV of 16 kHz, mono, 16 bits, whose
-            sample 0 is heard with the first frame. Nothing is written when there is no sound.
+            sample 0 is at the time of the first frame. Nothing is written when there is no sound.
 
     Yields:
         The reading, an iterator over the frames.
@@ -288,9 +288,9 @@ class _Child:
         """Return the refusal for a child that ended without a last message."""
         self.ended, code = True, self.server.status(self.reader.left)
         if code == -signal.SIGXCPU:
-            return Refusal("timeout", f"Decoding used up its processor time and was stopped. {_ADVICE}")
+            return Refusal("timeout", f"Decoding used all of its processor time and was stopped. {_ADVICE}")
         if code == -signal.SIGKILL:
-            sentence = "The decoder was stopped by the system, most likely for memory."
+            sentence = "The decoder was stopped by the system, most likely because it used too much memory."
             return Refusal("out_of_memory", f"{sentence} {_ADVICE}")
         return Refusal(*_CRASHED)
 

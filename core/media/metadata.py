@@ -95,7 +95,7 @@ def without_metadata(name: str, data: bytes) -> bytes | None:
         data: The whole file.
 
     Returns:
-        The bytes that make the pixels; None for formats in which they cannot be told apart here.
+        The bytes that make the pixels; None for formats in which they cannot be separated here.
     """
     if name == "png":
         return _plain_png(data)

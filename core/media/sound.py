@@ -1,4 +1,4 @@
-"""Read the sound of a clip as 16 kHz mono PCM, inside the child: sample 0 is heard with the first frame."""
+"""Read the sound of a clip as 16 kHz mono PCM, inside the child: sample 0 is at the time of the first frame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an interval rests on: the number of independent groups of each class, and what so few of them allow.
+"""Count the independent groups of each class that an interval rests on, and decide whether they allow one.
 
 Measured (groups of 16 items, correlation .6 inside a group, 300 to 1,000 sets each; a slow test repeats a part): a
 "95 %" percentile bootstrap of an AUROC covers .60 with 2 groups a class, .81 with 3 or 4, .84 with 5, .90 with 7, .91

@@ -1,4 +1,4 @@
-"""How sure, under one name: closed forms for a share, and the bootstrap of groups with its draws."""
+"""Intervals under one name: closed forms for a share, and the bootstrap of groups with its draws."""
 
 from core.metrics.binomial import clopper_pearson, upper_bound, wilson
 from core.metrics.bootstrap import Interval, bootstrap_sums, draw_weights, group_codes, percentile

@@ -247,7 +247,7 @@ def fit_policy(spec: PolicySpec, workspace: Workspace, report: Reporter) -> Casc
     Args:
         spec: Source, method, targets.
         workspace: Where the source lies.
-        report: Hears the progress.
+        report: Receives the progress.
 
     Returns:
         The policy of `choose_policy`.

@@ -32,7 +32,7 @@ from core.registry import Registry
 Side = Literal["real", "fake"]
 
 GRID = 1.0 / (1.0 + np.exp(-np.linspace(-14.0, 0.0, 1401)[:-1]))
-"""(1400,) candidate errors of confidence, ascending: p_fake at or below which a face may leave as real, 8e-7 to .4975,
+"""(1400,) candidate errors of confidence, ascending: p_fake at or below which a face may exit as real, 8e-7 to .4975,
 even steps of .01 in log-odds. Fixed before any data is seen. The fake side uses 1 - GRID."""
 
 NAMED = np.array([0.01, 0.02, 0.05, 0.10])

@@ -2,7 +2,7 @@
 
 A policy records the SHA-256 of the table of scores that chose it. A bundle carries the table of its own stack, byte for
 byte and under its seal, so the two are equal exactly when the scores are those of this bundle's own experts, with their
-calibrators and their stage 3. Names of experts prove nothing: an imported table may bear the same names.
+calibrators and their stage 3. Names of experts prove nothing: an imported table may have the same names.
 """
 
 from __future__ import annotations

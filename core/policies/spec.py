@@ -20,7 +20,7 @@ class PolicySpec(Spec):
         gt=0.5,
         lt=1,
         title="Confidence fixed in advance",
-        description="clopper_pearson: one confidence fixed in advance (0.98: leave as real at p_fake <= 0.02, as fake "
+        description="clopper_pearson: one confidence fixed in advance (0.98: exit as real at p_fake <= 0.02, as fake "
         "at >= 0.98) to be certified alone; empty: the customary four share the error.",
     )
     stage1_both_sides: bool = Field(

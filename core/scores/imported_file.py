@@ -166,7 +166,7 @@ def as_text(column: pd.Series) -> pd.Series:
 
 
 def read_imported_table(path: Path, report: Reporter | None = None) -> ImportedTable:
-    """Read CSV (comma, semicolon or tab; UTF-8) or Parquet, told apart by content.
+    """Read CSV (comma, semicolon or tab; UTF-8) or Parquet, recognised by content.
 
     Args:
         path: The file.

@@ -224,7 +224,7 @@ def collect_stack_data(
         spec: Data set, splits and number of training rows.
         workspace: Where data sets and embeddings lie.
         members: Stage 1 and the experts.
-        report: Hears the progress.
+        report: Receives the progress.
         specialists: Further runs, for the comparison only.
 
     Returns:

@@ -307,7 +307,7 @@ def fit_meta(
     Args:
         data: Log-odds and embeddings of the members.
         spec: Folds, projection, boosting.
-        report: Hears the progress.
+        report: Receives the progress.
         sets: Feature sets, stage 3's own among them.
         rows: Positions of the rows to fit on.
         calibrate: Positions of the rows on which the temperatures are fitted.

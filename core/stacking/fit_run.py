@@ -71,7 +71,7 @@ def fit_stack(spec: StackSpec, workspace: Workspace, folder: Path, report: Repor
         spec: Members, data set, folds.
         workspace: Where runs, data sets and embeddings lie.
         folder: Folder of the new run.
-        report: Hears the progress.
+        report: Receives the progress.
 
     Returns:
         The run.

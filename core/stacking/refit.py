@@ -98,7 +98,7 @@ def refit(
         folder: Folder of the stack run.
         members: Members and specialists.
         frozen: Data of the members as they are.
-        report: Hears the progress.
+        report: Receives the progress.
 
     Returns:
         Data to fit stage 3 on.
@@ -160,7 +160,7 @@ def answer_fold(
         workspace: Where embeddings lie.
         whole: The data set.
         frozen: Data of the members as they are.
-        report: Hears the progress.
+        report: Receives the progress.
 
     Returns:
         One row for each held item, in the order of `fold.held`.
@@ -210,7 +210,7 @@ def train_fold(fold: Fold, member: StackMember, spec: StackSpec, workspace: Work
         member: Which member.
         spec: Device.
         workspace: Where data sets lie.
-        report: Hears the progress.
+        report: Receives the progress.
 
     Returns:
         The fold's run.

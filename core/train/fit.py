@@ -68,7 +68,7 @@ def fit(
         spec: What was asked for.
         workspace: Where data sets and the cache lie.
         folder: Folder of the run.
-        report: Told about progress; None: nobody.
+        report: Receives the progress; may be None.
         checkpoint_seconds: Least time between two checkpoints in an epoch.
 
     Returns:

@@ -182,7 +182,7 @@ def train(
         recipe: Optimiser and schedule.
         plan: The numbers of this training.
         folder: Folder of the run.
-        report: Told about progress and figures.
+        report: Receives progress and figures.
         on_epoch: Called with all rows after each epoch.
 
     Returns:

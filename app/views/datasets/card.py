@@ -149,7 +149,7 @@ def qualities(table: DatasetTable) -> None:
     name = st.segmented_control("Measure", names, default=names[0], format_func=lambda n: QUALITIES[n], required=True)
     chart_files.show_chart(
         charts.spread(table.kept, name, QUALITIES[name], table.words), f"quality {name}",
-        "Two curves that lie apart are a shortcut: a detector can tell the labels by this number alone. Under Pictures "
+        "Two curves that differ are a shortcut: this number alone predicts the label. Under Pictures "
         f"you can sort and filter by it. n = {table.kept[name].notna().sum():,}, all that are here: no interval.",
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""How well a thumbnail or a spectrum alone tells sources and labels apart: a detector must do better than this."""
+"""Show how well a thumbnail or a spectrum alone predicts sources and labels: a detector must do better than this."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def warning(card: dict[str, Any]) -> list[str]:
 
 
 def draw_shortcut_check(card: dict[str, Any], words: tuple[str, str]) -> None:
-    """Show the baselines of every pair of sources, and how well the sources themselves are told apart.
+    """Show the baselines of every pair of sources, and how well the sources themselves are predicted.
 
     Args:
         card: The card of the data set.

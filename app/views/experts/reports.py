@@ -59,7 +59,7 @@ class ExpertsReport:
         return title if titles.count(title) == 1 else f"{title}: {members[name]['run']}"
 
     def samples(self) -> pd.DataFrame:
-        """Read the items that one expert calls rightly and another wrongly, the widest apart first.
+        """Read the items that one expert calls rightly and another wrongly, the largest difference first.
 
         Returns:
             Columns right, wrong, sample_id, label, p_right, p_wrong, margin.

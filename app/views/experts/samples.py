@@ -18,7 +18,7 @@ ITEMS_PER_ROW = 4
 
 
 def draw_samples(report: ExpertsReport) -> None:
-    """Let the reader choose who is right and who is wrong, and show those items, the widest apart first."""
+    """Let the reader choose who is right and who is wrong, and show those items, the largest difference first."""
     names = report.names
     if len(names) < 2:
         widgets.empty("This report has one expert", "Start a report on two or more runs in the tab `Start a job`.")

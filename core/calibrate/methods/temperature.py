@@ -163,7 +163,7 @@ SOLVERS: dict[str, Callable[[np.ndarray], float]] = {
 def search_ece(z: np.ndarray, y: np.ndarray, n_bins: int, t_nll: float) -> tuple[float, bool]:
     """Search the lowest local minimum of binary equal-width ECE within a factor of ECE_SEARCH_FACTOR of `t_nll`.
 
-    The search is limited because ECE alone does not tell the classes apart: on a set with as many fakes as reals it
+    The search is limited because ECE alone does not separate the classes: on a set with as many fakes as reals it
     falls to 0 as T grows and every p_fake nears 1/2. A logarithmic grid of 61 with `t_nll` in its middle is refined
     three times around its best point; where no minimum is as low as ECE at `t_nll`, that T is returned.
 

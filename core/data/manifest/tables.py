@@ -109,7 +109,7 @@ def csv_text(frame: pd.DataFrame) -> str:
 
 
 def read_table(path: Path) -> Table:
-    """Read CSV or Parquet, told apart by content.
+    """Read CSV or Parquet, recognised by content.
 
     CSV may be separated by comma, semicolon, tab or bar, in UTF-8 or (with its mark) UTF-16. A column without a name
     that holds numbers, as pandas writes its index, is left out.

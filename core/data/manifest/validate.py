@@ -202,7 +202,7 @@ def _duplicates(cells: pd.Series, noun: str, where: list[str], shown: pd.Series)
         first = firsts.setdefault(cell, i)
         if first != i and cell:
             place = " ".join(where[first].rsplit(" ", 2)[-2:])
-            problems.append(f"{where[i]}: {noun} {shown[i]!r} stands in {place} already; remove one of the two rows")
+            problems.append(f"{where[i]}: {noun} {shown[i]!r} is in {place} already; remove one of the two rows")
     return problems
 
 

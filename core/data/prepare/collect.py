@@ -107,7 +107,9 @@ def _check(items: list[SourceItem], spec: PrepareSpec) -> None:
 def _outcome(item: SourceItem, result: Any) -> Outcome:
     if not isinstance(result, Died):
         return result
-    sentence = f"The process that worked on the file was ended (exit {result.code}), most likely for memory."
+    sentence = (
+        f"The process that read the file was ended (exit {result.code}), most likely because it used too much memory."
+    )
     return Outcome(item.name, "refused", "worker_died", sentence)
 
 
@@ -120,7 +122,7 @@ def _rows(item: SourceItem, outcome: Outcome) -> Iterator[dict[str, Any]]:
 
 
 class _Pace:
-    """How far, how fast, how much longer: what a person who waits wants to know."""
+    """Share done, speed and time left of a preparation."""
 
     def __init__(self, total: int, done: int) -> None:
         self.total, self.done, self.before, self.start = total, done, done, time.monotonic()

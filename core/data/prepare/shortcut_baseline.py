@@ -1,11 +1,13 @@
-"""Can the source of a picture be told without looking at a face? Then often the label can be told too.
+"""Measure whether the source of a picture, and with it the label, can be predicted without looking at a face.
 
 Two cheap sets of features (core/data/prepare/shortcut_features.py) and a logistic regression, cross-validated by group,
 give three tables:
 
-- source: within the pictures of one label, how often the source is named correctly, beside always naming the commonest.
-- read: the AUROC for "fake" of an oracle that knows nothing but the guessed source: the share of fakes among the
-  pictures of each source, weighted by the probability given to each source. Sources are told apart over both labels.
+- source: within the pictures of one label, how often the source is named correctly, compared with
+  always naming the most frequent.
+- read: the AUROC for "fake" of a predictor that knows nothing but the predicted source: the share of fakes among the
+  pictures of each source, weighted by the probability given to each source. Sources of both labels are
+  predicted together.
 - pairs: the AUROC for "fake" of the same features on every real source against every fake source. A detector whose
   AUROC on the pair lies below it has shown nothing on that pair.
 """
@@ -40,7 +42,7 @@ WARN_AUROC = 0.75
 
 
 def source_check(manifest: Manifest, seed: int, report: Reporter, most: int = MOST_PICTURES) -> dict[str, Any]:
-    """Measure how well a thumbnail or a spectrum alone tells sources and labels apart.
+    """Measure how well a thumbnail or a spectrum alone predicts sources and labels.
 
     At most `most` pictures are used, drawn evenly over source x label.
 
@@ -141,7 +143,7 @@ def within_label(frame: pd.DataFrame, features: dict[str, np.ndarray], label: in
 
 
 def read_from_source(frame: pd.DataFrame, features: dict[str, np.ndarray]) -> dict[str, float]:
-    """Measure how well the guessed source alone tells the label.
+    """Measure how well the predicted source alone predicts the label.
 
     Args:
         frame: Columns dataset, label and group; N rows.
@@ -165,7 +167,7 @@ def read_from_source(frame: pd.DataFrame, features: dict[str, np.ndarray]) -> di
 
 
 def label_pairs(frame: pd.DataFrame, features: dict[str, np.ndarray]) -> list[dict[str, Any]]:
-    """Measure how well the features tell real from fake on each pair of sources.
+    """Measure how well the features separate real from fake on each pair of sources.
 
     Args:
         frame: Columns dataset, label and group; N rows.

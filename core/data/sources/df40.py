@@ -57,8 +57,8 @@ class DF40:
             row = by_clip.get(target)
             if row is None or _crosses(row, by_clip.get(donor)):
                 why = (
-                    f"its real clip {target or clip} is not below --reals; without it the picture can only be told "
-                    "apart by its data set."
+                    f"its real clip {target or clip} is not below --reals; without it only the data set separates "
+                    "the picture from reals."
                     if row is None
                     else f"it joins {target} and {donor}, which are in two official splits."
                 )

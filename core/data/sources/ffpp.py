@@ -193,6 +193,6 @@ def _notes(clips: list[Clip], official: dict[str, str]) -> Iterator[str]:
         donors = len({(clip.target, clip.donor) for clip in clips if clip.acted and clip.donor})
         yield (
             "DeepFakeDetection has no official list: split by the actor whose footage it is. "
-            f"An actor's face can still be seen on two sides, since actors lend each other faces "
+            f"An actor's face can still be seen on two sides, because actors exchange faces "
             f"({counted(donors, 'pair')}); joining every pair would leave one group."
         )

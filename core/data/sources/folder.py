@@ -167,7 +167,8 @@ class _Units:
             both = sorted(flat.intersection(self.names[folder]))
             if both:
                 raise ValueError(
-                    f"{root}: the number {both[0]} stands in {self.folder_of[folder]} and outside of inner folders too."
+                    f"{root}: the number {both[0]} is a name in {self.folder_of[folder]} and outside of inner folders "
+                    "too."
                     f" {choice}"
                 )
 

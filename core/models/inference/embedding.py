@@ -57,7 +57,7 @@ def embed_dataset(
         workspace: The workspace of the run.
         batch_size: Pictures in one forward.
         device: auto, cpu, cuda or cuda:N.
-        report: Told about progress; None: nobody.
+        report: Receives the progress; may be None.
         shard_rows: Rows of one row group.
 
     Returns:

@@ -26,7 +26,7 @@ def import_detector(spec: ImportSpec, folder: Path, report: Reporter | None = No
     Args:
         spec: The file, its layout, the framing.
         folder: Folder of the run, which must not exist.
-        report: Told about progress; None: nobody.
+        report: Receives the progress; may be None.
 
     Returns:
         The run.

@@ -135,7 +135,7 @@ def embed_rows(
         rows: (N,) indices into the cache.
         batch_size: Pictures in one forward.
         device: Where to compute.
-        report: Told about progress; None: nobody.
+        report: Receives the progress; may be None.
 
     Returns:
         Predictions of N rows, and (N, D) float32 embeddings.

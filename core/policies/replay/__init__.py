@@ -1,1 +1,1 @@
-"""A policy applied to a table of scores, and the figures that follow."""
+"""Apply a policy to a table of scores, and compute its figures."""

@@ -1,4 +1,4 @@
-"""Compute what the same rates mean where fakes are rarer or commoner: Bayes' rule, per 1,000 items.
+"""Compute what the same rates mean where fakes are less or more frequent: Bayes' rule, per 1,000 items.
 
 Rates by class do not depend on how many fakes there are; precision does. A filter with 5 % false alarms and 90 % of
 fakes found is right in 95 of 100 alarms where half of the items are fake, and in 15 of 100 where one in a hundred is.

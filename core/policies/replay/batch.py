@@ -89,7 +89,7 @@ class Items:
         return np.count_nonzero(np.logical_or.reduceat(hit, self.starts, axis=-1), axis=-1)
 
     def halves(self, seed: int) -> tuple[Items, Items]:
-        """Deal the groups out evenly at random: those with a fake, and the others.
+        """Divide the groups evenly at random: those with a fake, and the others.
 
         Args:
             seed: Seed of the deal.

@@ -1,4 +1,4 @@
-"""Find what risk costs: the policies of a grid that no other beats in both cost and risk."""
+"""Find the policies of a grid that no other beats in both cost and risk (the Pareto front)."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Point:
 
 
 def pareto(cost: ArrayLike, risk: ArrayLike) -> np.ndarray:
-    """Find the points that no other beats: none is at most as dear and at most as risky, and better in one.
+    """Find the points that no other point beats: none has at most their cost and risk and is better in one.
 
     Args:
         cost: (N,), infinite or NaN where a point is not to be had.
@@ -132,10 +132,10 @@ def cheapest_at(grid: Grid, costs: Sequence[float], limits: Limits, shares: Arra
     at = np.flatnonzero(allowed(grid, widest))
     if not at.size:
         return [None] * part.size
-    leaked, accused = grid.leaked.ravel()[at], grid.false_alarms.ravel()[at]
+    leaked, false_alarms = grid.leaked.ravel()[at], grid.false_alarms.ravel()[at]
     first = np.maximum(  # the lowest share at which each combination is allowed
         np.searchsorted(part * limits.leakage * grid.n_fake + COUNT_SLACK, leaked),
-        np.searchsorted(part * limits.false_alarms * grid.n_real + COUNT_SLACK, accused),
+        np.searchsorted(part * limits.false_alarms * grid.n_real + COUNT_SLACK, false_alarms),
     )
     cost = grid.cost(costs).ravel()[at // grid.leaked.shape[-1]]
     lowest = np.full(part.size, np.inf)
@@ -143,7 +143,7 @@ def cheapest_at(grid: Grid, costs: Sequence[float], limits: Limits, shares: Arra
     lowest = np.minimum.accumulate(lowest)
     most = lowest * (1 + 1e-12)
     tied = np.flatnonzero(cost <= most[first])  # no other can be the cheapest at any share
-    tied = tied[np.lexsort((at[tied], (leaked + accused)[tied], grid.undecided.ravel()[at[tied]]))]
+    tied = tied[np.lexsort((at[tied], (leaked + false_alarms)[tied], grid.undecided.ravel()[at[tied]]))]
     cheapest: list[PricedCuts | None] = []
     for k, best in enumerate(lowest):
         best_at_k = tied[(first[tied] <= k) & (cost[tied] <= most[k])]

@@ -107,7 +107,7 @@ def search_policy(spec: SearchSpec, workspace: Workspace, report: Reporter) -> C
     Args:
         spec: Source, limits, confidence.
         workspace: Where the source lies.
-        report: Hears the progress.
+        report: Receives the progress.
 
     Returns:
         The policy.

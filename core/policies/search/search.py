@@ -203,7 +203,7 @@ def limits_of(spec: SearchSpec) -> Limits:
 
 
 def pareto_path(grid: Grid, costs: Sequence[float], spec: SearchSpec) -> list[Cuts]:
-    """Lay out ever cheaper policies: the cheapest of the grid at each budget of errors, without repeats.
+    """List ever cheaper policies: the cheapest of the grid at each budget of errors, without repeats.
 
     A policy that errs nowhere on the half that chose may yet err on the other. So the first of them is preceded by
     itself with all exits drawn back, nearly closed at first.
@@ -230,7 +230,7 @@ def pareto_path(grid: Grid, costs: Sequence[float], spec: SearchSpec) -> list[Cu
 
 @lru_cache(maxsize=8)
 def laid_down(members: int) -> list[list[Cuts]]:
-    """Lay out paths before any data are seen: two for each k, over the exits of the first k stages.
+    """List paths that are fixed before any data are seen: two for each k, over the exits of the first k stages.
 
     All exits of a path stand at one level, which rises from the path's start to its end; once without fake exits, once
     with fake exits at the mirrored level.

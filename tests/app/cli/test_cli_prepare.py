@@ -56,7 +56,7 @@ def test_rows_with_faults_end_with_1_and_are_named(tmp_path, capfd):
     with open(tmp_path / "list.csv", "a") as stream:
         stream.write("p/0.png,2,odd,web,v9\np/none.png,1,fake,web,v9\n")
     text = aware("prepare", tmp_path / "list.csv", "--validate-only", code=1).output
-    for words in ("row 12: label '2'", "row 13: no file 'p/none.png'", "path 'p/0.png' stands in row 2 already"):
+    for words in ("row 12: label '2'", "row 13: no file 'p/none.png'", "path 'p/0.png' is in row 2 already"):
         assert words in text
     document = printed(capfd, "prepare", tmp_path / "list.csv", "--validate-only", code=1)
     assert any("row 13" in problem for problem in document["problems"])

@@ -83,8 +83,8 @@ def test_every_problem_is_counted_and_twenty_are_named(make):
     [
         ("path,label\na.png,0\nzz.png,1\n", "set.csv row 3: no file 'zz.png'"),
         ("path,label\na.png,0\n,1\n", "set.csv row 3: the path is empty"),
-        ("path,label\na.png,0\nb.png,1\na.png,1\n", "set.csv row 4: path 'a.png' stands in row 2 already"),
-        ("path,label,sample_id\na.png,0,s\nb.png,1,s\n", "set.csv row 3: sample_id 's' stands in row 2 already"),
+        ("path,label\na.png,0\nb.png,1\na.png,1\n", "set.csv row 4: path 'a.png' is in row 2 already"),
+        ("path,label,sample_id\na.png,0,s\nb.png,1,s\n", "set.csv row 3: sample_id 's' is in row 2 already"),
         ("path,label,split\na.png,0,holdout\n", "set.csv row 2: split 'holdout' is not known"),
         ("path,label,group,split\na.png,0,g,train\nb.png,1,h,val\nc.png,1,g,test\n", "set.csv row 4 (test)"),
         ("path,label\na.png,0,9\n", "set.csv row 2 has 3 cells, the header has 2"),

@@ -92,7 +92,7 @@ def test_a_name_is_found_in_either_form(tmp_path, on_disk, in_list):
 def test_one_file_under_two_names_is_told(tmp_path, one, two):
     touch(tmp_path, "a.png", unicodedata.normalize("NFC", NAME))
     two = two.replace("ABSOLUTE", str(tmp_path))
-    with pytest.raises(ManifestError, match="stands in row 2 already; remove one"):
+    with pytest.raises(ManifestError, match="is in row 2 already; remove one"):
         labels(tmp_path, f"path,label\n{one},0\n{two},1\n")
 
 

@@ -103,7 +103,7 @@ def test_fakes_named_after_their_real_stay_with_it_over_methods(tmp_path):
     ("names", "words"),
     [
         ([*frames("real/ffhq"), *frames("fake/stylegan")], "all real files are in one folder, real/ffhq"),
-        ([*frames("real"), *frames("fake/x", "fake/y")], "the number 00000 stands in fake/x and outside of inner"),
+        ([*frames("real"), *frames("fake/x", "fake/y")], "the number 00000 is a name in fake/x and outside of inner"),
     ],
 )
 def test_numbers_that_may_be_both_are_not_guessed_at(tmp_path, names, words):

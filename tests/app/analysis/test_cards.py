@@ -64,6 +64,7 @@ def test_hostile_words_stay_words():
 def test_any_text_comes_out_as_itself(words):
     words = words.replace("\r", " ").replace("\x00", " ").replace("`", " ")
     assert Tags(html.facts({"name": words})).text == "name" + words
+    assert Tags(html.facts({words: "value"})).text == words + "value"
     assert Tags(f"<p>{html.prose(words)}</p>").text == words
 
 

@@ -11,12 +11,15 @@ import pandas as pd
 from core.documents.bundle import Member
 from core.documents.policy import CascadePolicy, Exits, Guarantee
 from core.evaluate.thresholds import threshold_rows
+from core.glossary import define
 from core.policies.cost import cascade_cost
 from core.policies.replay.audit import audit
 from core.policies.replay.simulate import simulate
 from core.stacking.feature_sets import STAGE3
 from core.stacking.report import RIVALS
 
+TERMS = ("AUROC", "F1", "ECE", "NLL", "filtration", "leakage", "false alarms", "group", "guarantee")
+"""Terms of the card that it explains, from the glossary."""
 CONFIDENCES = (0.90, 0.95, 0.98, 0.99)
 """Customary confidences of real at which stage 1 is shown as a filter."""
 
@@ -30,7 +33,7 @@ def model_card(
     hashes: Mapping[str, str],
     notes: Sequence[str] = (),
 ) -> str:
-    """Write card.md: the author's text, members, figures on test, exits and guarantees, limits, hashes.
+    """Write card.md: the author's text, members, figures on test, exits and guarantees, limits, terms, hashes.
 
     Args:
         intro: The author's text, Markdown.
@@ -57,6 +60,7 @@ def model_card(
         ["### The whole cascade under this policy", *_cascade(test, policy, members)] if len(test) else [],
         ["## Exits of the policy", *_exits(policy), "", *[_guarantee(g) for g in policy.guarantees]],
         ["## Limits and leakage", *[f"- {note}" for note in [*report.get("notes", []), *notes]]],
+        ["## Terms", *[f"- **{term}**: {define(term)}" for term in TERMS]],
         ["## Files", "| file | SHA-256 |", "|---|---|", *[f"| {n} | `{h}` |" for n, h in sorted(hashes.items())]],
     ]
     return "\n\n".join("\n".join(_spaced(block)) for block in blocks if block) + "\n"

@@ -3,10 +3,11 @@
 import numpy as np
 import pandas as pd
 
-from core.bundles.model_card import model_card
+from core.bundles.model_card import TERMS, model_card
 from core.documents.bundle import Member
 from core.documents.inputs import InputSpec
 from core.documents.policy import CascadePolicy, Exits
+from core.glossary import define
 from core.stacking.report import comparison
 
 
@@ -27,6 +28,13 @@ def test_intervals_count_groups_and_not_frames():
     assert low == 0.0
     assert high > 0.25  # about 3 of 10 videos; frame by frame it would end under 0.18
     assert line.endswith("groups with one: 0.100 (0.003 to 0.445), 1 / 10.")
+
+
+def test_a_card_explains_its_terms_as_the_glossary_does():
+    card = model_card("# Card", [], CascadePolicy(
+        policy_id="p", name="p", created_at="", experts=[], final=Exits(), stage1=Exits()
+    ), pd.DataFrame({"split": []}), {"comparison": []}, {})  # fmt: skip
+    assert [term for term in TERMS if f"- **{term}**: {define(term)}" not in card] == []
 
 
 def drawn_report():

@@ -40,8 +40,8 @@ from jobs.client import Workbench
 
 PAGE = PageInfo(section="Research", title="Cascade", url="cascade", icon=":material/filter_alt:", order=50)
 SPLITS = {
-    "val_calib": "calibration items (thresholds are chosen here)",
-    "test": "test items (thresholds are judged here)",
+    "val_calib": "calibration items (exits are chosen here)",
+    "test": "test items (exits are judged here)",
 }
 
 TYPED = "cascade_typed"

@@ -15,7 +15,7 @@ from core.models.spec import ImportSpec
 from core.models.weights.published_figures import CAVEAT, FIGURES
 from jobs.kind import kinds
 
-detectors_app = typer.Typer(no_args_is_help=True, help="Detectors: their cost; import published weights.")
+detectors_app = typer.Typer(no_args_is_help=True, help="Detectors: list their cost, import published weights.")
 
 
 @detectors_app.command("list")
@@ -23,7 +23,7 @@ detectors_app = typer.Typer(no_args_is_help=True, help="Detectors: their cost; i
 def list_detectors(
     scale: str = typer.Option("", help="Only this scale: full, small or tiny."),
     as_json: bool = typer.Option(False, "--json", help="Print JSON, and nothing else, to stdout."),
-    as_markdown: bool = typer.Option(False, "--markdown", help="Print the catalogue as a document."),
+    as_markdown: bool = typer.Option(False, "--markdown", help="Print the catalogue as a Markdown document."),
 ) -> None:
     """List every detector with its parameters, GFLOP, input and recipes, and the published figures.
 

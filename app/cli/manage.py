@@ -14,8 +14,8 @@ from app import console
 from app.console import with_plain_errors
 from jobs.settings import Settings
 
-jobs_app = typer.Typer(no_args_is_help=True, help="The queue: list, show, cancel, retry and delete jobs.")
-bundles_app = typer.Typer(no_args_is_help=True, help="Bundles: list, put one in force, import.")
+jobs_app = typer.Typer(no_args_is_help=True, help="Jobs: list, show, cancel, retry and delete them.")
+bundles_app = typer.Typer(no_args_is_help=True, help="Bundles: list them, put one in force, import one.")
 
 
 def _workbench():  # type: ignore[no-untyped-def]

@@ -14,7 +14,7 @@ from core.scores.spec import ImportScoresSpec
 from jobs.kind import kinds
 from jobs.settings import Settings
 
-scores_app = typer.Typer(no_args_is_help=True, help="Scores of detectors that were run elsewhere.")
+scores_app = typer.Typer(no_args_is_help=True, help="Scores of other detectors: import and list them.")
 FIELDS = ImportScoresSpec.model_fields
 
 

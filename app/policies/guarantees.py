@@ -213,7 +213,7 @@ def board_words(source: ScoreSource, split: str, exits: Mapping[str, Exits], pol
         )
     )
     caveat = (
-        "Thresholds are chosen on these items, so the bounds hold only for exits that were fixed before; judge a "
+        "Exits are chosen on these items, so the bounds hold only for exits that were fixed before; judge a "
         "guarantee on test."
         if split == "val_calib"
         else "The bounds hold for exits that were not chosen on these items."

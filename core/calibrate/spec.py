@@ -23,7 +23,7 @@ class CalibrateSpec(Spec):
         0.0,
         ge=0,
         lt=1,
-        description="Share of the split's groups held out to measure before/after on; 0: two-fold by group.",
+        description="Share of the split's groups held out to measure before and after; 0: two folds by group.",
     )
     method: str = Field("temperature", description="Calibrator.", json_schema_extra=choose("calibrator"))
     optimize_metric: str = Field("nll", pattern="^(nll|ece)$", description="What the temperature minimises.")

@@ -29,7 +29,7 @@ class EvaluateSpec(Spec):
     )
     slice_by: list[str] = Field(
         ["method", "compression"],
-        description="Columns of the data set to report by, besides `dataset`; one that is missing is named.",
+        description="Columns of the data set to report by, besides `dataset`; the report names a missing one.",
     )
     n_bootstrap: int = Field(1000, ge=0, le=100000, description="Cluster-bootstrap draws for the intervals; 0: none.")
     n_bins: int = Field(15, ge=2, le=1000, description="Bins of ECE and reliability diagram.")

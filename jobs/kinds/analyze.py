@@ -220,7 +220,7 @@ kinds.add(
     JobKind(
         "analyze",
         "Analyze",
-        "Judge images and clips with a bundle: verdict, the stage that decides, evidence.",
+        "Analyze pictures and clips with a bundle: verdict, the stage that decides, evidence.",
         AnalyzeSpec,
         run,
         pool="analyze",

@@ -181,7 +181,7 @@ def test_other_data_sets_are_shown_beside(home, workbench, monkeypatch):
     at.query_params["tab"] = "transfer"
     at.run()
     assert not at.exception
-    assert {"The same thresholds on every data set", "Fakes of one source against reals of another"} <= {
+    assert {"The same exits on every data set", "Fakes of one source against reals of another"} <= {
         m.value.strip("*") for m in at.markdown
     }
 

@@ -46,7 +46,7 @@ def transfer_panel(
     rows = held_out(table)
     frozen = frozen_policy(source, table, policy)
     if frozen is None:
-        widgets.empty("No thresholds to freeze", "Put a bundle in force, or choose data sets with enough groups.")
+        widgets.empty("No exits to freeze", "Put a bundle in force, or choose data sets with enough groups.")
     else:
         policy_, words = frozen
         places = _places(source, policy_.to_json(), stamp_of(source))
@@ -91,7 +91,7 @@ def frozen_policy(
     """
     names = sorted(set(table.loc[table["split"] == "val_calib", "dataset"].astype(str)))
     chosen = st.multiselect(
-        "Thresholds frozen on", names, placeholder=IN_FORCE if policy else "choose data sets",
+        "Exits frozen on", names, placeholder=IN_FORCE if policy else "choose data sets",
         help="Empty: the policy in force. Else learn-then-test on the val_calib rows of these data sets alone, at the "
         "targets of the form under Let a method choose; choose reals and fakes.",
     )  # fmt: skip
@@ -110,7 +110,7 @@ def transport_part(places: Sequence[Place], words: str, rows: pd.DataFrame) -> N
         words: Where the thresholds were frozen.
         rows: Rows that were replayed.
     """
-    st.markdown("**The same thresholds on every data set**")
+    st.markdown("**The same exits on every data set**")
     all_rates = place_rows(places)
     rate = st.segmented_control(
         "Rate", list(WORDS), default="leakage", required=True, format_func=lambda r: WORDS[r].split(":")[0],
@@ -122,9 +122,9 @@ def transport_part(places: Sequence[Place], words: str, rows: pd.DataFrame) -> N
         return
     chart_files.show_chart(charts.places(part, WORDS[rate]), f"other data sets {rate}")
     st.caption(
-        f"Thresholds of {widgets.plain_markdown(words)}, frozen; n = {len(rows):,} test items of "
+        f"Exits of {widgets.plain_markdown(words)}, frozen; n = {len(rows):,} test items of "
         f"{rows['group'].nunique():,} groups. Where the interval of a data set does not overlap the others, "
-        "its rate differs: do not rely on the thresholds there. Bars are 95 % intervals over groups, exact ones at 0 "
+        "its rate differs: do not rely on the exits there. Bars are 95 % intervals over groups, exact ones at 0 "
         "and 1." + charts.without_interval({str(r.dataset): str(r.note) for r in part.itertuples() if pd.isna(r.low)})
     )
     with st.expander("All rates as a table"):

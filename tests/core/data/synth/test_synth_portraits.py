@@ -178,7 +178,7 @@ def test_a_thumbnail_does_not_give_the_label_away(small):
 def test_demo_is_prepared_resumed_and_carries_its_boxes(tmp_path, monkeypatch):
     class Stop(Silent):
         def progress(self, fraction, message):
-            if message.startswith("drawing portrait 8 "):
+            if message.startswith("Drawing portrait 8 "):
                 raise Cancelled
 
     workspace = Workspace(tmp_path).create()

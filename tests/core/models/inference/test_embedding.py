@@ -109,7 +109,7 @@ def test_a_picture_that_cannot_be_read_is_named(workspace):
     path = embed_dataset(run, manifest, workspace, shard_rows=3, batch_size=2)
     about = read_about(path)
     assert [(row.sample_id, row.path) for row in about.missing] == [("s2", "2.png"), ("s5", "5.png")]
-    assert about.missing[0].reason.startswith("UnidentifiedImageError")
+    assert about.missing[0].reason.startswith("The file is not a picture")
     with pytest.raises(ValueError, match="lacks 2 of 6 rows: s2"):
         read_embeddings(path)
     assert read_embeddings(path, incomplete=True).sample_id.tolist() == ["s0", "s1", "s3", "s4"]

@@ -25,7 +25,7 @@ def test_pills_hand_out_the_chart_its_sentence_and_its_numbers(browser, workbenc
     said = " ".join("".join(text.itertext()) for text in drawing.iter("{http://www.w3.org/2000/svg}text"))
     assert "Probability that a fake scores above a real." in said
     assert "AUROC" in said
-    assert "A: Stage 1: MobileNetV1 filter (small); B: Expert: " in said, "the picture names what its letters stand for"
+    assert "A: Stage 1: Stage1 (tiny); B: Expert: " in said, "the picture names what its letters stand for"
     with Image.open(files["PNG"]) as picture:
         assert picture.size == (3 * int(drawing.get("width")), 3 * int(drawing.get("height")))
     assert files["CSV"].read_text().startswith("detector,value,low,high")

@@ -5,8 +5,12 @@ A HOME that exists already is used as it is, so that pictures can be taken again
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,12 +50,48 @@ def fill(home: Path) -> None:
     Args:
         home: Folder of the workspace; it is made.
     """
-    import os
-
     for step in STEPS:
         print("aware", *step, flush=True)
-        environment = {**os.environ, "AWARE_HOME": str(home), "PYTHONPATH": str(ROOT)}
-        subprocess.run([sys.executable, "-m", "app.cli.main", *step], env=environment, cwd=ROOT, check=True)
+        subprocess.run([sys.executable, "-m", "app.cli.main", *step], env=environment(home), cwd=ROOT, check=True)
+
+
+def environment(home: Path) -> dict[str, str]:
+    """Return the environment of a command that works in a workspace.
+
+    Args:
+        home: Folder of the workspace.
+
+    Returns:
+        This process's environment, with the workspace and this checkout.
+    """
+    return {**os.environ, "AWARE_HOME": str(home), "PYTHONPATH": str(ROOT)}
+
+
+@contextmanager
+def worker(home: Path) -> Iterator[None]:
+    """Run a worker, so that the pages show one.
+
+    Args:
+        home: Folder of the workspace.
+
+    Yields:
+        Nothing, once the worker has signed on.
+    """
+    from jobs.client import Workbench
+    from jobs.settings import Settings
+
+    process = subprocess.Popen([sys.executable, "-m", "app.cli.main", "worker"], env=environment(home), cwd=ROOT)
+    workbench = Workbench.open(Settings(home=home))
+    try:
+        while not any(one.alive for one in workbench.workers()):
+            if process.poll() is not None:
+                raise RuntimeError(f"the worker ended with code {process.returncode}")
+            time.sleep(0.5)
+        yield
+    finally:
+        workbench.close()
+        process.terminate()
+        process.wait(60)
 
 
 def judge_sample(home: Path) -> str:
@@ -119,7 +159,7 @@ def main() -> None:
     from shoot import free_port, streamlit
 
     job = judge_sample(arguments.home)
-    with streamlit(arguments.home, free_port()) as address:
+    with worker(arguments.home), streamlit(arguments.home, free_port()) as address:
         take(address, arguments.folder, {"analyze": f"analyze?job={job}", **PAGES})
 
 

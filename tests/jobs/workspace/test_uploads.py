@@ -42,8 +42,8 @@ def test_a_long_name_in_any_script_is_kept(workbench, letter):
     [
         (errno.ENOSPC, "disk of the server is full"),
         (errno.EDQUOT, "disk of the server is full"),
-        (errno.EROFS, "may not write"),
-        (errno.EACCES, "may not write"),
+        (errno.EROFS, "no right to write"),
+        (errno.EACCES, "no right to write"),
         (errno.ENAMETOOLONG, "shorter"),
         (errno.EIO, r"could not keep it \(Input/output error\)"),
     ],

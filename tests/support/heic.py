@@ -25,13 +25,15 @@ def hevc(rgb: np.ndarray) -> tuple[bytes, bytes]:
     """(hvcC box, one coded picture) of an (H, W, 3) uint8 picture with even sides."""
     target = io.BytesIO()
     with av.open(target, "w", format="matroska") as container:
-        stream = container.add_stream("libx265", rate=1, options={"crf": "4", "x265-params": "log-level=none:pools=1"})
+        one_thread = "log-level=none:pools=1:frame-threads=1:bframes=0:keyint=1"
+        stream = container.add_stream("libx265", rate=1, options={"crf": "4", "x265-params": one_thread})
         stream.height, stream.width = rgb.shape[:2]
         stream.pix_fmt = "yuv420p"
         frame = av.VideoFrame.from_ndarray(rgb, "rgb24")
         frame.pts, frame.time_base = 0, Fraction(1, 1)
-        container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
+        for packet in (*stream.encode(frame), *stream.encode(None)):
+            packet.pts = packet.dts = 0  # the encoder's threads may leave the one picture without a time
+            container.mux(packet)
     target.seek(0)
     with av.open(target) as container:
         config = container.streams.video[0].codec_context.extradata

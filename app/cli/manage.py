@@ -145,7 +145,7 @@ def list_bundles() -> None:
         console.out.print(f"{mark} {name}: {path}", markup=False, soft_wrap=True)
     if active.policy is not None:
         from app.policies.changes import title
-        from app.policies.exits import read_policy
+        from core.documents.read import read_policy
 
         policy = read_policy(active.policy)
         console.out.print(f"  policy in force: {title(policy)} ({policy.policy_id})", markup=False, soft_wrap=True)

@@ -33,7 +33,8 @@ def _workbench() -> Workbench:
 def list_policies() -> None:
     """List the saved policies, newest first; a star marks the one in force."""
     from app.policies.changes import refusal, title
-    from app.policies.exits import active_policy, read_policy
+    from app.policies.exits import active_policy
+    from core.documents.read import read_policy
 
     workbench = _workbench()
     active, now = workbench.active(), active_policy(workbench)
@@ -74,8 +75,9 @@ def promote(
         typer.Exit: The answer was no.
     """
     from app.policies.changes import headline, previous_policy, refusal, title
-    from app.policies.exits import active_policy, read_policy
+    from app.policies.exits import active_policy
     from core.artifacts.finding import find_policy
+    from core.documents.read import read_policy
 
     if bool(policy) == back:
         raise ValueError("name a policy (`aware policies list` shows them), or use --back")

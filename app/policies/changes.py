@@ -10,9 +10,10 @@ from typing import Any
 import pandas as pd
 
 from app.charts.scores import interval_text
-from app.policies.exits import bound_words, percent, policy_rows, read_policy
+from app.policies.exits import bound_words, percent, policy_rows
 from app.scores.sources import PREDICTIONS, ScoreSource, member_facts, predictions_of, stages_of, stamp_of
 from core.documents.policy import CascadePolicy
+from core.documents.read import read_policy
 from core.policies.cost import cascade_cost
 from core.policies.origin import OtherScores, check_origin, read_origin
 from core.policies.replay.audit import ChoseIt, audit

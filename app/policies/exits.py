@@ -9,17 +9,12 @@ from typing import Any
 import pandas as pd
 
 from app.scores.sources import ScoreSource
-from core.artifacts.files import read_json
 from core.documents.policy import CascadePolicy, Exits, Guarantee
+from core.documents.read import read_policy
 from core.policies.boards.joint_table import JointTable
 from core.policies.choose import STACK
 from core.policies.origin import members_of
 from jobs.client import Workbench
-
-
-def read_policy(path: Path) -> CascadePolicy:
-    """A policy file."""
-    return CascadePolicy.model_validate(read_json(path))
 
 
 def active_policy(workbench: Workbench, source: ScoreSource | None = None) -> CascadePolicy | None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from app.policies.changes import exit_changes, exits_note, headline, previous_policy, rate_changes, refusal, title
-from app.policies.exits import active_policy, read_policy, stage_titles
+from app.policies.exits import active_policy, stage_titles
 from app.policies.guarantees import guarantee_words, shown_rows
 from app.ui import html, session, tables, widgets
 from core.documents.policy import CascadePolicy
+from core.documents.read import read_policy
 from jobs.client import Workbench
 from jobs.queue.views import ArtifactView
 

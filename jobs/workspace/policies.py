@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.artifacts.files import read_json, write_text
+from core.artifacts.files import write_text
 from core.artifacts.workspace import Workspace
 from core.documents.policy import CascadePolicy
+from core.documents.read import read_policy
 from jobs.kind import Produced
 
 
@@ -25,7 +26,7 @@ def write_policy(policy: CascadePolicy, workspace: Workspace) -> Produced:
     Raises:
         ValueError: Another policy has this id, or the id is no file name.
     """
-    stored = [_read(path) for path in workspace.policies.glob("[!.]*.json")]
+    stored = [read_policy(path) for path in workspace.policies.glob("[!.]*.json")]
     path = workspace.policies / f"{policy.policy_id}.json"
     if not policy.policy_id or path.parent != workspace.policies or path.name.startswith("."):
         raise ValueError(f"policy id {policy.policy_id!r} is not a file name")
@@ -33,7 +34,7 @@ def write_policy(policy: CascadePolicy, workspace: Workspace) -> Produced:
         version = 1 + max((p.version or 1 for p in stored if p.name == policy.name), default=0)
         policy = policy.model_copy(update={"version": version})
         write_text(path, policy.to_json())
-    elif _content(_read(path)) != _content(policy):
+    elif _content(read_policy(path)) != _content(policy):
         raise ValueError(f"policy {policy.policy_id} exists already with another content: policies are never changed")
     return produced_policy(path)
 
@@ -50,14 +51,10 @@ def produced_policy(path: Path) -> Produced:
     Raises:
         ValueError: The file is no policy, or is not named by the policy's id.
     """
-    policy = _read(path)
+    policy = read_policy(path)
     if policy.policy_id != path.stem:
         raise ValueError(f"{path} holds the policy {policy.policy_id!r}; name the file by its id")
     return Produced("policy", policy.policy_id, str(path), summary(policy))
-
-
-def _read(path: Path) -> CascadePolicy:
-    return CascadePolicy.model_validate(read_json(path))
 
 
 def _content(policy: CascadePolicy) -> dict[str, object]:

@@ -57,9 +57,9 @@ def page() -> None:
 
 
 def dialog() -> None:
-    from app.policies.exits import read_policy
     from app.policies.panel import confirm
     from app.ui import session
+    from core.documents.read import read_policy
 
     workbench = session.workbench()
     item = workbench.artifacts("policy")[0]

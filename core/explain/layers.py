@@ -74,7 +74,8 @@ ARCHITECTURES = {
     "ByobNet": Architecture("final_conv"),
     "ConvNeXt": Architecture("stages.-1"),
     "SwinTransformer": Architecture("layers.-1", nhwc),
-    # A class token hears of places only through attention: the last map that it listens to is this norm's.
+    # The head reads the class token, which takes in the patches only through attention. The last block's attention
+    # reads the output of this norm; patch outputs after it do not reach the score.
     "VisionTransformer": Architecture("blocks.-1.norm1", tokens),
     "Eva": Architecture("blocks.-1.norm1", tokens),
 }

@@ -35,7 +35,7 @@ class Detector(nn.Module):
     `build_detector` sets `name`, `options` (what rebuilds the same network) and `weights_origin` (where the initial
     weights came from). Parameters whose name starts with one of `head_prefixes` are new to the task: they take the
     full learning rate while the rest, the backbone, may take less or be frozen at first. Those under
-    `autoencoder_prefixes` learn to draw from nothing and may take more.
+    `autoencoder_prefixes` start from random weights and may take a higher one.
     """
 
     input_spec: InputSpec
@@ -47,7 +47,7 @@ class Detector(nn.Module):
     autoencoder_prefixes: tuple[str, ...] = ()
 
     def forward(self, inputs: Tensor) -> DetectorOutput:
-        """inputs: (B, 3, size, size) float, normalised by `input_spec`."""
+        """Score a batch of (B, 3, size, size) float inputs, normalised by `input_spec`. Each detector defines it."""
         raise NotImplementedError
 
     def parts(self, output: DetectorOutput) -> dict[str, Tensor]:
@@ -62,7 +62,7 @@ class Detector(nn.Module):
         return {"embedding": output.embedding}
 
     def cam_layer(self) -> nn.Module:
-        """The module whose (B, C, h, w) output a class-activation map reads. Never a layer after the pooling."""
+        """Return the layer, before the pooling, whose (B, C, h, w) output a class-activation map reads."""
         raise NotImplementedError
 
     @torch.inference_mode()
